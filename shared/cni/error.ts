@@ -1,0 +1,59 @@
+/** Errors as the CNI specification has them: a code, a message and details, printed as JSON by the runner. */
+
+/** Codes of the specification 1.1.0, section "Error", and the two that libcni adds (8 and 999). */
+export const ErrorCode = {
+  incompatibleVersion: 1,
+  unsupportedField: 2,
+  unknownContainer: 3,
+  invalidEnvironment: 4,
+  io: 5,
+  decode: 6,
+  invalidConfiguration: 7,
+  invalidNamespace: 8,
+  tryAgainLater: 11,
+  notAvailable: 50,
+  notAvailableAndLimited: 51,
+  internal: 999,
+} as const;
+
+/**
+ * An error that a person can act on: `message` says what failed and on which object, `details` the likely
+ * cause and what to do.
+ */
+export class CniError extends Error {
+  readonly code: number;
+  readonly details: string;
+
+  constructor(code: number, message: string, details = "", cause?: unknown) {
+    super(message, { cause });
+    this.name = "CniError";
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof CniError && thrown.details !== "") return `${thrown.message} (${thrown.details})`;
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/**
+ * Runs every step even when earlier ones fail, then throws the first failure with the others in its details:
+ * what DEL and GC owe (specification: "generally complete without error", and clean up as far as possible).
+ */
+export function runAll(steps: readonly (() => void)[]): void {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      step();
+    } catch (thrown) {
+      failures.push(thrown);
+    }
+  }
+  if (failures.length === 0) return;
+  const [first, ...others] = failures;
+  if (others.length === 0) throw first;
+  const code = first instanceof CniError ? first.code : ErrorCode.internal;
+  throw new CniError(code, failures.map(messageOf).join("; "), "", first);
+}

@@ -1,0 +1,73 @@
+/** The contract between the runner and a plugin. */
+import type { Fields, JsonObject } from "./fields.ts";
+import type { Dns, Result } from "./result.ts";
+import type { CniVersion } from "./version.ts";
+
+export type Command = "ADD" | "DEL" | "CHECK" | "STATUS" | "GC" | "VERSION";
+
+/** What identifies an attachment on a node: the specification's (network, container, interface). */
+export interface AttachmentKey {
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifname: string;
+}
+
+/** The network configuration from standard input: what every plugin reads of it, and the rest as `fields`. */
+export interface NetworkConfiguration {
+  readonly cniVersion: CniVersion;
+  readonly name: string;
+  readonly type: string;
+  readonly fields: Fields;
+  /** The object as it came, for delegates and for keys to pass on. */
+  readonly raw: JsonObject;
+  readonly runtimeConfig: Fields;
+  /** The object under args.cni. */
+  readonly cniArgs: Fields;
+  readonly ipamType: string;
+  readonly dns: Dns;
+  readonly prevResult?: Result;
+  /** The attachments to keep, for GC; undefined when the key is absent. */
+  readonly validAttachments?: readonly { readonly containerId: string; readonly ifname: string }[];
+}
+
+/** One call of a plugin, checked and parsed. */
+export interface Request {
+  readonly command: Command;
+  /** Empty for GC and STATUS, as ifname. */
+  readonly containerId: string;
+  readonly ifname: string;
+  /** CNI_NETNS; empty when the runtime gave none (DEL) or the verb has none. */
+  readonly netns: string;
+  /** CNI_ARGS as it came. */
+  readonly args: string;
+  /** The folders of CNI_PATH, in order. */
+  readonly path: readonly string[];
+  readonly configuration: NetworkConfiguration;
+  /** Standard input as it came, for delegates that are other executables. */
+  readonly input: Uint8Array;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The plugins in this executable, so that a delegate that is one of them runs in this process. */
+  readonly builtin: (name: string) => Plugin | undefined;
+}
+
+/**
+ * A plugin. Every function is synchronous, validates all input before its first change, and throws CniError.
+ *
+ * - add returns the result (the runner converts it to the configuration's version) and leaves nothing behind
+ *   when it throws.
+ * - del succeeds on what is already gone, and finishes every step before it throws.
+ * - check, status and gc as in the specification; they return nothing.
+ */
+export interface Plugin {
+  readonly about: string;
+  add(request: Request): Result;
+  del(request: Request): void;
+  check(request: Request): void;
+  status(request: Request): void;
+  gc(request: Request): void;
+}
+
+export function attachmentOf(request: Request): AttachmentKey {
+  const { containerId, ifname, configuration } = request;
+  return { network: configuration.name, containerId, ifname };
+}

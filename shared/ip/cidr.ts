@@ -1,0 +1,65 @@
+/** An address with its prefix length: "10.1.0.2/24" is the address 10.1.0.2 in the network 10.1.0.0/24. */
+import { bitsOf, type Family, formatIp, type IpAddress, isSameIp, parseIp } from "./address.ts";
+
+export interface Cidr {
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+}
+
+/** Reads "10.1.0.2/24"; undefined if the text is not that. */
+export function parseCidr(text: string): Cidr | undefined {
+  const slash = text.indexOf("/");
+  const address = parseIp(text.slice(0, slash < 0 ? text.length : slash));
+  const length = text.slice(slash + 1);
+  if (slash < 0 || address === undefined || !/^(0|[1-9][0-9]{0,2})$/.test(length)) return undefined;
+  const prefixLength = Number(length);
+  return prefixLength > bitsOf(address.family) ? undefined : { address, prefixLength };
+}
+
+export function formatCidr(cidr: Cidr): string {
+  return `${formatIp(cidr.address)}/${cidr.prefixLength}`;
+}
+
+function hostMask(cidr: Cidr): bigint {
+  return (1n << BigInt(bitsOf(cidr.address.family) - cidr.prefixLength)) - 1n;
+}
+
+/** The first address of the network: host bits cleared. */
+export function networkAddress(cidr: Cidr): IpAddress {
+  return { family: cidr.address.family, value: cidr.address.value & ~hostMask(cidr) };
+}
+
+/** The last address of the network: host bits set (IPv4: the broadcast address). */
+export function lastAddress(cidr: Cidr): IpAddress {
+  return { family: cidr.address.family, value: cidr.address.value | hostMask(cidr) };
+}
+
+/** The network an address is in: 10.1.0.2/24 gives 10.1.0.0/24. */
+export function networkOf(cidr: Cidr): Cidr {
+  return { address: networkAddress(cidr), prefixLength: cidr.prefixLength };
+}
+
+export function contains(network: Cidr, address: IpAddress): boolean {
+  if (network.address.family !== address.family) return false;
+  const mask = hostMask(network);
+  return (network.address.value & ~mask) === (address.value & ~mask);
+}
+
+/** Whether two networks share an address. */
+export function overlaps(a: Cidr, b: Cidr): boolean {
+  return contains(a, networkAddress(b)) || contains(b, networkAddress(a));
+}
+
+export function isSameCidr(a: Cidr, b: Cidr): boolean {
+  return a.prefixLength === b.prefixLength && isSameIp(a.address, b.address);
+}
+
+/** The whole address as a network: /32 or /128. */
+export function hostCidr(address: IpAddress): Cidr {
+  return { address, prefixLength: bitsOf(address.family) };
+}
+
+/** 0.0.0.0/0 or ::/0. */
+export function defaultRoute(family: Family): Cidr {
+  return { address: { family, value: 0n }, prefixLength: 0 };
+}
