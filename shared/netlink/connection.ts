@@ -1,0 +1,180 @@
+/** A netlink socket and the request/answer protocol on it: acknowledgements, multipart answers, extended errors. */
+import { closeFile } from "../system/file.ts";
+import { call, describeErrno, Errno, SystemError, tryCall } from "../system/libc.ts";
+import { Attributes, decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
+
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const SOL_NETLINK = 270;
+const MSG_DONTWAIT = 0x40;
+const MSG_TRUNC = 0x20;
+/** Message types every protocol shares. */
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+/** Flags of an error message: the original request is cut off, attributes follow. */
+const NLM_F_CAPPED = 0x100;
+const NLM_F_ACK_TLVS = 0x200;
+const NLMSGERR_ATTR_MSG = 1;
+/** A dump that changed under the reader is read again; after that many times the node is too busy to tell. */
+const DUMP_ATTEMPTS = 10;
+
+export const Protocol = { route: 0, netfilter: 12 } as const;
+
+/** A request the kernel refused. */
+export class NetlinkError extends Error {
+  readonly errno: number;
+
+  constructor(purpose: string, errno: number, explanation: string) {
+    const kernel = explanation === "" ? "" : ` (kernel: ${explanation})`;
+    super(`could not ${purpose}: ${describeErrno(errno)}${kernel}`);
+    this.name = "NetlinkError";
+    this.errno = errno;
+  }
+}
+
+/** What the kernel said to one message of a batch. */
+export interface Answer {
+  /** Set if the kernel refused the message. */
+  error?: NetlinkError;
+  /** The bodies of the messages it sent back. */
+  readonly bodies: Uint8Array[];
+  interrupted: boolean;
+  complete: boolean;
+}
+
+/** One netlink socket, in the network namespace it was opened in, for as long as it is open. */
+export class NetlinkConnection {
+  readonly #socket: number;
+  readonly #buffer = new Uint8Array(65536);
+  #sequence = 1;
+
+  constructor(protocol: number) {
+    this.#socket = call("socket", "netlink", AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
+    const on = new Uint8Array([1, 0, 0, 0]);
+    const NETLINK_CAP_ACK = 10;
+    const NETLINK_EXT_ACK = 11;
+    const NETLINK_GET_STRICT_CHK = 12;
+    // Each is an improvement only: an older kernel without it still answers.
+    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) this.#setOption(option, on);
+    // Strict checking makes the kernel honour filters in dumps.
+    if (protocol === Protocol.route) this.#setOption(NETLINK_GET_STRICT_CHK, on);
+  }
+
+  #setOption(option: number, value: Uint8Array): void {
+    tryCall("setsockopt", this.#socket, SOL_NETLINK, option, value, value.length);
+  }
+
+  close(): void {
+    closeFile(this.#socket);
+  }
+
+  /**
+   * Sends the messages in one system call and returns the answer to each. The kernel works through them in
+   * order, within the call, and goes on after a refused one; so a kill cannot come between them.
+   */
+  transact(messages: readonly NetlinkMessage[]): Answer[] {
+    if (messages.length === 0) return [];
+    const first = this.#sequence;
+    this.#sequence += messages.length;
+    const bytes = encodeMessages(messages, first);
+    call("send", "netlink", this.#socket, bytes, bytes.length, 0);
+    const answers = messages.map<Answer>((message) => ({
+      bodies: [],
+      interrupted: false,
+      // A message that asked for no answer is complete unless the kernel objects.
+      complete: (message.flags & (Flag.ack | Flag.dump)) === 0,
+    }));
+    while (answers.some((answer) => !answer.complete)) this.#receive(messages, answers, first);
+    return answers;
+  }
+
+  #receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
+    // The kernel queued its answers before send() returned, so waiting would only hide a lost one.
+    const flags = MSG_DONTWAIT | MSG_TRUNC;
+    const length = tryCall("recv", this.#socket, this.#buffer, this.#buffer.length, flags);
+    if (length < 0) throw new SystemError("recv", "netlink", -length);
+    if (length > this.#buffer.length) throw new SystemError("recv", "netlink", Errno.ENOBUFS);
+    // A copy: the bodies outlive the buffer.
+    for (const received of decodeMessages(this.#buffer.slice(0, length))) {
+      const answer = answers[received.sequence - first];
+      const message = messages[received.sequence - first];
+      if (answer === undefined || message === undefined) continue;
+      if ((received.flags & Flag.dumpInterrupted) !== 0) answer.interrupted = true;
+      if (received.type === NLMSG_ERROR) {
+        answer.complete = true;
+        const error = readError(received.body, received.flags, message.purpose);
+        if (error !== undefined) answer.error = error;
+      } else if (received.type === NLMSG_DONE) {
+        answer.complete = true;
+        const error = readDone(received.body, message.purpose);
+        if (error !== undefined) answer.error = error;
+      } else {
+        answer.bodies.push(received.body);
+      }
+    }
+  }
+
+  /** Sends the messages and throws the first refusal; the others were tried all the same. */
+  execute(...messages: readonly NetlinkMessage[]): Uint8Array[] {
+    const answers = this.transact(messages);
+    for (const answer of answers) if (answer.error !== undefined) throw answer.error;
+    return answers.flatMap((answer) => answer.bodies);
+  }
+
+  /** Sends one message; returns its refusal, if its errno is among those expected, or throws it. */
+  attempt(message: NetlinkMessage, ...expected: readonly number[]): NetlinkError | undefined {
+    const error = this.transact([message])[0]?.error;
+    if (error !== undefined && !expected.includes(error.errno)) throw error;
+    return error;
+  }
+
+  /** All bodies of a dump, read again while the kernel reports that it changed in between. */
+  dump(message: NetlinkMessage): Uint8Array[] {
+    const request = { ...message, flags: message.flags | Flag.request | Flag.dump };
+    for (let attempt = 1; ; attempt++) {
+      const [answer] = this.transact([request]);
+      if (answer?.error !== undefined) throw answer.error;
+      if (answer !== undefined && (!answer.interrupted || attempt === DUMP_ATTEMPTS)) return answer.bodies;
+    }
+  }
+
+  /** Joins a multicast group, to see what changes from now on. */
+  subscribe(group: number): void {
+    const NETLINK_ADD_MEMBERSHIP = 1;
+    const value = new Uint8Array(4);
+    new DataView(value.buffer).setUint32(0, group, true);
+    call("setsockopt", `netlink group ${group}`, this.#socket, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4);
+  }
+
+  /** Waits for the next events; returns their bodies, or none when the time is over. */
+  waitForEvents(milliseconds: number): Uint8Array[] {
+    const POLLIN = 1;
+    const request = new Uint8Array(8);
+    const view = new DataView(request.buffer);
+    view.setInt32(0, this.#socket, true);
+    view.setInt16(4, POLLIN, true);
+    if (call("poll", "netlink", request, 1, milliseconds) === 0) return [];
+    const length = tryCall("recv", this.#socket, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
+    // ENOBUFS: events were lost; the caller looks at the state itself after every return.
+    if (length < 0) return [new Uint8Array(0)];
+    return decodeMessages(this.#buffer.slice(0, length)).map((message) => message.body);
+  }
+}
+
+function readError(body: Uint8Array, flags: number, purpose: string): NetlinkError | undefined {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const errno = -view.getInt32(0, true);
+  if (errno === 0) return undefined;
+  // struct nlmsgerr: the errno and the request's header, with the whole request unless capped.
+  const request = (flags & NLM_F_CAPPED) !== 0 ? 16 : view.getUint32(4, true);
+  const explained = (flags & NLM_F_ACK_TLVS) !== 0;
+  const explanation = explained ? new Attributes(body, 4 + request).text(NLMSGERR_ATTR_MSG) : undefined;
+  return new NetlinkError(purpose, errno, explanation ?? "");
+}
+
+function readDone(body: Uint8Array, purpose: string): NetlinkError | undefined {
+  if (body.length < 4) return undefined;
+  const errno = -new DataView(body.buffer, body.byteOffset, body.length).getInt32(0, true);
+  if (errno === 0) return undefined;
+  return new NetlinkError(purpose, errno, new Attributes(body, 4).text(NLMSGERR_ATTR_MSG) ?? "");
+}

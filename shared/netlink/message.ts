@@ -1,0 +1,256 @@
+/**
+ * The netlink message codec: pure bytes, no socket. Layout: include/uapi/linux/netlink.h; every header and
+ * attribute starts on a 4-byte boundary, numbers are in host order (little-endian on every platform we build for).
+ *
+ * The npm package `netlink` has a codec too, and is the oracle of this one's tests; importing it costs 3 ms of
+ * a 4 ms start and it parses through promises, which is why the plugins do not.
+ */
+
+/** nlmsg_flags. */
+export const Flag = {
+  request: 0x1,
+  multi: 0x2,
+  ack: 0x4,
+  dumpInterrupted: 0x10,
+  /** For get requests. */
+  dump: 0x300,
+  /** For new requests. */
+  replace: 0x100,
+  exclusive: 0x200,
+  create: 0x400,
+  append: 0x800,
+} as const;
+
+const NESTED = 0x8000;
+/** An attribute's type without the NESTED and NET_BYTEORDER bits. */
+const TYPE_MASK = 0x3fff;
+const HEADER = 16;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A request to the kernel; `purpose` completes "could not ..." in an error. */
+export interface NetlinkMessage {
+  readonly type: number;
+  readonly flags: number;
+  readonly body: Uint8Array;
+  readonly purpose: string;
+}
+
+const align = (length: number) => (length + 3) & ~3;
+
+/** Builds a message body: a fixed header, then attributes, nested ones by callback. */
+export class BodyWriter {
+  #bytes = new Uint8Array(512);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  #reserve(count: number): number {
+    const start = this.#length;
+    const end = start + count;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    this.#length = end;
+    return start;
+  }
+
+  /** Appends raw bytes: a fixed header. */
+  raw(bytes: Uint8Array): this {
+    this.#bytes.set(bytes, this.#reserve(align(bytes.length)));
+    return this;
+  }
+
+  #header(type: number, payload: number): number {
+    const start = this.#reserve(4 + align(payload));
+    this.#view.setUint16(start, 4 + payload, true);
+    this.#view.setUint16(start + 2, type, true);
+    return start + 4;
+  }
+
+  bytes(type: number, value: Uint8Array): this {
+    const at = this.#header(type, value.length);
+    this.#bytes.set(value, at);
+    return this;
+  }
+
+  flag(type: number): this {
+    this.#header(type, 0);
+    return this;
+  }
+
+  u8(type: number, value: number): this {
+    const at = this.#header(type, 1);
+    this.#view.setUint8(at, value);
+    return this;
+  }
+
+  u16(type: number, value: number): this {
+    const at = this.#header(type, 2);
+    this.#view.setUint16(at, value, true);
+    return this;
+  }
+
+  /** Network byte order, as netfilter and ports want it. */
+  u16be(type: number, value: number): this {
+    const at = this.#header(type, 2);
+    this.#view.setUint16(at, value, false);
+    return this;
+  }
+
+  u32(type: number, value: number): this {
+    const at = this.#header(type, 4);
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  /** Network byte order, as netfilter wants its numbers. */
+  u32be(type: number, value: number): this {
+    const at = this.#header(type, 4);
+    this.#view.setUint32(at, value, false);
+    return this;
+  }
+
+  u64be(type: number, value: bigint): this {
+    const at = this.#header(type, 8);
+    this.#view.setBigUint64(at, value, false);
+    return this;
+  }
+
+  /** A NUL-terminated string. */
+  text(type: number, value: string): this {
+    return this.bytes(type, encoder.encode(`${value}\0`));
+  }
+
+  nested(type: number, fill: (inner: this) => void): this {
+    const start = this.#reserve(4);
+    fill(this);
+    this.#view.setUint16(start, this.#length - start, true);
+    this.#view.setUint16(start + 2, type | NESTED, true);
+    return this;
+  }
+
+  /** The body so far, as a copy. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
+
+/** Lays messages out one after the other, numbered from `firstSequence`, for one send. */
+export function encodeMessages(messages: readonly NetlinkMessage[], firstSequence: number): Uint8Array {
+  const total = messages.reduce((sum, message) => sum + align(HEADER + message.body.length), 0);
+  const bytes = new Uint8Array(total);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const [index, message] of messages.entries()) {
+    view.setUint32(at, HEADER + message.body.length, true);
+    view.setUint16(at + 4, message.type, true);
+    view.setUint16(at + 6, message.flags, true);
+    view.setUint32(at + 8, firstSequence + index, true);
+    bytes.set(message.body, at + HEADER);
+    at += align(HEADER + message.body.length);
+  }
+  return bytes;
+}
+
+/** A message as the kernel sent it. */
+export interface ReceivedMessage {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly body: Uint8Array;
+}
+
+/** Splits one received datagram into its messages. The bodies are views into `bytes`. */
+export function decodeMessages(bytes: Uint8Array): ReceivedMessage[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const messages: ReceivedMessage[] = [];
+  for (let at = 0; at + HEADER <= bytes.length; ) {
+    const length = view.getUint32(at, true);
+    if (length < HEADER || at + length > bytes.length) break;
+    messages.push({
+      type: view.getUint16(at + 4, true),
+      flags: view.getUint16(at + 6, true),
+      sequence: view.getUint32(at + 8, true),
+      body: bytes.subarray(at + HEADER, at + length),
+    });
+    at += align(length);
+  }
+  return messages;
+}
+
+/** Attributes by type. Where a type repeats, the last one wins; readAttributes gives all. */
+export class Attributes {
+  readonly #values = new Map<number, Uint8Array>();
+
+  constructor(body: Uint8Array | undefined, offset = 0) {
+    for (const { type, value } of body === undefined ? [] : readAttributes(body, offset)) {
+      this.#values.set(type, value);
+    }
+  }
+
+  bytes(type: number): Uint8Array | undefined {
+    return this.#values.get(type);
+  }
+
+  has(type: number): boolean {
+    return this.#values.has(type);
+  }
+
+  #view(type: number, length: number): DataView | undefined {
+    const value = this.#values.get(type);
+    if (value === undefined || value.length < length) return undefined;
+    return new DataView(value.buffer, value.byteOffset, value.length);
+  }
+
+  u8(type: number): number | undefined {
+    return this.#view(type, 1)?.getUint8(0);
+  }
+
+  u16(type: number): number | undefined {
+    return this.#view(type, 2)?.getUint16(0, true);
+  }
+
+  u32(type: number): number | undefined {
+    return this.#view(type, 4)?.getUint32(0, true);
+  }
+
+  i32(type: number): number | undefined {
+    return this.#view(type, 4)?.getInt32(0, true);
+  }
+
+  u32be(type: number): number | undefined {
+    return this.#view(type, 4)?.getUint32(0, false);
+  }
+
+  u64be(type: number): bigint | undefined {
+    return this.#view(type, 8)?.getBigUint64(0, false);
+  }
+
+  text(type: number): string | undefined {
+    const value = this.#values.get(type);
+    if (value === undefined) return undefined;
+    const end = value.indexOf(0);
+    return decoder.decode(end < 0 ? value : value.subarray(0, end));
+  }
+
+  nested(type: number): Attributes {
+    return new Attributes(this.#values.get(type));
+  }
+}
+
+/** Every attribute from `offset` on, in order; a truncated tail ends the list. */
+export function readAttributes(body: Uint8Array, offset = 0): { type: number; value: Uint8Array }[] {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const found: { type: number; value: Uint8Array }[] = [];
+  for (let at = align(offset); at + 4 <= body.length; ) {
+    const length = view.getUint16(at, true);
+    if (length < 4 || at + length > body.length) break;
+    found.push({ type: view.getUint16(at + 2, true) & TYPE_MASK, value: body.subarray(at + 4, at + length) });
+    at += align(length);
+  }
+  return found;
+}

@@ -1,0 +1,101 @@
+/**
+ * Network namespaces. The process enters one only to open a socket or to write a sysctl, and comes straight
+ * back; what is opened there stays there, so host and container are worked on side by side.
+ */
+import { closeFile, descriptorStatus, fileStatus, isSameFile, OpenFlag, openFile } from "./file.ts";
+import { call, Errno, SystemError, tryCall } from "./libc.ts";
+
+const CLONE_NEWNET = 0x40000000;
+/** The calling thread's namespace; /proc/self would be the main thread's. */
+const OWN_NAMESPACE = "/proc/thread-self/ns/net";
+
+/** An open network namespace. */
+export interface Namespace {
+  readonly path: string;
+  /** For IFLA_NET_NS_FD. */
+  readonly descriptor: number;
+  /** Runs `work` with this thread inside the namespace. */
+  run<Value>(work: () => Value): Value;
+  close(): void;
+}
+
+/** Why a path could not be opened as a network namespace. */
+export type NamespaceFault = "missing" | "not-a-namespace" | "denied";
+
+function enter(descriptor: number, path: string): void {
+  call("setns", path, descriptor, CLONE_NEWNET);
+}
+
+function runInside<Value>(target: number, path: string, work: () => Value): Value {
+  const home = openFile(OWN_NAMESPACE, OpenFlag.readOnly);
+  try {
+    enter(target, path);
+    try {
+      return work();
+    } finally {
+      enter(home, "the plugin's own network namespace");
+    }
+  } finally {
+    closeFile(home);
+  }
+}
+
+/**
+ * Opens the network namespace at a path. A path that is missing, or is no network namespace (such as the plain
+ * file that is left where a namespace was mounted), gives the reason instead; nothing is changed by asking.
+ */
+export function openNamespace(path: string): Namespace | NamespaceFault {
+  let descriptor: number;
+  try {
+    // Non-blocking: a FIFO at the path must not hang the call.
+    descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
+  } catch (thrown) {
+    return faultOf(thrown);
+  }
+  if (!isNetworkNamespace(descriptor)) {
+    closeFile(descriptor);
+    return "not-a-namespace";
+  }
+  return {
+    path,
+    descriptor,
+    run: (work) => runInside(descriptor, path, work),
+    close: () => closeFile(descriptor),
+  };
+}
+
+function faultOf(thrown: unknown): NamespaceFault {
+  if (!(thrown instanceof SystemError)) throw thrown;
+  if (thrown.errno === Errno.ENOENT || thrown.errno === Errno.ENOTDIR) return "missing";
+  if (thrown.errno === Errno.EACCES || thrown.errno === Errno.EPERM) return "denied";
+  return "not-a-namespace";
+}
+
+/** NS_GET_NSTYPE would need ioctl(2); a namespace of another type, or any other file, fails setns with EINVAL. */
+function isNetworkNamespace(descriptor: number): boolean {
+  const home = openFile(OWN_NAMESPACE, OpenFlag.readOnly);
+  try {
+    if (tryCall("setns", descriptor, CLONE_NEWNET) < 0) return false;
+    enter(home, "the plugin's own network namespace");
+    return true;
+  } finally {
+    closeFile(home);
+  }
+}
+
+/** Whether the path is the very namespace this process runs in. */
+export function isOwnNamespace(path: string): boolean {
+  try {
+    const own = fileStatus(OWN_NAMESPACE);
+    const other = fileStatus(path);
+    return own !== undefined && other !== undefined && isSameFile(own, other);
+  } catch {
+    return false;
+  }
+}
+
+/** What names a namespace for as long as it lives: device and inode of the nsfs file. */
+export function namespaceIdentity(namespace: Namespace): string {
+  const { device, inode } = descriptorStatus(namespace.descriptor);
+  return `${device}:${inode}`;
+}
