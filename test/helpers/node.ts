@@ -1,0 +1,95 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { execa } from "execa";
+import {
+  type CommandOptions,
+  type CommandResult,
+  type RunningCommand,
+  runCommand,
+  startCommand,
+} from "./command.ts";
+import { type PluginCall, type PluginRun, pluginOptions, pluginRun } from "./plugin.ts";
+import { killProcesses } from "./processes.ts";
+import { type Snapshot, takeSnapshot } from "./snapshot.ts";
+
+/**
+ * A throw-away host: its own network namespace and its own mount namespace, where /run and /var/lib are
+ * empty, /sys shows its own interfaces and `lo` is up. All that is made on it, named network namespaces
+ * included, is gone with it, and it is gone with the process that made it.
+ */
+export interface Node extends AsyncDisposable {
+  /** A process that lives in the node's namespaces: /proc/PID/ns/net, /proc/PID/root. */
+  readonly pid: number;
+  /** Runs a command on the node and waits for its end. Throws on failure unless `reject` is false. */
+  exec(command: string, args?: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** `exec` of a command that prints JSON, such as `ip -j`. */
+  execJson<T>(command: string, args?: readonly string[], options?: CommandOptions): Promise<T>;
+  /** Starts a command on the node that runs until it is stopped or the node is disposed of. */
+  start(command: string, args?: readonly string[], options?: CommandOptions): RunningCommand;
+  /** Makes a named network namespace, untouched (`lo` is down). Returns its path on the node. */
+  addNetns(name: string): Promise<string>;
+  /** Removes a named network namespace. */
+  deleteNetns(name: string): Promise<void>;
+  /** Calls a CNI plugin executable on the node as a container runtime does. A failure is returned. */
+  plugin(executable: string, call: PluginCall): Promise<PluginRun>;
+  /** The same, without waiting: to stop or kill the plugin while it works. */
+  startPlugin(executable: string, call: PluginCall): RunningCommand;
+  /** All the state of the node that a plugin could change, in a form made for comparison. */
+  snapshot(): Promise<Snapshot>;
+  /** Where a file of the node (of its own /run or /var/lib too) is found from outside, for node:fs. */
+  path(pathOnNode: string): string;
+  /** Kills all that runs on the node, and with it the node. May be repeated. */
+  dispose(): Promise<void>;
+}
+
+// The node lives while its standard input is open: a test process that dies, in whatever way, closes it.
+const boot = `
+set -e
+mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=755 tmpfs /var/lib
+mkdir -p /run/netns /run/lock /var/lib/cni
+mount -t sysfs sysfs /sys
+ip link set lo up
+echo ready
+exec cat
+`;
+
+const bootNode = async () => {
+  const args = ["--net", "--mount", "--propagation", "private", "sh", "-c", boot];
+  const anchor = execa("unshare", args, { stdin: "pipe", buffer: { stdout: false }, reject: false });
+  const early = anchor.then(({ stderr }): never => {
+    throw new Error(`the node did not start: ${stderr}`);
+  });
+  await Promise.race([once(anchor.stdout, "data"), early]);
+  return { pid: anchor.pid ?? 0, ended: early.catch(() => {}) };
+};
+
+/** Makes a node. Needs root; dispose of it when done (`await using`, or `dispose` in an afterEach). */
+export const createNode = async (): Promise<Node> => {
+  const { pid, ended } = await bootNode();
+  const place = { pid };
+  const exec: Node["exec"] = (command, args = [], options = {}) => runCommand(place, command, args, options);
+  const start: Node["start"] = (command, args = [], options = {}) =>
+    startCommand(place, command, args, options);
+  const dispose = async (): Promise<void> => {
+    killProcesses(pid);
+    await ended;
+  };
+  return {
+    pid,
+    exec,
+    execJson: async (command, args, options) => JSON.parse((await exec(command, args, options)).stdout),
+    start,
+    addNetns: async (name) => {
+      await exec("ip", ["netns", "add", name]);
+      return `/run/netns/${name}`;
+    },
+    deleteNetns: async (name) => void (await exec("ip", ["netns", "delete", name])),
+    plugin: async (file, call) => pluginRun(await exec(file, [], pluginOptions(file, call))),
+    startPlugin: (file, call) => start(file, [], pluginOptions(file, call)),
+    snapshot: () => takeSnapshot(place),
+    path: (pathOnNode) => join(`/proc/${pid}/root`, pathOnNode),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+};

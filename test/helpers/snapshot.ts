@@ -1,0 +1,137 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { runCommand } from "./command.ts";
+import type { Place } from "./enter.ts";
+import { otherProcesses } from "./processes.ts";
+
+/**
+ * The state of a node, one list of lines per kind, for `expect(after).toEqual(before)`. What changes without
+ * anybody changing it (counters, timers, random seeds of sets) is left out.
+ */
+export interface Snapshot {
+  readonly links: string[];
+  readonly addresses: string[];
+  readonly routes: string[];
+  readonly rules: string[];
+  readonly neighbours: string[];
+  readonly iptables: string[];
+  readonly ip6tables: string[];
+  readonly nftables: string[];
+  readonly ipsets: string[];
+  readonly sysctls: string[];
+  /** Files below /var/lib and /run with their contents. */
+  readonly files: string[];
+  /** Command lines of what runs on the node. */
+  readonly processes: string[];
+}
+
+// One shell, not a dozen: a snapshot must stay cheap enough to be taken in every test.
+const commands = {
+  links: "ip -j -d link",
+  addresses: "ip -j address",
+  routes4: "ip -j -4 route show table all",
+  routes6: "ip -j -6 route show table all",
+  rules4: "ip -j -4 rule",
+  rules6: "ip -j -6 rule",
+  neighbours: "ip -j neighbour show nud permanent; ip -j neighbour show proxy",
+  iptables: "iptables-save",
+  ip6tables: "ip6tables-save",
+  nftables: "nft list ruleset",
+  ipsets: "ipset save",
+  sysctls: "grep -r . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf",
+};
+
+type Section = keyof typeof commands;
+
+const mark = "=== ";
+const script = Object.entries(commands)
+  .map(([name, command]) => `echo '${mark}${name}'; ${command} 2>/dev/null`)
+  .join("\n");
+
+const sections = (output: string): Map<string, string> =>
+  new Map(
+    output
+      .split(mark)
+      .slice(1)
+      .map((part): [string, string] => {
+        const end = part.indexOf("\n");
+        return [part.slice(0, end), part.slice(end + 1)];
+      }),
+  );
+
+const volatile = /_timer$|^valid_life_time$|^preferred_life_time$|^expires$|^gso_|^gro_|^tso_|^stats/;
+
+/** JSON with its keys in order and without what moves by itself. */
+const canonical = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (value === null || typeof value !== "object") return value;
+  const entries = Object.entries(value)
+    .filter(([key]) => !volatile.test(key))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, canonical(inner)]));
+};
+
+const jsonLines = (text: string): string[] =>
+  text
+    .split("\n")
+    .filter((line) => line.startsWith("["))
+    .flatMap((line) => JSON.parse(line) as unknown[])
+    .map((item) => JSON.stringify(canonical(item)))
+    .sort();
+
+const lines = (text: string): string[] => text.split("\n").filter((line) => line.trim() !== "");
+
+const iptablesLines = (text: string): string[] =>
+  lines(text)
+    .filter((line) => !line.startsWith("#"))
+    .map((line) => line.replace(/\[\d+:\d+\]/, ""));
+
+const nftLines = (text: string): string[] =>
+  lines(text)
+    .filter((line) => !line.startsWith("#"))
+    .map((line) => line.replace(/counter packets \d+ bytes \d+/g, "counter"));
+
+const ipsetLines = (text: string): string[] =>
+  lines(text)
+    .map((line) => line.replace(/ initval \S+/, "").replace(/ (timeout|packets|bytes) \d+/g, ""))
+    .sort();
+
+const filesBelow = (root: string, folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.startsWith(join(root, "/run/netns")) && !path.endsWith("/run/xtables.lock"))
+    .map((path) => `${path.slice(root.length)}: ${fileContent(path)}`)
+    .sort();
+
+const fileContent = (path: string): string => {
+  // The address handed out last is meant to be remembered, so it moves with every ADD.
+  if (/\/last_reserved_ip\.\d+$/.test(path)) return "(an address)";
+  try {
+    return JSON.stringify(readFileSync(path, "latin1"));
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
+};
+
+/** See `Node.snapshot`. */
+export const takeSnapshot = async (place: Place): Promise<Snapshot> => {
+  const { stdout } = await runCommand(place, "sh", ["-c", script], { reject: false });
+  const found = sections(stdout);
+  const text = (name: Section): string => found.get(name) ?? "";
+  const root = `/proc/${place.pid}/root`;
+  return {
+    links: jsonLines(text("links")),
+    addresses: jsonLines(text("addresses")),
+    routes: [...jsonLines(text("routes4")), ...jsonLines(text("routes6"))],
+    rules: [...jsonLines(text("rules4")), ...jsonLines(text("rules6"))],
+    neighbours: jsonLines(text("neighbours")),
+    iptables: iptablesLines(text("iptables")),
+    ip6tables: iptablesLines(text("ip6tables")),
+    nftables: nftLines(text("nftables")),
+    ipsets: ipsetLines(text("ipsets")),
+    sysctls: lines(text("sysctls")).sort(),
+    files: [...filesBelow(root, "/run"), ...filesBelow(root, "/var/lib")],
+    processes: otherProcesses(place.pid),
+  };
+};

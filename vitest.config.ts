@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // A process per file: tests wait for the kernel more than they compute, and a file that is killed takes
+    // its namespaces with it.
+    pool: "forks",
+    fileParallelism: true,
+    // The kernel takes its time to tear down interfaces and namespaces on a loaded machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    globals: false,
+  },
+});
