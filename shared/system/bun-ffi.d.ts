@@ -24,7 +24,8 @@ declare namespace Bun {
     readonly exitCode: number | null;
     readonly signalCode?: string;
     readonly stdout: Uint8Array;
-    readonly stderr: Uint8Array;
+    /** Absent when it was not piped. */
+    readonly stderr?: Uint8Array;
     readonly exitedDueToTimeout?: boolean;
     readonly success: boolean;
   }

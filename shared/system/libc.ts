@@ -77,6 +77,7 @@ const messages: Readonly<Record<number, string>> = {
   3: "no such process",
   5: "input/output error",
   6: "no such device or address",
+  8: "not an executable this kernel can run",
   11: "resource temporarily unavailable",
   12: "out of memory",
   13: "permission denied",
