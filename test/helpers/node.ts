@@ -42,6 +42,9 @@ export interface Node extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
+// A test runner that is killed leaves its worker processes behind, which would keep their nodes alive.
+process.once("disconnect", () => process.exit(1));
+
 // The node lives while its standard input is open: a test process that dies, in whatever way, closes it.
 const boot = `
 set -e
