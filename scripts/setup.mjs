@@ -1,0 +1,112 @@
+// Makes a fresh clone ready to run: npm packages, and the programs that the demo, the tests or the bench call.
+// Plain JavaScript without packages, since it runs before there are any.
+//   node scripts/setup.mjs [demo | test | bench]
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+
+/** Program (a name on PATH, or a path) -> the Debian package that brings it. */
+const demoPrograms = {
+  ip: "iproute2",
+  iptables: "iptables",
+  ipset: "ipset",
+  nft: "nftables",
+  nsenter: "util-linux",
+  ping: "iputils-ping",
+};
+
+const benchPrograms = { ...demoPrograms, "/usr/lib/cni/bridge": "containernetworking-plugins" };
+
+const testPrograms = {
+  ...benchPrograms,
+  busybox: "busybox-static",
+  conntrack: "conntrack",
+  modprobe: "kmod",
+  sysctl: "procps",
+  tcpdump: "tcpdump",
+};
+
+const programsFor = { demo: demoPrograms, bench: benchPrograms, test: testPrograms };
+
+const fail = (message) => {
+  process.stderr.write(`setup: ${message}\n`);
+  process.exit(1);
+};
+
+const say = (message) => process.stderr.write(`setup: ${message}\n`);
+
+/** Runs a command silently; what it printed is shown only when it fails for good. */
+const run = (command, args) => {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const options = { cwd: root, env, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" };
+  const { status, error, stdout, stderr } = spawnSync(command, args, { ...options, maxBuffer: 1 << 28 });
+  return { ok: status === 0, output: error?.message ?? `${stdout}${stderr}` };
+};
+
+const runnable = (path) => {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+// Debian keeps network programs where an ordinary user's PATH does not look.
+const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
+
+const present = (program) =>
+  program.startsWith("/") ? runnable(program) : folders.some((folder) => runnable(join(folder, program)));
+
+const modified = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
+
+const checkNode = () => {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19))
+    fail(`Node.js 20.19 or newer is needed, this is ${process.version}`);
+};
+
+const installNpmPackages = () => {
+  // npm writes its own record of what it installed; a newer lock file means that it is out of date.
+  const record = join(root, "node_modules/.package-lock.json");
+  if (modified(record) >= modified(join(root, "package-lock.json"))) return;
+  say("installing npm packages");
+  // No package here needs its install script. A caller's NODE_ENV=production must not drop the tools.
+  const args = [
+    "ci",
+    "--ignore-scripts",
+    "--include=dev",
+    "--include=optional",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ];
+  const { ok, output } = run("npm", args);
+  if (!ok) fail(`npm ci failed:\n${output}`);
+};
+
+const aptInstall = (packages) =>
+  run("apt-get", ["-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends", ...packages]);
+
+const installDebianPackages = (programs) => {
+  const missing = Object.keys(programs).filter((program) => !present(program));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((program) => programs[program]))].sort();
+  const advice = `missing ${missing.join(", ")}: as root, run\n  apt-get install ${packages.join(" ")}`;
+  if (process.getuid() !== 0 || !present("apt-get")) fail(advice);
+  say(`installing ${packages.join(" ")}`);
+  // The package lists of a fresh machine may be missing or old; they are fetched only if it turns out so.
+  if (aptInstall(packages).ok) return;
+  run("apt-get", ["update"]);
+  const { ok, output } = aptInstall(packages);
+  if (!ok) fail(`apt-get install failed:\n${output}`);
+};
+
+const purpose = process.argv[2] ?? "test";
+const programs = programsFor[purpose];
+if (programs === undefined) fail(`unknown purpose ${purpose}: ${Object.keys(programsFor).join(", ")}`);
+checkNode();
+installNpmPackages();
+installDebianPackages(programs);
