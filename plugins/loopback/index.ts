@@ -1,0 +1,94 @@
+/** loopback: brings up "lo" in the container. Runtimes run it for every pod, whatever the network is. */
+import { openContainer, openContainerIfPresent } from "../../shared/cni/container.ts";
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import type { Plugin, Request } from "../../shared/cni/plugin.ts";
+import type { Result } from "../../shared/cni/result.ts";
+import { formatCidr } from "../../shared/ip/cidr.ts";
+import { type InterfaceAddress, listAddresses } from "../../shared/netlink/address.ts";
+import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
+import { findLink, type Link, setLink } from "../../shared/netlink/link.ts";
+
+/** The kernel makes "lo" with the namespace, and it cannot be renamed away: CNI_IFNAME is not asked. */
+const LOOPBACK = "lo";
+
+function findLoopback(netlink: NetlinkConnection, netns: string): Link {
+  const link = findLink(netlink, LOOPBACK);
+  if (link !== undefined) return link;
+  throw new CniError(
+    ErrorCode.internal,
+    `there is no interface lo in ${netns}`,
+    "is it a network namespace?",
+  );
+}
+
+/** 127.0.0.0/8 and ::1: anything else on "lo" was put there by somebody, and is not ours to report. */
+function isLoopbackAddress({ cidr }: InterfaceAddress): boolean {
+  const { family, value } = cidr.address;
+  return family === 4 ? value >> 24n === 127n : value === 1n;
+}
+
+function buildResult(link: Link, addresses: readonly InterfaceAddress[], netns: string): Result {
+  return {
+    interfaces: [{ name: LOOPBACK, mac: link.mac, mtu: link.mtu, sandbox: netns }],
+    ips: addresses.map(({ cidr }) => ({ address: cidr, interface: 0 })),
+    routes: [],
+    dns: {},
+  };
+}
+
+function add(request: Request): Result {
+  const container = openContainer(request);
+  try {
+    const { netlink } = container;
+    const before = findLoopback(netlink, request.netns);
+    const foreign = listAddresses(netlink, before.index).filter((address) => !isLoopbackAddress(address));
+    if (foreign.length > 0) {
+      const found = foreign.map(({ cidr }) => formatCidr(cidr)).join(", ");
+      const advice = "remove it, or leave the loopback plugin out of this network";
+      throw new CniError(
+        ErrorCode.internal,
+        `lo in ${request.netns} has a non-loopback address: ${found}`,
+        advice,
+      );
+    }
+    netlink.execute(setLink({ index: before.index }, { up: true }));
+    if (request.configuration.prevResult !== undefined) return request.configuration.prevResult;
+    return buildResult(before, listAddresses(netlink, before.index), request.netns);
+  } finally {
+    container.close();
+  }
+}
+
+function del(request: Request): void {
+  const container = openContainerIfPresent(request);
+  if (container === undefined) return;
+  try {
+    const link = findLink(container.netlink, LOOPBACK);
+    if (link !== undefined) container.netlink.execute(setLink({ index: link.index }, { up: false }));
+  } finally {
+    container.close();
+  }
+}
+
+function check(request: Request): void {
+  const container = openContainer(request);
+  try {
+    if (findLoopback(container.netlink, request.netns).isUp) return;
+    const advice = "something inside the container took it down; ip link set lo up repairs it";
+    throw new CniError(ErrorCode.internal, `lo in ${request.netns} is down`, advice);
+  } finally {
+    container.close();
+  }
+}
+
+const plugin: Plugin = {
+  about: "brings up the loopback interface of a container",
+  add,
+  del,
+  check,
+  // Nothing on the host belongs to an attachment, and nothing can be exhausted.
+  status: () => undefined,
+  gc: () => undefined,
+};
+
+export default plugin;

@@ -1,0 +1,99 @@
+/** The network configuration on standard input: what is common to all plugins. */
+import { namePattern } from "./environment.ts";
+import { CniError, ErrorCode } from "./error.ts";
+import { Fields, isObject, type JsonObject } from "./fields.ts";
+import type { Command, NetworkConfiguration } from "./plugin.ts";
+import { readDns, readResult } from "./result-input.ts";
+import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
+
+/** The version from which a configuration may be used with a verb. */
+const verbSince: Partial<Record<Command, CniVersion>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
+
+/** Parses standard input. Throws code 6 if it is not a JSON object. */
+export function parseInput(input: Uint8Array): JsonObject {
+  const text = new TextDecoder().decode(input);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (thrown) {
+    const reason = text.trim() === "" ? "it is empty" : (thrown as Error).message;
+    throw new CniError(
+      ErrorCode.decode,
+      "the network configuration on standard input is not JSON",
+      `${reason}: the runtime must pass the plugin's configuration as one JSON object`,
+      thrown,
+    );
+  }
+  if (isObject(value)) return value;
+  throw new CniError(
+    ErrorCode.decode,
+    "the network configuration must be a JSON object",
+    `it is ${text.slice(0, 60)}`,
+  );
+}
+
+function readName(fields: Fields): string {
+  const name = fields.text("name") ?? "";
+  if (name === "") {
+    const advice = "every network configuration needs a name";
+    throw new CniError(ErrorCode.invalidConfiguration, "missing network name", advice);
+  }
+  if (namePattern.test(name)) return name;
+  const advice = "it must start with a letter or digit and hold only letters, digits, '_', '.' and '-'";
+  throw fields.invalid("name", `holds invalid characters: ${JSON.stringify(name)}`, advice);
+}
+
+function checkVerb(command: Command, version: CniVersion): void {
+  const since = verbSince[command];
+  if (since === undefined || isAtLeast(version, since)) return;
+  throw new CniError(
+    ErrorCode.incompatibleVersion,
+    `config version does not allow ${command}`,
+    `cniVersion is ${version}, ${command} needs ${since} or newer`,
+  );
+}
+
+function readAttachments(fields: Fields): NetworkConfiguration["validAttachments"] {
+  return fields.objects("cni.dev/valid-attachments")?.map((item) => ({
+    containerId: item.text("containerID") ?? "",
+    ifname: item.text("ifname") ?? "",
+  }));
+}
+
+const noFields = new Fields({});
+
+/** Reads the common part of a configuration. Throws codes 1, 6 and 7. */
+export function readConfiguration(raw: JsonObject, command: Command): NetworkConfiguration {
+  const fields = new Fields(raw);
+  const cniVersion = readVersion(fields.value("cniVersion"));
+  checkVerb(command, cniVersion);
+  const prevResult = fields.object("prevResult") && fields.value("prevResult");
+  const validAttachments = command === "GC" ? readAttachments(fields) : undefined;
+  return {
+    cniVersion,
+    name: readName(fields),
+    type: fields.text("type") ?? "",
+    fields,
+    raw,
+    runtimeConfig: fields.object("runtimeConfig") ?? noFields,
+    cniArgs: fields.object("args")?.object("cni") ?? noFields,
+    ipamType: fields.object("ipam")?.text("type") ?? "",
+    dns: readDns(fields.object("dns")),
+    ...(prevResult === undefined ? {} : readPrevious(prevResult as JsonObject, cniVersion, command)),
+    ...(validAttachments === undefined ? {} : { validAttachments }),
+  };
+}
+
+/** DEL must work with whatever prevResult the runtime still has, so there a broken one counts as none. */
+function readPrevious(
+  value: JsonObject,
+  version: CniVersion,
+  command: Command,
+): { prevResult?: never } | object {
+  try {
+    return { prevResult: readResult(value, version, "prevResult") };
+  } catch (thrown) {
+    if (command === "DEL") return {};
+    throw thrown;
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Delegation (specification, section 4): running another plugin, such as IPAM, on the way.
+ *
+ * A delegate that turns out to be this very executable under another name runs in this process, which saves a
+ * start; any other executable runs as a process, with the same environment and input.
+ */
+import { fileStatus, isSameFile } from "../system/file.ts";
+import { type ProcessOutcome, runProcess } from "../system/process.ts";
+import { writeStandardError } from "../system/stdio.ts";
+import { CniError, ErrorCode, messageOf } from "./error.ts";
+import { Fields, isObject } from "./fields.ts";
+import type { Command, Plugin, Request } from "./plugin.ts";
+import type { Result } from "./result.ts";
+import { parseResult } from "./result-input.ts";
+
+const DEFAULT_TIMEOUT_SECONDS = 90;
+
+interface Delegate {
+  readonly type: string;
+  readonly path: string;
+  /** Set if the delegate is this executable. */
+  readonly builtin: Plugin | undefined;
+}
+
+/** Finds the delegate on CNI_PATH. Throws code 7 for a name that is a path, 4 without CNI_PATH, 5 if not found. */
+export function findDelegate(request: Request, type: string): Delegate {
+  if (type === "" || type.includes("/") || type.includes("..") || type.includes("\0")) {
+    const advice = `"type" must be the plain name of an executable in a folder of CNI_PATH`;
+    throw new CniError(
+      ErrorCode.invalidConfiguration,
+      `invalid plugin name: ${JSON.stringify(type)}`,
+      advice,
+    );
+  }
+  if (request.path.length === 0) {
+    const advice = `the network needs the plugin ${type}, and CNI_PATH says where to find it`;
+    throw new CniError(ErrorCode.invalidEnvironment, "required env variables [CNI_PATH] missing", advice);
+  }
+  for (const folder of request.path) {
+    const path = `${folder}/${type}`;
+    const status = fileStatus(path);
+    if (status?.isFile !== true) continue;
+    const own = fileStatus("/proc/self/exe");
+    const isOwn = own !== undefined && isSameFile(own, status);
+    return { type, path, builtin: isOwn ? request.builtin(type) : undefined };
+  }
+  throw new CniError(
+    ErrorCode.io,
+    `failed to find plugin ${JSON.stringify(type)} in path [${request.path.join(" ")}]`,
+    "install it into one of these folders, or correct the type in the configuration",
+  );
+}
+
+function timeoutMilliseconds(request: Request): number {
+  const seconds = Number(request.environment["PODWIRE_DELEGATE_TIMEOUT"] ?? DEFAULT_TIMEOUT_SECONDS);
+  return (seconds > 0 ? seconds : DEFAULT_TIMEOUT_SECONDS) * 1000;
+}
+
+/** Runs another executable; returns what it printed. Throws the error it printed, with its code. */
+function runExecutable(delegate: Delegate, request: Request, command: Command): string {
+  const outcome = runProcess(delegate.path, {
+    arguments: [],
+    environment: { ...request.environment, CNI_COMMAND: command },
+    input: request.input,
+    timeoutMilliseconds: timeoutMilliseconds(request),
+  });
+  writeStandardError(new TextDecoder().decode(outcome.stderr));
+  if (outcome.timedOut) {
+    const seconds = timeoutMilliseconds(request) / 1000;
+    throw new CniError(
+      ErrorCode.tryAgainLater,
+      `the plugin ${delegate.path} did not finish ${command} within ${seconds} s and was killed`,
+      "look at what it waits for; PODWIRE_DELEGATE_TIMEOUT sets another limit, in seconds",
+    );
+  }
+  const output = new TextDecoder().decode(outcome.stdout);
+  if (outcome.exitCode !== 0) throw failureOf(delegate, command, outcome, output);
+  return output;
+}
+
+function failureOf(delegate: Delegate, command: Command, outcome: ProcessOutcome, output: string): CniError {
+  const how = outcome.signal === undefined ? `exit code ${outcome.exitCode}` : `signal ${outcome.signal}`;
+  const context = `the plugin ${delegate.path} failed ${command} with ${how}`;
+  const printed = parseError(output);
+  if (printed !== undefined) {
+    return new CniError(printed.code, printed.message, printed.details === "" ? context : printed.details);
+  }
+  const words = [output, new TextDecoder().decode(outcome.stderr)].join(" ").trim().slice(0, 500);
+  return new CniError(ErrorCode.internal, context, words === "" ? "it said nothing" : `it said: ${words}`);
+}
+
+function parseError(output: string): { code: number; message: string; details: string } | undefined {
+  try {
+    const value: unknown = JSON.parse(output);
+    if (!isObject(value)) return undefined;
+    const fields = new Fields(value);
+    const code = fields.integer("code") ?? 0;
+    const message = fields.text("msg") ?? "";
+    return code === 0 && message === ""
+      ? undefined
+      : { code, message, details: fields.text("details") ?? "" };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * ADD by a delegate. When another executable fails, hangs or prints no result, its DEL is run before the error
+ * is thrown; a delegate in this process undoes its own failed ADD.
+ */
+export function delegateAdd(request: Request, type: string): Result {
+  const delegate = findDelegate(request, type);
+  if (delegate.builtin !== undefined) return delegate.builtin.add({ ...request, command: "ADD" });
+  try {
+    const output = runExecutable(delegate, request, "ADD");
+    const result = parseResult(output, request.configuration.cniVersion);
+    if (result !== undefined) return result;
+    const said = output.trim() === "" ? "nothing" : JSON.stringify(output.slice(0, 200));
+    const message = `the plugin ${delegate.path} printed no result for ADD`;
+    throw new CniError(
+      ErrorCode.decode,
+      message,
+      `it must print JSON on standard output, and printed ${said}`,
+    );
+  } catch (thrown) {
+    throw withCleanup(delegate, request, thrown);
+  }
+}
+
+/** Runs DEL after a failed ADD; a second failure is added to the first error's details. */
+function withCleanup(delegate: Delegate, request: Request, thrown: unknown): unknown {
+  try {
+    runExecutable(delegate, request, "DEL");
+    return thrown;
+  } catch (second) {
+    if (!(thrown instanceof CniError)) return thrown;
+    const details = [thrown.details, `its DEL failed too: ${messageOf(second)}`].filter(
+      (part) => part !== "",
+    );
+    return new CniError(thrown.code, thrown.message, details.join("; "), thrown);
+  }
+}
+
+function delegateVerb(request: Request, type: string, command: "DEL" | "CHECK" | "STATUS" | "GC"): void {
+  const delegate = findDelegate(request, type);
+  if (delegate.builtin === undefined) {
+    runExecutable(delegate, request, command);
+    return;
+  }
+  const verbs = { DEL: "del", CHECK: "check", STATUS: "status", GC: "gc" } as const;
+  delegate.builtin[verbs[command]]({ ...request, command });
+}
+
+/** DEL by a delegate. Our own plugins need no CNI_PATH for it: a DEL must not depend on what ADD had. */
+export function delegateDel(request: Request, type: string): void {
+  const builtin = request.path.length === 0 ? request.builtin(type) : undefined;
+  if (builtin !== undefined) builtin.del({ ...request, command: "DEL" });
+  else delegateVerb(request, type, "DEL");
+}
+
+export function delegateCheck(request: Request, type: string): void {
+  delegateVerb(request, type, "CHECK");
+}
+
+export function delegateStatus(request: Request, type: string): void {
+  delegateVerb(request, type, "STATUS");
+}
+
+export function delegateGc(request: Request, type: string): void {
+  delegateVerb(request, type, "GC");
+}

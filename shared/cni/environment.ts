@@ -1,0 +1,77 @@
+/** The CNI_* variables: which a verb needs, and what a valid one looks like. */
+import { CniError, ErrorCode } from "./error.ts";
+import type { Command } from "./plugin.ts";
+
+export type Environment = Readonly<Record<string, string>>;
+
+interface Variable {
+  readonly name: string;
+  readonly neededBy: readonly Command[];
+  /** Says what is wrong with a value, if anything. */
+  readonly fault: (value: string) => string | undefined;
+}
+
+const commands: readonly string[] = ["ADD", "DEL", "CHECK", "STATUS", "GC", "VERSION"] satisfies Command[];
+
+/** Specification, "Parameters": CNI_CONTAINERID; the network's name follows the same rule. */
+export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+function containerIdFault(value: string): string | undefined {
+  if (namePattern.test(value)) return undefined;
+  return "it must start with a letter or digit and hold only letters, digits, '_', '.' and '-'";
+}
+
+/**
+ * What the kernel takes as an interface name (net/core/dev.c, dev_valid_name): up to 15 bytes, not "." or "..",
+ * no '/', ':' or white space. '%' it takes as a pattern and makes another name of it, so it is refused here.
+ */
+function interfaceNameFault(value: string): string | undefined {
+  if (new TextEncoder().encode(value).length > 15) return "an interface name has at most 15 bytes";
+  if (value === "." || value === "..") return "an interface cannot be called . or ..";
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+  if (/[/:%\s\u0000-\u001f\u007f]/u.test(value)) {
+    return "an interface name holds no '/', ':', '%', white space or control character";
+  }
+  return undefined;
+}
+
+const variables: readonly Variable[] = [
+  { name: "CNI_CONTAINERID", neededBy: ["ADD", "DEL", "CHECK"], fault: containerIdFault },
+  { name: "CNI_NETNS", neededBy: ["ADD", "CHECK"], fault: () => undefined },
+  { name: "CNI_IFNAME", neededBy: ["ADD", "DEL", "CHECK"], fault: interfaceNameFault },
+];
+
+/** Reads CNI_COMMAND. Throws code 4 if it is none of the specification's. */
+export function readCommand(environment: Environment): Command {
+  const command = environment["CNI_COMMAND"] ?? "";
+  if (commands.includes(command)) return command as Command;
+  throw new CniError(
+    ErrorCode.invalidEnvironment,
+    `unknown CNI_COMMAND: ${JSON.stringify(command)}`,
+    `it must be one of ${commands.join(", ")}`,
+  );
+}
+
+/** Checks the variables the command needs. Throws code 4, naming every missing one, or the first bad one. */
+export function checkEnvironment(command: Command, environment: Environment): void {
+  const needed = variables.filter((variable) => variable.neededBy.includes(command));
+  const missing = needed.filter((variable) => (environment[variable.name] ?? "") === "");
+  if (missing.length > 0) {
+    throw new CniError(
+      ErrorCode.invalidEnvironment,
+      `required env variables [${missing.map((variable) => variable.name).join(",")}] missing`,
+      `the runtime must set them for ${command}`,
+    );
+  }
+  for (const { name, fault } of needed) {
+    const value = environment[name] ?? "";
+    const problem = fault(value);
+    if (problem === undefined) continue;
+    throw new CniError(ErrorCode.invalidEnvironment, `${name} is invalid: ${JSON.stringify(value)}`, problem);
+  }
+}
+
+/** CNI_NETNS_OVERRIDE: the runtime insists on attaching the plugin's own namespace. */
+export function allowsOwnNamespace(environment: Environment): boolean {
+  return ["1", "true", "TRUE", "True", "t", "T"].includes(environment["CNI_NETNS_OVERRIDE"] ?? "");
+}

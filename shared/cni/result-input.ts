@@ -1,0 +1,113 @@
+/** Reads a result as another plugin printed it, or as the runtime handed it in prevResult, in any version. */
+import { type IpAddress, parseIp } from "../ip/address.ts";
+import { type Cidr, networkOf, parseCidr } from "../ip/cidr.ts";
+import { Fields, isObject, type JsonObject } from "./fields.ts";
+import type { Dns, Result, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
+import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
+
+/** Drops the keys whose value is undefined, which exact optional properties do not allow. */
+function defined<Shape extends object>(entries: { [Key in keyof Shape]: Shape[Key] | undefined }): Shape {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Shape;
+}
+
+function readIp(fields: Fields, key: string): IpAddress | undefined {
+  const text = fields.text(key);
+  if (text === undefined || text === "") return undefined;
+  const address = parseIp(text);
+  if (address === undefined) throw fields.invalid(key, `is no IP address: ${JSON.stringify(text)}`, "");
+  return address;
+}
+
+function readCidr(fields: Fields, key: string): Cidr {
+  const text = fields.text(key) ?? "";
+  const cidr = parseCidr(text);
+  if (cidr === undefined) {
+    const advice = "an address with its prefix length is expected, such as 10.1.0.2/24";
+    throw fields.invalid(key, `is no address in CIDR notation: ${JSON.stringify(text)}`, advice);
+  }
+  return cidr;
+}
+
+/** A route as in a result or in an IPAM configuration. Throws code 6 or 7. */
+export function readRoute(fields: Fields): ResultRoute {
+  return defined<ResultRoute>({
+    // The kernel refuses a destination with host bits set.
+    destination: networkOf(readCidr(fields, "dst")),
+    gateway: readIp(fields, "gw"),
+    mtu: fields.integer("mtu"),
+    advmss: fields.integer("advmss"),
+    priority: fields.integer("priority"),
+    table: fields.integer("table"),
+    scope: fields.integer("scope"),
+  });
+}
+
+/** A `dns` object. Throws code 6. */
+export function readDns(fields: Fields | undefined): Dns {
+  if (fields === undefined) return {};
+  return defined<Dns>({
+    nameservers: fields.texts("nameservers"),
+    domain: fields.text("domain"),
+    search: fields.texts("search"),
+    options: fields.texts("options"),
+  });
+}
+
+function readInterface(fields: Fields): ResultInterface {
+  return defined<ResultInterface>({
+    name: fields.text("name") ?? "",
+    mac: fields.text("mac"),
+    mtu: fields.integer("mtu"),
+    sandbox: fields.text("sandbox"),
+    socketPath: fields.text("socketPath"),
+    pciID: fields.text("pciID"),
+  });
+}
+
+function readResultIp(fields: Fields): ResultIp {
+  return defined<ResultIp>({
+    address: readCidr(fields, "address"),
+    gateway: readIp(fields, "gateway"),
+    interface: fields.integer("interface"),
+  });
+}
+
+/** ip4/ip6: the form of 0.1.0 and 0.2.0, one address a family with its own routes. */
+function readOldFamilies(fields: Fields): Pick<Result, "ips" | "routes"> {
+  const families = ["ip4", "ip6"].flatMap((key) => fields.object(key) ?? []);
+  return {
+    ips: families.map((family) =>
+      defined<ResultIp>({ address: readCidr(family, "ip"), gateway: readIp(family, "gateway") }),
+    ),
+    routes: families.flatMap((family) => (family.objects("routes") ?? []).map(readRoute)),
+  };
+}
+
+/**
+ * Reads a result. `assumed` is the version of a result that does not say its own.
+ * Throws code 1 for an unknown version, 6 for a wrong type, 7 for text that is no address.
+ */
+export function readResult(object: JsonObject, assumed: CniVersion, path = ""): Result {
+  const fields = new Fields(object, path);
+  const stated = fields.text("cniVersion") ?? "";
+  const version = stated === "" ? assumed : readVersion(stated);
+  const dns = readDns(fields.object("dns"));
+  if (!isAtLeast(version, "0.3.0")) return { interfaces: [], ...readOldFamilies(fields), dns };
+  return {
+    interfaces: (fields.objects("interfaces") ?? []).map(readInterface),
+    ips: (fields.objects("ips") ?? []).map(readResultIp),
+    routes: (fields.objects("routes") ?? []).map(readRoute),
+    dns,
+  };
+}
+
+/** Reads a result from the text a delegate printed; undefined if it is no JSON object. */
+export function parseResult(text: string, assumed: CniVersion): Result | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isObject(value) ? readResult(value, assumed, "result") : undefined;
+}

@@ -1,0 +1,134 @@
+/**
+ * Runs a plugin: environment and standard input in, result or error out. Nothing else prints: standard output
+ * is the protocol.
+ */
+
+import { SystemError } from "../system/libc.ts";
+import { isOwnNamespace } from "../system/netns.ts";
+import { readStandardInput, writeStandardError, writeStandardOutput } from "../system/stdio.ts";
+import { parseInput, readConfiguration } from "./configuration.ts";
+import { allowsOwnNamespace, checkEnvironment, type Environment, readCommand } from "./environment.ts";
+import { CniError, ErrorCode } from "./error.ts";
+import { Fields, type JsonObject } from "./fields.ts";
+import type { Command, Plugin, Request } from "./plugin.ts";
+import { writeResult } from "./result-output.ts";
+import { isSupported, latestVersion, supportedVersions } from "./version.ts";
+
+export interface Invocation {
+  readonly name: string;
+  readonly version: string;
+  readonly plugin: Plugin;
+  readonly builtin: Request["builtin"];
+  readonly environment: Environment;
+  readonly arguments: readonly string[];
+}
+
+/** Runs one invocation to its end. Returns the exit code: 0, or 1 with a JSON error on standard output. */
+export function runPlugin(invocation: Invocation): number {
+  const { environment } = invocation;
+  if (invocation.arguments.includes("--version") || (environment["CNI_COMMAND"] ?? "") === "") {
+    writeStandardError(describe(invocation));
+    return 0;
+  }
+  // Errors say the configuration's version as soon as it is known (specification, "Error").
+  const state: { cniVersion: string } = { cniVersion: latestVersion };
+  try {
+    const output = execute(invocation, state);
+    if (output !== undefined) writeStandardOutput(`${JSON.stringify(output, undefined, 4)}\n`);
+    return 0;
+  } catch (thrown) {
+    writeStandardOutput(`${JSON.stringify(writeError(thrown, state.cniVersion), undefined, 4)}\n`);
+    return 1;
+  }
+}
+
+function describe({ name, version, plugin }: Invocation): string {
+  return `podwire ${name} ${version}: ${plugin.about}\nCNI protocol versions supported: ${supportedVersions.join(", ")}\n`;
+}
+
+function execute(invocation: Invocation, state: { cniVersion: string }): JsonObject | undefined {
+  const { environment, plugin } = invocation;
+  const command = readCommand(environment);
+  if (command === "VERSION") return describeVersions();
+  checkEnvironment(command, environment);
+  const input = readStandardInput();
+  const raw = parseInput(input);
+  const stated = new Fields(raw).value("cniVersion") ?? "0.1.0";
+  if (typeof stated === "string" && isSupported(stated)) state.cniVersion = stated;
+  const configuration = readConfiguration(raw, command);
+  const request: Request = {
+    command,
+    containerId: environment["CNI_CONTAINERID"] ?? "",
+    ifname: environment["CNI_IFNAME"] ?? "",
+    netns: environment["CNI_NETNS"] ?? "",
+    args: environment["CNI_ARGS"] ?? "",
+    path: (environment["CNI_PATH"] ?? "").split(":").filter((folder) => folder !== ""),
+    configuration,
+    input,
+    environment,
+    builtin: invocation.builtin,
+  };
+  refuseOwnNamespace(request);
+  return dispatch(plugin, request);
+}
+
+function dispatch(plugin: Plugin, request: Request): JsonObject | undefined {
+  switch (request.command) {
+    case "ADD":
+      return writeResult(plugin.add(request), request.configuration.cniVersion);
+    case "DEL":
+      plugin.del(request);
+      return undefined;
+    case "CHECK":
+      plugin.check(request);
+      return undefined;
+    case "STATUS":
+      plugin.status(request);
+      return undefined;
+    default:
+      plugin.gc(request);
+      return undefined;
+  }
+}
+
+/** Before any work: attaching the host to itself would change the host. */
+function refuseOwnNamespace({ command, netns, environment }: Request): void {
+  const verbs: readonly Command[] = ["ADD", "DEL", "CHECK"];
+  if (!verbs.includes(command) || netns === "" || allowsOwnNamespace(environment)) return;
+  if (!isOwnNamespace(netns)) return;
+  throw new CniError(
+    ErrorCode.invalidNamespace,
+    `plugin's netns and netns from CNI_NETNS should not be the same: ${netns}`,
+    "give the container a network namespace of its own (host networking needs no CNI plugin), or set CNI_NETNS_OVERRIDE=1",
+  );
+}
+
+/** VERSION echoes the version it was asked in; a runtime that sends nothing gets the newest. */
+function describeVersions(): JsonObject {
+  let asked: unknown;
+  try {
+    asked = new Fields(parseInput(readStandardInput())).value("cniVersion");
+  } catch {
+    asked = undefined;
+  }
+  const cniVersion = typeof asked === "string" && asked !== "" ? asked : latestVersion;
+  return { cniVersion, supportedVersions };
+}
+
+/** The JSON of an error, for standard output. */
+function writeError(thrown: unknown, cniVersion: string): JsonObject {
+  const known = toCniError(thrown);
+  return {
+    cniVersion,
+    code: known.code,
+    msg: known.message,
+    ...(known.details === "" ? {} : { details: known.details }),
+  };
+}
+
+function toCniError(thrown: unknown): CniError {
+  if (thrown instanceof CniError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (thrown instanceof SystemError) return new CniError(ErrorCode.io, message, "", thrown);
+  return new CniError(ErrorCode.internal, message, "", thrown);
+}

@@ -1,0 +1,178 @@
+/** Links: reading them, and the changes every kind shares. Constants: include/uapi/linux/if_link.h, rtnetlink.h. */
+import { Errno } from "../system/libc.ts";
+import type { NetlinkConnection } from "./connection.ts";
+import { Attributes, BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
+
+export const LinkMessage = { new: 16, delete: 17, get: 18, set: 19 } as const;
+
+/** IFLA_*: attributes of a link. */
+export const LinkAttribute = {
+  address: 1,
+  name: 3,
+  mtu: 4,
+  link: 5,
+  master: 10,
+  protocolInfo: 12,
+  operationalState: 16,
+  linkInfo: 18,
+  alias: 20,
+  familySpecific: 26,
+  namespaceDescriptor: 28,
+  extendedMask: 29,
+  promiscuity: 30,
+  peerNamespaceId: 37,
+} as const;
+
+/** IFLA_INFO_*: what is in IFLA_LINKINFO. */
+export const LinkInfo = { kind: 1, data: 2, portKind: 4, portData: 5 } as const;
+
+/** IFF_*: interface flags. */
+export const LinkFlag = { up: 0x1, promiscuous: 0x100 } as const;
+
+/** IF_OPER_UP (RFC 2863): frames pass. */
+export const OPERATIONAL_UP = 6;
+
+/** RTEXT_FILTER_SKIP_STATS: counters are most of an answer's bytes. */
+const SKIP_STATISTICS = 8;
+
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** Lower case, "aa:bb:cc:dd:ee:ff". */
+  readonly mac: string;
+  readonly mtu: number;
+  readonly flags: number;
+  readonly isUp: boolean;
+  /** "veth", "bridge", ...; empty for a physical device. */
+  readonly kind: string;
+  /** Index of the bridge (or other device) it is a port of; 0 if none. */
+  readonly master: number;
+  /** IFLA_LINK: for a veth, the index of its peer in the peer's namespace; 0 if none. */
+  readonly peer: number;
+  readonly alias: string;
+  readonly operationalState: number;
+  readonly promiscuity: number;
+  /** IFLA_INFO_DATA and IFLA_INFO_SLAVE_DATA, for the kinds to read. */
+  readonly data: Attributes;
+  readonly portData: Attributes;
+}
+
+/** "aa:bb:..." of bytes. */
+export function formatMac(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+/** The six bytes of "aa:bb:cc:dd:ee:ff" (also with "-", and in dotted groups of four); undefined if it is no MAC-48. */
+export function parseMac(text: string): Uint8Array | undefined {
+  const colons = /^([0-9a-f]{2}([:-])[0-9a-f]{2}(\2[0-9a-f]{2}){4})$/i.test(text);
+  const dots = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i.test(text);
+  if (!colons && !dots) return undefined;
+  const digits = text.replaceAll(/[^0-9a-f]/gi, "");
+  return Uint8Array.from({ length: 6 }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16));
+}
+
+/** struct ifinfomsg. `change` says which flags are meant. */
+export function linkHeader(index: number, flags = 0, change = 0, family = 0): Uint8Array {
+  const header = new Uint8Array(16);
+  const view = new DataView(header.buffer);
+  view.setUint8(0, family);
+  view.setInt32(4, index, true);
+  view.setUint32(8, flags, true);
+  view.setUint32(12, change, true);
+  return header;
+}
+
+export function readLink(body: Uint8Array): Link {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const attributes = new Attributes(body, 16);
+  const flags = view.getUint32(8, true);
+  const info = attributes.nested(LinkAttribute.linkInfo);
+  return {
+    index: view.getInt32(4, true),
+    name: attributes.text(LinkAttribute.name) ?? "",
+    mac: formatMac(attributes.bytes(LinkAttribute.address) ?? new Uint8Array(0)),
+    mtu: attributes.u32(LinkAttribute.mtu) ?? 0,
+    flags,
+    isUp: (flags & LinkFlag.up) !== 0,
+    kind: info.text(LinkInfo.kind) ?? "",
+    master: attributes.u32(LinkAttribute.master) ?? 0,
+    peer: attributes.u32(LinkAttribute.link) ?? 0,
+    alias: attributes.text(LinkAttribute.alias) ?? "",
+    operationalState: attributes.u8(LinkAttribute.operationalState) ?? 0,
+    promiscuity: attributes.u32(LinkAttribute.promiscuity) ?? 0,
+    data: info.nested(LinkInfo.data),
+    portData: info.nested(LinkInfo.portData),
+  };
+}
+
+function get(body: BodyWriter, purpose: string): NetlinkMessage {
+  const complete = body.u32(LinkAttribute.extendedMask, SKIP_STATISTICS).finish();
+  return { type: LinkMessage.get, flags: Flag.request | Flag.ack, body: complete, purpose };
+}
+
+function find(connection: NetlinkConnection, message: NetlinkMessage): Link | undefined {
+  const [answer] = connection.transact([message]);
+  if (answer?.error !== undefined) {
+    if (answer.error.errno === Errno.ENODEV) return undefined;
+    throw answer.error;
+  }
+  const [body] = answer?.bodies ?? [];
+  return body === undefined ? undefined : readLink(body);
+}
+
+/** Equivalent to: ip link show dev NAME. Undefined if there is none. */
+export function findLink(connection: NetlinkConnection, name: string): Link | undefined {
+  const body = new BodyWriter().raw(linkHeader(0)).text(LinkAttribute.name, name);
+  return find(connection, get(body, `look for the interface ${name}`));
+}
+
+/** The link with an index, undefined if there is none. */
+export function findLinkByIndex(connection: NetlinkConnection, index: number): Link | undefined {
+  return find(connection, get(new BodyWriter().raw(linkHeader(index)), `look for interface number ${index}`));
+}
+
+/** Equivalent to: ip link show. */
+export function listLinks(connection: NetlinkConnection): Link[] {
+  return connection.dump(get(new BodyWriter().raw(linkHeader(0)), "list the interfaces")).map(readLink);
+}
+
+export interface LinkChange {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: Uint8Array;
+  readonly alias?: string;
+  readonly master?: number;
+  readonly promiscuous?: boolean;
+}
+
+/** Equivalent to: ip link set dev NAME ... */
+export function setLink(target: { index?: number; name?: string }, change: LinkChange): NetlinkMessage {
+  const which = target.name ?? `number ${target.index}`;
+  const body = new BodyWriter().raw(headerOf(target.index ?? 0, change));
+  if (target.index === undefined && target.name !== undefined) body.text(LinkAttribute.name, target.name);
+  if (change.mtu !== undefined) body.u32(LinkAttribute.mtu, change.mtu);
+  if (change.mac !== undefined) body.bytes(LinkAttribute.address, change.mac);
+  if (change.alias !== undefined) body.text(LinkAttribute.alias, change.alias);
+  if (change.master !== undefined) body.u32(LinkAttribute.master, change.master);
+  return {
+    type: LinkMessage.set,
+    flags: Flag.request | Flag.ack,
+    body: body.finish(),
+    purpose: `set ${Object.keys(change).join(", ")} of the interface ${which}`,
+  };
+}
+
+function headerOf(index: number, { up, promiscuous }: LinkChange): Uint8Array {
+  const mask = (wanted: boolean | undefined, flag: number) => (wanted === undefined ? 0 : flag);
+  const change = mask(up, LinkFlag.up) | mask(promiscuous, LinkFlag.promiscuous);
+  const flags = (up === true ? LinkFlag.up : 0) | (promiscuous === true ? LinkFlag.promiscuous : 0);
+  return linkHeader(index, flags, change);
+}
+
+/** Equivalent to: ip link delete dev NAME. */
+export function deleteLink(target: { index?: number; name?: string }): NetlinkMessage {
+  const body = new BodyWriter().raw(linkHeader(target.index ?? 0));
+  if (target.name !== undefined) body.text(LinkAttribute.name, target.name);
+  const purpose = `delete the interface ${target.name ?? `number ${target.index}`}`;
+  return { type: LinkMessage.delete, flags: Flag.request | Flag.ack, body: body.finish(), purpose };
+}

@@ -1,0 +1,57 @@
+/** veth(4): a pair of interfaces joined back to back, here with one end in the container. */
+import { LinkAttribute, LinkFlag, LinkInfo, LinkMessage, linkHeader } from "./link.ts";
+import { BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
+
+/** VETH_INFO_PEER, include/uapi/linux/veth.h: a struct ifinfomsg and the attributes of the other end. */
+const PEER = 1;
+
+export interface VethEnd {
+  readonly name: string;
+  readonly mac: Uint8Array;
+}
+
+export interface VethPair {
+  readonly host: VethEnd;
+  readonly container: VethEnd;
+  /** Descriptor of the container's namespace. */
+  readonly namespace: number;
+  readonly mtu: number;
+  /** Index of the bridge the host's end becomes a port of. */
+  readonly master?: number;
+  /** Whether the host's end is up from the start. */
+  readonly hostUp?: boolean;
+}
+
+/**
+ * Creates both ends in their places in one message. The addresses are in it too: the kernel then marks them as
+ * set, and udev's MACAddressPolicy leaves them alone.
+ */
+export function newVethPair(pair: VethPair): NetlinkMessage {
+  const flags = pair.hostUp === true ? LinkFlag.up : 0;
+  const body = new BodyWriter()
+    .raw(linkHeader(0, flags, flags))
+    .text(LinkAttribute.name, pair.host.name)
+    .bytes(LinkAttribute.address, pair.host.mac)
+    .u32(LinkAttribute.mtu, pair.mtu);
+  if (pair.master !== undefined) body.u32(LinkAttribute.master, pair.master);
+  body.nested(LinkAttribute.linkInfo, (info) =>
+    info
+      .text(LinkInfo.kind, "veth")
+      .nested(LinkInfo.data, (data) =>
+        data.nested(PEER, (peer) =>
+          peer
+            .raw(linkHeader(0))
+            .text(LinkAttribute.name, pair.container.name)
+            .bytes(LinkAttribute.address, pair.container.mac)
+            .u32(LinkAttribute.mtu, pair.mtu)
+            .u32(LinkAttribute.namespaceDescriptor, pair.namespace),
+        ),
+      ),
+  );
+  return {
+    type: LinkMessage.new,
+    flags: Flag.request | Flag.ack | Flag.create | Flag.exclusive,
+    body: body.finish(),
+    purpose: `create the veth pair ${pair.host.name} (host) and ${pair.container.name} (container)`,
+  };
+}
