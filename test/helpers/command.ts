@@ -26,7 +26,7 @@ export interface CommandOptions {
 }
 
 /** A command that goes on running beside the test. */
-export interface RunningCommand {
+export interface RunningCommand extends AsyncDisposable {
   /** The process of the command itself. */
   readonly pid: number;
   /** Settles when it ends, by itself or not; never rejects. */
@@ -99,13 +99,15 @@ export const startCommand = (
   const child = execa(file, fileArgs, { ...execaOptions(options), timeout, reject: false });
   const ended = child.then(commandResult);
   if (child.pid === undefined) throw new Error(`${file} did not start`);
+  const stop = (signal: NodeJS.Signals = "SIGTERM"): Promise<CommandResult> => {
+    child.kill(signal);
+    return ended;
+  };
   return {
     pid: child.pid,
     ended,
     firstLine: () => firstLineOf(child.stdout, ended),
-    stop: (signal = "SIGTERM") => {
-      child.kill(signal);
-      return ended;
-    },
+    stop,
+    [Symbol.asyncDispose]: async () => void (await stop("SIGKILL")),
   };
 };

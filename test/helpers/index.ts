@@ -5,5 +5,6 @@ export { createOutside, type Outside } from "./outside.ts";
 export { builtPlugin, bunBinary, distBin, projectRoot, referenceBin, referencePlugin } from "./paths.ts";
 export type { CniCommand, PluginCall, PluginRun } from "./plugin.ts";
 export { canRun, requireRoot, requireTool } from "./requirements.ts";
+export { type Attachment, type Network, type Result, Runtime, readNetwork } from "./runtime.ts";
 export type { Snapshot } from "./snapshot.ts";
 export { ping, seenAddress, startEcho } from "./traffic.ts";

@@ -59,11 +59,14 @@ const sections = (output: string): Map<string, string> =>
       }),
   );
 
-const volatile = /_timer$|^valid_life_time$|^preferred_life_time$|^expires$|^gso_|^gro_|^tso_|^stats/;
+// Carrier comes and goes a moment after its cause, and with it what the kernel derives from it.
+const volatile =
+  /_timer$|^(valid|preferred)_life_time$|^expires$|^gso_|^gro_|^tso_|^stats|^operstate$|^tentative$/;
+const volatileFlags = new Set(["LOWER_UP", "NO-CARRIER", "linkdown", "dead"]);
 
 /** JSON with its keys in order and without what moves by itself. */
 const canonical = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(canonical);
+  if (Array.isArray(value)) return value.filter((item) => !volatileFlags.has(item)).map(canonical);
   if (value === null || typeof value !== "object") return value;
   const entries = Object.entries(value)
     .filter(([key]) => !volatile.test(key))
@@ -71,13 +74,34 @@ const canonical = (value: unknown): unknown => {
   return Object.fromEntries(entries.map(([key, inner]) => [key, canonical(inner)]));
 };
 
-const jsonLines = (text: string): string[] =>
+const parse = (text: string): object[] =>
   text
     .split("\n")
     .filter((line) => line.startsWith("["))
-    .flatMap((line) => JSON.parse(line) as unknown[])
-    .map((item) => JSON.stringify(canonical(item)))
-    .sort();
+    .flatMap((line) => JSON.parse(line) as object[]);
+
+const jsonLines = (items: object[]): string[] => items.map((item) => JSON.stringify(canonical(item))).sort();
+
+interface LinkAddresses {
+  readonly ifname: string;
+  readonly addr_info: readonly { readonly local?: string }[];
+}
+
+// The kernel gives link-local addresses by itself, once a link has a carrier.
+const addressLines = (links: object[]): string[] =>
+  jsonLines(
+    (links as LinkAddresses[]).flatMap(({ ifname, addr_info }) =>
+      addr_info.filter(({ local }) => !local?.startsWith("fe80:")).map((info) => ({ ...info, ifname })),
+    ),
+  );
+
+/** Without the routes that the kernel keeps in table `local`: it derives them from the addresses, in its own time. */
+const routeLines = (routes: object[]): string[] =>
+  jsonLines(
+    (routes as { dst: string; table?: string; protocol?: string }[])
+      .filter(({ table, protocol }) => table !== "local" || protocol !== "kernel")
+      .filter(({ dst }) => !/^(fe80:|ff00::\/8)/.test(dst)),
+  );
 
 const lines = (text: string): string[] => text.split("\n").filter((line) => line.trim() !== "");
 
@@ -121,11 +145,11 @@ export const takeSnapshot = async (place: Place): Promise<Snapshot> => {
   const text = (name: Section): string => found.get(name) ?? "";
   const root = `/proc/${place.pid}/root`;
   return {
-    links: jsonLines(text("links")),
-    addresses: jsonLines(text("addresses")),
-    routes: [...jsonLines(text("routes4")), ...jsonLines(text("routes6"))],
-    rules: [...jsonLines(text("rules4")), ...jsonLines(text("rules6"))],
-    neighbours: jsonLines(text("neighbours")),
+    links: jsonLines(parse(text("links"))),
+    addresses: addressLines(parse(text("addresses"))),
+    routes: [...routeLines(parse(text("routes4"))), ...routeLines(parse(text("routes6")))],
+    rules: [...jsonLines(parse(text("rules4"))), ...jsonLines(parse(text("rules6")))],
+    neighbours: jsonLines(parse(text("neighbours"))),
     iptables: iptablesLines(text("iptables")),
     ip6tables: iptablesLines(text("ip6tables")),
     nftables: nftLines(text("nftables")),
