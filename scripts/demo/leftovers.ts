@@ -1,0 +1,56 @@
+import type { Snapshot } from "../../test/helpers/index.ts";
+import type { Container } from "./containers.ts";
+
+const sections = (snapshot: Snapshot): [string, string[]][] => Object.entries(snapshot);
+
+/** By what a container would be recognised: its ID, its addresses, the names of the interfaces made for it. */
+function marks({ attachment, result, address }: Container): string[] {
+  const own = (result.interfaces ?? []).filter(({ name }) => name !== attachment.ifname);
+  // The first interface is the bridge, which stays.
+  const hostEnds = own.slice(1).map(({ name }) => name);
+  const inside = (result.interfaces ?? []).filter(({ name }) => name === attachment.ifname);
+  return [attachment.containerId, address, ...hostEnds, ...inside.map(({ mac }) => mac)];
+}
+
+function mentions(line: string, mark: string): boolean {
+  const word = mark.replaceAll(".", "\\.");
+  return new RegExp(`(^|[^\\w.])${word}($|[^\\w.])`).test(line);
+}
+
+/** All lines of a snapshot that mention one of the containers. */
+export function tracesOf(containers: readonly Container[], snapshot: Snapshot): string[] {
+  const all = containers.flatMap(marks);
+  return sections(snapshot).flatMap(([section, lines]) =>
+    lines.filter((line) => all.some((mark) => mentions(line, mark))).map((line) => `${section}: ${line}`),
+  );
+}
+
+const named = (line: string, ...keys: string[]): string => {
+  const item = JSON.parse(line) as Record<string, unknown>;
+  return keys.map((key) => item[key] ?? "").join(" ");
+};
+
+/** The sections that a person can read at a glance, and how a line of them is told. */
+const readers: Record<string, (line: string) => string> = {
+  links: (line) => named(line, "ifname"),
+  addresses: (line) => named(line, "ifname", "local"),
+  routes: (line) => named(line, "dst", "dev"),
+  iptables: (line) => line,
+  ip6tables: (line) => line,
+  ipsets: (line) => line,
+  files: (line) => line.split(": ")[0] ?? line,
+};
+
+// The parts of an iptables dump that hold no rule.
+const frame = /^(\*|COMMIT|:(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) )/;
+
+/** What the second snapshot has and the first had not, told in short. */
+export function kept(before: Snapshot, after: Snapshot): string[] {
+  const known = new Map(sections(before).map(([section, lines]) => [section, new Set(lines)]));
+  return sections(after).flatMap(([section, lines]) => {
+    const read = readers[section];
+    if (read === undefined) return [];
+    const added = lines.filter((line) => !known.get(section)?.has(line) && !frame.test(line));
+    return [...new Set(added.map((line) => `${section}: ${read(line)}`))];
+  });
+}
