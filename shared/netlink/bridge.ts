@@ -1,6 +1,6 @@
 /** Bridges and their ports: include/uapi/linux/if_link.h (IFLA_BR_*, IFLA_BRPORT_*) and if_bridge.h. */
 import { type Link, LinkAttribute, LinkFlag, LinkInfo, LinkMessage, linkHeader } from "./link.ts";
-import { BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
+import { Attributes, BodyWriter, Flag, type NetlinkMessage, readAttributes } from "./message.ts";
 
 const AF_BRIDGE = 7;
 /** IFLA_BR_VLAN_FILTERING. */
@@ -179,4 +179,30 @@ export function listVlans(): NetlinkMessage {
     body: body.u32(LinkAttribute.extendedMask, VLANS_COMPRESSED).finish(),
     purpose: "list the VLANs of the bridge ports",
   };
+}
+
+/** The VLANs of a port, out of the answer to listVlans. */
+export function readPortVlans(bodies: readonly Uint8Array[], index: number): VlanRange[] {
+  const body = bodies.find((each) => new DataView(each.buffer, each.byteOffset).getInt32(4, true) === index);
+  const specific =
+    body === undefined ? undefined : new Attributes(body, 16).bytes(LinkAttribute.familySpecific);
+  const ranges: VlanRange[] = [];
+  let first = 0;
+  for (const { type, value } of specific === undefined ? [] : readAttributes(specific)) {
+    if (type !== VLAN_INFO) continue;
+    const view = new DataView(value.buffer, value.byteOffset, value.length);
+    const flags = view.getUint16(0, true);
+    const id = view.getUint16(2, true);
+    if ((flags & RANGE_BEGIN) !== 0) first = id;
+    else {
+      const start = (flags & RANGE_END) !== 0 ? first : id;
+      ranges.push({
+        first: start,
+        last: id,
+        pvid: (flags & VLAN_PVID) !== 0,
+        untagged: (flags & VLAN_UNTAGGED) !== 0,
+      });
+    }
+  }
+  return ranges;
 }

@@ -18,6 +18,12 @@ const NLMSGERR_ATTR_MSG = 1;
 /** A dump that changed under the reader is read again; after that many times the node is too busy to tell. */
 const DUMP_ATTEMPTS = 10;
 
+/**
+ * One buffer for all connections: calls are synchronous, and each page touched costs a fault. The kernel sizes
+ * the parts of a dump by the reader's buffer; a single message is never as large as this.
+ */
+const receiveBuffer = new Uint8Array(16384);
+
 export const Protocol = { route: 0, netfilter: 12 } as const;
 
 /** A request the kernel refused. */
@@ -45,7 +51,6 @@ export interface Answer {
 /** One netlink socket, in the network namespace it was opened in, for as long as it is open. */
 export class NetlinkConnection {
   readonly #socket: number;
-  readonly #buffer = new Uint8Array(65536);
   #sequence = 1;
 
   constructor(protocol: number) {
@@ -84,18 +89,21 @@ export class NetlinkConnection {
       // A message that asked for no answer is complete unless the kernel objects.
       complete: (message.flags & (Flag.ack | Flag.dump)) === 0,
     }));
-    while (answers.some((answer) => !answer.complete)) this.#receive(messages, answers, first);
+    while (answers.some((answer) => !answer.complete)) {
+      this.#receive(messages, answers, first);
+      if (messages[0]?.opensBatch === true && answers[0]?.error !== undefined) break;
+    }
     return answers;
   }
 
   #receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
     // The kernel queued its answers before send() returned, so waiting would only hide a lost one.
     const flags = MSG_DONTWAIT | MSG_TRUNC;
-    const length = tryCall("recv", this.#socket, this.#buffer, this.#buffer.length, flags);
+    const length = tryCall("recv", this.#socket, receiveBuffer, receiveBuffer.length, flags);
     if (length < 0) throw new SystemError("recv", "netlink", -length);
-    if (length > this.#buffer.length) throw new SystemError("recv", "netlink", Errno.ENOBUFS);
+    if (length > receiveBuffer.length) throw new SystemError("recv", "netlink", Errno.ENOBUFS);
     // A copy: the bodies outlive the buffer.
-    for (const received of decodeMessages(this.#buffer.slice(0, length))) {
+    for (const received of decodeMessages(receiveBuffer.slice(0, length))) {
       const answer = answers[received.sequence - first];
       const message = messages[received.sequence - first];
       if (answer === undefined || message === undefined) continue;
@@ -154,10 +162,10 @@ export class NetlinkConnection {
     view.setInt32(0, this.#socket, true);
     view.setInt16(4, POLLIN, true);
     if (call("poll", "netlink", request, 1, milliseconds) === 0) return [];
-    const length = tryCall("recv", this.#socket, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
+    const length = tryCall("recv", this.#socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
     // ENOBUFS: events were lost; the caller looks at the state itself after every return.
     if (length < 0) return [new Uint8Array(0)];
-    return decodeMessages(this.#buffer.slice(0, length)).map((message) => message.body);
+    return decodeMessages(receiveBuffer.slice(0, length)).map((message) => message.body);
   }
 }
 

@@ -35,6 +35,8 @@ export interface NetlinkMessage {
   readonly flags: number;
   readonly body: Uint8Array;
   readonly purpose: string;
+  /** A batch's first message: when the kernel refuses it, it answers none of the others. */
+  readonly opensBatch?: boolean;
 }
 
 const align = (length: number) => (length + 3) & ~3;

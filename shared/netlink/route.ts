@@ -1,5 +1,13 @@
 /** Routes. Constants: include/uapi/linux/rtnetlink.h. */
-import { type Family, formatIp, fromBytes, type IpAddress, isSameIp, toBytes } from "../ip/address.ts";
+import {
+  bitsOf,
+  type Family,
+  formatIp,
+  fromBytes,
+  type IpAddress,
+  isSameIp,
+  toBytes,
+} from "../ip/address.ts";
 import { type Cidr, defaultRoute, formatCidr, isSameCidr } from "../ip/cidr.ts";
 import { addressFamily } from "./address.ts";
 import type { NetlinkConnection } from "./connection.ts";
@@ -136,11 +144,22 @@ export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): 
     );
 }
 
-/** The default routes of the main table, best metric first. */
-export function listDefaultRoutes(connection: NetlinkConnection, family: Family): KernelRoute[] {
-  return listRoutes(connection, { family, table: MAIN_TABLE })
-    .filter((route) => route.destination.prefixLength === 0 && route.index !== 0)
-    .sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+/** Equivalent to: ip route get ADDRESS. The index of the link traffic leaves by, undefined without a route. */
+export function findOutputInterface(connection: NetlinkConnection, address: IpAddress): number | undefined {
+  const [answer] = connection.transact([
+    {
+      type: RTM_GETROUTE,
+      flags: Flag.request | Flag.ack,
+      body: new BodyWriter()
+        .raw(header(address.family, bitsOf(address.family), 0, []))
+        .bytes(DESTINATION, toBytes(address))
+        .finish(),
+      purpose: `look for the route to ${formatIp(address)}`,
+    },
+  ]);
+  const [body] = answer?.bodies ?? [];
+  // No route: ENETUNREACH, EHOSTUNREACH, or whatever an unreachable route says.
+  return body === undefined ? undefined : new Attributes(body, 12).u32(OUTPUT_INTERFACE);
 }
 
 /** Indexes of the links that have routes from router advertisements. */

@@ -30,7 +30,7 @@ export function closeFile(descriptor: number): void {
 
 /** Reads to the end of an open descriptor. */
 export function readAll(descriptor: number, object: string): Uint8Array {
-  let buffer = new Uint8Array(16384);
+  let buffer = new Uint8Array(4096);
   let used = 0;
   for (;;) {
     const count = call("read", object, descriptor, buffer.subarray(used), buffer.length - used);
@@ -80,6 +80,42 @@ export function writeExisting(path: string, text: string): void {
   } finally {
     closeFile(descriptor);
   }
+}
+
+/** Writes a file from its start, making it if need be; a symbolic link there is refused. Returns what was written. */
+export function writeFile(path: string, text: string, mode: number, flags = OpenFlag.truncate): FileStatus {
+  const always = OpenFlag.writeOnly | OpenFlag.create | OpenFlag.noFollow;
+  const descriptor = openFile(path, always | flags, mode);
+  try {
+    writeAll(descriptor, text, path);
+    return descriptorStatus(descriptor);
+  } finally {
+    closeFile(descriptor);
+  }
+}
+
+const RENAME_NOREPLACE = 1;
+
+/** Moves a file to a name that must be free; false if it is taken. */
+export function moveToFreeName(from: string, to: string): boolean {
+  const [source, target] = [cString(from), cString(to)];
+  const failed = tryCall("renameat2", AT_FDCWD, source, AT_FDCWD, target, RENAME_NOREPLACE);
+  if (failed === 0) return true;
+  if (failed === -Errno.EEXIST) return false;
+  // rename(2): EINVAL, "the filesystem does not support one of the flags", such as NFS.
+  if (failed !== -Errno.EINVAL) throw new SystemError("rename", to, -failed);
+  if (fileExists(to)) return false;
+  call("rename", to, source, target);
+  return true;
+}
+
+/** Sets a file's time of change (and of access), in nanoseconds since 1970. */
+export function setModified(path: string, nanoseconds: bigint): void {
+  const second = 1_000_000_000n;
+  const time = [nanoseconds / second, nanoseconds % second];
+  // Two struct timespec: access and modification.
+  const times = new Uint8Array(new BigInt64Array([...time, ...time]).buffer);
+  call("utimensat", path, AT_FDCWD, cString(path), times, 0);
 }
 
 export function fileExists(path: string): boolean {
@@ -173,7 +209,7 @@ export function listDirectory(path: string): string[] {
 
 function readEntries(descriptor: number, path: string): string[] {
   const names: string[] = [];
-  const buffer = new Uint8Array(65536);
+  const buffer = new Uint8Array(32768);
   const view = new DataView(buffer.buffer);
   for (;;) {
     const filled = call("getdents64", path, descriptor, buffer, buffer.length);

@@ -20,6 +20,7 @@ const library = dlopen("libc.so.6", {
   flock: { args: [int, int], returns: int },
   unlink: { args: [pointer], returns: int },
   rename: { args: [pointer, pointer], returns: int },
+  renameat2: { args: [int, pointer, int, pointer, "u32"], returns: int },
   mkdir: { args: [pointer, int], returns: int },
   rmdir: { args: [pointer], returns: int },
   access: { args: [pointer, int], returns: int },

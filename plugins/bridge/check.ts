@@ -1,0 +1,191 @@
+/** CHECK: whether everything that ADD made is still there and right, on both sides. Reports all it finds. */
+import {
+  type Attached,
+  checkAddresses,
+  checkContainerLink,
+  checkIsUp,
+  checkRoutes,
+  drift,
+  findReported,
+  ipsOf,
+  requirePrevResult,
+} from "../../shared/attachment/check.ts";
+import { type Container, openContainer } from "../../shared/cni/container.ts";
+import { delegateCheck } from "../../shared/cni/delegate.ts";
+import { runAll } from "../../shared/cni/error.ts";
+import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import type { Result } from "../../shared/cni/result.ts";
+import { formatIp, isSameIp } from "../../shared/ip/address.ts";
+import { checkMasquerade } from "../../shared/netfilter/masquerade.ts";
+import { checkSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
+import { listAddresses } from "../../shared/netlink/address.ts";
+import {
+  isForwarding,
+  isHairpin,
+  isIsolated,
+  listVlans,
+  readPortVlans,
+} from "../../shared/netlink/bridge.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { findLinkByIndex, type Link, LinkFlag } from "../../shared/netlink/link.ts";
+import { readSysctl } from "../../shared/system/sysctl.ts";
+import { type BridgeConfig, readBridgeConfig } from "./config.ts";
+import { findBridge } from "./device.ts";
+import { portVlans, usesVlans } from "./vlan.ts";
+
+const RECREATE = "something changed it after the container was attached; recreate the container";
+
+interface Checked {
+  readonly request: Request;
+  readonly config: BridgeConfig;
+  readonly result: Result;
+  readonly attached: Attached;
+  readonly host: NetlinkConnection;
+}
+
+function checkBridge({ config, result, host }: Checked): Link {
+  const bridge = findBridge(host, config.bridge);
+  if (bridge === undefined) throw drift(`the bridge ${config.bridge} is missing`, RECREATE);
+  checkIsUp(bridge, "on the host");
+  const reported = result.interfaces.find(
+    (item) => item.name === config.bridge && (item.sandbox ?? "") === "",
+  );
+  const mac = reported?.mac?.toLowerCase();
+  if (mac !== undefined && mac !== bridge.mac) {
+    const advice = "pods remember the old address for some time; a network manager may have changed it";
+    throw drift(`the bridge ${bridge.name} has the MAC address ${bridge.mac}, expected ${mac}`, advice);
+  }
+  if (config.promiscuous && (bridge.flags & LinkFlag.promiscuous) === 0 && bridge.promiscuity === 0) {
+    throw drift(
+      `the bridge ${bridge.name} is not promiscuous`,
+      `ip link set ${bridge.name} promisc on repairs it`,
+    );
+  }
+  return bridge;
+}
+
+function checkPort({ config, result, host }: Checked, inside: Link, bridge: Link): Link {
+  const port = findLinkByIndex(host, inside.peer);
+  if (port?.kind !== "veth")
+    throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
+  if (!result.interfaces.some((item) => item.name === port.name && (item.sandbox ?? "") === "")) {
+    throw drift(
+      `the host's end of ${inside.name} is called ${port.name}, which prevResult does not know`,
+      RECREATE,
+    );
+  }
+  const repair = `ip link set ${port.name} master ${bridge.name} repairs it; a network manager may have detached it`;
+  if (port.master !== bridge.index)
+    throw drift(`${port.name} is no port of the bridge ${bridge.name}`, repair);
+  checkIsUp(port, "on the host");
+  const states: [string, boolean, boolean][] = [
+    ["hairpin", isHairpin(port), config.hairpin],
+    ["isolated", isIsolated(port), config.portIsolation],
+  ];
+  for (const [name, is, should] of states) {
+    if (is === should) continue;
+    const wanted = should ? "on" : "off";
+    const advice = `bridge link set dev ${port.name} ${name} ${wanted} repairs it`;
+    throw drift(`the bridge port ${port.name} does not have ${name} ${wanted}`, advice);
+  }
+  // An interface that the configuration keeps down has no carrier, so its port does not forward.
+  if (!config.disableContainerInterface && !isForwarding(port)) {
+    const advice = `bridge link show dev ${port.name} tells the state; spanning tree on the bridge would explain it`;
+    throw drift(`the bridge port ${port.name} does not forward`, advice);
+  }
+  return port;
+}
+
+function checkPortVlans({ config, host }: Checked, port: Link): void {
+  if (!usesVlans(config.vlan)) return;
+  const held = readPortVlans(host.dump(listVlans()), port.index);
+  for (const wanted of portVlans(config.vlan)) {
+    const isHeld = held.some(
+      (range) =>
+        range.first <= wanted.first &&
+        range.last >= wanted.last &&
+        range.pvid === wanted.pvid &&
+        range.untagged === wanted.untagged,
+    );
+    if (isHeld) continue;
+    const which =
+      wanted.first === wanted.last ? `VLAN ${wanted.first}` : `VLANs ${wanted.first}-${wanted.last}`;
+    throw drift(
+      `the bridge port ${port.name} is not in ${which}`,
+      `bridge vlan show dev ${port.name} tells what it is in`,
+    );
+  }
+}
+
+function checkGatewayAddresses({ config, result, attached, host }: Checked, bridge: Link): void {
+  if (!config.isGateway) return;
+  const held = listAddresses(host, bridge.index);
+  for (const { gateway, address } of ipsOf(result, attached.index)) {
+    if (gateway === undefined) continue;
+    const text = `${formatIp(gateway)}/${address.prefixLength}`;
+    if (!held.some(({ cidr }) => isSameIp(cidr.address, gateway))) {
+      const advice = `ip address add ${text} dev ${bridge.name} repairs it`;
+      throw drift(`the gateway address ${text} is missing on ${bridge.name}`, advice);
+    }
+    const key = gateway.family === 4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding";
+    if (readSysctl(key) === "1") continue;
+    const advice = `sysctl -w net.${key.replaceAll("/", ".")}=1 repairs it`;
+    throw drift(`IPv${gateway.family} forwarding is off on this node`, advice);
+  }
+}
+
+function checkFilters({ request, config, result, attached }: Checked, port: Link): void {
+  const owner = attachmentOf(request);
+  const { environment } = request;
+  const addresses = ipsOf(result, attached.index).map((ip) => ip.address);
+  const mac = attached.reported.mac?.toLowerCase() ?? "";
+  runAll([
+    () => {
+      if (config.spoofCheck) checkSpoofCheck({ owner, hostInterface: port.name, mac });
+    },
+    () => {
+      if (!config.ipMasq || addresses.length === 0) return;
+      checkMasquerade({ owner, addresses, backend: config.masqueradeBackend, environment });
+    },
+  ]);
+}
+
+function checkEverything(checked: Checked, container: Container): void {
+  const { request, config, result, attached } = checked;
+  const inside = checkContainerLink(container, attached.reported);
+  const { ipamType } = request.configuration;
+  runAll([
+    () => {
+      if (!config.disableContainerInterface) checkIsUp(inside, `in ${container.namespace.path}`);
+    },
+    () => {
+      const bridge = checkBridge(checked);
+      const port = checkPort(checked, inside, bridge);
+      runAll([
+        () => checkPortVlans(checked, port),
+        () => checkGatewayAddresses(checked, bridge),
+        () => checkFilters(checked, port),
+      ]);
+    },
+    () => checkAddresses(container, inside, ipsOf(result, attached.index)),
+    () => checkRoutes(container, result.routes),
+    () => {
+      if (ipamType !== "") delegateCheck(request, ipamType);
+    },
+  ]);
+}
+
+/** Throws if the attachment is not as ADD left it, later plugins' changes in prevResult allowed for. */
+export function check(request: Request): void {
+  const config = readBridgeConfig(request);
+  const result = requirePrevResult(request);
+  const attached = findReported(result, request.ifname);
+  const container = openContainer(request);
+  const host = new NetlinkConnection(Protocol.route);
+  try {
+    checkEverything({ request, config, result, attached, host }, container);
+  } finally {
+    host.close();
+    container.close();
+  }
+}

@@ -1,0 +1,123 @@
+/** The bridge plugin's configuration: parsed, defaulted and validated before anything is changed. */
+import { readArgs } from "../../shared/cni/args.ts";
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import type { Fields } from "../../shared/cni/fields.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { isAtLeast } from "../../shared/cni/version.ts";
+import { readBackend } from "../../shared/netfilter/backend.ts";
+import type { MasqueradeBackend } from "../../shared/netfilter/masquerade.ts";
+import { parseMac } from "../../shared/netlink/link.ts";
+import { readVlanConfig, type VlanConfig } from "./vlan.ts";
+
+export interface BridgeConfig {
+  readonly bridge: string;
+  readonly isGateway: boolean;
+  readonly isDefaultGateway: boolean;
+  readonly forceAddress: boolean;
+  readonly ipMasq: boolean;
+  readonly masqueradeBackend: MasqueradeBackend;
+  /** Undefined: that of the uplink. */
+  readonly mtu: number | undefined;
+  readonly hairpin: boolean;
+  readonly promiscuous: boolean;
+  readonly spoofCheck: boolean;
+  /** Run duplicate address detection on the container's IPv6 addresses. */
+  readonly detectDuplicates: boolean;
+  readonly portIsolation: boolean;
+  readonly disableContainerInterface: boolean;
+  readonly vlan: VlanConfig;
+  /** Asked for; undefined: one is derived from the address. */
+  readonly mac: Uint8Array | undefined;
+}
+
+/** The smallest MTU of IPv4 (RFC 791), and the largest veth(4) takes. */
+const SMALLEST_MTU = 68;
+const LARGEST_MTU = 65535;
+
+function readMtu(fields: Fields): number | undefined {
+  const mtu = fields.integer("mtu") ?? 0;
+  if (mtu === 0) return undefined;
+  if (mtu >= SMALLEST_MTU && mtu <= LARGEST_MTU) return mtu;
+  throw fields.invalid(
+    "mtu",
+    `is ${mtu}`,
+    `give a number from ${SMALLEST_MTU} to ${LARGEST_MTU}, or 0 for the uplink's`,
+  );
+}
+
+/** The bridge's name, the one key that every verb needs. Throws codes 6 and 7. */
+export function readBridgeName(fields: Fields): string {
+  const name = fields.text("bridge") ?? "";
+  if (name === "") return "cni0";
+  const tooLong = new TextEncoder().encode(name).length > 15;
+  if (!tooLong && name !== "." && name !== ".." && !/[/:%\s]/.test(name)) return name;
+  const advice = "an interface name has at most 15 bytes and no '/', ':', '%' or white space";
+  throw fields.invalid("bridge", `is no interface name: ${JSON.stringify(name)}`, advice);
+}
+
+/** The lowest bit of the first byte marks group addresses; all zeros is no address. */
+function checkMac(text: string, source: string): Uint8Array {
+  const mac = parseMac(text);
+  if (mac !== undefined && ((mac[0] ?? 0) & 1) === 0 && mac.some((byte) => byte !== 0)) return mac;
+  const advice = "six bytes such as 0a:58:0a:01:00:02 are expected, of one interface and not a group";
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `${source} is no MAC address: ${JSON.stringify(text)}`,
+    advice,
+  );
+}
+
+/** As in the reference plugin, runtimeConfig.mac wins over args.cni.mac, and that over MAC in CNI_ARGS. */
+function readMac(request: Request): Uint8Array | undefined {
+  const { runtimeConfig, cniArgs } = request.configuration;
+  const candidates: [string | undefined, string][] = [
+    [runtimeConfig.text("mac"), "runtimeConfig.mac"],
+    [cniArgs.text("mac"), "args.cni.mac"],
+    [readArgs(request.args).mac, "MAC in CNI_ARGS"],
+  ];
+  for (const [text, source] of candidates)
+    if (text !== undefined && text !== "") return checkMac(text, source);
+  return undefined;
+}
+
+function checkCombinations(fields: Fields, config: BridgeConfig, request: Request): void {
+  if (config.hairpin && config.promiscuous) {
+    const advice = "promiscMode makes the bridge do what hairpinMode makes the port do: choose one";
+    throw fields.invalid("hairpinMode", "cannot be set together with promiscMode", advice);
+  }
+  const { ipamType, cniVersion } = request.configuration;
+  if (config.disableContainerInterface && ipamType !== "") {
+    const advice = "an interface that stays down can have no address: remove ipam, or the flag";
+    throw fields.invalid("disableContainerInterface", "cannot be set together with ipam", advice);
+  }
+  if (ipamType === "" && !isAtLeast(cniVersion, "0.3.0")) {
+    const advice =
+      "a result of this version must hold an address: set cniVersion to 0.3.0 or newer, or add ipam";
+    throw fields.invalid("cniVersion", `${cniVersion} allows no network without ipam`, advice);
+  }
+}
+
+/** Reads the configuration. Throws codes 4, 6 and 7. */
+export function readBridgeConfig(request: Request): BridgeConfig {
+  const { fields } = request.configuration;
+  const flag = (key: string) => fields.boolean(key) ?? false;
+  const config: BridgeConfig = {
+    bridge: readBridgeName(fields),
+    isGateway: flag("isGateway") || flag("isDefaultGateway"),
+    isDefaultGateway: flag("isDefaultGateway"),
+    forceAddress: flag("forceAddress"),
+    ipMasq: flag("ipMasq"),
+    masqueradeBackend: readBackend(fields),
+    mtu: readMtu(fields),
+    hairpin: flag("hairpinMode"),
+    promiscuous: flag("promiscMode"),
+    spoofCheck: flag("macspoofchk"),
+    detectDuplicates: flag("enabledad"),
+    portIsolation: flag("portIsolation"),
+    disableContainerInterface: flag("disableContainerInterface"),
+    vlan: readVlanConfig(fields),
+    mac: readMac(request),
+  };
+  checkCombinations(fields, config, request);
+  return config;
+}

@@ -1,0 +1,11 @@
+/** bridge: containers on one node share a Linux bridge. */
+import type { Plugin } from "../../shared/cni/plugin.ts";
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { del } from "./del.ts";
+import { gc } from "./gc.ts";
+import { status } from "./status.ts";
+
+const plugin: Plugin = { about: "attaches a container to a Linux bridge", add, del, check, status, gc };
+
+export default plugin;

@@ -1,0 +1,23 @@
+/** STATUS: whether an ADD could work now. */
+import { delegateStatus } from "../../shared/cni/delegate.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { prepareMasquerade } from "../../shared/netfilter/masquerade.ts";
+import { prepareSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { readBridgeConfig } from "./config.ts";
+import { findBridge } from "./device.ts";
+
+/** Throws what would keep ADD from working. Changes nothing. */
+export function status(request: Request): void {
+  const config = readBridgeConfig(request);
+  const host = new NetlinkConnection(Protocol.route);
+  try {
+    findBridge(host, config.bridge);
+  } finally {
+    host.close();
+  }
+  const { ipamType } = request.configuration;
+  if (config.ipMasq && ipamType !== "") prepareMasquerade(config.masqueradeBackend, request.environment);
+  if (config.spoofCheck) prepareSpoofCheck();
+  if (ipamType !== "") delegateStatus(request, ipamType);
+}

@@ -1,0 +1,37 @@
+/** Making the node a router, for the families that have addresses. */
+import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import type { Family } from "../ip/address.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { findLinkByIndex } from "../netlink/link.ts";
+import { linksWithAdvertisedRoutes } from "../netlink/route.ts";
+import { ensureSysctl, readSysctl } from "../system/sysctl.ts";
+
+const switches = { 4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding" } as const;
+
+/**
+ * A forwarding node ignores router advertisements, and drops the default routes it learned from them, unless
+ * the interface's accept_ra is 2 (Documentation/networking/ip-sysctl.rst). Set where such routes are.
+ */
+function keepAdvertisedRoutes(host: NetlinkConnection): void {
+  for (const index of linksWithAdvertisedRoutes(host)) {
+    const name = findLinkByIndex(host, index)?.name;
+    if (name === undefined) continue;
+    const key = `ipv6/conf/${name}/accept_ra`;
+    if (readSysctl(key) === "1") ensureSysctl(key, "2");
+  }
+}
+
+/** Switches forwarding on, once for the node: it stays on. Throws code 5 with the sysctl to set. */
+export function enableForwarding(host: NetlinkConnection, families: readonly Family[]): void {
+  for (const family of families) {
+    const key = switches[family];
+    if (readSysctl(key) === "1") continue;
+    try {
+      if (family === 6) keepAdvertisedRoutes(host);
+      ensureSysctl(key, "1");
+    } catch (thrown) {
+      const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=1 (${messageOf(thrown)})`;
+      throw new CniError(ErrorCode.io, `could not switch on IPv${family} forwarding`, advice, thrown);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/** MAC addresses for what we create. All are locally administered (IEEE 802: second-lowest bit of the first byte). */
+import { ownerHash } from "../cni/attachment.ts";
+import type { AttachmentKey } from "../cni/plugin.ts";
+import { formatIp, toBytes } from "../ip/address.ts";
+import type { Cidr } from "../ip/cidr.ts";
+import { sha512 } from "../system/hash.ts";
+
+/** The prefix that Kubernetes networks use for addresses made from an IPv4 address. */
+const PREFIX = [0x0a, 0x58];
+
+function bytesOf(hexadecimal: string, count: number): number[] {
+  return Array.from({ length: count }, (_, at) => Number.parseInt(hexadecimal.slice(2 * at, 2 * at + 2), 16));
+}
+
+function fromHash(digits: string): Uint8Array {
+  const bytes = bytesOf(digits, 6);
+  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
+  return Uint8Array.from(bytes);
+}
+
+/**
+ * The container's address. Derived from its IP address where it has one: who still remembers a reused IP
+ * address then remembers the right MAC address. Without one it is derived from the attachment.
+ */
+export function containerMac(owner: AttachmentKey, addresses: readonly Cidr[]): Uint8Array {
+  const ip = (addresses.find((cidr) => cidr.address.family === 4) ?? addresses[0])?.address;
+  if (ip === undefined) return fromHash(ownerHash(owner));
+  if (ip.family === 4) return Uint8Array.from([...PREFIX, ...toBytes(ip)]);
+  return Uint8Array.from([...PREFIX, ...bytesOf(sha512(formatIp(ip)), 4)]);
+}
+
+/** The address of the host's end: of no use to anybody, but given, so that udev does not change it. */
+export function hostMac(owner: AttachmentKey): Uint8Array {
+  return fromHash(ownerHash(owner).slice(12));
+}
+
+/** An address for a new bridge. */
+export function randomMac(): Uint8Array {
+  const bytes = crypto.getRandomValues(new Uint8Array(6));
+  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
+  return bytes;
+}

@@ -1,0 +1,30 @@
+/**
+ * A lock on the network namespace this process runs in, for changes to what attachments share.
+ *
+ * flock(2) on the namespace's own file: every process in the namespace gets the same inode, nothing is written
+ * anywhere, and the lock is gone with its holder.
+ */
+import { closeFile, OpenFlag, openFile } from "./file.ts";
+import { call } from "./libc.ts";
+
+const LOCK_SHARED = 1;
+const LOCK_EXCLUSIVE = 2;
+
+export interface NamespaceLock {
+  /** Waits until this is the only holder. */
+  makeExclusive(): void;
+  release(): void;
+}
+
+/** Takes the lock, shared with every other holder that did not make it exclusive. */
+export function lockOwnNamespace(): NamespaceLock {
+  const path = "/proc/thread-self/ns/net";
+  const descriptor = openFile(path, OpenFlag.readOnly);
+  call("flock", path, descriptor, LOCK_SHARED);
+  return {
+    makeExclusive: () => {
+      call("flock", path, descriptor, LOCK_EXCLUSIVE);
+    },
+    release: () => closeFile(descriptor),
+  };
+}
