@@ -26,6 +26,7 @@ import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 import { checkGateways, ensureBridge, ensureGateways, findBridge, type HostContext } from "./device.ts";
+import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
 import { announce, createPort, type Port, refuseTakenName, waitForForwarding } from "./port.ts";
 
 const DEFAULT_MTU = 1500;
@@ -103,19 +104,22 @@ function applyFilters(
 
 function buildResult(
   request: Request,
-  bridge: Link,
+  [bridge, gatewayDevice]: readonly [Link, Link],
   port: Port,
   mac: string,
   plan: Addressing,
   ipam: Result,
 ): Result {
   const { configuration, netns } = request;
-  const { host, container } = port;
+  const onHost = (link: Link) => ({ name: link.name, mac: link.mac, mtu: link.mtu });
+  const inside = { name: port.container.name, mac, mtu: port.container.mtu, sandbox: netns };
   return {
+    // The container's interface is third: CONTAINER_INTERFACE.
     interfaces: [
-      { name: bridge.name, mac: bridge.mac, mtu: bridge.mtu },
-      { name: host.name, mac: host.mac, mtu: host.mtu },
-      { name: container.name, mac, mtu: container.mtu, sandbox: netns },
+      onHost(bridge),
+      onHost(port.host),
+      inside,
+      ...(gatewayDevice === bridge ? [] : [onHost(gatewayDevice)]),
     ],
     ips: plan.ips,
     routes: plan.routes,
@@ -129,12 +133,15 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const ipam = allocate(request, undo);
   const plan = request.configuration.ipamType === "" ? noAddressing : planAddressing(ipam, config);
   const present = findBridge(netlink, config.bridge);
-  if (present !== undefined) checkGateways(netlink, present, plan.gateways, config.forceAddress);
+  const held = present === undefined ? undefined : findGatewayDevice(netlink, config, present);
+  if (held !== undefined) checkGateways(netlink, held, plan.gateways, config.forceAddress);
   const mtu = config.mtu ?? findUplinkMtu(netlink) ?? present?.mtu ?? DEFAULT_MTU;
 
   const bridge = ensureBridge(context, config);
+  let gatewayDevice = bridge;
   if (plan.gateways.length > 0) {
-    ensureGateways(context, bridge, plan.gateways, config.forceAddress);
+    gatewayDevice = ensureGatewayDevice(context, config, bridge);
+    ensureGateways(context, bridge, gatewayDevice, plan.gateways, config.forceAddress);
     enableForwarding(netlink, [...new Set(plan.gateways.map((gateway) => gateway.address.family))]);
   }
   const owner = attachmentOf(request);
@@ -151,7 +158,7 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
     announce(container, port.container.index, mac);
     if (config.detectDuplicates) waitForDetection(container, containerInterface(config, port, plan));
   }
-  return buildResult(request, bridge, port, formatMac(mac), plan, ipam);
+  return buildResult(request, [bridge, gatewayDevice], port, formatMac(mac), plan, ipam);
 }
 
 /** Attaches the container. A failure at any step leaves everything as it was. */

@@ -29,8 +29,9 @@ import {
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLinkByIndex, type Link, LinkFlag } from "../../shared/netlink/link.ts";
 import { readSysctl } from "../../shared/system/sysctl.ts";
-import { type BridgeConfig, readBridgeConfig } from "./config.ts";
+import { type BridgeConfig, gatewayDeviceName, readBridgeConfig } from "./config.ts";
 import { findBridge } from "./device.ts";
+import { findGatewayDevice } from "./gateway-device.ts";
 import { portVlans, usesVlans } from "./vlan.ts";
 
 const RECREATE = "something changed it after the container was attached; recreate the container";
@@ -119,13 +120,16 @@ function checkPortVlans({ config, host }: Checked, port: Link): void {
 
 function checkGatewayAddresses({ config, result, attached, host }: Checked, bridge: Link): void {
   if (!config.isGateway) return;
-  const held = listAddresses(host, bridge.index);
+  const device = findGatewayDevice(host, config, bridge);
+  if (device === undefined)
+    throw drift(`the gateway interface ${gatewayDeviceName(config)} is missing`, RECREATE);
+  const held = listAddresses(host, device.index);
   for (const { gateway, address } of ipsOf(result, attached.index)) {
     if (gateway === undefined) continue;
     const text = `${formatIp(gateway)}/${address.prefixLength}`;
     if (!held.some(({ cidr }) => isSameIp(cidr.address, gateway))) {
-      const advice = `ip address add ${text} dev ${bridge.name} repairs it`;
-      throw drift(`the gateway address ${text} is missing on ${bridge.name}`, advice);
+      const advice = `ip address add ${text} dev ${device.name} repairs it`;
+      throw drift(`the gateway address ${text} is missing on ${device.name}`, advice);
     }
     const key = gateway.family === 4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding";
     if (readSysctl(key) === "1") continue;

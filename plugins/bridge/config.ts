@@ -80,10 +80,20 @@ function readMac(request: Request): Uint8Array | undefined {
   return undefined;
 }
 
+/** The interface that has the gateway addresses of a VLAN: the bridge's own are in VLAN 1. */
+export function gatewayDeviceName({ bridge, vlan }: Pick<BridgeConfig, "bridge" | "vlan">): string {
+  return vlan.id === 0 ? bridge : `${bridge}.${vlan.id}`;
+}
+
 function checkCombinations(fields: Fields, config: BridgeConfig, request: Request): void {
   if (config.hairpin && config.promiscuous) {
     const advice = "promiscMode makes the bridge do what hairpinMode makes the port do: choose one";
     throw fields.invalid("hairpinMode", "cannot be set together with promiscMode", advice);
+  }
+  const gatewayDevice = gatewayDeviceName(config);
+  if (config.isGateway && new TextEncoder().encode(gatewayDevice).length > 15) {
+    const advice = `its gateway would be on ${JSON.stringify(gatewayDevice)}, and an interface name has at most 15 bytes: choose a shorter "bridge"`;
+    throw fields.invalid("vlan", `${config.vlan.id} and isGateway do not fit this bridge's name`, advice);
   }
   const { ipamType, cniVersion } = request.configuration;
   if (config.disableContainerInterface && ipamType !== "") {

@@ -25,6 +25,8 @@ import { usesVlans } from "./vlan.ts";
 
 /** The alias of a bridge that we made: its MAC address is fixed. */
 const ALIAS = "podwire bridge";
+/** The alias of the bridge port behind a VLAN's gateway interface. */
+export const GATEWAY_PORT_ALIAS = "podwire VLAN gateway";
 const NO_MAC = "00:00:00:00:00:00";
 
 /** What a step that changes a shared object needs. */
@@ -43,8 +45,9 @@ export function findBridge(netlink: NetlinkConnection, name: string): Link | und
   throw new CniError(ErrorCode.invalidConfiguration, message, 'choose another name with "bridge"');
 }
 
-function hasPorts(netlink: NetlinkConnection, bridge: Link): boolean {
-  return listLinks(netlink).some((link) => link.master === bridge.index);
+/** Whether anything is attached to the bridge, ends of its own VLAN gateways apart. */
+export function hasPorts(netlink: NetlinkConnection, bridge: Link): boolean {
+  return listLinks(netlink).some((link) => link.master === bridge.index && link.alias !== GATEWAY_PORT_ALIAS);
 }
 
 /** Takes back a creation, unless another attachment uses the bridge by now: the MAC address proves it is ours. */
@@ -155,9 +158,10 @@ export function checkGateways(
   }
 }
 
-/** Gives the device a gateway address. With `force` the addresses in its way go. */
+/** Gives the device (the bridge, or a VLAN's gateway on it) its addresses. With `force` those in the way go. */
 export function ensureGateways(
   context: HostContext,
+  bridge: Link,
   device: Link,
   gateways: readonly Cidr[],
   force: boolean,
@@ -173,7 +177,7 @@ export function ensureGateways(
       : [];
     undo.onFailure(() => {
       lock.makeExclusive();
-      if (hasPorts(netlink, device)) return;
+      if (hasPorts(netlink, bridge)) return;
       netlink.transact([
         deleteAddress(device.index, gateway),
         ...inTheWay.map((cidr) => addAddress(device.index, cidr, { detectDuplicates: false })),

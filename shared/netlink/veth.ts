@@ -13,8 +13,8 @@ export interface VethEnd {
 export interface VethPair {
   readonly host: VethEnd;
   readonly container: VethEnd;
-  /** Descriptor of the container's namespace. */
-  readonly namespace: number;
+  /** Descriptor of the container's namespace; absent: the other end stays in this one. */
+  readonly namespace?: number;
   readonly mtu: number;
   /** Index of the bridge the host's end becomes a port of. */
   readonly master?: number;
@@ -52,6 +52,6 @@ export function newVethPair(pair: VethPair): NetlinkMessage {
     type: LinkMessage.new,
     flags: Flag.request | Flag.ack | Flag.create | Flag.exclusive,
     body: body.finish(),
-    purpose: `create the veth pair ${pair.host.name} (host) and ${pair.container.name} (container)`,
+    purpose: `create the veth pair ${pair.host.name} and ${pair.container.name}`,
   };
 }
