@@ -1,14 +1,19 @@
 /**
  * Masquerade: traffic of an attachment's addresses that leaves their own network gets the node's source address.
- * The one interface plugins use; how it is done is the backend's business.
+ * The one interface plugins use. A backend is an adaptor; what is asked of all of them goes to each in turn, so that
+ * an attachment is cleaned up whatever its configuration says by then.
  */
+import { runAll } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { IpAddress } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
+import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { iptablesMasquerade } from "./iptables/masquerade.ts";
+import type { Environment, Host, MasqueradeAdaptor } from "./masquerade-adaptor.ts";
 
 export type MasqueradeBackend = "iptables";
 
-type Environment = Readonly<Record<string, string>>;
+const adaptors: Readonly<Record<MasqueradeBackend, MasqueradeAdaptor>> = { iptables: iptablesMasquerade };
 
 export interface MasqueradeRequest {
   readonly owner: AttachmentKey;
@@ -16,6 +21,8 @@ export interface MasqueradeRequest {
   readonly addresses: readonly Cidr[];
   readonly backend: MasqueradeBackend;
   readonly environment: Environment;
+  /** For the iptables backend: do without IP sets, as on a kernel that has none. */
+  readonly withoutSets?: boolean;
 }
 
 export interface RemovalRequest {
@@ -34,20 +41,51 @@ export interface CollectionRequest {
   readonly environment: Environment;
 }
 
-/** For the validation phase, and for STATUS: throws if ensureMasquerade could not work here. Changes nothing. */
-export function prepareMasquerade(_backend: MasqueradeBackend, _environment: Environment): void {}
+function onHost(options: Omit<Host, "connection">, work: (host: Host) => void): void {
+  const connection = new NetlinkConnection(Protocol.netfilter);
+  try {
+    work({ ...options, connection });
+  } finally {
+    connection.close();
+  }
+}
 
-/** Masquerades the addresses. Repeated, it repairs what is missing; an address's earlier owner loses it. */
-export function ensureMasquerade(_request: MasqueradeRequest): void {}
+function inEach(environment: Environment, work: (adaptor: MasqueradeAdaptor, host: Host) => void): void {
+  onHost({ environment }, (host) =>
+    runAll(Object.values(adaptors).map((adaptor) => () => work(adaptor, host))),
+  );
+}
+
+/** For the validation phase, and for STATUS: throws if ensureMasquerade could not work here. Changes nothing. */
+export function prepareMasquerade(backend: MasqueradeBackend, environment: Environment): void {
+  onHost({ environment }, (host) => adaptors[backend].prepare(host));
+}
+
+/**
+ * Masquerades the addresses. Repeated, it repairs what is missing; an address's earlier owner loses it. When it
+ * throws, removeMasquerade takes back what was done.
+ */
+export function ensureMasquerade(request: MasqueradeRequest): void {
+  onHost(request, (host) => adaptors[request.backend].ensure(host, request));
+}
 
 /** Removes everything of the owner, whichever backend made it; nothing there is fine. */
-export function removeMasquerade(_request: RemovalRequest): void {}
+export function removeMasquerade(request: RemovalRequest): void {
+  inEach(request.environment, (adaptor, host) => adaptor.remove(host, request));
+}
 
 /** Throws CniError if the addresses are not masqueraded for this owner. */
-export function checkMasquerade(_request: MasqueradeRequest): void {}
+export function checkMasquerade(request: MasqueradeRequest): void {
+  onHost(request, (host) => adaptors[request.backend].check(host, request));
+}
 
 /** Removes what belongs to attachments of the network that are not in `keep`. */
-export function collectMasquerade(_request: CollectionRequest): void {}
+export function collectMasquerade(request: CollectionRequest): void {
+  inEach(request.environment, (adaptor, host) => adaptor.collect(host, request));
+}
 
 /** For an attachment without masquerade: whatever an earlier, dead owner left at its addresses goes. */
-export function forgetAddresses(_addresses: readonly IpAddress[]): void {}
+export function forgetAddresses(addresses: readonly IpAddress[]): void {
+  if (addresses.length === 0) return;
+  inEach({}, (adaptor, host) => adaptor.forget(host, addresses));
+}

@@ -1,0 +1,148 @@
+/**
+ * IP sets as messages: include/uapi/linux/netfilter/ipset/ip_set.h. Pure bytes, sent over a netfilter socket.
+ *
+ * Only the type hash:ip with comments is built: addresses of one family, each with the name of its owner.
+ */
+import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
+import { Attributes, BodyWriter, Flag, type NetlinkMessage, readAttributes } from "../netlink/message.ts";
+import { NetfilterFamily, nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "./nfnetlink.ts";
+import { needle, searchable } from "./search.ts";
+
+const Command = { create: 2, destroy: 3, list: 7, add: 9, delete: 10, test: 11 } as const;
+
+const Attribute = { protocol: 1, setName: 2, typeName: 3, revision: 4, family: 5, data: 7, adt: 8 } as const;
+
+/** Attributes inside `data`: of a set, or of an element. */
+const Data = { ip: 1, flags: 8, maxElements: 19, comment: 26 } as const;
+
+const IPADDR_IPV4 = 1;
+const IPADDR_IPV6 = 2;
+
+/** The kernel takes numbers and addresses only with this bit set in the attribute's type. */
+const NLA_F_NET_BYTEORDER = 0x4000;
+
+/** Newer kernels speak 7, and still take 6. */
+const IPSET_PROTOCOL = 6;
+
+/** hash:ip has had comments since its revision 2; newer kernels take older revisions. */
+const HASH_IP_REVISION = 2;
+const WITH_COMMENT = 1 << 4;
+
+/** What the kernel refuses with, beside errno values. */
+export const IpsetErrno = {
+  /** The type hash:ip, or comments in it, are not in this kernel. */
+  findType: 4098,
+  /** The set has the name, but not the type or the options asked for. */
+  typeMismatch: 4102,
+  /** The element is there already, or for delete and test: is not there. */
+  exist: 4103,
+  referenced: 4108,
+  /** The set was made without comments. */
+  comment: 4112,
+  /** As many elements as the set was made for. */
+  full: 4352,
+} as const;
+
+export interface SetElement {
+  readonly address: IpAddress;
+  readonly comment: string;
+}
+
+function familyNumber(family: Family): number {
+  return family === 4 ? NetfilterFamily.ipv4 : NetfilterFamily.ipv6;
+}
+
+function startMessage(set: string, family: number): BodyWriter {
+  return new BodyWriter()
+    .raw(nfnetlinkHeader(family))
+    .u8(Attribute.protocol, IPSET_PROTOCOL)
+    .text(Attribute.setName, set);
+}
+
+function setMessage(command: number, flags: number, writer: BodyWriter, purpose: string): NetlinkMessage {
+  return nfnetlinkMessage(Subsystem.ipset, command, Flag.request | flags, writer.finish(), purpose);
+}
+
+function writeAddress(writer: BodyWriter, address: IpAddress): void {
+  const type = address.family === 4 ? IPADDR_IPV4 : IPADDR_IPV6;
+  writer.nested(Data.ip, (inner) => inner.bytes(type | NLA_F_NET_BYTEORDER, toBytes(address)));
+}
+
+/** Creates a set. One that exists with the same type and options is kept, elements and all. */
+export function createSet(set: string, family: Family, maxElements: number): NetlinkMessage {
+  const writer = startMessage(set, familyNumber(family))
+    .text(Attribute.typeName, "hash:ip")
+    .u8(Attribute.revision, HASH_IP_REVISION)
+    .u8(Attribute.family, familyNumber(family))
+    .nested(Attribute.data, (data) => {
+      data.u32be(Data.flags | NLA_F_NET_BYTEORDER, WITH_COMMENT);
+      data.u32be(Data.maxElements | NLA_F_NET_BYTEORDER, maxElements);
+    });
+  return setMessage(Command.create, Flag.ack | Flag.create, writer, `create the IP set ${set}`);
+}
+
+/** Removes a set; refused while a rule refers to it. */
+export function destroySet(set: string): NetlinkMessage {
+  return setMessage(Command.destroy, Flag.ack, startMessage(set, 0), `remove the IP set ${set}`);
+}
+
+/** Puts an address into a set. If it is there already, it gets the comment: without EXCL the kernel overwrites. */
+export function addElement(set: string, { address, comment }: SetElement): NetlinkMessage {
+  const writer = startMessage(set, familyNumber(address.family)).nested(Attribute.data, (data) => {
+    writeAddress(data, address);
+    data.text(Data.comment, comment);
+  });
+  return setMessage(Command.add, Flag.ack, writer, `add an address to the IP set ${set}`);
+}
+
+function addressMessage(command: number, flags: number, set: string, address: IpAddress, purpose: string) {
+  const writer = startMessage(set, familyNumber(address.family)).nested(Attribute.data, (data) =>
+    writeAddress(data, address),
+  );
+  return setMessage(command, flags, writer, purpose);
+}
+
+/** Takes an address out of a set; a missing one is fine, a missing set is ENOENT. */
+export function deleteElement(set: string, address: IpAddress): NetlinkMessage {
+  const purpose = `remove an address from the IP set ${set}`;
+  return addressMessage(Command.delete, Flag.ack, set, address, purpose);
+}
+
+/** Asks whether an address is in a set: refused with IpsetErrno.exist if it is not. */
+export function testElement(set: string, address: IpAddress): NetlinkMessage {
+  const purpose = `look an address up in the IP set ${set}`;
+  return addressMessage(Command.test, Flag.ack | Flag.exclusive, set, address, purpose);
+}
+
+/** For NetlinkConnection.dump; a missing set is ENOENT. */
+export function listSet(set: string): NetlinkMessage {
+  return setMessage(Command.list, 0, startMessage(set, 0), `list the IP set ${set}`);
+}
+
+/**
+ * The elements in the answers to listSet whose comment contains `part`. The bytes are searched before anything is
+ * decoded: the sets of a node hold many elements, and the caller wants few.
+ */
+export function findElements(bodies: readonly Uint8Array[], part: string): SetElement[] {
+  const wanted = needle(part);
+  return bodies.flatMap((body) => {
+    // After struct nfgenmsg.
+    const list = new Attributes(body, 4).bytes(Attribute.adt);
+    if (list === undefined) return [];
+    const text = searchable(list);
+    if (!text.includes(wanted)) return [];
+    return readAttributes(list).flatMap(({ value }) => {
+      const start = value.byteOffset - list.byteOffset;
+      const found = text.slice(start, start + value.length).includes(wanted);
+      return found ? readElement(value) : [];
+    });
+  });
+}
+
+function readElement(bytes: Uint8Array): SetElement[] {
+  const data = new Attributes(bytes);
+  const ip = data.nested(Data.ip);
+  const address = ip.bytes(IPADDR_IPV4) ?? ip.bytes(IPADDR_IPV6);
+  const comment = data.text(Data.comment) ?? "";
+  return address === undefined ? [] : [{ address: fromBytes(address), comment }];
+}

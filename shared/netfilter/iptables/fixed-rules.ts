@@ -1,0 +1,65 @@
+/** The fixed rules that ask the IP sets: looked for in the kernel, and put in place when something is missing. */
+
+import { CniError, ErrorCode } from "../../cni/error.ts";
+import type { Family } from "../../ip/address.ts";
+import { withNetfilterLock } from "../lock.ts";
+import type { Host } from "../masquerade-adaptor.ts";
+import { findMissing, type NatView, readNat } from "./nat-table.ts";
+import { type Restore, RestoreRefused, requireRestore, runRestore } from "./restore.ts";
+import { hasJump, heldSubnets, masqueradeInput, type NatRules } from "./rules.ts";
+import { discardSet, makeSet, networksInSet } from "./sets.ts";
+
+/**
+ * Sees to it that the rules for these networks are there. False: this kernel, or this iptables, has no IP sets.
+ * Mostly they are, and then this only reads.
+ */
+export function ensureFixedRules(host: Host, family: Family, subnets: readonly string[]): boolean {
+  if (findMissing(readNat(host.connection, family), subnets) === undefined) return true;
+  return withNetfilterLock(() => repair(host, family, subnets));
+}
+
+function repair(host: Host, family: Family, subnets: readonly string[]): boolean {
+  const { connection, environment } = host;
+  const view = readNat(connection, family);
+  // Another process may have done it while this one waited.
+  if (findMissing(view, subnets) === undefined) return true;
+  const restore = requireRestore(family, environment);
+  if (!makeSet(connection, family)) return false;
+  const input = masqueradeInput(
+    family,
+    allSubnets(host, family, view, subnets),
+    !hasJump(held(view, restore)),
+  );
+  try {
+    runRestore(restore, input);
+  } catch (thrown) {
+    if (!(thrown instanceof RestoreRefused)) throw thrown;
+    discardSet(connection, family);
+    return false;
+  }
+  const missing = findMissing(readNat(connection, family), subnets);
+  if (missing === undefined) return true;
+  throw new CniError(
+    ErrorCode.internal,
+    `${restore.path} reported success, but the kernel has no rule "${missing}"`,
+    "another program may be removing rules: look at the nat table with iptables-save",
+  );
+}
+
+/** The networks of all that is masqueraded, so that rules somebody flushed come back for the other pods too. */
+function allSubnets(host: Host, family: Family, view: NatView, subnets: readonly string[]): string[] {
+  const legacy = view.legacy();
+  const held = [view.nft, ...(legacy === undefined ? [] : [legacy])].flatMap(heldSubnets);
+  const single = family === 4 ? "/32" : "/128";
+  const inSet = networksInSet(host.connection, family).filter((network) => !network.endsWith(single));
+  return [...new Set([...held, ...inSet, ...subnets])];
+}
+
+/** The rules in the packet filter that the tool changes. */
+function held(view: NatView, restore: Restore): NatRules {
+  const legacy = view.legacy();
+  if (legacy === undefined || restore.variant === "nf_tables") return view.nft;
+  // A tool whose name does not tell: where the kernel has the one table, it is the other's.
+  const isLegacy = restore.variant === "legacy" || view.nft.base.length === 0;
+  return isLegacy ? legacy : view.nft;
+}

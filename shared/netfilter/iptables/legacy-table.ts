@@ -1,0 +1,108 @@
+/**
+ * The rules of legacy iptables, as the kernel hands them out by getsockopt(2): one block of entries, each with its
+ * matches and its target. Layout: include/uapi/linux/netfilter/x_tables.h, netfilter_ipv4/ip_tables.h and
+ * netfilter_ipv6/ip6_tables.h. Pure.
+ */
+import { bitsOf, type Family, fromBytes } from "../../ip/address.ts";
+import type { Cidr } from "../../ip/cidr.ts";
+
+/** Offsets in struct ipt_entry and struct ip6t_entry. */
+const layouts = {
+  4: { source: 0, mask: 8, address: 4, targetOffset: 88, nextOffset: 90, size: 112 },
+  6: { source: 0, mask: 32, address: 16, targetOffset: 140, nextOffset: 142, size: 168 },
+} as const;
+
+/** struct xt_entry_match and xt_entry_target: size (16 bits), name (29 bytes), revision, then its own data. */
+const NAME = 2;
+const NAME_LENGTH = 29;
+const DATA = 32;
+
+export interface LegacyRule {
+  readonly chain: string;
+  readonly source: Cidr;
+  /** Empty if it has none. */
+  readonly comment: string;
+  /** The chain it jumps to. */
+  readonly jump?: string;
+}
+
+const decoder = new TextDecoder();
+
+function textAt(bytes: Uint8Array, start: number, length: number): string {
+  const field = bytes.subarray(start, start + length);
+  const end = field.indexOf(0);
+  return decoder.decode(end < 0 ? field : field.subarray(0, end));
+}
+
+interface Entry {
+  readonly at: number;
+  readonly target: number;
+  readonly next: number;
+}
+
+function* entriesOf(view: DataView, family: Family): Generator<Entry> {
+  const { targetOffset, nextOffset } = layouts[family];
+  for (let at = 0; at < view.byteLength; ) {
+    const next = at + view.getUint16(at + nextOffset, true);
+    if (next <= at) return;
+    yield { at, target: at + view.getUint16(at + targetOffset, true), next };
+    at = next;
+  }
+}
+
+/** A user chain begins with an entry whose target is named ERROR and holds the chain's name. */
+function chainStarts(bytes: Uint8Array, entries: readonly Entry[]): Map<number, string> {
+  const starts = new Map<number, string>();
+  for (const { target, next } of entries) {
+    if (textAt(bytes, target + NAME, NAME_LENGTH) === "ERROR")
+      starts.set(next, textAt(bytes, target + DATA, 30));
+  }
+  return starts;
+}
+
+function readComment(bytes: Uint8Array, view: DataView, from: number, to: number): string {
+  for (let at = from; at < to; ) {
+    const size = view.getUint16(at, true);
+    if (size === 0) return "";
+    if (textAt(bytes, at + NAME, NAME_LENGTH) === "comment") return textAt(bytes, at + DATA, 256);
+    at += size;
+  }
+  return "";
+}
+
+function readSource(bytes: Uint8Array, at: number, family: Family): Cidr {
+  const { source, mask, address } = layouts[family];
+  const maskBytes = bytes.subarray(at + mask, at + mask + address);
+  const bits = [...maskBytes].reduce((count, byte) => count + byte.toString(2).replaceAll("0", "").length, 0);
+  // fromBytes tells the family by the length, which is right here; a mapped address stays IPv6.
+  return {
+    address: { family, value: fromBytes(bytes.subarray(at + source, at + source + address)).value },
+    prefixLength: Math.min(bits, bitsOf(family)),
+  };
+}
+
+/** Where the built-in chains begin: offset to name. */
+export type BuiltInChains = ReadonlyMap<number, string>;
+
+/** Every rule of a table, chain by chain. Each chain ends with one that holds its policy, so none is without. */
+export function readLegacyRules(bytes: Uint8Array, family: Family, builtIn: BuiltInChains): LegacyRule[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const entries = [...entriesOf(view, family)];
+  const starts = new Map([...chainStarts(bytes, entries), ...builtIn]);
+  const rules: LegacyRule[] = [];
+  let chain = "";
+  for (const { at, target } of entries) {
+    chain = starts.get(at) ?? chain;
+    const name = textAt(bytes, target + NAME, NAME_LENGTH);
+    if (name === "ERROR") continue;
+    // The standard target has no name: a verdict below zero, or the offset of the chain to go to.
+    const jump = name === "" ? starts.get(view.getInt32(target + DATA, true)) : undefined;
+    rules.push({
+      chain,
+      source: readSource(bytes, at, family),
+      comment: readComment(bytes, view, at + layouts[family].size, target),
+      ...(jump === undefined ? {} : { jump }),
+    });
+  }
+  return rules;
+}

@@ -1,0 +1,89 @@
+/** Masquerade by iptables: fixed rules that ask IP sets, or a chain per attachment where the kernel has no sets. */
+import { ownerText } from "../../cni/attachment.ts";
+import { CniError, ErrorCode, runAll } from "../../cni/error.ts";
+import type { AttachmentKey } from "../../cni/plugin.ts";
+import { type Family, formatIp, type IpAddress, isSameIp } from "../../ip/address.ts";
+import type { Cidr } from "../../ip/cidr.ts";
+import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
+import {
+  collectChains,
+  isOwnChainInPlace,
+  ownChainName,
+  referenceChainName,
+  removeChains,
+} from "./chains.ts";
+import { ensureFixedRules } from "./fixed-rules.ts";
+import { findMissing, readNat } from "./nat-table.ts";
+import { findRestore, requireRestore, runRestore } from "./restore.ts";
+import { ownChainInput, subnetsOf } from "./rules.ts";
+import { addToSet, collectFromSets, forgetInSets, ownElements, removeFromSets } from "./sets.ts";
+
+const families: readonly Family[] = [4, 6];
+
+function ofFamily(addresses: readonly Cidr[], family: Family): Cidr[] {
+  return addresses.filter((cidr) => cidr.address.family === family);
+}
+
+function prepare({ connection, environment }: Host): void {
+  if (findRestore(4, environment) !== undefined) return;
+  // No tool, but perhaps no need for one.
+  if (findMissing(readNat(connection, 4), []) !== undefined) requireRestore(4, environment);
+}
+
+function ensure(host: Host, { owner, addresses }: Masqueraded): void {
+  const withSets: Cidr[] = [];
+  for (const family of families) {
+    const own = ofFamily(addresses, family);
+    if (own.length === 0) continue;
+    const useSets = host.withoutSets !== true && ensureFixedRules(host, family, subnetsOf(own));
+    if (useSets) withSets.push(...own);
+    else ensureOwnChain(host, owner, family, own);
+  }
+  // Last: from here on packets are changed.
+  if (withSets.length > 0) addToSet(host.connection, owner, withSets);
+}
+
+/** The fallback: see ownChainInput. */
+function ensureOwnChain(host: Host, owner: AttachmentKey, family: Family, addresses: readonly Cidr[]): void {
+  const chain = ownChainName(owner);
+  removeChains(host, [chain]);
+  const restore = requireRestore(family, host.environment);
+  runRestore(restore, ownChainInput(family, chain, ownerText(owner), addresses));
+}
+
+function check(host: Host, { owner, addresses }: Masqueraded): void {
+  const elements = ownElements(host.connection, owner);
+  for (const family of families) {
+    const own = ofFamily(addresses, family);
+    if (own.length === 0 || isOwnChainInPlace(host.connection, family, owner)) continue;
+    const absent = own.find((cidr) => !elements.some((element) => isSameIp(element.address, cidr.address)));
+    if (absent !== undefined)
+      throw fault(owner, `${formatIp(absent.address)} is not in the IP set of this owner`);
+    const missing = findMissing(readNat(host.connection, family), subnetsOf(own));
+    if (missing !== undefined) throw fault(owner, `the iptables rule "${missing}" is missing`);
+  }
+}
+
+function fault(owner: AttachmentKey, what: string): CniError {
+  return new CniError(
+    ErrorCode.internal,
+    `${owner.ifname} of container ${owner.containerId} is not masqueraded: ${what}`,
+    "somebody changed the packet filter; the next ADD on this node brings the shared rules back",
+  );
+}
+
+function remove(host: Host, { owner, hasSiblings }: Removal): void {
+  const chains = [ownChainName(owner), ...(hasSiblings ? [] : [referenceChainName(owner)])];
+  runAll([() => removeFromSets(host.connection, owner), () => removeChains(host, chains)]);
+}
+
+function collect(host: Host, collection: Collection): void {
+  const { network, keep } = collection;
+  runAll([() => collectFromSets(host.connection, network, keep), () => collectChains(host, collection)]);
+}
+
+function forget(host: Host, addresses: readonly IpAddress[]): void {
+  forgetInSets(host.connection, addresses);
+}
+
+export const iptablesMasquerade: MasqueradeAdaptor = { prepare, ensure, check, remove, collect, forget };

@@ -1,0 +1,63 @@
+/** The nat table as the kernel holds it, in whichever of its two packet filters: read over sockets, no process. */
+import type { Family } from "../../ip/address.ts";
+import { type NetlinkConnection, NetlinkError } from "../../netlink/connection.ts";
+import { Errno } from "../../system/libc.ts";
+import { NetfilterFamily } from "../nfnetlink.ts";
+import { type HeldRule, listRules, readRules, type Table } from "../nftables/message.ts";
+import { searchable } from "../search.ts";
+import type { LegacyRule } from "./legacy-table.ts";
+import { readLegacyNat } from "./legacy-variant.ts";
+import { BASE_CHAIN, MASQUERADE_CHAIN, missingRule, type NatRules } from "./rules.ts";
+
+/** Where iptables-nft keeps its nat table. */
+export function nftTable(family: Family): Table {
+  return { family: family === 4 ? NetfilterFamily.ipv4 : NetfilterFamily.ipv6, name: "nat" };
+}
+
+/** What a kernel without nf_tables, or without this family in it, says: nfnetlink.c and nf_tables_api.c. */
+export function isWithoutNftables(thrown: unknown): boolean {
+  const errnos: readonly number[] = [Errno.EINVAL, Errno.EOPNOTSUPP, Errno.EAFNOSUPPORT, Errno.ENOENT];
+  return thrown instanceof NetlinkError && errnos.includes(thrown.errno);
+}
+
+/** The rules of a chain; none if there is no such chain. */
+export function nftRules(connection: NetlinkConnection, family: Family, chain: string): HeldRule[] {
+  try {
+    return readRules(connection.dump(listRules(nftTable(family), chain)));
+  } catch (thrown) {
+    if (isWithoutNftables(thrown)) return [];
+    throw thrown;
+  }
+}
+
+export function nftNat(connection: NetlinkConnection, family: Family): NatRules {
+  const texts = (chain: string) => nftRules(connection, family, chain).map((rule) => searchable(rule.body));
+  return { base: texts(BASE_CHAIN), masquerade: texts(MASQUERADE_CHAIN) };
+}
+
+function legacyNat(rules: readonly LegacyRule[]): NatRules {
+  const texts = (chain: string) => rules.filter((rule) => rule.chain === chain).map((rule) => rule.comment);
+  return { base: texts(BASE_CHAIN), masquerade: texts(MASQUERADE_CHAIN) };
+}
+
+/** The rules in both places; the legacy ones are looked for only when they are asked for. */
+export interface NatView {
+  readonly nft: NatRules;
+  readonly legacy: () => NatRules | undefined;
+}
+
+export function readNat(connection: NetlinkConnection, family: Family): NatView {
+  const legacy = () => {
+    const rules = readLegacyNat(family);
+    return rules === undefined ? undefined : legacyNat(rules);
+  };
+  return { nft: nftNat(connection, family), legacy };
+}
+
+/** What is missing for these networks to be masqueraded, or undefined if one of the two places has it all. */
+export function findMissing(view: NatView, subnets: readonly string[]): string | undefined {
+  const missing = missingRule(view.nft, subnets);
+  if (missing === undefined) return undefined;
+  const legacy = view.legacy();
+  return legacy === undefined ? missing : missingRule(legacy, subnets);
+}

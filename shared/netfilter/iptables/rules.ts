@@ -1,0 +1,146 @@
+/**
+ * The iptables rules of masquerade, as text. Pure.
+ *
+ * With IP sets: one set per family holds the masqueraded addresses of all networks, and a few fixed rules ask it, so
+ * that neither a packet nor an ADD pays for the attachments there are. Only what leaves an address's own network is
+ * masqueraded, as the reference plugins do it: hence one rule per distinct network, not per address. The fixed rules
+ * stay when the last address is gone, as the bridge does; they match nothing then.
+ *
+ * Every rule has a comment, by which it is found again in the kernel whatever tool made it.
+ */
+import { bitsOf, type Family, formatIp } from "../../ip/address.ts";
+import { type Cidr, formatCidr, networkOf } from "../../ip/cidr.ts";
+
+export const setNames = { 4: "podwire-masq4", 6: "podwire-masq6" } as const;
+export const MASQUERADE_CHAIN = "PODWIRE-MASQ";
+export const BASE_CHAIN = "POSTROUTING";
+
+const multicast = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
+
+const JUMP_COMMENT = "podwire: the masqueraded addresses";
+const MULTICAST_COMMENT = "podwire: multicast keeps its source address";
+const OUTSIDE_COMMENT = "podwire: all else leaves with the address of this node";
+const SUBNET_START = "podwire: inside ";
+
+/** Its trailing words keep 10.1.0.0/2 from being found in 10.1.0.0/24. */
+function subnetComment(subnet: string): string {
+  return `${SUBNET_START}${subnet} nothing changes`;
+}
+
+/** The networks of addresses, once each. A single address is no network: nothing inside it is ever forwarded. */
+export function subnetsOf(addresses: readonly Cidr[]): string[] {
+  const networks = addresses.filter(({ address, prefixLength }) => prefixLength < bitsOf(address.family));
+  return [...new Set(networks.map((cidr) => formatCidr(networkOf(cidr))))];
+}
+
+/** What the nat table holds of ours: the rules of two chains in order, each as a text that has its comment in it. */
+export interface NatRules {
+  readonly base: readonly string[];
+  readonly masquerade: readonly string[];
+}
+
+/** Whether the jump is there. */
+export function hasJump(rules: NatRules): boolean {
+  return rules.base.some((rule) => rule.includes(JUMP_COMMENT));
+}
+
+/** The comment of the first rule that is missing or out of place, or undefined if all is well. */
+export function missingRule(rules: NatRules, subnets: readonly string[]): string | undefined {
+  if (!hasJump(rules)) return JUMP_COMMENT;
+  const outside = rules.masquerade.findIndex((rule) => rule.includes(OUTSIDE_COMMENT));
+  if (outside < 0) return OUTSIDE_COMMENT;
+  const exceptions = rules.masquerade.slice(0, outside);
+  const wanted = [MULTICAST_COMMENT, ...subnets.map(subnetComment)];
+  return wanted.find((comment) => !exceptions.some((rule) => rule.includes(comment)));
+}
+
+/** The networks that have a rule. */
+export function heldSubnets(rules: NatRules): string[] {
+  return rules.masquerade.flatMap((rule) => {
+    const start = rule.indexOf(SUBNET_START);
+    return start < 0 ? [] : [rule.slice(start + SUBNET_START.length).split(" ", 1)[0] ?? ""];
+  });
+}
+
+/** A word for iptables-restore: in double quotes, with a backslash before what ends or escapes them. */
+export function quote(text: string): string {
+  return `"${text.replace(/["\\]/g, "\\$&")}"`;
+}
+
+function commented(comment: string): string {
+  return `-m comment --comment ${quote(comment)}`;
+}
+
+/**
+ * The whole input of iptables-restore --noflush. Declaring the chain empties it, so the chain is right afterwards
+ * whatever was in it before; all of it takes effect in one step.
+ */
+export function masqueradeInput(family: Family, subnets: readonly string[], withJump: boolean): string {
+  const chain = MASQUERADE_CHAIN;
+  const lines = [
+    "*nat",
+    `:${chain} - [0:0]`,
+    `-A ${chain} -d ${multicast[family]} ${commented(MULTICAST_COMMENT)} -j RETURN`,
+    ...subnets.map(
+      (subnet) => `-A ${chain} -s ${subnet} -d ${subnet} ${commented(subnetComment(subnet))} -j RETURN`,
+    ),
+    // Random ports, or two connections that pick the same one at the same time lose a packet.
+    `-A ${chain} ${commented(OUTSIDE_COMMENT)} -j MASQUERADE --random-fully`,
+  ];
+  if (withJump) {
+    const match = `-m set --match-set ${setNames[family]} src`;
+    lines.push(`-A ${BASE_CHAIN} ${match} ${commented(JUMP_COMMENT)} -j ${chain}`);
+  }
+  return `${lines.join("\n")}\nCOMMIT\n`;
+}
+
+/**
+ * The fallback for kernels without IP sets: a chain per attachment, with a jump per address, as the reference plugins
+ * do. What grows: the rules that every new connection passes, one per address on the node, and with them the time
+ * that each run of iptables takes.
+ */
+export function ownChainInput(
+  family: Family,
+  chain: string,
+  owner: string,
+  addresses: readonly Cidr[],
+): string {
+  const note = commented(owner);
+  const inside = addresses.flatMap((cidr) =>
+    subnetsOf([cidr]).map(
+      (subnet) => `-A ${chain} -s ${formatIp(cidr.address)} -d ${subnet} ${note} -j RETURN`,
+    ),
+  );
+  const jumps = addresses.map(
+    ({ address }) => `-A ${BASE_CHAIN} -s ${formatIp(address)} ${note} -j ${chain}`,
+  );
+  const lines = [
+    "*nat",
+    `:${chain} - [0:0]`,
+    `-A ${chain} -d ${multicast[family]} ${note} -j RETURN`,
+    ...inside,
+    `-A ${chain} ${note} -j MASQUERADE --random-fully`,
+    ...jumps,
+  ];
+  return `${lines.join("\n")}\nCOMMIT\n`;
+}
+
+/** A jump from the base chain as the legacy tables have it. */
+export interface Jump {
+  readonly source: Cidr;
+  readonly comment: string;
+  readonly chain: string;
+}
+
+/** Removes jumps and the chains they lead to. */
+export function removalInput(jumps: readonly Jump[], chains: readonly string[]): string {
+  const lines = [
+    "*nat",
+    ...jumps.map(
+      ({ source, comment, chain }) =>
+        `-D ${BASE_CHAIN} -s ${formatCidr(source)} ${commented(comment)} -j ${chain}`,
+    ),
+    ...chains.flatMap((chain) => [`-F ${chain}`, `-X ${chain}`]),
+  ];
+  return `${lines.join("\n")}\nCOMMIT\n`;
+}

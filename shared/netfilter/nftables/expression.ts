@@ -1,0 +1,105 @@
+/**
+ * The expressions a rule is made of: include/uapi/linux/netfilter/nf_tables.h. A rule is a small program: loads
+ * fill registers, comparisons and lookups end it where they do not match, the verdict stands at the end.
+ */
+import type { BodyWriter } from "../../netlink/message.ts";
+
+/** One step of a rule: the kernel's name for it, and its attributes. */
+export interface Expression {
+  readonly name: string;
+  readonly write: (data: BodyWriter) => void;
+}
+
+/**
+ * The register at a byte offset into the 64 bytes a rule may use. A set's concatenated key lies side by side, each
+ * field on the next multiple of four bytes. A multiple of 16 has an older name that every kernel knows.
+ */
+export function registerAt(offset: number): number {
+  const NFT_REG_1 = 1;
+  const NFT_REG32_00 = 8;
+  return offset % 16 === 0 ? NFT_REG_1 + offset / 16 : NFT_REG32_00 + offset / 4;
+}
+
+/** enum nft_meta_keys. */
+export const Meta = { iifname: 6, oifname: 7, protocolFamily: 15, transportProtocol: 16 } as const;
+
+/** enum nft_payload_bases. */
+export const Header = { link: 0, network: 1, transport: 2 } as const;
+
+/** enum nft_cmp_ops. */
+export const Comparison = { equal: 0, notEqual: 1 } as const;
+
+/** enum nf_inet_verdicts and nft_verdicts. */
+export const Verdict = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 } as const;
+
+/** What a rule or a verdict map's element decides; `chain` with jump and goto only. */
+export interface VerdictData {
+  readonly code: number;
+  readonly chain?: string;
+}
+
+const NFTA_DATA_VALUE = 1;
+const NFTA_DATA_VERDICT = 2;
+
+/** A value as it stands in a register, a key or an element: NFTA_DATA_VALUE. */
+export function writeValue(writer: BodyWriter, type: number, value: Uint8Array): void {
+  writer.nested(type, (data) => data.bytes(NFTA_DATA_VALUE, value));
+}
+
+export function writeVerdict(writer: BodyWriter, type: number, verdict: VerdictData): void {
+  const NFTA_VERDICT_CODE = 1;
+  const NFTA_VERDICT_CHAIN = 2;
+  writer.nested(type, (data) =>
+    data.nested(NFTA_DATA_VERDICT, (inner) => {
+      inner.u32be(NFTA_VERDICT_CODE, verdict.code);
+      if (verdict.chain !== undefined) inner.text(NFTA_VERDICT_CHAIN, verdict.chain);
+    }),
+  );
+}
+
+/** Loads what is known of the packet beside its bytes. */
+export function loadMeta(key: number, register: number): Expression {
+  return { name: "meta", write: (data) => data.u32be(2, key).u32be(1, register) };
+}
+
+/** Loads bytes of the packet. */
+export function loadPayload(header: number, offset: number, length: number, register: number): Expression {
+  return {
+    name: "payload",
+    write: (data) => data.u32be(1, register).u32be(2, header).u32be(3, offset).u32be(4, length),
+  };
+}
+
+/** Goes on only if the register compares so with the value. */
+export function compare(register: number, comparison: number, value: Uint8Array): Expression {
+  return {
+    name: "cmp",
+    write: (data) => writeValue(data.u32be(1, register).u32be(2, comparison), 3, value),
+  };
+}
+
+/** Goes on only if the key that begins at the register is in the set; `inverted`: is not. */
+export function lookup(set: string, register: number, inverted = false): Expression {
+  const NFT_LOOKUP_F_INV = 1;
+  return {
+    name: "lookup",
+    write: (data) => {
+      data.text(1, set).u32be(2, register);
+      if (inverted) data.u32be(5, NFT_LOOKUP_F_INV);
+    },
+  };
+}
+
+/** Counts the packets that came this far. */
+export function counter(): Expression {
+  return { name: "counter", write: (data) => data.u64be(1, 0n).u64be(2, 0n) };
+}
+
+/** The rule's decision. */
+export function decide(verdict: VerdictData): Expression {
+  const NFT_REG_VERDICT = 0;
+  return {
+    name: "immediate",
+    write: (data) => writeVerdict(data.u32be(1, NFT_REG_VERDICT), 2, verdict),
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * nf_tables objects as messages: tables, chains and rules. include/uapi/linux/netfilter/nf_tables.h.
+ * Pure bytes; changes are sent by commit() in transaction.ts, questions by NetlinkConnection.
+ */
+import { Attributes, BodyWriter, Flag, type NetlinkMessage } from "../../netlink/message.ts";
+import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../nfnetlink.ts";
+import type { Expression } from "./expression.ts";
+import { COMMENT, encodeUserData, readComment, textDatum } from "./user-data.ts";
+
+const Command = {
+  newTable: 0,
+  newChain: 3,
+  getChain: 4,
+  deleteChain: 5,
+  newRule: 6,
+  getRule: 7,
+  deleteRule: 8,
+} as const;
+
+export interface Table {
+  readonly family: number;
+  readonly name: string;
+}
+
+/** Where a base chain sees packets. */
+export interface Hook {
+  /** "filter" or "nat". */
+  readonly type: string;
+  /** enum nf_inet_hooks, or nf_bridge_hooks: 0 prerouting to 4 postrouting in both. */
+  readonly number: number;
+  readonly priority: number;
+}
+
+export interface Rule {
+  readonly expressions: readonly Expression[];
+  readonly comment: string;
+}
+
+/** A rule as the kernel has it. */
+export interface HeldRule {
+  readonly handle: bigint;
+  readonly comment: string;
+  /** The whole message, to search for what each tool writes into its rules in its own way. */
+  readonly body: Uint8Array;
+}
+
+/** A message about something in a table. */
+export function tableMessage(
+  command: number,
+  flags: number,
+  table: Table,
+  write: (writer: BodyWriter) => void,
+  purpose: string,
+): NetlinkMessage {
+  const NAME_OF_TABLE = 1;
+  const writer = new BodyWriter().raw(nfnetlinkHeader(table.family)).text(NAME_OF_TABLE, table.name);
+  write(writer);
+  const body = writer.finish();
+  return nfnetlinkMessage(Subsystem.nftables, command, Flag.request | flags, body, purpose);
+}
+
+/** The comment as user data. */
+export function writeComment(writer: BodyWriter, type: number, comment: string): void {
+  writer.bytes(type, encodeUserData([textDatum(COMMENT, comment)]));
+}
+
+/** Makes the table unless it exists; the comment is that of a new one. */
+export function newTable(table: Table, comment: string): NetlinkMessage {
+  const NFTA_TABLE_USERDATA = 6;
+  const write = (writer: BodyWriter) => writeComment(writer, NFTA_TABLE_USERDATA, comment);
+  return tableMessage(Command.newTable, Flag.create, table, write, `make the table ${table.name}`);
+}
+
+const NFTA_CHAIN_NAME = 3;
+
+/** Makes the chain unless it exists; with a hook, a base chain that lets pass what no rule decides. */
+export function newChain(table: Table, chain: string, hook?: Hook): NetlinkMessage {
+  const NFTA_CHAIN_HOOK = 4;
+  const NFTA_CHAIN_POLICY = 5;
+  const NFTA_CHAIN_TYPE = 7;
+  const NF_ACCEPT = 1;
+  const write = (writer: BodyWriter) => {
+    writer.text(NFTA_CHAIN_NAME, chain);
+    if (hook === undefined) return;
+    writer.nested(NFTA_CHAIN_HOOK, (inner) => inner.u32be(1, hook.number).u32be(2, hook.priority));
+    writer.u32be(NFTA_CHAIN_POLICY, NF_ACCEPT).text(NFTA_CHAIN_TYPE, hook.type);
+  };
+  return tableMessage(Command.newChain, Flag.create, table, write, `make the chain ${chain}`);
+}
+
+/** Removes an empty chain that no rule jumps to. */
+export function deleteChain(table: Table, chain: string): NetlinkMessage {
+  const write = (writer: BodyWriter) => writer.text(NFTA_CHAIN_NAME, chain);
+  return tableMessage(Command.deleteChain, 0, table, write, `remove the chain ${chain}`);
+}
+
+/** Asks whether a chain exists: ENOENT if it, or its table, does not. */
+export function getChain(table: Table, chain: string): NetlinkMessage {
+  const write = (writer: BodyWriter) => writer.text(NFTA_CHAIN_NAME, chain);
+  return tableMessage(Command.getChain, Flag.ack, table, write, `look for the chain ${chain}`);
+}
+
+const NFTA_RULE_CHAIN = 2;
+const NFTA_RULE_HANDLE = 3;
+const NFTA_RULE_EXPRESSIONS = 4;
+const NFTA_RULE_USERDATA = 7;
+
+/** Appends a rule to a chain. */
+export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage {
+  const NFTA_LIST_ELEM = 1;
+  const write = (writer: BodyWriter) => {
+    writer.text(NFTA_RULE_CHAIN, chain).nested(NFTA_RULE_EXPRESSIONS, (list) => {
+      for (const { name, write } of rule.expressions) {
+        list.nested(NFTA_LIST_ELEM, (element) => element.text(1, name).nested(2, write));
+      }
+    });
+    writeComment(writer, NFTA_RULE_USERDATA, rule.comment);
+  };
+  const flags = Flag.create | Flag.append;
+  return tableMessage(Command.newRule, flags, table, write, `add a rule to the chain ${chain}`);
+}
+
+export function deleteRule(table: Table, chain: string, handle: bigint): NetlinkMessage {
+  const write = (writer: BodyWriter) => writer.text(NFTA_RULE_CHAIN, chain).u64be(NFTA_RULE_HANDLE, handle);
+  return tableMessage(Command.deleteRule, 0, table, write, `remove a rule of the chain ${chain}`);
+}
+
+/** Removes all rules of a chain. */
+export function flushChain(table: Table, chain: string): NetlinkMessage {
+  const write = (writer: BodyWriter) => writer.text(NFTA_RULE_CHAIN, chain);
+  return tableMessage(Command.deleteRule, 0, table, write, `empty the chain ${chain}`);
+}
+
+/** For NetlinkConnection.dump: the rules of one chain, in order; none if there is no such chain. */
+export function listRules(table: Table, chain: string): NetlinkMessage {
+  const write = (writer: BodyWriter) => writer.text(NFTA_RULE_CHAIN, chain);
+  return tableMessage(Command.getRule, 0, table, write, `list the rules of the chain ${chain}`);
+}
+
+/** The rules in the answers to listRules. */
+export function readRules(bodies: readonly Uint8Array[]): HeldRule[] {
+  return bodies.map((body) => {
+    const attributes = new Attributes(body, 4);
+    return {
+      handle: attributes.u64be(NFTA_RULE_HANDLE) ?? 0n,
+      comment: readComment(attributes.bytes(NFTA_RULE_USERDATA)),
+      body,
+    };
+  });
+}

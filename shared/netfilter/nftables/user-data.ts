@@ -1,0 +1,48 @@
+/**
+ * User data: bytes that the kernel keeps with an object and does not read. nft and this project write them as a
+ * list of type, length (one byte each) and value; the format is libnftnl's (include/libnftnl/udata.h). nft skips
+ * types it does not know.
+ */
+
+/** The comment of a table, chain, rule or element. */
+export const COMMENT = 0;
+/** Sets have their comment elsewhere. */
+export const SET_COMMENT = 7;
+
+export interface UserDatum {
+  readonly type: number;
+  readonly value: Uint8Array;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A text with the NUL at its end that nft insists on. */
+export function textDatum(type: number, text: string): UserDatum {
+  return { type, value: encoder.encode(`${text}\0`) };
+}
+
+export function encodeUserData(data: readonly UserDatum[]): Uint8Array {
+  return new Uint8Array(data.flatMap(({ type, value }) => [type, value.length, ...value]));
+}
+
+/** The values by type; a truncated tail is left out. */
+export function decodeUserData(bytes: Uint8Array | undefined): Map<number, Uint8Array> {
+  const values = new Map<number, Uint8Array>();
+  if (bytes === undefined) return values;
+  for (let at = 0; at + 2 <= bytes.length; ) {
+    const [type = 0, length = 0] = bytes.subarray(at, at + 2);
+    if (at + 2 + length > bytes.length) break;
+    values.set(type, bytes.subarray(at + 2, at + 2 + length));
+    at += 2 + length;
+  }
+  return values;
+}
+
+/** The comment in user data, empty if there is none. */
+export function readComment(bytes: Uint8Array | undefined): string {
+  const value = decodeUserData(bytes).get(COMMENT);
+  if (value === undefined) return "";
+  const end = value.indexOf(0);
+  return decoder.decode(end < 0 ? value : value.subarray(0, end));
+}
