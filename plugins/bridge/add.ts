@@ -12,6 +12,7 @@ import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateAdd, delegateDel } from "../../shared/cni/delegate.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { emptyResult, isEmptyDns, type Result } from "../../shared/cni/result.ts";
+import type { Cidr } from "../../shared/ip/cidr.ts";
 import {
   ensureMasquerade,
   forgetAddresses,
@@ -20,31 +21,38 @@ import {
 } from "../../shared/netfilter/masquerade.ts";
 import { ensureSpoofCheck, prepareSpoofCheck, removeSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { formatMac, type Link, setLink } from "../../shared/netlink/link.ts";
+import { type Link, setLink } from "../../shared/netlink/link.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
-import { checkGateways, ensureBridge, ensureGateways, findBridge, type HostContext } from "./device.ts";
+import { ensureBridge, findBridge, type HostContext } from "./device.ts";
 import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
+import { applyGateways, familiesOf, planGateways } from "./gateways.ts";
 import { announce, createPort, type Port, refuseTakenName, waitForForwarding } from "./port.ts";
 
 const DEFAULT_MTU = 1500;
 const noAddressing: Addressing = { ips: [], routes: [], kernelRoutes: [], gateways: [] };
 
-/** Everything that can be known to be wrong before the first change. */
+interface Devices {
+  readonly bridge: Link;
+  /** Where the gateway addresses are: the bridge, or a VLAN's interface. */
+  readonly gateway: Link;
+}
+
+/** Everything that can be known to be wrong before the first change. Returns the bridge, if there is one. */
 function refuseImpossible(
   host: NetlinkConnection,
   container: Container,
   config: BridgeConfig,
   request: Request,
-): void {
+): Link | undefined {
   refuseTakenName(container, request.ifname);
-  findBridge(host, config.bridge);
   if (config.ipMasq && request.configuration.ipamType !== "") {
     prepareMasquerade(config.masqueradeBackend, request.environment);
   }
   if (config.spoofCheck) prepareSpoofCheck();
+  return findBridge(host, config.bridge);
 }
 
 /** Asks IPAM for addresses; they go back if a later step fails. */
@@ -82,44 +90,34 @@ function applyFilters(
   request: Request,
   config: BridgeConfig,
   port: Port,
-  mac: string,
-  plan: Addressing,
+  addresses: readonly Cidr[],
   undo: Rollback,
 ): void {
   const owner = attachmentOf(request);
   const { environment } = request;
   if (config.spoofCheck) {
     undo.onFailure(() => removeSpoofCheck(owner, port.host.name));
-    ensureSpoofCheck({ owner, hostInterface: port.host.name, mac });
+    ensureSpoofCheck({ owner, hostInterface: port.host.name, mac: port.container.mac });
   }
-  const addresses = plan.ips.map((ip) => ip.address);
   if (!config.ipMasq) {
     forgetAddresses(addresses.map((cidr) => cidr.address));
-    return;
+  } else if (addresses.length > 0) {
+    undo.onFailure(() => removeMasquerade({ owner, hasSiblings: true, environment }));
+    ensureMasquerade({ owner, addresses, backend: config.masqueradeBackend, environment });
   }
-  if (addresses.length === 0) return;
-  undo.onFailure(() => removeMasquerade({ owner, hasSiblings: true, environment }));
-  ensureMasquerade({ owner, addresses, backend: config.masqueradeBackend, environment });
 }
 
-function buildResult(
-  request: Request,
-  [bridge, gatewayDevice]: readonly [Link, Link],
-  port: Port,
-  mac: string,
-  plan: Addressing,
-  ipam: Result,
-): Result {
+function buildResult(request: Request, devices: Devices, port: Port, plan: Addressing, ipam: Result): Result {
   const { configuration, netns } = request;
-  const onHost = (link: Link) => ({ name: link.name, mac: link.mac, mtu: link.mtu });
-  const inside = { name: port.container.name, mac, mtu: port.container.mtu, sandbox: netns };
+  const { bridge, gateway } = devices;
+  const describe = ({ name, mac, mtu }: Pick<Link, "name" | "mac" | "mtu">) => ({ name, mac, mtu });
   return {
     // The container's interface is third: CONTAINER_INTERFACE.
     interfaces: [
-      onHost(bridge),
-      onHost(port.host),
-      inside,
-      ...(gatewayDevice === bridge ? [] : [onHost(gatewayDevice)]),
+      describe(bridge),
+      describe(port.host),
+      { ...describe(port.container), sandbox: netns },
+      ...(gateway === bridge ? [] : [describe(gateway)]),
     ],
     ips: plan.ips,
     routes: plan.routes,
@@ -127,38 +125,43 @@ function buildResult(
   };
 }
 
+/** The bridge with its gateway addresses. */
+function prepareHost(
+  context: HostContext,
+  config: BridgeConfig,
+  present: Link | undefined,
+  plan: Addressing,
+): Devices {
+  const { netlink } = context;
+  const held = present === undefined ? undefined : findGatewayDevice(netlink, config, present);
+  const change = planGateways(netlink, held, plan.gateways, config.forceAddress);
+  const bridge = ensureBridge(context, config, present);
+  if (plan.gateways.length === 0) return { bridge, gateway: bridge };
+  const gateway = ensureGatewayDevice(context, config, bridge);
+  applyGateways(context, bridge, gateway, change);
+  return { bridge, gateway };
+}
+
 function attach(request: Request, config: BridgeConfig, container: Container, context: HostContext): Result {
   const { netlink, undo } = context;
-  refuseImpossible(netlink, container, config, request);
+  const present = refuseImpossible(netlink, container, config, request);
   const ipam = allocate(request, undo);
   const plan = request.configuration.ipamType === "" ? noAddressing : planAddressing(ipam, config);
-  const present = findBridge(netlink, config.bridge);
-  const held = present === undefined ? undefined : findGatewayDevice(netlink, config, present);
-  if (held !== undefined) checkGateways(netlink, held, plan.gateways, config.forceAddress);
+  const addresses = plan.ips.map((ip) => ip.address);
   const mtu = config.mtu ?? findUplinkMtu(netlink) ?? present?.mtu ?? DEFAULT_MTU;
-
-  const bridge = ensureBridge(context, config);
-  let gatewayDevice = bridge;
-  if (plan.gateways.length > 0) {
-    gatewayDevice = ensureGatewayDevice(context, config, bridge);
-    ensureGateways(context, bridge, gatewayDevice, plan.gateways, config.forceAddress);
-    enableForwarding(netlink, [...new Set(plan.gateways.map((gateway) => gateway.address.family))]);
-  }
+  const devices = prepareHost(context, config, present, plan);
   const owner = attachmentOf(request);
-  const mac =
-    config.mac ??
-    containerMac(
-      owner,
-      plan.ips.map((ip) => ip.address),
-    );
-  const port = createPort(context, config, { owner, bridge, container, mac, mtu });
+  const mac = config.mac ?? containerMac(owner, addresses);
+  const port = createPort(context, config, { owner, bridge: devices.bridge, container, mac, mtu });
   bringUp(context, container, config, port, plan);
-  applyFilters(request, config, port, formatMac(mac), plan, undo);
-  if (plan.ips.length > 0) {
+  applyFilters(request, config, port, addresses, undo);
+  // Late, as it is for the whole node and is not taken back.
+  enableForwarding(netlink, familiesOf(plan.gateways));
+  if (addresses.length > 0) {
     announce(container, port.container.index, mac);
     if (config.detectDuplicates) waitForDetection(container, containerInterface(config, port, plan));
   }
-  return buildResult(request, [bridge, gatewayDevice], port, formatMac(mac), plan, ipam);
+  return buildResult(request, devices, port, plan, ipam);
 }
 
 /** Attaches the container. A failure at any step leaves everything as it was. */

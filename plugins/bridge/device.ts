@@ -1,10 +1,7 @@
-/** The bridge itself: found or created, and given its gateway addresses. Shared by every attachment on it. */
+/** The bridge itself: found or created. Shared by every attachment on it. */
 import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
-import { formatIp } from "../../shared/ip/address.ts";
-import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cidr.ts";
-import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
-import { enableVlanFiltering, isVlanFiltering, newBridge } from "../../shared/netlink/bridge.ts";
+import { isVlanFiltering, newBridge, setVlanFiltering } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import {
   deleteLink,
@@ -19,7 +16,7 @@ import {
 import type { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/libc.ts";
 import type { NamespaceLock } from "../../shared/system/lock.ts";
-import { ensureSysctlIfPresent } from "../../shared/system/sysctl.ts";
+import { readSysctl, setSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
 import type { BridgeConfig } from "./config.ts";
 import { usesVlans } from "./vlan.ts";
 
@@ -90,110 +87,42 @@ function noVlanFiltering(cause: unknown): CniError {
   );
 }
 
-/** Brings an existing bridge to what the configuration asks of it. */
+function switchOnVlans({ netlink, undo }: HostContext, bridge: Link): void {
+  if (isVlanFiltering(bridge)) return;
+  undo.onFailure(() => {
+    if (!hasPorts(netlink, bridge)) netlink.transact([setVlanFiltering(bridge, false)]);
+  });
+  const refused = netlink.attempt(setVlanFiltering(bridge, true), Errno.EOPNOTSUPP, Errno.EINVAL);
+  if (refused !== undefined) throw noVlanFiltering(refused);
+}
+
+/** Brings the bridge, found or just created, to what the configuration asks of it. */
 function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): Link {
-  const { netlink } = context;
-  if (usesVlans(config.vlan) && !isVlanFiltering(bridge)) {
-    const refused = netlink.attempt(enableVlanFiltering(bridge), Errno.EOPNOTSUPP, Errno.EINVAL);
-    if (refused !== undefined) throw noVlanFiltering(refused);
-  }
-  const isNew = bridge.alias !== ALIAS;
+  const { netlink, undo, lock } = context;
+  if (usesVlans(config.vlan)) switchOnVlans(context, bridge);
+  const isPromiscuous = (bridge.flags & LinkFlag.promiscuous) !== 0;
+  const wantsPromiscuous = config.promiscuous && !isPromiscuous;
+  if (bridge.alias === ALIAS && bridge.isUp && !wantsPromiscuous) return bridge;
   // Writing the address, be it the same, keeps it from following the ports. A bridge that has lost its last
   // port has none, and gets one.
-  const mac = bridge.mac === NO_MAC ? randomMac() : parseMac(bridge.mac);
-  const wantsPromiscuous = config.promiscuous && (bridge.flags & LinkFlag.promiscuous) === 0;
-  if (isNew) ensureSysctlIfPresent(`ipv6/conf/${bridge.name}/accept_ra`, "0");
-  if (isNew || !bridge.isUp || wantsPromiscuous) {
-    netlink.execute(
-      setLink(
-        { index: bridge.index },
-        {
-          up: true,
-          ...(isNew && mac !== undefined ? { mac, alias: ALIAS } : {}),
-          ...(wantsPromiscuous ? { promiscuous: true } : {}),
-        },
-      ),
-    );
-  }
-  return isNew && mac !== undefined ? { ...bridge, mac: formatMac(mac) } : bridge;
+  const mac = bridge.mac === NO_MAC ? randomMac() : (parseMac(bridge.mac) ?? randomMac());
+  const acceptRa = `ipv6/conf/${bridge.name}/accept_ra`;
+  const before = readSysctl(acceptRa);
+  undo.onFailure(() => {
+    lock.makeExclusive();
+    if (hasPorts(netlink, bridge)) return;
+    const { alias, isUp } = bridge;
+    netlink.transact([setLink({ index: bridge.index }, { alias, up: isUp, promiscuous: isPromiscuous })]);
+    if (before !== undefined) setSysctl(acceptRa, before);
+  });
+  setSysctlIfPresent(acceptRa, "0");
+  const marked = bridge.alias === "" ? { alias: ALIAS } : {};
+  const promiscuous = wantsPromiscuous ? { promiscuous: true } : {};
+  netlink.execute(setLink({ index: bridge.index }, { up: true, mac, ...marked, ...promiscuous }));
+  return { ...bridge, mac: formatMac(mac) };
 }
 
-/** Finds or creates the bridge, and makes it what the configuration says. */
-export function ensureBridge(context: HostContext, config: BridgeConfig): Link {
-  const found = findBridge(context.netlink, config.bridge);
+/** Creates the bridge unless it was found, and makes it what the configuration says. */
+export function ensureBridge(context: HostContext, config: BridgeConfig, found: Link | undefined): Link {
   return adoptBridge(context, config, found ?? createBridge(context, config));
-}
-
-/** The addresses on a device that stand in the way of a gateway address. */
-function conflictsOf(netlink: NetlinkConnection, device: Link, gateway: Cidr): Cidr[] {
-  const isV4 = gateway.address.family === 4;
-  return (
-    listAddresses(netlink, device.index)
-      .map((address) => address.cidr)
-      .filter((held) => held.address.family === gateway.address.family && !isSameCidr(held, gateway))
-      // An IPv6 interface has several addresses by nature, its link-local one among them.
-      .filter((held) => isV4 || overlaps(held, gateway))
-  );
-}
-
-/** Throws if the device has another address where a gateway address has to go, unless forceAddress is set. */
-export function checkGateways(
-  netlink: NetlinkConnection,
-  device: Link,
-  gateways: readonly Cidr[],
-  force: boolean,
-): void {
-  if (force) return;
-  for (const gateway of gateways) {
-    const inTheWay = conflictsOf(netlink, device, gateway).filter(
-      (held) => !gateways.some((other) => isSameCidr(other, held)),
-    );
-    if (inTheWay.length === 0) continue;
-    const held = inTheWay.map(formatCidr).join(", ");
-    throw new CniError(
-      ErrorCode.invalidConfiguration,
-      `${JSON.stringify(device.name)} already has an IP address different from ${formatCidr(gateway)}: ${held}`,
-      "another network uses this bridge, or the range was changed: give this network a bridge of its own, or set forceAddress to replace the address",
-    );
-  }
-}
-
-/** Gives the device (the bridge, or a VLAN's gateway on it) its addresses. With `force` those in the way go. */
-export function ensureGateways(
-  context: HostContext,
-  bridge: Link,
-  device: Link,
-  gateways: readonly Cidr[],
-  force: boolean,
-): void {
-  const { netlink, undo, lock } = context;
-  const held = listAddresses(netlink, device.index).map((address) => address.cidr);
-  for (const gateway of gateways) {
-    if (held.some((cidr) => isSameCidr(cidr, gateway))) continue;
-    const inTheWay = force
-      ? conflictsOf(netlink, device, gateway).filter(
-          (cidr) => !gateways.some((other) => isSameCidr(other, cidr)),
-        )
-      : [];
-    undo.onFailure(() => {
-      lock.makeExclusive();
-      if (hasPorts(netlink, bridge)) return;
-      netlink.transact([
-        deleteAddress(device.index, gateway),
-        ...inTheWay.map((cidr) => addAddress(device.index, cidr, { detectDuplicates: false })),
-      ]);
-    });
-    for (const cidr of inTheWay) netlink.attempt(deleteAddress(device.index, cidr), Errno.EADDRNOTAVAIL);
-    const added = addAddress(device.index, gateway, { detectDuplicates: false });
-    // Another attachment's ADD may have been faster.
-    const refused = netlink.attempt(added, Errno.EEXIST, Errno.EADDRINUSE);
-    if (refused?.errno === Errno.EADDRINUSE) {
-      const message = `the gateway address ${formatIp(gateway.address)} is in use by another interface of this node`;
-      throw new CniError(
-        ErrorCode.invalidConfiguration,
-        message,
-        `ip address show to ${formatIp(gateway.address)}`,
-      );
-    }
-  }
 }

@@ -6,7 +6,7 @@ import { deleteLink, findLink, type Link, setLink } from "../../shared/netlink/l
 import { newVethPair } from "../../shared/netlink/veth.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import { Errno } from "../../shared/system/libc.ts";
-import { ensureSysctlIfPresent } from "../../shared/system/sysctl.ts";
+import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
 import { type BridgeConfig, gatewayDeviceName } from "./config.ts";
 import { GATEWAY_PORT_ALIAS, type HostContext, hasPorts } from "./device.ts";
 import { DEFAULT_VLAN } from "./vlan.ts";
@@ -43,7 +43,7 @@ export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, 
   });
   const created = netlink.attempt(newVethPair({ ...ends, master: bridge.index }), Errno.EEXIST);
   if (created === undefined) setUpPort(netlink, port, config.vlan.id);
-  ensureSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   netlink.execute(setLink({ name: port }, { up: true }), setLink({ name }, { up: true }));
   const device = findLink(netlink, name);
   if (device === undefined) throw new Error(`the gateway interface ${name} vanished right after it was made`);

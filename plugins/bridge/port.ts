@@ -5,11 +5,20 @@ import type { Container } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { addVlans, isForwarding, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
-import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { deleteLink, findLink, findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
+import { NetlinkConnection, NetlinkError, Protocol } from "../../shared/netlink/connection.ts";
+import {
+  deleteLink,
+  findLink,
+  findLinkByIndex,
+  formatMac,
+  type Link,
+  readLink,
+  setLink,
+} from "../../shared/netlink/link.ts";
+import type { NetlinkMessage } from "../../shared/netlink/message.ts";
 import { newVethPair } from "../../shared/netlink/veth.ts";
 import { Errno } from "../../shared/system/libc.ts";
-import { ensureSysctlIfPresent } from "../../shared/system/sysctl.ts";
+import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
 import type { BridgeConfig } from "./config.ts";
 import type { HostContext } from "./device.ts";
 import { DEFAULT_VLAN, portVlans, usesVlans } from "./vlan.ts";
@@ -20,7 +29,7 @@ const FORWARDING_LIMIT_MILLISECONDS = 5_000;
 
 export interface Port {
   readonly host: Link;
-  readonly container: Link;
+  readonly container: Pick<Link, "name" | "index" | "mac" | "mtu">;
 }
 
 export interface NewPort {
@@ -56,38 +65,44 @@ export function createPort(context: HostContext, config: BridgeConfig, wanted: N
   const { owner, bridge, container } = wanted;
   const name = hostInterfaceName(owner);
   undo.onFailure(() => netlink.attempt(deleteLink({ name }), Errno.ENODEV));
-  const pair = {
+  const pair = newVethPair({
     host: { name, mac: hostMac(owner) },
     container: { name: owner.ifname, mac: wanted.mac },
     namespace: container.namespace.descriptor,
     mtu: wanted.mtu,
     master: bridge.index,
-  };
+  });
   const settings = {
     alias: ownerText(owner),
     hairpin: config.hairpin,
     isolated: config.portIsolation,
     up: false,
   };
-  const messages = [newVethPair(pair), setPort(name, settings)];
-  const [created] = netlink.transact(messages);
-  if (created?.error?.errno === Errno.EEXIST) {
-    removeLeftover(context, name);
-    netlink.execute(...messages);
-  } else {
-    if (created?.error !== undefined) throw created.error;
-  }
-  const host = findLink(netlink, name);
-  const inside = findLink(container.netlink, owner.ifname);
-  if (host === undefined || inside === undefined) {
-    const message = `the veth pair ${name} vanished right after it was made`;
-    throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
-  }
+  const host = createPair(context, name, [pair, setPort(name, settings)]);
   // Before it is up: a container must not configure its host (CVE-2020-10749).
-  ensureSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   setVlans(netlink, config, host);
   netlink.execute(setLink({ index: host.index }, { up: true }));
+  const inside = { name: owner.ifname, index: host.peer, mac: formatMac(wanted.mac), mtu: wanted.mtu };
   return { host, container: inside };
+}
+
+/** Creates the pair; what is left of this very attachment under its name goes first. Returns the host's end. */
+function createPair(context: HostContext, name: string, messages: readonly NetlinkMessage[]): Link {
+  const { netlink } = context;
+  let bodies: readonly Uint8Array[];
+  try {
+    bodies = netlink.execute(...messages);
+  } catch (thrown) {
+    if (!(thrown instanceof NetlinkError) || thrown.errno !== Errno.EEXIST) throw thrown;
+    removeLeftover(context, name);
+    bodies = netlink.execute(...messages);
+  }
+  const [echo] = bodies;
+  const host = echo === undefined ? findLink(netlink, name) : readLink(echo);
+  if (host !== undefined) return host;
+  const message = `the veth pair ${name} vanished right after it was made`;
+  throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
 }
 
 function setVlans(netlink: NetlinkConnection, config: BridgeConfig, host: Link): void {

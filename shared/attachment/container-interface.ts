@@ -7,7 +7,7 @@ import { addAddress, listAddresses } from "../netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { setLink } from "../netlink/link.ts";
 import { addRoute } from "../netlink/route.ts";
-import { ensureSysctl, ensureSysctlIfPresent, hasSysctl } from "../system/sysctl.ts";
+import { hasSysctl, setSysctl, setSysctlIfPresent } from "../system/sysctl.ts";
 
 export interface ContainerInterface {
   readonly name: string;
@@ -28,11 +28,11 @@ const DETECTION_LIMIT_MILLISECONDS = 10_000;
 export function setParameters(container: Container, wanted: ContainerInterface): void {
   const { name, ips, detectDuplicates } = wanted;
   container.namespace.run(() => {
-    ensureSysctlIfPresent(`ipv4/conf/${name}/arp_notify`, "1");
-    ensureSysctlIfPresent(`ipv6/conf/${name}/ndisc_notify`, "1");
-    ensureSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
-    ensureSysctlIfPresent(`ipv6/conf/${name}/accept_dad`, detectDuplicates ? "1" : "0");
-    if (detectDuplicates) ensureSysctlIfPresent(`ipv6/conf/${name}/enhanced_dad`, "1");
+    setSysctlIfPresent(`ipv4/conf/${name}/arp_notify`, "1");
+    setSysctlIfPresent(`ipv6/conf/${name}/ndisc_notify`, "1");
+    setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+    setSysctlIfPresent(`ipv6/conf/${name}/accept_dad`, detectDuplicates ? "1" : "0");
+    if (detectDuplicates) setSysctlIfPresent(`ipv6/conf/${name}/enhanced_dad`, "1");
     if (ips.some((ip) => ip.address.address.family === 6)) switchOnIpv6(name);
   });
 }
@@ -46,8 +46,8 @@ function switchOnIpv6(name: string): void {
       advice,
     );
   }
-  for (const each of ["lo", name]) ensureSysctl(`ipv6/conf/${each}/disable_ipv6`, "0");
-  ensureSysctl(`ipv6/conf/${name}/keep_addr_on_down`, "1");
+  for (const each of ["lo", name]) setSysctl(`ipv6/conf/${each}/disable_ipv6`, "0");
+  setSysctl(`ipv6/conf/${name}/keep_addr_on_down`, "1");
 }
 
 /** Adds the addresses, brings the interface up and adds the routes, in one system call. */

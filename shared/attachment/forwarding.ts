@@ -4,7 +4,7 @@ import type { Family } from "../ip/address.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLinkByIndex } from "../netlink/link.ts";
 import { linksWithAdvertisedRoutes } from "../netlink/route.ts";
-import { ensureSysctl, readSysctl } from "../system/sysctl.ts";
+import { readSysctl, setSysctl } from "../system/sysctl.ts";
 
 const switches = { 4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding" } as const;
 
@@ -17,7 +17,7 @@ function keepAdvertisedRoutes(host: NetlinkConnection): void {
     const name = findLinkByIndex(host, index)?.name;
     if (name === undefined) continue;
     const key = `ipv6/conf/${name}/accept_ra`;
-    if (readSysctl(key) === "1") ensureSysctl(key, "2");
+    if (readSysctl(key) === "1") setSysctl(key, "2");
   }
 }
 
@@ -28,7 +28,7 @@ export function enableForwarding(host: NetlinkConnection, families: readonly Fam
     if (readSysctl(key) === "1") continue;
     try {
       if (family === 6) keepAdvertisedRoutes(host);
-      ensureSysctl(key, "1");
+      setSysctl(key, "1");
     } catch (thrown) {
       const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=1 (${messageOf(thrown)})`;
       throw new CniError(ErrorCode.io, `could not switch on IPv${family} forwarding`, advice, thrown);

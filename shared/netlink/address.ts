@@ -96,9 +96,14 @@ function readAddress(body: Uint8Array): InterfaceAddress | undefined {
   };
 }
 
-/** Equivalent to: ip address show [dev INDEX]; both families. The filter is the kernel's (strict checking). */
-export function listAddresses(connection: NetlinkConnection, index = 0): InterfaceAddress[] {
-  const families: readonly Family[] = [4, 6];
+const bothFamilies: readonly Family[] = [4, 6];
+
+/** Equivalent to: ip [-4|-6] address show [dev INDEX]. The filter is the kernel's (strict checking). */
+export function listAddresses(
+  connection: NetlinkConnection,
+  index = 0,
+  families: readonly Family[] = bothFamilies,
+): InterfaceAddress[] {
   return families.flatMap((family) => {
     const bodies = connection.dump({
       type: RTM_GETADDR,

@@ -45,16 +45,16 @@ export function isVlanFiltering(bridge: Link): boolean {
   return bridge.data.u8(VLAN_FILTERING) === 1;
 }
 
-/** Equivalent to: ip link set dev NAME type bridge vlan_filtering 1. */
-export function enableVlanFiltering(bridge: Link): NetlinkMessage {
+/** Equivalent to: ip link set dev NAME type bridge vlan_filtering 0|1. */
+export function setVlanFiltering(bridge: Link, on: boolean): NetlinkMessage {
   const body = new BodyWriter().raw(linkHeader(bridge.index)).nested(LinkAttribute.linkInfo, (info) => {
-    info.text(LinkInfo.kind, "bridge").nested(LinkInfo.data, (data) => data.u8(VLAN_FILTERING, 1));
+    info.text(LinkInfo.kind, "bridge").nested(LinkInfo.data, (data) => data.u8(VLAN_FILTERING, Number(on)));
   });
   return {
     type: LinkMessage.new,
     flags: Flag.request | Flag.ack,
     body: body.finish(),
-    purpose: `switch on VLAN filtering on the bridge ${bridge.name}`,
+    purpose: `switch ${on ? "on" : "off"} VLAN filtering on the bridge ${bridge.name}`,
   };
 }
 

@@ -44,7 +44,9 @@ export interface Answer {
   error?: NetlinkError;
   /** The bodies of the messages it sent back. */
   readonly bodies: Uint8Array[];
+  /** The state changed while a dump was read. */
   interrupted: boolean;
+  /** The kernel has said its last word on the message. */
   complete: boolean;
 }
 
@@ -83,17 +85,31 @@ export class NetlinkConnection {
     this.#sequence += messages.length;
     const bytes = encodeMessages(messages, first);
     call("send", "netlink", this.#socket, bytes, bytes.length, 0);
-    const answers = messages.map<Answer>((message) => ({
-      bodies: [],
-      interrupted: false,
-      // A message that asked for no answer is complete unless the kernel objects.
-      complete: (message.flags & (Flag.ack | Flag.dump)) === 0,
-    }));
-    while (answers.some((answer) => !answer.complete)) {
+    const answers = messages.map<Answer>(() => ({ bodies: [], interrupted: false, complete: false }));
+    // The kernel answers in order, so the last one that has an answer ends the batch.
+    const last = messages.findLastIndex((message) => (message.flags & (Flag.ack | Flag.dump)) !== 0);
+    while (last >= 0 && answers[last]?.complete === false) {
       this.#receive(messages, answers, first);
       if (messages[0]?.opensBatch === true && answers[0]?.error !== undefined) break;
     }
     return answers;
+  }
+
+  /**
+   * Sends a request for one object and returns it, or the refusal. It is answered by one or the other, so it
+   * needs no acknowledgement.
+   */
+  query(message: NetlinkMessage): { readonly body?: Uint8Array; readonly error?: NetlinkError } {
+    const first = this.#sequence++;
+    const bytes = encodeMessages([message], first);
+    call("send", "netlink", this.#socket, bytes, bytes.length, 0);
+    const answer: Answer = { bodies: [], interrupted: false, complete: false };
+    while (!answer.complete && answer.bodies.length === 0) this.#receive([message], [answer], first);
+    const [body] = answer.bodies;
+    return {
+      ...(body === undefined ? {} : { body }),
+      ...(answer.error === undefined ? {} : { error: answer.error }),
+    };
   }
 
   #receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
@@ -122,9 +138,15 @@ export class NetlinkConnection {
     }
   }
 
-  /** Sends the messages and throws the first refusal; the others were tried all the same. */
+  /**
+   * Sends the messages and throws the first refusal; the others were tried all the same. Only the last one is
+   * acknowledged: the kernel reports a refusal unasked, and each answer costs a system call.
+   */
   execute(...messages: readonly NetlinkMessage[]): Uint8Array[] {
-    const answers = this.transact(messages);
+    const quiet = messages.map((message, index) =>
+      index < messages.length - 1 ? { ...message, flags: message.flags & ~Flag.ack } : message,
+    );
+    const answers = this.transact(quiet);
     for (const answer of answers) if (answer.error !== undefined) throw answer.error;
     return answers.flatMap((answer) => answer.bodies);
   }

@@ -107,16 +107,12 @@ export function readLink(body: Uint8Array): Link {
 
 function get(body: BodyWriter, purpose: string): NetlinkMessage {
   const complete = body.u32(LinkAttribute.extendedMask, SKIP_STATISTICS).finish();
-  return { type: LinkMessage.get, flags: Flag.request | Flag.ack, body: complete, purpose };
+  return { type: LinkMessage.get, flags: Flag.request, body: complete, purpose };
 }
 
 function find(connection: NetlinkConnection, message: NetlinkMessage): Link | undefined {
-  const [answer] = connection.transact([message]);
-  if (answer?.error !== undefined) {
-    if (answer.error.errno === Errno.ENODEV) return undefined;
-    throw answer.error;
-  }
-  const [body] = answer?.bodies ?? [];
+  const { body, error } = connection.query(message);
+  if (error !== undefined && error.errno !== Errno.ENODEV) throw error;
   return body === undefined ? undefined : readLink(body);
 }
 

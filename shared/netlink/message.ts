@@ -11,6 +11,8 @@ export const Flag = {
   request: 0x1,
   multi: 0x2,
   ack: 0x4,
+  /** The request's notification comes back to its sender. */
+  echo: 0x8,
   dumpInterrupted: 0x10,
   /** For get requests. */
   dump: 0x300,
@@ -184,63 +186,85 @@ export function decodeMessages(bytes: Uint8Array): ReceivedMessage[] {
   return messages;
 }
 
-/** Attributes by type. Where a type repeats, the last one wins; readAttributes gives all. */
-export class Attributes {
-  readonly #values = new Map<number, Uint8Array>();
+const empty = new Uint8Array(0);
 
-  constructor(body: Uint8Array | undefined, offset = 0) {
-    for (const { type, value } of body === undefined ? [] : readAttributes(body, offset)) {
-      this.#values.set(type, value);
+/**
+ * Attributes by type. Where a type repeats, the last one wins; readAttributes gives all. Only positions are
+ * noted at first: of the sixty attributes of a link a plugin reads five.
+ */
+export class Attributes {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  /** Type to the position of the attribute's header. */
+  readonly #positions = new Map<number, number>();
+
+  constructor(bytes: Uint8Array | undefined, offset = 0, end = bytes?.length ?? 0) {
+    this.#bytes = bytes ?? empty;
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
+    for (let at = align(offset); at + 4 <= end; ) {
+      const length = this.#view.getUint16(at, true);
+      if (length < 4 || at + length > end) break;
+      this.#positions.set(this.#view.getUint16(at + 2, true) & TYPE_MASK, at);
+      at += align(length);
     }
   }
 
+  /** The position of the payload, if the attribute is there and at least that long. */
+  #payload(type: number, length: number): number | undefined {
+    const at = this.#positions.get(type);
+    return at === undefined || this.#view.getUint16(at, true) < 4 + length ? undefined : at + 4;
+  }
+
   bytes(type: number): Uint8Array | undefined {
-    return this.#values.get(type);
+    const at = this.#positions.get(type);
+    return at === undefined ? undefined : this.#bytes.subarray(at + 4, at + this.#view.getUint16(at, true));
   }
 
   has(type: number): boolean {
-    return this.#values.has(type);
-  }
-
-  #view(type: number, length: number): DataView | undefined {
-    const value = this.#values.get(type);
-    if (value === undefined || value.length < length) return undefined;
-    return new DataView(value.buffer, value.byteOffset, value.length);
+    return this.#positions.has(type);
   }
 
   u8(type: number): number | undefined {
-    return this.#view(type, 1)?.getUint8(0);
+    const at = this.#payload(type, 1);
+    return at === undefined ? undefined : this.#view.getUint8(at);
   }
 
   u16(type: number): number | undefined {
-    return this.#view(type, 2)?.getUint16(0, true);
+    const at = this.#payload(type, 2);
+    return at === undefined ? undefined : this.#view.getUint16(at, true);
   }
 
   u32(type: number): number | undefined {
-    return this.#view(type, 4)?.getUint32(0, true);
+    const at = this.#payload(type, 4);
+    return at === undefined ? undefined : this.#view.getUint32(at, true);
   }
 
   i32(type: number): number | undefined {
-    return this.#view(type, 4)?.getInt32(0, true);
+    const at = this.#payload(type, 4);
+    return at === undefined ? undefined : this.#view.getInt32(at, true);
   }
 
   u32be(type: number): number | undefined {
-    return this.#view(type, 4)?.getUint32(0, false);
+    const at = this.#payload(type, 4);
+    return at === undefined ? undefined : this.#view.getUint32(at, false);
   }
 
   u64be(type: number): bigint | undefined {
-    return this.#view(type, 8)?.getBigUint64(0, false);
+    const at = this.#payload(type, 8);
+    return at === undefined ? undefined : this.#view.getBigUint64(at, false);
   }
 
   text(type: number): string | undefined {
-    const value = this.#values.get(type);
+    const value = this.bytes(type);
     if (value === undefined) return undefined;
     const end = value.indexOf(0);
     return decoder.decode(end < 0 ? value : value.subarray(0, end));
   }
 
   nested(type: number): Attributes {
-    return new Attributes(this.#values.get(type));
+    const at = this.#positions.get(type);
+    if (at === undefined) return new Attributes(undefined);
+    return new Attributes(this.#bytes, at + 4, at + this.#view.getUint16(at, true));
   }
 }
 

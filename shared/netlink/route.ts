@@ -146,19 +146,17 @@ export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): 
 
 /** Equivalent to: ip route get ADDRESS. The index of the link traffic leaves by, undefined without a route. */
 export function findOutputInterface(connection: NetlinkConnection, address: IpAddress): number | undefined {
-  const [answer] = connection.transact([
-    {
-      type: RTM_GETROUTE,
-      flags: Flag.request | Flag.ack,
-      body: new BodyWriter()
-        .raw(header(address.family, bitsOf(address.family), 0, []))
-        .bytes(DESTINATION, toBytes(address))
-        .finish(),
-      purpose: `look for the route to ${formatIp(address)}`,
-    },
-  ]);
-  const [body] = answer?.bodies ?? [];
+  const request = {
+    type: RTM_GETROUTE,
+    flags: Flag.request,
+    body: new BodyWriter()
+      .raw(header(address.family, bitsOf(address.family), 0, []))
+      .bytes(DESTINATION, toBytes(address))
+      .finish(),
+    purpose: `look for the route to ${formatIp(address)}`,
+  };
   // No route: ENETUNREACH, EHOSTUNREACH, or whatever an unreachable route says.
+  const { body } = connection.query(request);
   return body === undefined ? undefined : new Attributes(body, 12).u32(OUTPUT_INTERFACE);
 }
 

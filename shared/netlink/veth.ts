@@ -1,5 +1,5 @@
 /** veth(4): a pair of interfaces joined back to back, here with one end in the container. */
-import { LinkAttribute, LinkFlag, LinkInfo, LinkMessage, linkHeader } from "./link.ts";
+import { LinkAttribute, LinkInfo, LinkMessage, linkHeader } from "./link.ts";
 import { BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
 
 /** VETH_INFO_PEER, include/uapi/linux/veth.h: a struct ifinfomsg and the attributes of the other end. */
@@ -18,39 +18,35 @@ export interface VethPair {
   readonly mtu: number;
   /** Index of the bridge the host's end becomes a port of. */
   readonly master?: number;
-  /** Whether the host's end is up from the start. */
-  readonly hostUp?: boolean;
 }
 
 /**
  * Creates both ends in their places in one message. The addresses are in it too: the kernel then marks them as
- * set, and udev's MACAddressPolicy leaves them alone.
+ * set, and udev's MACAddressPolicy leaves them alone. The kernel answers with the first end's link (since 6.2).
  */
 export function newVethPair(pair: VethPair): NetlinkMessage {
-  const flags = pair.hostUp === true ? LinkFlag.up : 0;
+  const { namespace } = pair;
   const body = new BodyWriter()
-    .raw(linkHeader(0, flags, flags))
+    .raw(linkHeader(0))
     .text(LinkAttribute.name, pair.host.name)
     .bytes(LinkAttribute.address, pair.host.mac)
     .u32(LinkAttribute.mtu, pair.mtu);
   if (pair.master !== undefined) body.u32(LinkAttribute.master, pair.master);
   body.nested(LinkAttribute.linkInfo, (info) =>
-    info
-      .text(LinkInfo.kind, "veth")
-      .nested(LinkInfo.data, (data) =>
-        data.nested(PEER, (peer) =>
-          peer
-            .raw(linkHeader(0))
-            .text(LinkAttribute.name, pair.container.name)
-            .bytes(LinkAttribute.address, pair.container.mac)
-            .u32(LinkAttribute.mtu, pair.mtu)
-            .u32(LinkAttribute.namespaceDescriptor, pair.namespace),
-        ),
-      ),
+    info.text(LinkInfo.kind, "veth").nested(LinkInfo.data, (data) =>
+      data.nested(PEER, (peer) => {
+        peer
+          .raw(linkHeader(0))
+          .text(LinkAttribute.name, pair.container.name)
+          .bytes(LinkAttribute.address, pair.container.mac)
+          .u32(LinkAttribute.mtu, pair.mtu);
+        if (namespace !== undefined) peer.u32(LinkAttribute.namespaceDescriptor, namespace);
+      }),
+    ),
   );
   return {
     type: LinkMessage.new,
-    flags: Flag.request | Flag.ack | Flag.create | Flag.exclusive,
+    flags: Flag.request | Flag.ack | Flag.create | Flag.exclusive | Flag.echo,
     body: body.finish(),
     purpose: `create the veth pair ${pair.host.name} and ${pair.container.name}`,
   };

@@ -16,6 +16,7 @@ export const OpenFlag = {
   closeOnExec: 0o2000000,
 } as const;
 
+const SMALL_FILE = 1024;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
@@ -44,13 +45,28 @@ export function readAll(descriptor: number, object: string): Uint8Array {
   }
 }
 
+/** What one read gives: the whole of a small file or kernel parameter, at the price of one call. */
+function readOnce(descriptor: number, object: string): Uint8Array {
+  const buffer = new Uint8Array(SMALL_FILE);
+  return buffer.subarray(0, call("read", object, descriptor, buffer, buffer.length));
+}
+
+/** The text of a file of up to 1 KB, such as a kernel parameter, or undefined if there is no such file. */
+export function readSmallText(path: string): string | undefined {
+  return readPresent(path, readOnce);
+}
+
 /** A file's text, or undefined if there is no such file. */
 export function readTextIfPresent(path: string): string | undefined {
+  return readPresent(path, readAll);
+}
+
+function readPresent(path: string, read: typeof readAll): string | undefined {
   const descriptor = tryCall("open", cString(path), OpenFlag.readOnly | OpenFlag.closeOnExec, 0);
   if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
   try {
-    return decoder.decode(readAll(descriptor, path));
+    return decoder.decode(read(descriptor, path));
   } finally {
     closeFile(descriptor);
   }
@@ -83,7 +99,12 @@ export function writeExisting(path: string, text: string): void {
 }
 
 /** Writes a file from its start, making it if need be; a symbolic link there is refused. Returns what was written. */
-export function writeFile(path: string, text: string, mode: number, flags = OpenFlag.truncate): FileStatus {
+export function writeFile(
+  path: string,
+  text: string,
+  mode: number,
+  flags: number = OpenFlag.truncate,
+): FileStatus {
   const always = OpenFlag.writeOnly | OpenFlag.create | OpenFlag.noFollow;
   const descriptor = openFile(path, always | flags, mode);
   try {
@@ -120,6 +141,26 @@ export function setModified(path: string, nanoseconds: bigint): void {
 
 export function fileExists(path: string): boolean {
   return tryCall("access", cString(path), 0) === 0;
+}
+
+/** access(2) with W_OK: also false on a read-only file system, for whom nothing else is forbidden. */
+export function isWritable(path: string): boolean {
+  return tryCall("access", cString(path), 2) === 0;
+}
+
+/** Whether the file system of a folder has no block or no inode left. */
+export function isFull(folder: string): boolean {
+  const descriptor = openFile(folder, OpenFlag.readOnly | OpenFlag.directory);
+  try {
+    const view = new DataView(new ArrayBuffer(256));
+    call("fstatfs", folder, descriptor, new Uint8Array(view.buffer));
+    // struct statfs on 64-bit: blocks 16, bfree 24, files 40, ffree 48. Without a limit, the total is 0.
+    const isSpent = (total: number, free: number) =>
+      view.getBigUint64(total, true) > 0n && view.getBigUint64(free, true) === 0n;
+    return isSpent(16, 24) || isSpent(40, 48);
+  } finally {
+    closeFile(descriptor);
+  }
 }
 
 /** access(2) with X_OK. */

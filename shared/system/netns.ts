@@ -22,21 +22,21 @@ export interface Namespace {
 /** Why a path could not be opened as a network namespace. */
 export type NamespaceFault = "missing" | "not-a-namespace" | "denied";
 
-function enter(descriptor: number, path: string): void {
-  call("setns", path, descriptor, CLONE_NEWNET);
+let home: number | undefined;
+
+/** The namespace to come back to, opened once. */
+function homeDescriptor(): number {
+  home ??= openFile(OWN_NAMESPACE, OpenFlag.readOnly);
+  return home;
 }
 
 function runInside<Value>(target: number, path: string, work: () => Value): Value {
-  const home = openFile(OWN_NAMESPACE, OpenFlag.readOnly);
+  const back = homeDescriptor();
+  call("setns", path, target, CLONE_NEWNET);
   try {
-    enter(target, path);
-    try {
-      return work();
-    } finally {
-      enter(home, "the plugin's own network namespace");
-    }
+    return work();
   } finally {
-    closeFile(home);
+    call("setns", "the plugin's own network namespace", back, CLONE_NEWNET);
   }
 }
 
@@ -71,24 +71,19 @@ function faultOf(thrown: unknown): NamespaceFault {
   return "not-a-namespace";
 }
 
-/** NS_GET_NSTYPE would need ioctl(2); a namespace of another type, or any other file, fails setns with EINVAL. */
+/** Any other file, and a namespace of another type, is refused with EINVAL; without privilege it is EPERM. */
 function isNetworkNamespace(descriptor: number): boolean {
-  const home = openFile(OWN_NAMESPACE, OpenFlag.readOnly);
-  try {
-    if (tryCall("setns", descriptor, CLONE_NEWNET) < 0) return false;
-    enter(home, "the plugin's own network namespace");
-    return true;
-  } finally {
-    closeFile(home);
-  }
+  const back = homeDescriptor();
+  if (tryCall("setns", descriptor, CLONE_NEWNET) < 0) return false;
+  call("setns", "the plugin's own network namespace", back, CLONE_NEWNET);
+  return true;
 }
 
 /** Whether the path is the very namespace this process runs in. */
 export function isOwnNamespace(path: string): boolean {
   try {
-    const own = fileStatus(OWN_NAMESPACE);
     const other = fileStatus(path);
-    return own !== undefined && other !== undefined && isSameFile(own, other);
+    return other !== undefined && isSameFile(descriptorStatus(homeDescriptor()), other);
   } catch {
     return false;
   }

@@ -1,11 +1,12 @@
 /** Kernel parameters of the network, of the namespace this thread is in. */
-import { fileExists, readTextIfPresent, writeExisting } from "./file.ts";
+import { closeFile, fileExists, OpenFlag, openFile, readSmallText, writeAll } from "./file.ts";
+import { Errno, SystemError } from "./libc.ts";
 
 const pathOf = (key: string) => `/proc/sys/net/${key}`;
 
 /** The value of "ipv4/ip_forward", say; undefined if this kernel, or an interface, has no such key. */
 export function readSysctl(key: string): string | undefined {
-  return readTextIfPresent(pathOf(key))?.trim();
+  return readSmallText(pathOf(key))?.trim();
 }
 
 export function hasSysctl(key: string): boolean {
@@ -13,15 +14,28 @@ export function hasSysctl(key: string): boolean {
 }
 
 /**
- * Writes a value unless it is there already, so that a read-only /proc/sys that is set right is good enough.
- * Throws SystemError if it cannot.
+ * Sets a value. Where it may not be written, as in a read-only /proc/sys, it is good enough that it is there
+ * already. Throws SystemError if it cannot.
  */
-export function ensureSysctl(key: string, value: string): void {
-  if (readSysctl(key) !== value) writeExisting(pathOf(key), value);
+export function setSysctl(key: string, value: string): void {
+  const path = pathOf(key);
+  try {
+    const descriptor = openFile(path, OpenFlag.writeOnly);
+    try {
+      writeAll(descriptor, value, path);
+    } finally {
+      closeFile(descriptor);
+    }
+  } catch (thrown) {
+    if (readSysctl(key) !== value) throw thrown;
+  }
 }
 
-/** As ensureSysctl, where the kernel has the key: IPv6 may be missing. */
-export function ensureSysctlIfPresent(key: string, value: string): void {
-  const present = readSysctl(key);
-  if (present !== undefined && present !== value) writeExisting(pathOf(key), value);
+/** As setSysctl, where the kernel has the key: IPv6 may be missing. */
+export function setSysctlIfPresent(key: string, value: string): void {
+  try {
+    setSysctl(key, value);
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError && thrown.errno === Errno.ENOENT)) throw thrown;
+  }
 }

@@ -1,0 +1,78 @@
+/** The gateway addresses on the bridge, or on a VLAN's gateway interface. Shared by every attachment on it. */
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { type Family, formatIp } from "../../shared/ip/address.ts";
+import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cidr.ts";
+import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
+import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
+import type { Link } from "../../shared/netlink/link.ts";
+import { Errno } from "../../shared/system/libc.ts";
+import { type HostContext, hasPorts } from "./device.ts";
+
+/** What has to change on the device. */
+export interface GatewayChange {
+  readonly missing: readonly Cidr[];
+  readonly inTheWay: readonly Cidr[];
+}
+
+export function familiesOf(addresses: readonly Cidr[]): Family[] {
+  return [...new Set(addresses.map((cidr) => cidr.address.family))];
+}
+
+/**
+ * Whether a held address cannot stay beside the gateways. An IPv6 interface has several addresses by nature, so
+ * there only one in the same network is in the way.
+ */
+function isInTheWay(held: Cidr, gateways: readonly Cidr[]): boolean {
+  if (gateways.some((gateway) => isSameCidr(gateway, held))) return false;
+  const alike = gateways.filter((gateway) => gateway.address.family === held.address.family);
+  return held.address.family === 4 ? alike.length > 0 : alike.some((gateway) => overlaps(held, gateway));
+}
+
+/**
+ * Compares what the device has with what it should have; an absent device has nothing. Throws code 7 if an
+ * address is in the way, unless forceAddress is set.
+ */
+export function planGateways(
+  netlink: NetlinkConnection,
+  device: Link | undefined,
+  gateways: readonly Cidr[],
+  force: boolean,
+): GatewayChange {
+  if (device === undefined || gateways.length === 0) return { missing: gateways, inTheWay: [] };
+  const held = listAddresses(netlink, device.index, familiesOf(gateways)).map((address) => address.cidr);
+  const missing = gateways.filter((gateway) => !held.some((cidr) => isSameCidr(cidr, gateway)));
+  const inTheWay = held.filter((cidr) => isInTheWay(cidr, gateways));
+  if (inTheWay.length > 0 && !force) {
+    throw new CniError(
+      ErrorCode.invalidConfiguration,
+      `${JSON.stringify(device.name)} already has an IP address different from ${gateways.map(formatCidr).join(", ")}: ${inTheWay.map(formatCidr).join(", ")}`,
+      "another network uses this bridge, or the range was changed: give this network a bridge of its own, or set forceAddress to replace the address",
+    );
+  }
+  return { missing, inTheWay };
+}
+
+function addGateway(netlink: NetlinkConnection, device: Link, gateway: Cidr): void {
+  const message = addAddress(device.index, gateway, { detectDuplicates: false });
+  // EEXIST: another attachment's ADD was faster.
+  const refused = netlink.attempt(message, Errno.EEXIST, Errno.EADDRINUSE);
+  if (refused?.errno !== Errno.EADDRINUSE) return;
+  const address = formatIp(gateway.address);
+  const problem = `the gateway address ${address} is in use by another interface of this node`;
+  throw new CniError(ErrorCode.invalidConfiguration, problem, `ip address show to ${address} tells by which`);
+}
+
+/** Makes the planned change. On failure it is taken back, unless other attachments rely on it by then. */
+export function applyGateways(context: HostContext, bridge: Link, device: Link, change: GatewayChange): void {
+  const { netlink, undo, lock } = context;
+  const { missing, inTheWay } = change;
+  if (missing.length === 0 && inTheWay.length === 0) return;
+  undo.onFailure(() => {
+    lock.makeExclusive();
+    const restored = inTheWay.map((cidr) => addAddress(device.index, cidr, { detectDuplicates: false }));
+    const withdrawn = missing.map((cidr) => deleteAddress(device.index, cidr));
+    netlink.transact(hasPorts(netlink, bridge) ? restored : [...withdrawn, ...restored]);
+  });
+  for (const cidr of inTheWay) netlink.attempt(deleteAddress(device.index, cidr), Errno.EADDRNOTAVAIL);
+  for (const gateway of missing) addGateway(netlink, device, gateway);
+}
