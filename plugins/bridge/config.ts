@@ -2,6 +2,7 @@
 import { readArgs } from "../../shared/cni/args.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
+import { interfaceNameFault } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import { readBackend } from "../../shared/netfilter/backend.ts";
@@ -49,10 +50,9 @@ function readMtu(fields: Fields): number | undefined {
 export function readBridgeName(fields: Fields): string {
   const name = fields.text("bridge") ?? "";
   if (name === "") return "cni0";
-  const tooLong = new TextEncoder().encode(name).length > 15;
-  if (!tooLong && name !== "." && name !== ".." && !/[/:%\s]/.test(name)) return name;
-  const advice = "an interface name has at most 15 bytes and no '/', ':', '%' or white space";
-  throw fields.invalid("bridge", `is no interface name: ${JSON.stringify(name)}`, advice);
+  const fault = interfaceNameFault(name);
+  if (fault === undefined) return name;
+  throw fields.invalid("bridge", `is no interface name: ${JSON.stringify(name)}`, fault);
 }
 
 /** The lowest bit of the first byte marks group addresses; all zeros is no address. */

@@ -6,6 +6,14 @@ import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { status } from "./status.ts";
 
-const plugin: Plugin = { about: "attaches a container to a Linux bridge", add, del, check, status, gc };
+const plugin: Plugin = {
+  about: "attaches a container to a Linux bridge",
+  isIpam: false,
+  add,
+  del,
+  check,
+  status,
+  gc,
+};
 
 export default plugin;

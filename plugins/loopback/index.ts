@@ -83,6 +83,7 @@ function check(request: Request): void {
 
 const plugin: Plugin = {
   about: "brings up the loopback interface of a container",
+  isIpam: false,
   add,
   del,
   check,

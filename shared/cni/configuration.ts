@@ -1,7 +1,7 @@
 /** The network configuration on standard input: what is common to all plugins. */
-import { namePattern } from "./environment.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
+import { namePattern } from "./names.ts";
 import type { Command, NetworkConfiguration } from "./plugin.ts";
 import { readDns, readResult } from "./result-input.ts";
 import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
@@ -65,7 +65,7 @@ const noFields = new Fields({});
 /** Reads the common part of a configuration. Throws codes 1, 6 and 7. */
 export function readConfiguration(raw: JsonObject, command: Command): NetworkConfiguration {
   const fields = new Fields(raw);
-  const cniVersion = readVersion(fields.value("cniVersion"));
+  const cniVersion = readVersion(fields.text("cniVersion"));
   checkVerb(command, cniVersion);
   const prevResult = fields.object("prevResult") && fields.value("prevResult");
   const validAttachments = command === "GC" ? readAttachments(fields) : undefined;

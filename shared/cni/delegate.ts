@@ -42,12 +42,24 @@ export function findDelegate(request: Request, type: string): Delegate {
     if (status?.isFile !== true) continue;
     const own = fileStatus("/proc/self/exe");
     const isOwn = own !== undefined && isSameFile(own, status);
-    return { type, path, builtin: isOwn ? request.builtin(type) : undefined };
+    return { type, path, builtin: isOwn ? builtinIpam(request, type) : undefined };
   }
   throw new CniError(
     ErrorCode.io,
     `failed to find plugin ${JSON.stringify(type)} in path [${request.path.join(" ")}]`,
     "install it into one of these folders, or correct the type in the configuration",
+  );
+}
+
+/** The IPAM plugin of that name in this executable. A plugin that makes interfaces would delegate for ever. */
+function builtinIpam(request: Request, type: string): Plugin | undefined {
+  const plugin = request.builtin(type);
+  if (plugin === undefined || plugin.isIpam) return plugin;
+  const advice = 'an IPAM plugin is expected, such as "host-local"';
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `"ipam.type" is ${JSON.stringify(type)}, which hands out no addresses`,
+    advice,
   );
 }
 
@@ -113,7 +125,7 @@ export function delegateAdd(request: Request, type: string): Result {
   if (delegate.builtin !== undefined) return delegate.builtin.add({ ...request, command: "ADD" });
   try {
     const output = runExecutable(delegate, request, "ADD");
-    const result = parseResult(output, request.configuration.cniVersion);
+    const result = parseResult(output, request.configuration.cniVersion, delegate.path);
     if (result !== undefined) return result;
     const said = output.trim() === "" ? "nothing" : JSON.stringify(output.slice(0, 200));
     const message = `the plugin ${delegate.path} printed no result for ADD`;
@@ -153,7 +165,7 @@ function delegateVerb(request: Request, type: string, command: "DEL" | "CHECK" |
 
 /** DEL by a delegate. Our own plugins need no CNI_PATH for it: a DEL must not depend on what ADD had. */
 export function delegateDel(request: Request, type: string): void {
-  const builtin = request.path.length === 0 ? request.builtin(type) : undefined;
+  const builtin = request.path.length === 0 ? builtinIpam(request, type) : undefined;
   if (builtin !== undefined) builtin.del({ ...request, command: "DEL" });
   else delegateVerb(request, type, "DEL");
 }

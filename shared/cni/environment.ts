@@ -1,5 +1,6 @@
 /** The CNI_* variables: which a verb needs, and what a valid one looks like. */
 import { CniError, ErrorCode } from "./error.ts";
+import { containerIdFault, interfaceNameFault } from "./names.ts";
 import type { Command } from "./plugin.ts";
 
 export type Environment = Readonly<Record<string, string>>;
@@ -12,28 +13,6 @@ interface Variable {
 }
 
 const commands: readonly string[] = ["ADD", "DEL", "CHECK", "STATUS", "GC", "VERSION"] satisfies Command[];
-
-/** Specification, "Parameters": CNI_CONTAINERID; the network's name follows the same rule. */
-export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
-
-function containerIdFault(value: string): string | undefined {
-  if (namePattern.test(value)) return undefined;
-  return "it must start with a letter or digit and hold only letters, digits, '_', '.' and '-'";
-}
-
-/**
- * What the kernel takes as an interface name (net/core/dev.c, dev_valid_name): up to 15 bytes, not "." or "..",
- * no '/', ':' or white space. '%' it takes as a pattern and makes another name of it, so it is refused here.
- */
-function interfaceNameFault(value: string): string | undefined {
-  if (new TextEncoder().encode(value).length > 15) return "an interface name has at most 15 bytes";
-  if (value === "." || value === "..") return "an interface cannot be called . or ..";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  if (/[/:%\s\u0000-\u001f\u007f]/u.test(value)) {
-    return "an interface name holds no '/', ':', '%', white space or control character";
-  }
-  return undefined;
-}
 
 const variables: readonly Variable[] = [
   { name: "CNI_CONTAINERID", neededBy: ["ADD", "DEL", "CHECK"], fault: containerIdFault },

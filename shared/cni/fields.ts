@@ -42,7 +42,7 @@ export class Fields {
   #wrongType(key: string, wanted: string, value: unknown): CniError {
     return new CniError(
       ErrorCode.decode,
-      `"${this.pathOf(key)}" must be ${wanted}, but the configuration has ${kindOf(value)}`,
+      `"${this.pathOf(key)}" must be ${wanted}, but it is ${kindOf(value)}`,
       `found ${JSON.stringify(value).slice(0, 100)}`,
     );
   }

@@ -60,6 +60,8 @@ export interface Request {
  */
 export interface Plugin {
   readonly about: string;
+  /** Whether it hands out addresses, and so may be the delegate in `ipam`. */
+  readonly isIpam: boolean;
   add(request: Request): Result;
   del(request: Request): void;
   check(request: Request): void;

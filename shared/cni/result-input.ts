@@ -87,10 +87,10 @@ function readOldFamilies(fields: Fields): Pick<Result, "ips" | "routes"> {
  * Reads a result. `assumed` is the version of a result that does not say its own.
  * Throws code 1 for an unknown version, 6 for a wrong type, 7 for text that is no address.
  */
-export function readResult(object: JsonObject, assumed: CniVersion, path = ""): Result {
+export function readResult(object: JsonObject, assumed: CniVersion, path: string): Result {
   const fields = new Fields(object, path);
   const stated = fields.text("cniVersion") ?? "";
-  const version = stated === "" ? assumed : readVersion(stated);
+  const version = stated === "" ? assumed : readVersion(stated, path);
   const dns = readDns(fields.object("dns"));
   if (!isAtLeast(version, "0.3.0")) return { interfaces: [], ...readOldFamilies(fields), dns };
   return {
@@ -101,13 +101,13 @@ export function readResult(object: JsonObject, assumed: CniVersion, path = ""): 
   };
 }
 
-/** Reads a result from the text a delegate printed; undefined if it is no JSON object. */
-export function parseResult(text: string, assumed: CniVersion): Result | undefined {
+/** Reads a result from the text that `printer` printed; undefined if it is no JSON object. Throws as readResult. */
+export function parseResult(text: string, assumed: CniVersion, printer: string): Result | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  return isObject(value) ? readResult(value, assumed, "result") : undefined;
+  return isObject(value) ? readResult(value, assumed, `the result of ${printer}`) : undefined;
 }

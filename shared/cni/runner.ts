@@ -8,7 +8,7 @@ import { isOwnNamespace } from "../system/netns.ts";
 import { readStandardInput, writeStandardError, writeStandardOutput } from "../system/stdio.ts";
 import { parseInput, readConfiguration } from "./configuration.ts";
 import { allowsOwnNamespace, checkEnvironment, type Environment, readCommand } from "./environment.ts";
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, messageOf, runAll } from "./error.ts";
 import { Fields, type JsonObject } from "./fields.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
 import { writeResult } from "./result-output.ts";
@@ -31,22 +31,37 @@ export function runPlugin(invocation: Invocation): number {
     return 0;
   }
   // Errors say the configuration's version as soon as it is known (specification, "Error").
-  const state: { cniVersion: string } = { cniVersion: latestVersion };
+  const state: State = { cniVersion: latestVersion };
   try {
     const output = execute(invocation, state);
-    if (output !== undefined) writeStandardOutput(`${JSON.stringify(output, undefined, 4)}\n`);
+    if (output !== undefined) print(output);
     return 0;
   } catch (thrown) {
-    writeStandardOutput(`${JSON.stringify(writeError(thrown, state.cniVersion), undefined, 4)}\n`);
-    return 1;
+    return report(thrown, state);
   }
+}
+
+interface State {
+  cniVersion: string;
+}
+
+const print = (output: JsonObject) => writeStandardOutput(`${JSON.stringify(output, undefined, 4)}\n`);
+
+function report(thrown: unknown, { cniVersion }: State): number {
+  const error = writeError(thrown, cniVersion);
+  try {
+    print(error);
+  } catch (second) {
+    writeStandardError(`podwire: ${messageOf(second)}; the error was: ${JSON.stringify(error)}\n`);
+  }
+  return 1;
 }
 
 function describe({ name, version, plugin }: Invocation): string {
   return `podwire ${name} ${version}: ${plugin.about}\nCNI protocol versions supported: ${supportedVersions.join(", ")}\n`;
 }
 
-function execute(invocation: Invocation, state: { cniVersion: string }): JsonObject | undefined {
+function execute(invocation: Invocation, state: State): JsonObject | undefined {
   const { environment, plugin } = invocation;
   const command = readCommand(environment);
   if (command === "VERSION") return describeVersions();
@@ -75,7 +90,8 @@ function execute(invocation: Invocation, state: { cniVersion: string }): JsonObj
 function dispatch(plugin: Plugin, request: Request): JsonObject | undefined {
   switch (request.command) {
     case "ADD":
-      return writeResult(plugin.add(request), request.configuration.cniVersion);
+      addAndPrint(plugin, request);
+      return undefined;
     case "DEL":
       plugin.del(request);
       return undefined;
@@ -88,6 +104,21 @@ function dispatch(plugin: Plugin, request: Request): JsonObject | undefined {
     default:
       plugin.gc(request);
       return undefined;
+  }
+}
+
+/** A result that the runtime never saw is of an attachment that it does not know: that is taken back. */
+function addAndPrint(plugin: Plugin, request: Request): void {
+  const result = plugin.add(request);
+  try {
+    print(writeResult(result, request.configuration.cniVersion));
+  } catch (thrown) {
+    runAll([
+      () => {
+        throw thrown;
+      },
+      () => plugin.del({ ...request, command: "DEL" }),
+    ]);
   }
 }
 

@@ -17,13 +17,16 @@ export function isAtLeast(version: CniVersion, minimum: CniVersion): boolean {
   return supportedVersions.indexOf(version) >= supportedVersions.indexOf(minimum);
 }
 
-/** The configuration's version; a missing one means 0.1.0, as before versions were written down. */
-export function readVersion(value: unknown): CniVersion {
-  if (value === undefined || value === null || value === "") return "0.1.0";
-  if (typeof value === "string" && isSupported(value)) return value;
+/**
+ * Reads a version; a missing one means 0.1.0, as before versions were written down. `holder` says whose it is,
+ * for the error: code 1.
+ */
+export function readVersion(value: string | undefined, holder = "the configuration"): CniVersion {
+  if (value === undefined || value === "") return "0.1.0";
+  if (isSupported(value)) return value;
   throw new CniError(
     ErrorCode.incompatibleVersion,
     "incompatible CNI versions",
-    `the configuration's cniVersion is ${JSON.stringify(value)}, this plugin supports ${supportedVersions.join(", ")}: set cniVersion to one of these`,
+    `the cniVersion of ${holder} is ${JSON.stringify(value)}, this plugin supports ${supportedVersions.join(", ")}: set it to one of these`,
   );
 }

@@ -27,7 +27,7 @@ export const LinkAttribute = {
 export const LinkInfo = { kind: 1, data: 2, portKind: 4, portData: 5 } as const;
 
 /** IFF_*: interface flags. */
-export const LinkFlag = { up: 0x1, promiscuous: 0x100 } as const;
+export const LinkFlag = { up: 0x1, loopback: 0x8, promiscuous: 0x100 } as const;
 
 /** IF_OPER_UP (RFC 2863): frames pass. */
 export const OPERATIONAL_UP = 6;
@@ -43,6 +43,7 @@ export interface Link {
   readonly mtu: number;
   readonly flags: number;
   readonly isUp: boolean;
+  readonly isLoopback: boolean;
   /** "veth", "bridge", ...; empty for a physical device. */
   readonly kind: string;
   /** Index of the bridge (or other device) it is a port of; 0 if none. */
@@ -94,6 +95,7 @@ export function readLink(body: Uint8Array): Link {
     mtu: attributes.u32(LinkAttribute.mtu) ?? 0,
     flags,
     isUp: (flags & LinkFlag.up) !== 0,
+    isLoopback: (flags & LinkFlag.loopback) !== 0,
     kind: info.text(LinkInfo.kind) ?? "",
     master: attributes.u32(LinkAttribute.master) ?? 0,
     peer: attributes.u32(LinkAttribute.link) ?? 0,

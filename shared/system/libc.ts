@@ -93,6 +93,7 @@ const messages: Readonly<Record<number, string>> = {
   26: "text file busy",
   28: "no space left on device",
   30: "read-only file system",
+  32: "broken pipe",
   34: "numerical result out of range",
   36: "file name too long",
   40: "too many levels of symbolic links",
