@@ -7,7 +7,7 @@ import { runAll } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { IpAddress } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
-import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { withNetfilter, withNetfilterLeftOpen } from "./host.ts";
 import { iptablesMasquerade } from "./iptables/masquerade.ts";
 import type { Environment, Host, MasqueradeAdaptor } from "./masquerade-adaptor.ts";
 
@@ -41,24 +41,21 @@ export interface CollectionRequest {
   readonly environment: Environment;
 }
 
-function onHost(options: Omit<Host, "connection">, work: (host: Host) => void): void {
-  const connection = new NetlinkConnection(Protocol.netfilter);
-  try {
-    work({ ...options, connection });
-  } finally {
-    connection.close();
-  }
+type Work = (adaptor: MasqueradeAdaptor, host: Host) => void;
+
+function withBackend(request: Omit<MasqueradeRequest, "owner" | "addresses">, work: Work): void {
+  withNetfilter((connection) => work(adaptors[request.backend], { ...request, connection }));
 }
 
-function inEach(environment: Environment, work: (adaptor: MasqueradeAdaptor, host: Host) => void): void {
-  onHost({ environment }, (host) =>
-    runAll(Object.values(adaptors).map((adaptor) => () => work(adaptor, host))),
+function withEachBackend(environment: Environment, work: Work): void {
+  withNetfilterLeftOpen((connection) =>
+    runAll(Object.values(adaptors).map((adaptor) => () => work(adaptor, { environment, connection }))),
   );
 }
 
 /** For the validation phase, and for STATUS: throws if ensureMasquerade could not work here. Changes nothing. */
 export function prepareMasquerade(backend: MasqueradeBackend, environment: Environment): void {
-  onHost({ environment }, (host) => adaptors[backend].prepare(host));
+  withBackend({ backend, environment }, (adaptor, host) => adaptor.prepare(host));
 }
 
 /**
@@ -66,26 +63,26 @@ export function prepareMasquerade(backend: MasqueradeBackend, environment: Envir
  * throws, removeMasquerade takes back what was done.
  */
 export function ensureMasquerade(request: MasqueradeRequest): void {
-  onHost(request, (host) => adaptors[request.backend].ensure(host, request));
+  withBackend(request, (adaptor, host) => adaptor.ensure(host, request));
 }
 
 /** Removes everything of the owner, whichever backend made it; nothing there is fine. */
 export function removeMasquerade(request: RemovalRequest): void {
-  inEach(request.environment, (adaptor, host) => adaptor.remove(host, request));
+  withEachBackend(request.environment, (adaptor, host) => adaptor.remove(host, request));
 }
 
 /** Throws CniError if the addresses are not masqueraded for this owner. */
 export function checkMasquerade(request: MasqueradeRequest): void {
-  onHost(request, (host) => adaptors[request.backend].check(host, request));
+  withBackend(request, (adaptor, host) => adaptor.check(host, request));
 }
 
 /** Removes what belongs to attachments of the network that are not in `keep`. */
 export function collectMasquerade(request: CollectionRequest): void {
-  inEach(request.environment, (adaptor, host) => adaptor.collect(host, request));
+  withEachBackend(request.environment, (adaptor, host) => adaptor.collect(host, request));
 }
 
 /** For an attachment without masquerade: whatever an earlier, dead owner left at its addresses goes. */
 export function forgetAddresses(addresses: readonly IpAddress[]): void {
   if (addresses.length === 0) return;
-  inEach({}, (adaptor, host) => adaptor.forget(host, addresses));
+  withEachBackend({}, (adaptor, host) => adaptor.forget(host, addresses));
 }

@@ -1,5 +1,29 @@
 /** macspoofchk: a bridge port's frames must carry the attachment's own source MAC address, or are dropped. */
+import { networkText, ownerText } from "../cni/attachment.ts";
+import { CniError, ErrorCode, runAll } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import type { NetlinkMessage } from "../netlink/message.ts";
+import { withNetfilter, withNetfilterLeftOpen } from "./host.ts";
+import { NetfilterFamily } from "./nfnetlink.ts";
+import { type ChainPlace, isAbsent, removeChains } from "./nftables/chain-removal.ts";
+import { listRules, readRules } from "./nftables/message.ts";
+import { getElement, type HeldElement, listElements, readElements } from "./nftables/set.ts";
+import { retryCommit, tryWithoutCommit } from "./nftables/transaction.ts";
+import {
+  addPort,
+  addressOf,
+  allowed,
+  discardPort,
+  fixedSpoofRules,
+  guarded,
+  hasFixedRule,
+  interfaceKey,
+  macBytes,
+  SPOOF_CHAIN,
+  splitPair,
+  spoofTable,
+} from "./spoof-rules.ts";
 
 export interface SpoofCheck {
   readonly owner: AttachmentKey;
@@ -9,17 +33,116 @@ export interface SpoofCheck {
   readonly mac: string;
 }
 
+/** The answer to a question, none if what it asks about does not exist. */
+function orNone<Value>(ask: () => Value[]): Value[] {
+  try {
+    return ask();
+  } catch (thrown) {
+    if (isAbsent(thrown)) return [];
+    throw thrown;
+  }
+}
+
+function isRuleInPlace(connection: NetlinkConnection): boolean {
+  return hasFixedRule(orNone(() => readRules(connection.dump(listRules(spoofTable, SPOOF_CHAIN)))));
+}
+
+function findPort(connection: NetlinkConnection, port: Uint8Array): HeldElement[] {
+  return orNone(() => readElements(connection.execute(getElement(spoofTable, guarded.name, [port]))));
+}
+
 /** For the validation phase: throws if this kernel cannot filter bridged frames. Changes nothing. */
-export function prepareSpoofCheck(): void {}
+export function prepareSpoofCheck(): void {
+  withNetfilter((connection) => {
+    if (isRuleInPlace(connection)) return;
+    const error = tryWithoutCommit(connection, fixedSpoofRules());
+    if (error === undefined) return;
+    throw new CniError(
+      ErrorCode.notAvailable,
+      `"macspoofchk" needs nf_tables for bridges, and this kernel refuses it: ${error.message}`,
+      "load or install the kernel module nft_meta_bridge (CONFIG_NF_TABLES_BRIDGE), or set macspoofchk to false",
+      error,
+    );
+  });
+}
+
+/** The addresses of a port: kept with its element, unless that came back from a saved listing. */
+function macsOf(connection: NetlinkConnection, held: HeldElement): Uint8Array[] {
+  const mac = addressOf(held);
+  if (mac !== undefined) return [mac];
+  const pairs = orNone(() => readElements(connection.dump(listElements(spoofTable, allowed.name))));
+  const port = String(held.key);
+  return pairs
+    .map((pair) => splitPair(pair.key))
+    .flatMap((pair) => (String(pair.port) === port ? [pair.mac] : []));
+}
+
+function discardHeld(connection: NetlinkConnection, held: readonly HeldElement[]): NetlinkMessage[] {
+  return held.flatMap((element) => discardPort(element.key, macsOf(connection, element)));
+}
 
 /** Guards the interface. Repeated, it replaces the address. */
-export function ensureSpoofCheck(_check: SpoofCheck): void {}
+export function ensureSpoofCheck({ owner, hostInterface, mac }: SpoofCheck): void {
+  const [port, address] = [interfaceKey(hostInterface), macBytes(mac)];
+  withNetfilter((connection) =>
+    retryCommit(connection, () => {
+      const fixed = isRuleInPlace(connection) ? [] : fixedSpoofRules();
+      // Mostly there is nothing to discard; a batch without removals spares the wait described at withNetfilterLeftOpen.
+      return [
+        ...fixed,
+        ...discardHeld(connection, findPort(connection, port)),
+        ...addPort(owner, port, address),
+      ];
+    }),
+  );
+}
 
 /** Removes the guard of the interface, and what the reference bridge plugin made for this attachment. */
-export function removeSpoofCheck(_owner: AttachmentKey, _hostInterface: string): void {}
+export function removeSpoofCheck(owner: AttachmentKey, hostInterface: string): void {
+  const isOwn = (element: HeldElement) => element.comment === ownerText(owner);
+  withNetfilterLeftOpen((connection) =>
+    runAll([
+      () =>
+        retryCommit(connection, () =>
+          discardHeld(connection, findPort(connection, interfaceKey(hostInterface)).filter(isOwn)),
+        ),
+      () => removeChains(connection, referenceChains(owner)),
+    ]),
+  );
+}
+
+/** The reference bridge plugin's chains for an attachment. */
+function referenceChains({ containerId, ifname }: AttachmentKey): ChainPlace[] {
+  const table = { family: NetfilterFamily.bridge, name: "nat" };
+  const chain = `cni-br-iface-${containerId}-${ifname}`;
+  return [chain, `${chain}-mac`].map((name) => ({ table, base: "PREROUTING", chain: name }));
+}
 
 /** Throws CniError if the interface is not guarded with exactly this address. */
-export function checkSpoofCheck(_check: SpoofCheck): void {}
+export function checkSpoofCheck({ owner, hostInterface, mac }: SpoofCheck): void {
+  const port = interfaceKey(hostInterface);
+  withNetfilter((connection) => {
+    const pair = getElement(spoofTable, allowed.name, [port, macBytes(mac)]);
+    const [held] = findPort(connection, port);
+    const isPaired = orNone(() => readElements(connection.execute(pair))).length > 0;
+    if (isRuleInPlace(connection) && held?.comment === ownerText(owner) && isPaired) return;
+    throw new CniError(
+      ErrorCode.internal,
+      `frames from ${hostInterface} are not held to the MAC address ${mac} of ${owner.ifname}`,
+      "somebody changed the table; look at it with: nft list table bridge podwire",
+    );
+  });
+}
 
 /** Removes the guards of attachments of the network that are not in `keep`. */
-export function collectSpoofChecks(_network: string, _keep: readonly AttachmentKey[]): void {}
+export function collectSpoofChecks(network: string, keep: readonly AttachmentKey[]): void {
+  const kept = new Set(keep.map(ownerText));
+  const isStale = ({ comment }: HeldElement) =>
+    comment.startsWith(networkText(network)) && !kept.has(comment);
+  withNetfilterLeftOpen((connection) =>
+    retryCommit(connection, () => {
+      const ports = orNone(() => readElements(connection.dump(listElements(spoofTable, guarded.name))));
+      return discardHeld(connection, ports.filter(isStale));
+    }),
+  );
+}

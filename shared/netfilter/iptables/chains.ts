@@ -7,21 +7,15 @@ import type { AttachmentKey } from "../../cni/plugin.ts";
 import type { Family } from "../../ip/address.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { sha512 } from "../../system/hash.ts";
-import { Errno } from "../../system/libc.ts";
 import type { Collection, Host } from "../masquerade-adaptor.ts";
-import { deleteChain, deleteRule, flushChain, getChain } from "../nftables/message.ts";
-import { tryCommit } from "../nftables/transaction.ts";
+import { removeChains } from "../nftables/chain-removal.ts";
 import { needle, searchable } from "../search.ts";
 import { readLegacyNat } from "./legacy-variant.ts";
-import { isWithoutNftables, nftRules, nftTable } from "./nat-table.ts";
+import { nftRules, nftTable } from "./nat-table.ts";
 import { requireRestore, runRestore } from "./restore.ts";
 import { BASE_CHAIN, removalInput } from "./rules.ts";
 
 const families: readonly Family[] = [4, 6];
-/** include/linux/errno.h: the rules changed while the batch was worked on. */
-const ERESTART = 85;
-/** Others change rules too; each attempt looks again. */
-const ATTEMPTS = 10;
 
 /** A chain's name has at most 28 characters. */
 export function ownChainName(owner: AttachmentKey): string {
@@ -34,52 +28,12 @@ export function referenceChainName({ network, containerId }: AttachmentKey): str
 }
 
 /** Removes the chains that exist of these, in both families and in both packet filters. */
-export function removeChains(host: Host, chains: readonly string[]): void {
-  const present = presentInNft(host.connection, chains);
-  if (present.length > 0) removeFromNft(host.connection, chains);
-  for (const family of families) removeFromLegacy(host, family, chains);
-}
-
-interface PresentChain {
-  readonly family: Family;
-  readonly chain: string;
-}
-
-function presentInNft(connection: NetlinkConnection, chains: readonly string[]): PresentChain[] {
-  const candidates = families.flatMap((family) => chains.map((chain) => ({ family, chain })));
-  const answers = connection.transact(
-    candidates.map(({ family, chain }) => getChain(nftTable(family), chain)),
+export function removeNatChains(host: Host, chains: readonly string[]): void {
+  const places = families.flatMap((family) =>
+    chains.map((chain) => ({ table: nftTable(family), base: BASE_CHAIN, chain })),
   );
-  return candidates.filter((_, index) => {
-    const error = answers[index]?.error;
-    if (error !== undefined && !isWithoutNftables(error)) throw error;
-    return error === undefined;
-  });
-}
-
-/** One batch: the jumps by their handles, which are never used twice, then the chains. */
-function removeFromNft(connection: NetlinkConnection, chains: readonly string[]): void {
-  for (let attempt = 1; ; attempt++) {
-    const present = presentInNft(connection, chains);
-    if (present.length === 0) return;
-    const jumps = families.flatMap((family) => jumpRemovals(connection, family, present));
-    const removals = present.flatMap(({ family, chain }) => {
-      const table = nftTable(family);
-      return [flushChain(table, chain), deleteChain(table, chain)];
-    });
-    const error = tryCommit(connection, [...jumps, ...removals]);
-    if (error === undefined) return;
-    const changed: readonly number[] = [Errno.ENOENT, Errno.EBUSY, ERESTART];
-    if (!changed.includes(error.errno) || attempt === ATTEMPTS) throw error;
-  }
-}
-
-function jumpRemovals(connection: NetlinkConnection, family: Family, present: readonly PresentChain[]) {
-  const names = present.filter((found) => found.family === family).map((found) => found.chain);
-  if (names.length === 0) return [];
-  return nftRules(connection, family, BASE_CHAIN)
-    .filter((rule) => names.some((name) => searchable(rule.body).includes(name)))
-    .map((rule) => deleteRule(nftTable(family), BASE_CHAIN, rule.handle));
+  removeChains(host.connection, places);
+  for (const family of families) removeFromLegacy(host, family, chains);
 }
 
 /** The legacy filter changes only through the tool: one run, with the rules named as the kernel has them. */
@@ -124,7 +78,7 @@ export function collectChains(host: Host, { network, keep }: Collection): void {
     .filter(({ text }) => text.includes(mine) || text.includes(reference))
     .map(({ chain }) => chain)
     .filter((chain) => !kept.has(chain));
-  if (stale.length > 0) removeChains(host, [...new Set(stale)]);
+  if (stale.length > 0) removeNatChains(host, [...new Set(stale)]);
 }
 
 /** Whether the owner has a chain of its own and a jump to it, in either packet filter. */

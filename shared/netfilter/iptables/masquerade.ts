@@ -10,7 +10,7 @@ import {
   isOwnChainInPlace,
   ownChainName,
   referenceChainName,
-  removeChains,
+  removeNatChains,
 } from "./chains.ts";
 import { ensureFixedRules } from "./fixed-rules.ts";
 import { findMissing, readNat } from "./nat-table.ts";
@@ -31,24 +31,30 @@ function prepare({ connection, environment }: Host): void {
 }
 
 function ensure(host: Host, { owner, addresses }: Masqueraded): void {
-  const withSets: Cidr[] = [];
-  for (const family of families) {
-    const own = ofFamily(addresses, family);
-    if (own.length === 0) continue;
-    const useSets = host.withoutSets !== true && ensureFixedRules(host, family, subnetsOf(own));
-    if (useSets) withSets.push(...own);
-    else ensureOwnChain(host, owner, family, own);
-  }
+  const inSets =
+    host.withoutSets === true ? [] : families.filter((family) => prepareFamily(host, family, addresses));
+  const chained = addresses.filter((cidr) => !inSets.includes(cidr.address.family));
+  if (chained.length > 0) ensureOwnChains(host, owner, chained);
   // Last: from here on packets are changed.
-  if (withSets.length > 0) addToSet(host.connection, owner, withSets);
+  const elements = addresses.filter((cidr) => inSets.includes(cidr.address.family));
+  if (elements.length > 0) addToSet(host.connection, owner, elements);
+}
+
+/** Whether the family's addresses, if there are any, can go into its set. */
+function prepareFamily(host: Host, family: Family, addresses: readonly Cidr[]): boolean {
+  const own = ofFamily(addresses, family);
+  return own.length > 0 && ensureFixedRules(host, family, subnetsOf(own));
 }
 
 /** The fallback: see ownChainInput. */
-function ensureOwnChain(host: Host, owner: AttachmentKey, family: Family, addresses: readonly Cidr[]): void {
+function ensureOwnChains(host: Host, owner: AttachmentKey, addresses: readonly Cidr[]): void {
   const chain = ownChainName(owner);
-  removeChains(host, [chain]);
-  const restore = requireRestore(family, host.environment);
-  runRestore(restore, ownChainInput(family, chain, ownerText(owner), addresses));
+  removeNatChains(host, [chain]);
+  for (const family of families) {
+    const own = ofFamily(addresses, family);
+    if (own.length === 0) continue;
+    runRestore(requireRestore(family, host.environment), ownChainInput(family, chain, ownerText(owner), own));
+  }
 }
 
 function check(host: Host, { owner, addresses }: Masqueraded): void {
@@ -74,7 +80,7 @@ function fault(owner: AttachmentKey, what: string): CniError {
 
 function remove(host: Host, { owner, hasSiblings }: Removal): void {
   const chains = [ownChainName(owner), ...(hasSiblings ? [] : [referenceChainName(owner)])];
-  runAll([() => removeFromSets(host.connection, owner), () => removeChains(host, chains)]);
+  runAll([() => removeFromSets(host.connection, owner), () => removeNatChains(host, chains)]);
 }
 
 function collect(host: Host, collection: Collection): void {

@@ -1,8 +1,8 @@
 /** The nat table as the kernel holds it, in whichever of its two packet filters: read over sockets, no process. */
 import type { Family } from "../../ip/address.ts";
-import { type NetlinkConnection, NetlinkError } from "../../netlink/connection.ts";
-import { Errno } from "../../system/libc.ts";
+import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { NetfilterFamily } from "../nfnetlink.ts";
+import { isAbsent } from "../nftables/chain-removal.ts";
 import { type HeldRule, listRules, readRules, type Table } from "../nftables/message.ts";
 import { searchable } from "../search.ts";
 import type { LegacyRule } from "./legacy-table.ts";
@@ -14,18 +14,12 @@ export function nftTable(family: Family): Table {
   return { family: family === 4 ? NetfilterFamily.ipv4 : NetfilterFamily.ipv6, name: "nat" };
 }
 
-/** What a kernel without nf_tables, or without this family in it, says: nfnetlink.c and nf_tables_api.c. */
-export function isWithoutNftables(thrown: unknown): boolean {
-  const errnos: readonly number[] = [Errno.EINVAL, Errno.EOPNOTSUPP, Errno.EAFNOSUPPORT, Errno.ENOENT];
-  return thrown instanceof NetlinkError && errnos.includes(thrown.errno);
-}
-
 /** The rules of a chain; none if there is no such chain. */
 export function nftRules(connection: NetlinkConnection, family: Family, chain: string): HeldRule[] {
   try {
     return readRules(connection.dump(listRules(nftTable(family), chain)));
   } catch (thrown) {
-    if (isWithoutNftables(thrown)) return [];
+    if (isAbsent(thrown)) return [];
     throw thrown;
   }
 }

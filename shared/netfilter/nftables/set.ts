@@ -13,6 +13,7 @@ import {
   encodeUserData,
   readComment,
   SET_COMMENT,
+  SET_KEY_ORDER,
   textDatum,
   type UserDatum,
 } from "./user-data.ts";
@@ -23,6 +24,8 @@ const Command = { newSet: 9, newElement: 12, getElement: 13, deleteElement: 14 }
 export interface DataType {
   readonly number: number;
   readonly length: number;
+  /** Whether nft has to be told that its bytes are in the order of this machine, and not of the network. */
+  readonly isHostOrder?: boolean;
 }
 
 /** nft's own numbers (its include/datatype.h); the kernel only hands them back. */
@@ -32,7 +35,7 @@ export const dataTypes = {
   etherAddress: { number: 9, length: 6 },
   transportProtocol: { number: 12, length: 1 },
   port: { number: 13, length: 2 },
-  interfaceName: { number: 41, length: 16 },
+  interfaceName: { number: 41, length: 16, isHostOrder: true },
 } as const satisfies Record<string, DataType>;
 
 export interface SetSpecification {
@@ -82,6 +85,10 @@ function joinKey(fields: readonly Uint8Array[]): Uint8Array {
   return key;
 }
 
+/** nft's enum byteorder, as a number of 32 bits. */
+const HOST_ORDER = new Uint8Array([1, 0, 0, 0]);
+const NETWORK_ORDER = new Uint8Array([2, 0, 0, 0]);
+
 /** Makes the set unless it exists. `id` tells it from the batch's other new sets. */
 export function newSet(table: Table, set: SetSpecification, id: number): NetlinkMessage {
   const NFTA_SET_NAME = 2;
@@ -94,7 +101,9 @@ export function newSet(table: Table, set: SetSpecification, id: number): Netlink
   const write = (writer: BodyWriter) => {
     writer.text(NFTA_SET_NAME, set.name).u32be(NFTA_SET_FLAGS, 0);
     writer.u32be(NFTA_SET_KEY_TYPE, key.number).u32be(NFTA_SET_KEY_LEN, key.length).u32be(NFTA_SET_ID, id);
-    writer.bytes(NFTA_SET_USERDATA, encodeUserData([textDatum(SET_COMMENT, set.comment)]));
+    const order = set.key[0]?.isHostOrder === true ? HOST_ORDER : NETWORK_ORDER;
+    const userData = [{ type: SET_KEY_ORDER, value: order }, textDatum(SET_COMMENT, set.comment)];
+    writer.bytes(NFTA_SET_USERDATA, encodeUserData(userData));
   };
   return tableMessage(Command.newSet, Flag.create, table, write, `make the set ${set.name}`);
 }
@@ -145,19 +154,13 @@ export function deleteElements(
   return elementMessage(Command.deleteElement, 0, table, set, elements, `remove from the set ${set}`);
 }
 
-/** Adds elements or replaces their comments: to be sent in this order in one batch. */
-export function replaceElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage[] {
-  // A removal fails where there is nothing, and an addition does not touch what is there: so all three.
-  const added = newElements(table, set, elements);
-  return [
-    added,
-    deleteElements(
-      table,
-      set,
-      elements.map(({ key }) => key),
-    ),
-    added,
-  ];
+/**
+ * Makes sure that elements are not there: to be sent in this order in one batch. A removal alone fails the batch
+ * where there is nothing to remove, so they are added first.
+ */
+export function discardElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage[] {
+  const keys = elements.map(({ key }) => key);
+  return [newElements(table, set, elements), deleteElements(table, set, keys)];
 }
 
 /** Asks for one element: ENOENT if it, its set or its table is not there. */

@@ -1,40 +1,66 @@
 /** A batch of nf_tables changes: all of it, or nothing. */
 import type { NetlinkConnection, NetlinkError } from "../../netlink/connection.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
+import { Errno } from "../../system/libc.ts";
 import { nfnetlinkHeader, Subsystem } from "../nfnetlink.ts";
 
 /** include/uapi/linux/netfilter/nfnetlink.h. */
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
 
-/** The messages between the batch's brackets. */
-export function batch(messages: readonly NetlinkMessage[]): NetlinkMessage[] {
+/** Others change the packet filter too: what a batch was built on may be gone by the time it arrives. */
+const OUTDATED: readonly number[] = [Errno.ENOENT, Errno.EEXIST, Errno.EBUSY, Errno.ERESTART];
+const ATTEMPTS = 10;
+
+function bracket(type: number): NetlinkMessage {
   const body = nfnetlinkHeader(0, Subsystem.nftables);
-  const bracket = (type: number) => ({
-    type,
-    flags: Flag.request,
-    body,
-    purpose: "change the packet filter",
-  });
+  return { type, flags: Flag.request, body, purpose: "change the packet filter" };
+}
+
+/** The changes behind the message that opens a batch. */
+function opened(messages: readonly NetlinkMessage[]): NetlinkMessage[] {
   // One acknowledgement, of the last change, says that the batch has been worked through.
   const last = messages.length - 1;
   const changes = messages.map((message, index) =>
     index === last ? { ...message, flags: message.flags | Flag.ack } : message,
   );
-  return [{ ...bracket(NFNL_MSG_BATCH_BEGIN), opensBatch: true }, ...changes, bracket(NFNL_MSG_BATCH_END)];
+  return [{ ...bracket(NFNL_MSG_BATCH_BEGIN), opensBatch: true }, ...changes];
 }
 
-/** Makes all the changes in one step, or none of them; returns the first refusal. */
-export function tryCommit(
+/** The whole batch, as it is sent. */
+export function batch(messages: readonly NetlinkMessage[]): NetlinkMessage[] {
+  return [...opened(messages), bracket(NFNL_MSG_BATCH_END)];
+}
+
+function firstRefusal(
   connection: NetlinkConnection,
   messages: readonly NetlinkMessage[],
 ): NetlinkError | undefined {
-  const answers = connection.transact(batch(messages));
-  return answers.find((answer) => answer.error !== undefined)?.error;
+  return connection.transact(messages).find((answer) => answer.error !== undefined)?.error;
 }
 
-/** As tryCommit, but throws the refusal. */
+/** Whether the kernel would make these changes; it takes them back at once, because the batch has no end. */
+export function tryWithoutCommit(
+  connection: NetlinkConnection,
+  messages: readonly NetlinkMessage[],
+): NetlinkError | undefined {
+  return firstRefusal(connection, opened(messages));
+}
+
+/** Makes all the changes in one step, or none of them and throws the first refusal. */
 export function commit(connection: NetlinkConnection, messages: readonly NetlinkMessage[]): void {
-  const error = tryCommit(connection, messages);
+  if (messages.length === 0) return;
+  const error = firstRefusal(connection, batch(messages));
   if (error !== undefined) throw error;
+}
+
+/** As commit, for changes that depend on what is there: they are looked up and made again when that has changed. */
+export function retryCommit(connection: NetlinkConnection, changes: () => NetlinkMessage[]): void {
+  for (let attempt = 1; ; attempt++) {
+    const messages = changes();
+    if (messages.length === 0) return;
+    const error = firstRefusal(connection, batch(messages));
+    if (error === undefined) return;
+    if (!OUTDATED.includes(error.errno) || attempt === ATTEMPTS) throw error;
+  }
 }

@@ -1,0 +1,73 @@
+/** Removes chains that others made, with the rules that jump to them, in one atomic step. */
+import type { NetlinkConnection } from "../../netlink/connection.ts";
+import { NetlinkError } from "../../netlink/connection.ts";
+import { Errno } from "../../system/libc.ts";
+import { needle, searchable } from "../search.ts";
+import {
+  deleteChain,
+  deleteRule,
+  flushChain,
+  getChain,
+  listRules,
+  readRules,
+  type Table,
+} from "./message.ts";
+import { retryCommit } from "./transaction.ts";
+
+/** A chain, and the chain that jumps to it. */
+export interface ChainPlace {
+  readonly table: Table;
+  readonly base: string;
+  readonly chain: string;
+}
+
+/** Nothing of that name, or a kernel without nf_tables (nfnetlink.c: EINVAL) or without it in this family. */
+export function isAbsent(thrown: unknown): boolean {
+  const errnos: readonly number[] = [Errno.ENOENT, Errno.EINVAL, Errno.EOPNOTSUPP, Errno.EAFNOSUPPORT];
+  return thrown instanceof NetlinkError && errnos.includes(thrown.errno);
+}
+
+/** Those of the chains that exist: one round trip for all. */
+export function presentChains(connection: NetlinkConnection, places: readonly ChainPlace[]): ChainPlace[] {
+  const answers = connection.transact(places.map(({ table, chain }) => getChain(table, chain)));
+  return places.filter((_, index) => {
+    const error = answers[index]?.error;
+    if (error !== undefined && !isAbsent(error)) throw error;
+    return error === undefined;
+  });
+}
+
+/** Whether a rule jumps to the chain: the name stands in its verdict, between the attribute's header and a NUL. */
+export function jumpsTo(rule: string, chain: string): boolean {
+  return rule.includes(needle(`\0${chain}\0`));
+}
+
+/** Removes those of the chains that exist. */
+export function removeChains(connection: NetlinkConnection, places: readonly ChainPlace[]): void {
+  // Nothing to do is the common case, and costs one round trip.
+  if (presentChains(connection, places).length === 0) return;
+  retryCommit(connection, () => {
+    const present = presentChains(connection, places);
+    // All chains are emptied before the first goes: they may jump to each other.
+    return [
+      ...jumpRemovals(connection, present),
+      ...present.map(({ table, chain }) => flushChain(table, chain)),
+      ...present.map(({ table, chain }) => deleteChain(table, chain)),
+    ];
+  });
+}
+
+/** The rules go by their handles, which the kernel never uses twice. */
+function jumpRemovals(connection: NetlinkConnection, present: readonly ChainPlace[]) {
+  const bases = new Map(
+    present.map((place) => [`${place.table.family} ${place.table.name} ${place.base}`, place]),
+  );
+  return [...bases.values()].flatMap(({ table, base }) =>
+    readRules(connection.dump(listRules(table, base)))
+      .filter((rule) => {
+        const text = searchable(rule.body);
+        return present.some(({ chain }) => jumpsTo(text, chain));
+      })
+      .map((rule) => deleteRule(table, base, rule.handle)),
+  );
+}
