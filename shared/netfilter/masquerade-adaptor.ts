@@ -35,7 +35,8 @@ export interface Collection {
 }
 
 export interface MasqueradeAdaptor {
-  prepare(host: Host): void;
+  /** Runs before anything is known about the attachment but its configuration; mostly needs no socket. */
+  prepare(environment: Environment): void;
   ensure(host: Host, masqueraded: Masqueraded): void;
   check(host: Host, masqueraded: Masqueraded): void;
   remove(host: Host, removal: Removal): void;

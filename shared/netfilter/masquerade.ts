@@ -55,7 +55,7 @@ function withEachBackend(environment: Environment, work: Work): void {
 
 /** For the validation phase, and for STATUS: throws if ensureMasquerade could not work here. Changes nothing. */
 export function prepareMasquerade(backend: MasqueradeBackend, environment: Environment): void {
-  withBackend({ backend, environment }, (adaptor, host) => adaptor.prepare(host));
+  adaptors[backend].prepare(environment);
 }
 
 /**

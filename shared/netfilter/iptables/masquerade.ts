@@ -4,7 +4,15 @@ import { CniError, ErrorCode, runAll } from "../../cni/error.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
 import { type Family, formatIp, type IpAddress, isSameIp } from "../../ip/address.ts";
 import type { Cidr } from "../../ip/cidr.ts";
-import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
+import { withNetfilter } from "../host.ts";
+import type {
+  Collection,
+  Environment,
+  Host,
+  MasqueradeAdaptor,
+  Masqueraded,
+  Removal,
+} from "../masquerade-adaptor.ts";
 import {
   collectChains,
   isOwnChainInPlace,
@@ -14,7 +22,7 @@ import {
 } from "./chains.ts";
 import { ensureFixedRules } from "./fixed-rules.ts";
 import { findMissing, readNat } from "./nat-table.ts";
-import { findRestore, requireRestore, runRestore } from "./restore.ts";
+import { isRestoreInstalled, requireRestore, runRestore } from "./restore.ts";
 import { ownChainInput, subnetsOf } from "./rules.ts";
 import { addToSet, collectFromSets, forgetInSets, ownElements, removeFromSets } from "./sets.ts";
 
@@ -24,10 +32,11 @@ function ofFamily(addresses: readonly Cidr[], family: Family): Cidr[] {
   return addresses.filter((cidr) => cidr.address.family === family);
 }
 
-function prepare({ connection, environment }: Host): void {
-  if (findRestore(4, environment) !== undefined) return;
+function prepare(environment: Environment): void {
+  if (isRestoreInstalled(4, environment)) return;
   // No tool, but perhaps no need for one.
-  if (findMissing(readNat(connection, 4), []) !== undefined) requireRestore(4, environment);
+  const missing = withNetfilter((connection) => findMissing(readNat(connection, 4), []));
+  if (missing !== undefined) requireRestore(4, environment);
 }
 
 function ensure(host: Host, { owner, addresses }: Masqueraded): void {

@@ -3,11 +3,10 @@ import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
 import { readLink } from "../../system/file.ts";
 import { findExecutable, programFolders, runProcess } from "../../system/process.ts";
+import type { Environment } from "../masquerade-adaptor.ts";
 
 /** iptables exists twice, with rules in different parts of the kernel. */
 export type Variant = "nf_tables" | "legacy";
-
-export type Environment = Readonly<Record<string, string>>;
 
 /** How long it may wait for the lock of legacy iptables, and how long it may run. */
 const LOCK_SECONDS = 5;
@@ -50,8 +49,12 @@ function variantOf(path: string): Variant | undefined {
 
 const names = { 4: "iptables", 6: "ip6tables" } as const;
 
+export function isRestoreInstalled(family: Family, environment: Environment): boolean {
+  return findExecutable(`${names[family]}-restore`, programFolders(environment)) !== undefined;
+}
+
 /** Finds the tool; the one for legacy tables first if these are to be changed. */
-export function findRestore(family: Family, environment: Environment, wanted?: Variant): Restore | undefined {
+function findRestore(family: Family, environment: Environment, wanted?: Variant): Restore | undefined {
   const folders = programFolders(environment);
   const legacy = wanted === "legacy" ? findExecutable(`${names[family]}-legacy-restore`, folders) : undefined;
   const path = legacy ?? findExecutable(`${names[family]}-restore`, folders);
