@@ -1,0 +1,185 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  builtPlugin,
+  bunBinary,
+  canRun,
+  createNode,
+  distBin,
+  type Node,
+  type PluginCall,
+  projectRoot,
+} from "./helpers/index.ts";
+
+const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
+  version: string;
+};
+const protocolVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+
+const pluginFolders = ["plugins", "ipam"].flatMap((kind) =>
+  readdirSync(join(projectRoot, kind))
+    .filter((name) => existsSync(join(projectRoot, kind, name, "index.ts")))
+    .sort(),
+);
+
+let scratch: string;
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), "podwire-build-"));
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** A new folder below the scratch folder. */
+function folder(name: string): string {
+  const path = join(scratch, name);
+  mkdirSync(path);
+  return path;
+}
+
+/** Runs an executable with nothing but the given environment. */
+const run = (file: string, env: Record<string, string> = {}, args: string[] = [], cwd = "/") =>
+  execa(file, args, { env, extendEnv: false, cwd, reject: false, input: "" });
+
+const about = (name: string): RegExp => new RegExp(`\\b${name} ${version.replaceAll(".", "\\.")}\\b`);
+
+describe("the executables", () => {
+  test("are hard links of one file, one for each plugin", () => {
+    expect(pluginFolders).toEqual(expect.arrayContaining(["bridge", "loopback", "host-local"]));
+    expect(readdirSync(distBin).sort()).toEqual([...pluginFolders].sort());
+    const files = pluginFolders.map((name) => statSync(builtPlugin(name)));
+    expect(new Set(files.map(({ ino }) => ino)).size).toBe(1);
+    expect(files[0]?.nlink).toBe(pluginFolders.length);
+    expect((files[0]?.mode ?? 0) & 0o777).toBe(0o755);
+  });
+
+  test.each(pluginFolders)("%s says what it is on standard error", async (name) => {
+    for (const args of [["--version"], []]) {
+      const { exitCode, stdout, stderr } = await run(builtPlugin(name), {}, args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
+      expect(stderr).toMatch(about(name));
+      for (const protocol of protocolVersions) expect(stderr).toContain(protocol);
+    }
+  });
+
+  test("work under their own name when copied, linked, or renamed back", async () => {
+    const place = folder("names");
+    copyFileSync(builtPlugin("bridge"), join(place, "loopback"));
+    symlinkSync(builtPlugin("bridge"), join(place, "bridge"));
+    copyFileSync(builtPlugin("loopback"), join(place, "elsewhere"));
+    renameSync(join(place, "elsewhere"), join(place, "host-local"));
+    for (const name of ["loopback", "bridge", "host-local"]) {
+      expect((await run(join(place, name))).stderr).toMatch(about(name));
+    }
+  });
+
+  test("follow a link of another name to the plugin that it leads to", async () => {
+    const link = join(folder("links"), "office-network");
+    symlinkSync(builtPlugin("bridge"), link);
+    expect((await run(link)).stderr).toMatch(about("bridge"));
+  });
+
+  test("refuse a name that is none of theirs, and say which there are", async () => {
+    const stranger = join(folder("stranger"), "no-such-plugin");
+    copyFileSync(builtPlugin("bridge"), stranger);
+    const { exitCode, stderr } = await run(stranger, { CNI_COMMAND: "VERSION" });
+    expect(exitCode).not.toBe(0);
+    for (const name of ["no-such-plugin", ...pluginFolders]) expect(stderr).toContain(name);
+  });
+});
+
+/** Files that change what a program does if its run time reads them from the working folder. */
+function layTraps(place: string): void {
+  writeFileSync(join(place, ".env"), "CNI_COMMAND=VERSION\n");
+  writeFileSync(join(place, ".env.production"), "CNI_COMMAND=VERSION\n");
+  writeFileSync(join(place, "bunfig.toml"), 'preload = ["./trap.ts"]\n');
+  writeFileSync(join(place, "trap.ts"), 'console.log("trapped");\nprocess.exit(42);\n');
+  writeFileSync(join(place, "package.json"), '{ "name": ');
+  writeFileSync(join(place, "tsconfig.json"), '{ "compilerOptions": { "paths": ');
+}
+
+describe("a stray file in the working folder", () => {
+  test("would change what Bun does by itself", async () => {
+    const place = folder("trap-works");
+    layTraps(place);
+    writeFileSync(join(place, "program.js"), "console.log(process.env.CNI_COMMAND);\n");
+    expect(await run(bunBinary, {}, ["program.js"], place)).toMatchObject({ stdout: "trapped" });
+    rmSync(join(place, "bunfig.toml"));
+    rmSync(join(place, "package.json"));
+    rmSync(join(place, "tsconfig.json"));
+    expect((await run(bunBinary, {}, ["program.js"], place)).stdout).toBe("VERSION");
+  });
+
+  test("changes nothing for the executables", async () => {
+    const place = folder("traps");
+    layTraps(place);
+    for (const env of [{}, { CNI_COMMAND: "VERSION" }, { CNI_COMMAND: "ADD" }]) {
+      const beside = await run(builtPlugin("bridge"), env, [], place);
+      const { exitCode, stdout, stderr } = await run(builtPlugin("bridge"), env);
+      expect({ ...beside }).toMatchObject({ exitCode, stdout, stderr });
+    }
+  });
+});
+
+const config = {
+  cniVersion: "1.0.0",
+  name: "built",
+  type: "bridge",
+  bridge: "cni0",
+  isDefaultGateway: true,
+  ipMasq: true,
+  ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] },
+};
+
+/** Attaches and detaches a container with the executables of a folder on the node. */
+async function expectService(node: Node, bin: string, env?: PluginCall["env"]): Promise<void> {
+  const netns = await node.addNetns("c1");
+  const call = { containerId: "c1", netns, ifname: "eth0", config, ...(env === undefined ? {} : { env }) };
+  const added = await node.plugin(join(bin, "bridge"), { command: "ADD", ...call });
+  expect(added).toMatchObject({ exitCode: 0, json: { ips: [{ address: "10.9.0.2/24" }] } });
+  const { stdout: address } = await node.exec("ip", ["address", "show", "eth0"], { netns: "c1" });
+  expect(address).toContain("10.9.0.2/24");
+  expect(await node.plugin(join(bin, "bridge"), { command: "DEL", ...call })).toMatchObject({ exitCode: 0 });
+  expect((await node.exec("ip", ["-br", "link"], { netns: "c1" })).stdout).not.toContain("eth0");
+}
+
+describe.runIf(canRun("ip", "iptables", "ipset"))("the executables attach a container", () => {
+  test("with nothing in their environment but CNI variables", async () => {
+    await using node = await createNode();
+    await expectService(node, distBin, {});
+  });
+
+  test("with folders for temporary files that cannot be written to", async () => {
+    await using node = await createNode();
+    for (const place of ["/tmp", "/var/tmp", "/dev/shm"]) {
+      await node.exec("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", place]);
+    }
+    await expect(node.exec("touch", ["/tmp/x"])).rejects.toThrow("Read-only");
+    await expectService(node, distBin);
+  });
+
+  test("from a read-only file system, on a read-only root", async () => {
+    await using node = await createNode();
+    await node.exec("mkdir", ["/run/medium"]);
+    await node.exec("mount", ["-t", "tmpfs", "tmpfs", "/run/medium"]);
+    await node.exec("cp", ["-a", `${distBin}/.`, "/run/medium"]);
+    await node.exec("mount", ["-o", "remount,ro", "/run/medium"]);
+    await node.exec("mount", ["-o", "remount,bind,ro", "/"]);
+    await expect(node.exec("touch", ["/run/medium/x"])).rejects.toThrow("Read-only");
+    await expect(node.exec("touch", ["/root/x"])).rejects.toThrow("Read-only");
+    await expectService(node, "/run/medium");
+  });
+});
