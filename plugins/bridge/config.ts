@@ -1,6 +1,6 @@
 /** The bridge plugin's configuration: parsed, defaulted and validated before anything is changed. */
 import { readArgs } from "../../shared/cni/args.ts";
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
 import { interfaceNameFault } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
@@ -52,7 +52,7 @@ export function readBridgeName(fields: Fields): string {
   if (name === "") return "cni0";
   const fault = interfaceNameFault(name);
   if (fault === undefined) return name;
-  throw fields.invalid("bridge", `is no interface name: ${JSON.stringify(name)}`, fault);
+  throw fields.invalid("bridge", `is no interface name: ${quote(name)}`, fault);
 }
 
 /** The lowest bit of the first byte marks group addresses; all zeros is no address. */
@@ -60,11 +60,7 @@ function checkMac(text: string, source: string): Uint8Array {
   const mac = parseMac(text);
   if (mac !== undefined && ((mac[0] ?? 0) & 1) === 0 && mac.some((byte) => byte !== 0)) return mac;
   const advice = "six bytes such as 0a:58:0a:01:00:02 are expected, of one interface and not a group";
-  throw new CniError(
-    ErrorCode.invalidConfiguration,
-    `${source} is no MAC address: ${JSON.stringify(text)}`,
-    advice,
-  );
+  throw new CniError(ErrorCode.invalidConfiguration, `${source} is no MAC address: ${quote(text)}`, advice);
 }
 
 /** As in the reference plugin, runtimeConfig.mac wins over args.cni.mac, and that over MAC in CNI_ARGS. */
@@ -92,7 +88,7 @@ function checkCombinations(fields: Fields, config: BridgeConfig, request: Reques
   }
   const gatewayDevice = gatewayDeviceName(config);
   if (config.isGateway && new TextEncoder().encode(gatewayDevice).length > 15) {
-    const advice = `its gateway would be on ${JSON.stringify(gatewayDevice)}, and an interface name has at most 15 bytes: choose a shorter "bridge"`;
+    const advice = `its gateway would be on ${quote(gatewayDevice)}, and an interface name has at most 15 bytes: choose a shorter "bridge"`;
     throw fields.invalid("vlan", `${config.vlan.id} and isGateway do not fit this bridge's name`, advice);
   }
   const { ipamType, cniVersion } = request.configuration;

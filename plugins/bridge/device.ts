@@ -1,6 +1,6 @@
 /** The bridge itself: found or created. Shared by every attachment on it. */
 import { randomMac } from "../../shared/attachment/mac.ts";
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { isVlanFiltering, newBridge, setVlanFiltering } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import {
@@ -38,7 +38,7 @@ export function findBridge(netlink: NetlinkConnection, name: string): Link | und
   const link = findLink(netlink, name);
   if (link === undefined || link.kind === "bridge") return link;
   const kind = link.kind === "" ? "physical interface" : `${link.kind} interface`;
-  const message = `${JSON.stringify(name)} already exists but is not a bridge: it is a ${kind}`;
+  const message = `${quote(name)} already exists but is not a bridge: it is a ${kind}`;
   throw new CniError(ErrorCode.invalidConfiguration, message, 'choose another name with "bridge"');
 }
 

@@ -1,5 +1,5 @@
 /** The gateway addresses on the bridge, or on a VLAN's gateway interface. Shared by every attachment on it. */
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { type Family, formatIp } from "../../shared/ip/address.ts";
 import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cidr.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
@@ -45,7 +45,7 @@ export function planGateways(
   if (inTheWay.length > 0 && !force) {
     throw new CniError(
       ErrorCode.invalidConfiguration,
-      `${JSON.stringify(device.name)} already has an IP address different from ${gateways.map(formatCidr).join(", ")}: ${inTheWay.map(formatCidr).join(", ")}`,
+      `${quote(device.name)} already has an IP address different from ${gateways.map(formatCidr).join(", ")}: ${inTheWay.map(formatCidr).join(", ")}`,
       "another network uses this bridge, or the range was changed: give this network a bridge of its own, or set forceAddress to replace the address",
     );
   }

@@ -2,7 +2,7 @@
 import { hostMac } from "../../shared/attachment/mac.ts";
 import { hostInterfaceName, ownerText } from "../../shared/cni/attachment.ts";
 import type { Container } from "../../shared/cni/container.ts";
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { addVlans, isForwarding, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
 import { NetlinkConnection, NetlinkError, Protocol } from "../../shared/netlink/connection.ts";
@@ -46,7 +46,7 @@ export function refuseTakenName({ netlink, namespace }: Container, ifname: strin
   if (taken === undefined) return;
   throw new CniError(
     ErrorCode.invalidEnvironment,
-    `the interface ${JSON.stringify(ifname)} already exists in ${namespace.path}`,
+    `the interface ${quote(ifname)} already exists in ${namespace.path}`,
     "the container is attached already, or an earlier attachment was not deleted: run DEL for it first",
   );
 }

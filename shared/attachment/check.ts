@@ -1,6 +1,6 @@
 /** What CHECK asks of any interface with addresses: that the container's side is as the result says. */
 import type { Container } from "../cni/container.ts";
-import { CniError, ErrorCode } from "../cni/error.ts";
+import { CniError, ErrorCode, quote } from "../cni/error.ts";
 import type { Request } from "../cni/plugin.ts";
 import type { Result, ResultInterface, ResultIp, ResultRoute } from "../cni/result.ts";
 import { formatCidr, isSameCidr } from "../ip/cidr.ts";
@@ -33,7 +33,7 @@ export function findReported(result: Result, ifname: string): Attached {
   const index = result.interfaces.findIndex((item) => item.name === ifname && (item.sandbox ?? "") !== "");
   const reported = result.interfaces[index];
   if (reported !== undefined) return { index, reported };
-  const message = `prevResult has no interface ${JSON.stringify(ifname)} in a container`;
+  const message = `prevResult has no interface ${quote(ifname)} in a container`;
   throw new CniError(ErrorCode.invalidConfiguration, message, "it is not the result of this attachment");
 }
 

@@ -1,5 +1,5 @@
 /** CNI_ARGS: "KEY=value;KEY=value". Deprecated in favour of args and runtimeConfig, and still what runtimes set. */
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, quote } from "./error.ts";
 
 /** The keys any of our plugins reads. Known to all, since a runtime sets one CNI_ARGS for a whole chain. */
 export interface CniArgs {
@@ -20,7 +20,7 @@ function readPairs(text: string): Map<string, string> {
   for (const pair of text.split(";").filter((part) => part !== "")) {
     const equals = pair.indexOf("=");
     if (equals < 1) {
-      throw fail(`invalid pair ${JSON.stringify(pair)}`, "write KEY=value pairs separated by semicolons");
+      throw fail(`invalid pair ${quote(pair)}`, "write KEY=value pairs separated by semicolons");
     }
     pairs.set(pair.slice(0, equals).toUpperCase(), pair.slice(equals + 1));
   }
@@ -36,7 +36,7 @@ export function readArgs(text: string): CniArgs {
   const known = ["IP", "GATEWAY", "MAC", "IGNOREUNKNOWN"];
   const unknown = [...pairs.keys()].filter((key) => !known.includes(key));
   if (unknown.length > 0 && !ignoreUnknown) {
-    throw fail(`unknown args ${JSON.stringify(unknown)}`, "remove them, or add IgnoreUnknown=1 to CNI_ARGS");
+    throw fail(`unknown args ${quote(unknown)}`, "remove them, or add IgnoreUnknown=1 to CNI_ARGS");
   }
   const mac = pairs.get("MAC");
   return {

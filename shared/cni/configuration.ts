@@ -1,8 +1,9 @@
 /** The network configuration on standard input: what is common to all plugins. */
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
 import { namePattern } from "./names.ts";
 import type { Command, NetworkConfiguration } from "./plugin.ts";
+import type { Result } from "./result.ts";
 import { readDns, readResult } from "./result-input.ts";
 import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
 
@@ -40,7 +41,7 @@ function readName(fields: Fields): string {
   }
   if (namePattern.test(name)) return name;
   const advice = "it must start with a letter or digit and hold only letters, digits, '_', '.' and '-'";
-  throw fields.invalid("name", `holds invalid characters: ${JSON.stringify(name)}`, advice);
+  throw fields.invalid("name", `holds invalid characters: ${quote(name)}`, advice);
 }
 
 function checkVerb(command: Command, version: CniVersion): void {
@@ -67,7 +68,7 @@ export function readConfiguration(raw: JsonObject, command: Command): NetworkCon
   const fields = new Fields(raw);
   const cniVersion = readVersion(fields.text("cniVersion"));
   checkVerb(command, cniVersion);
-  const prevResult = fields.object("prevResult") && fields.value("prevResult");
+  const prevResult = readPrevious(fields, cniVersion, command);
   const validAttachments = command === "GC" ? readAttachments(fields) : undefined;
   return {
     cniVersion,
@@ -79,21 +80,18 @@ export function readConfiguration(raw: JsonObject, command: Command): NetworkCon
     cniArgs: fields.object("args")?.object("cni") ?? noFields,
     ipamType: fields.object("ipam")?.text("type") ?? "",
     dns: readDns(fields.object("dns")),
-    ...(prevResult === undefined ? {} : readPrevious(prevResult as JsonObject, cniVersion, command)),
+    ...(prevResult === undefined ? {} : { prevResult }),
     ...(validAttachments === undefined ? {} : { validAttachments }),
   };
 }
 
 /** DEL must work with whatever prevResult the runtime still has, so there a broken one counts as none. */
-function readPrevious(
-  value: JsonObject,
-  version: CniVersion,
-  command: Command,
-): { prevResult?: never } | object {
+function readPrevious(fields: Fields, version: CniVersion, command: Command): Result | undefined {
   try {
-    return { prevResult: readResult(value, version, "prevResult") };
+    const present = fields.object("prevResult") && fields.value("prevResult");
+    return isObject(present) ? readResult(present, version, "prevResult") : undefined;
   } catch (thrown) {
-    if (command === "DEL") return {};
+    if (command === "DEL") return undefined;
     throw thrown;
   }
 }

@@ -7,7 +7,7 @@
 import { fileStatus, isSameFile } from "../system/file.ts";
 import { type ProcessOutcome, runProcess } from "../system/process.ts";
 import { writeStandardError } from "../system/stdio.ts";
-import { CniError, ErrorCode, messageOf } from "./error.ts";
+import { CniError, ErrorCode, messageOf, quote } from "./error.ts";
 import { Fields, isObject } from "./fields.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
 import type { Result } from "./result.ts";
@@ -26,11 +26,7 @@ interface Delegate {
 export function findDelegate(request: Request, type: string): Delegate {
   if (type === "" || type.includes("/") || type.includes("..") || type.includes("\0")) {
     const advice = `"type" must be the plain name of an executable in a folder of CNI_PATH`;
-    throw new CniError(
-      ErrorCode.invalidConfiguration,
-      `invalid plugin name: ${JSON.stringify(type)}`,
-      advice,
-    );
+    throw new CniError(ErrorCode.invalidConfiguration, `invalid plugin name: ${quote(type)}`, advice);
   }
   if (request.path.length === 0) {
     const advice = `the network needs the plugin ${type}, and CNI_PATH says where to find it`;
@@ -46,7 +42,7 @@ export function findDelegate(request: Request, type: string): Delegate {
   }
   throw new CniError(
     ErrorCode.io,
-    `failed to find plugin ${JSON.stringify(type)} in path [${request.path.join(" ")}]`,
+    `failed to find plugin ${quote(type)} in path [${request.path.join(" ")}]`,
     "install it into one of these folders, or correct the type in the configuration",
   );
 }
@@ -58,7 +54,7 @@ function builtinIpam(request: Request, type: string): Plugin | undefined {
   const advice = 'an IPAM plugin is expected, such as "host-local"';
   throw new CniError(
     ErrorCode.invalidConfiguration,
-    `"ipam.type" is ${JSON.stringify(type)}, which hands out no addresses`,
+    `"ipam.type" is ${quote(type)}, which hands out no addresses`,
     advice,
   );
 }
@@ -127,7 +123,7 @@ export function delegateAdd(request: Request, type: string): Result {
     const output = runExecutable(delegate, request, "ADD");
     const result = parseResult(output, request.configuration.cniVersion, delegate.path);
     if (result !== undefined) return result;
-    const said = output.trim() === "" ? "nothing" : JSON.stringify(output.slice(0, 200));
+    const said = output.trim() === "" ? "nothing" : quote(output);
     const message = `the plugin ${delegate.path} printed no result for ADD`;
     throw new CniError(
       ErrorCode.decode,

@@ -1,5 +1,5 @@
 /** The CNI_* variables: which a verb needs, and what a valid one looks like. */
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, quote } from "./error.ts";
 import { containerIdFault, interfaceNameFault } from "./names.ts";
 import type { Command } from "./plugin.ts";
 
@@ -26,7 +26,7 @@ export function readCommand(environment: Environment): Command {
   if (commands.includes(command)) return command as Command;
   throw new CniError(
     ErrorCode.invalidEnvironment,
-    `unknown CNI_COMMAND: ${JSON.stringify(command)}`,
+    `unknown CNI_COMMAND: ${quote(command)}`,
     `it must be one of ${commands.join(", ")}`,
   );
 }
@@ -46,7 +46,7 @@ export function checkEnvironment(command: Command, environment: Environment): vo
     const value = environment[name] ?? "";
     const problem = fault(value);
     if (problem === undefined) continue;
-    throw new CniError(ErrorCode.invalidEnvironment, `${name} is invalid: ${JSON.stringify(value)}`, problem);
+    throw new CniError(ErrorCode.invalidEnvironment, `${name} is invalid: ${quote(value)}`, problem);
   }
 }
 

@@ -32,6 +32,12 @@ export class CniError extends Error {
   }
 }
 
+/** A value in an error, as JSON. Cut: what is wrong may be a megabyte long. */
+export function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 120 ? text : `${text.slice(0, 100)}... (${text.length} characters)`;
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof CniError && thrown.details !== "") return `${thrown.message} (${thrown.details})`;

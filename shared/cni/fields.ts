@@ -2,7 +2,7 @@
  * Typed access to a JSON object from a configuration. Keys match as in the reference plugins (Go's
  * encoding/json): exactly, else in any case; null counts as absent; unknown keys are ignored.
  */
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, quote } from "./error.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -43,7 +43,7 @@ export class Fields {
     return new CniError(
       ErrorCode.decode,
       `"${this.pathOf(key)}" must be ${wanted}, but it is ${kindOf(value)}`,
-      `found ${JSON.stringify(value).slice(0, 100)}`,
+      `found ${quote(value)}`,
     );
   }
 

@@ -1,6 +1,7 @@
 /** Reads a result as another plugin printed it, or as the runtime handed it in prevResult, in any version. */
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type Cidr, networkOf, parseCidr } from "../ip/cidr.ts";
+import { quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
 import type { Dns, Result, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
 import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
@@ -14,7 +15,7 @@ function readIp(fields: Fields, key: string): IpAddress | undefined {
   const text = fields.text(key);
   if (text === undefined || text === "") return undefined;
   const address = parseIp(text);
-  if (address === undefined) throw fields.invalid(key, `is no IP address: ${JSON.stringify(text)}`, "");
+  if (address === undefined) throw fields.invalid(key, `is no IP address: ${quote(text)}`, "");
   return address;
 }
 
@@ -23,7 +24,7 @@ function readCidr(fields: Fields, key: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr === undefined) {
     const advice = "an address with its prefix length is expected, such as 10.1.0.2/24";
-    throw fields.invalid(key, `is no address in CIDR notation: ${JSON.stringify(text)}`, advice);
+    throw fields.invalid(key, `is no address in CIDR notation: ${quote(text)}`, advice);
   }
   return cidr;
 }
@@ -84,7 +85,7 @@ function readOldFamilies(fields: Fields): Pick<Result, "ips" | "routes"> {
 }
 
 /**
- * Reads a result. `assumed` is the version of a result that does not say its own.
+ * Reads a result. `assumed` is the version of a result that does not say its own, `path` its name in errors.
  * Throws code 1 for an unknown version, 6 for a wrong type, 7 for text that is no address.
  */
 export function readResult(object: JsonObject, assumed: CniVersion, path: string): Result {

@@ -1,5 +1,5 @@
 /** Versions of the CNI specification. */
-import { CniError, ErrorCode } from "./error.ts";
+import { CniError, ErrorCode, quote } from "./error.ts";
 
 /** Oldest first. */
 export const supportedVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
@@ -27,6 +27,6 @@ export function readVersion(value: string | undefined, holder = "the configurati
   throw new CniError(
     ErrorCode.incompatibleVersion,
     "incompatible CNI versions",
-    `the cniVersion of ${holder} is ${JSON.stringify(value)}, this plugin supports ${supportedVersions.join(", ")}: set it to one of these`,
+    `the cniVersion of ${holder} is ${quote(value)}, this plugin supports ${supportedVersions.join(", ")}: set it to one of these`,
   );
 }
