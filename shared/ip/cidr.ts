@@ -9,10 +9,18 @@ export interface Cidr {
 /** Reads "10.1.0.2/24"; undefined if the text is not that. */
 export function parseCidr(text: string): Cidr | undefined {
   const slash = text.indexOf("/");
-  const address = parseIp(text.slice(0, slash < 0 ? text.length : slash));
+  if (slash < 0) return undefined;
+  const address = parseIp(text.slice(0, slash));
   const length = text.slice(slash + 1);
-  if (slash < 0 || address === undefined || !/^(0|[1-9][0-9]{0,2})$/.test(length)) return undefined;
   const prefixLength = Number(length);
+  // String() undoes what Number() is lax about: "", "08", " 8", "-0", "1e1", "0x8".
+  if (
+    address === undefined ||
+    !Number.isInteger(prefixLength) ||
+    prefixLength < 0 ||
+    String(prefixLength) !== length
+  )
+    return undefined;
   return prefixLength > bitsOf(address.family) ? undefined : { address, prefixLength };
 }
 
