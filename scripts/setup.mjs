@@ -32,29 +32,29 @@ const testPrograms = {
 
 const programsFor = { demo: demoPrograms, bench: benchPrograms, test: testPrograms };
 
-const fail = (message) => {
+function fail(message) {
   process.stderr.write(`setup: ${message}\n`);
   process.exit(1);
-};
+}
 
 const say = (message) => process.stderr.write(`setup: ${message}\n`);
 
 /** Runs a command silently; what it printed is shown only when it fails for good. */
-const run = (command, args) => {
+function run(command, args) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const options = { cwd: root, env, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" };
   const { status, error, stdout, stderr } = spawnSync(command, args, { ...options, maxBuffer: 1 << 28 });
   return { ok: status === 0, output: error?.message ?? `${stdout}${stderr}` };
-};
+}
 
-const runnable = (path) => {
+function runnable(path) {
   try {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
     return false;
   }
-};
+}
 
 // Debian keeps network programs where an ordinary user's PATH does not look.
 const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
@@ -64,13 +64,13 @@ const present = (program) =>
 
 const modified = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
-const checkNode = () => {
+function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19))
     fail(`Node.js 20.19 or newer is needed, this is ${process.version}`);
-};
+}
 
-const installNpmPackages = () => {
+function installNpmPackages() {
   // npm writes its own record of what it installed; a newer lock file means that it is out of date.
   const record = join(root, "node_modules/.package-lock.json");
   if (modified(record) >= modified(join(root, "package-lock.json"))) return;
@@ -87,12 +87,12 @@ const installNpmPackages = () => {
   ];
   const { ok, output } = run("npm", args);
   if (!ok) fail(`npm ci failed:\n${output}`);
-};
+}
 
 const aptInstall = (packages) =>
   run("apt-get", ["-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends", ...packages]);
 
-const installDebianPackages = (programs) => {
+function installDebianPackages(programs) {
   const missing = Object.keys(programs).filter((program) => !present(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => programs[program]))].sort();
@@ -104,7 +104,7 @@ const installDebianPackages = (programs) => {
   run("apt-get", ["update"]);
   const { ok, output } = aptInstall(packages);
   if (!ok) fail(`apt-get install failed:\n${output}`);
-};
+}
 
 const purpose = process.argv[2] ?? "test";
 const programs = programsFor[purpose];

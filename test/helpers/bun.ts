@@ -6,12 +6,12 @@ import { bunBinary, projectRoot } from "./paths.ts";
  * modules that need `bun:ffi`. Paths are relative to the project's folder (`./shared/netlink/link.ts`). The
  * module says what it found with one `console.log(JSON.stringify(value))`, and that value is returned.
  */
-export const runInBun = async <T>(
+export async function runInBun<T>(
   node: Node,
   source: string,
   options: { readonly netns?: string; readonly env?: Readonly<Record<string, string>> } = {},
-): Promise<T> => {
+): Promise<T> {
   const args = ["--no-install", "--no-env-file", "--eval", source];
   const { stdout } = await node.exec(bunBinary, args, { cwd: projectRoot, ...options });
   return JSON.parse(stdout) as T;
-};
+}

@@ -61,18 +61,18 @@ const commandResult = ({ exitCode, signal, stdout, stderr }: Ended): CommandResu
 });
 
 /** Runs a command in a place and waits for its end. */
-export const runCommand = async (
+export async function runCommand(
   place: Place,
   command: string,
   args: readonly string[],
   options: CommandOptions,
-): Promise<CommandResult> => {
+): Promise<CommandResult> {
   const [file, fileArgs] = enter({ ...place, netns: options.netns, cwd: options.cwd }, command, args);
   const reject = options.reject ?? true;
   return commandResult(await execa(file, fileArgs, { ...execaOptions(options), reject }));
-};
+}
 
-const firstLineOf = (stdout: NodeJS.ReadableStream, ended: Promise<CommandResult>): Promise<string> => {
+function firstLineOf(stdout: NodeJS.ReadableStream, ended: Promise<CommandResult>): Promise<string> {
   let text = "";
   const line = new Promise<string>((resolve) => {
     stdout.on("data", (chunk: Buffer) => {
@@ -85,15 +85,15 @@ const firstLineOf = (stdout: NodeJS.ReadableStream, ended: Promise<CommandResult
     throw new Error(`ended before it printed a line: ${stderr}`);
   });
   return Promise.race([line, early]);
-};
+}
 
 /** Starts a command in a place. Without `timeout` it may run for as long as the process that started it. */
-export const startCommand = (
+export function startCommand(
   place: Place,
   command: string,
   args: readonly string[],
   options: CommandOptions,
-): RunningCommand => {
+): RunningCommand {
   const [file, fileArgs] = enter({ ...place, netns: options.netns, cwd: options.cwd }, command, args);
   const timeout = options.timeout ?? 0;
   const child = execa(file, fileArgs, { ...execaOptions(options), timeout, reject: false });
@@ -110,4 +110,4 @@ export const startCommand = (
     stop,
     [Symbol.asyncDispose]: async () => void (await stop("SIGKILL")),
   };
-};
+}

@@ -13,11 +13,11 @@ export interface Place {
  * it cannot outlive a killed test run; no process stays between the caller and the command, so that signals
  * sent to the child reach the command itself.
  */
-export const enter = (place: Place, command: string, args: readonly string[]): [string, string[]] => {
+export function enter(place: Place, command: string, args: readonly string[]): [string, string[]] {
   const { pid, netns, cwd = "/" } = place;
   // A named namespace exists only in the node's mount namespace; /proc/PID/root leads there.
   const net = netns === undefined ? `/proc/${pid}/ns/net` : `/proc/${pid}/root/run/netns/${netns}`;
   const nsenter = ["/usr/bin/nsenter", `--mount=/proc/${pid}/ns/mnt`, `--net=${net}`, `--wdns=${cwd}`, "--"];
   // Absolute paths, because the environment given to the command may have no PATH, or a broken one.
   return ["/usr/bin/setpriv", ["--pdeathsig", "KILL", ...nsenter, command, ...args]];
-};
+}

@@ -14,17 +14,33 @@ import {
 } from "./index.ts";
 
 /** False too for a process that has ended and only waits for its parent to notice. */
-const alive = (pid: number): boolean => {
+function alive(pid: number): boolean {
   try {
     return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;
   }
-};
+}
 
-const gone = async (pids: number[]): Promise<void> => {
+async function gone(pids: number[]): Promise<void> {
   await expect.poll(() => pids.filter(alive), { timeout: 10_000 }).toEqual([]);
-};
+}
+
+const nodeMaker = `
+  import { createNode } from "${projectRoot}/test/helpers/index.ts";
+  const node = await createNode();
+  const sleeper = node.start("sleep", ["1000"]);
+  console.log(node.pid, sleeper.pid);
+  setInterval(() => {}, 1000);`;
+
+// Passes its last argument on to a child with a message channel, as a test runner does with its workers.
+const runnerOf = [
+  `
+  import { spawn } from "node:child_process";
+  const [program] = process.argv.slice(-1);
+  const args = ["--import", "tsx", "--input-type=module", "-e", program];
+  spawn(process.execPath, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });`,
+];
 
 describe.runIf(canRun("ip", "nft", "iptables-save", "ipset", "ping"))("a node", () => {
   test("has namespaces of its own, with lo up and nothing else", async () => {
@@ -81,14 +97,12 @@ describe.runIf(canRun("ip", "nft", "iptables-save", "ipset", "ping"))("a node", 
     await node.dispose();
   });
 
-  test("is gone when the process that made it is killed", async () => {
-    const program = `
-      import { createNode } from "${projectRoot}/test/helpers/index.ts";
-      const node = await createNode();
-      const sleeper = node.start("sleep", ["1000"]);
-      console.log(node.pid, sleeper.pid);
-      setInterval(() => {}, 1000);`;
-    const maker = execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+  test.each([
+    ["the process that made it", []],
+    ["the test runner, whose worker made it", runnerOf],
+  ])("is gone when %s is killed", async (_, wrapper) => {
+    const node = ["--import", "tsx", "--input-type=module", "-e"];
+    const maker = execa(process.execPath, [...node, ...wrapper, nodeMaker], {
       cwd: projectRoot,
       reject: false,
     });

@@ -57,7 +57,7 @@ echo ready
 exec cat
 `;
 
-const bootNode = async () => {
+async function bootNode() {
   const args = ["--net", "--mount", "--propagation", "private", "sh", "-c", boot];
   const anchor = execa("unshare", args, { stdin: "pipe", buffer: { stdout: false }, reject: false });
   const early = anchor.then(({ stderr }): never => {
@@ -65,10 +65,10 @@ const bootNode = async () => {
   });
   await Promise.race([once(anchor.stdout, "data"), early]);
   return { pid: anchor.pid ?? 0, ended: early.catch(() => {}) };
-};
+}
 
 /** Makes a node. Needs root; dispose of it when done (`await using`, or `dispose` in an afterEach). */
-export const createNode = async (): Promise<Node> => {
+export async function createNode(): Promise<Node> {
   const { pid, ended } = await bootNode();
   const place = { pid };
   const exec: Node["exec"] = (command, args = [], options = {}) => runCommand(place, command, args, options);
@@ -95,4 +95,4 @@ export const createNode = async (): Promise<Node> => {
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-};
+}

@@ -20,24 +20,21 @@ const cable = {
   uplink: "uplink",
 } as const;
 
-const bringUp = async (end: Node, link: string, address4: string, address6: string): Promise<void> => {
+async function bringUp(end: Node, link: string, address4: string, address6: string): Promise<void> {
   const batch = [
     `address add ${address4}/24 dev ${link}`,
     `address add ${address6}/64 dev ${link} nodad`,
     `link set ${link} up`,
   ];
   await end.exec("ip", ["-batch", "-"], { input: `${batch.join("\n")}\n` });
-};
+}
 
 /**
  * Makes another machine and a veth cable to it (`uplink` on the node, `eth0` outside), with v4 and v6
  * addresses, and points the node's default routes at it. It has no route back to what is behind the node:
  * a container's packet is answered only if the node translated its source address.
  */
-export const createOutside = async (
-  node: Node,
-  options: { readonly mtu?: number } = {},
-): Promise<Outside> => {
+export async function createOutside(node: Node, options: { readonly mtu?: number } = {}): Promise<Outside> {
   const outside = await createNode();
   const mtu = ["mtu", String(options.mtu ?? 1500)];
   const peer = ["peer", "name", "eth0", ...mtu, "netns", String(outside.pid)];
@@ -47,4 +44,4 @@ export const createOutside = async (
   await node.exec("ip", ["-4", "route", "add", "default", "via", cable.address4]);
   await node.exec("ip", ["-6", "route", "add", "default", "via", cable.address6]);
   return { ...outside, ...cable };
-};
+}

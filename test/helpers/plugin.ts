@@ -31,7 +31,7 @@ export interface PluginRun extends CommandResult {
 
 const defaultEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
-const variables = (executable: string, call: PluginCall): Record<string, string> => {
+function variables(executable: string, call: PluginCall): Record<string, string> {
   const values: Record<string, string | undefined> = {
     CNI_COMMAND: call.command,
     CNI_CONTAINERID: call.containerId,
@@ -42,12 +42,12 @@ const variables = (executable: string, call: PluginCall): Record<string, string>
   };
   const given = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return Object.fromEntries(given);
-};
+}
 
-const standardInput = (config: PluginCall["config"]): string | Uint8Array => {
+function standardInput(config: PluginCall["config"]): string | Uint8Array {
   if (config === undefined) return "";
   return typeof config === "string" || config instanceof Uint8Array ? config : JSON.stringify(config);
-};
+}
 
 /** A plugin call as options of a command. A failing plugin is a result, not an exception. */
 export const pluginOptions = (executable: string, call: PluginCall): CommandOptions => ({
@@ -59,10 +59,10 @@ export const pluginOptions = (executable: string, call: PluginCall): CommandOpti
 });
 
 /** Adds the JSON reading of standard output to what a plugin call printed. */
-export const pluginRun = (result: CommandResult): PluginRun => {
+export function pluginRun(result: CommandResult): PluginRun {
   try {
     return { ...result, json: JSON.parse(result.stdout) };
   } catch {
     return { ...result, json: undefined };
   }
-};
+}

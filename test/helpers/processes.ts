@@ -1,28 +1,28 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-const mountNamespace = (pid: number | string): string | undefined => {
+function mountNamespace(pid: number | string): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/mnt`);
   } catch {
     return undefined; // It has ended meanwhile.
   }
-};
+}
 
-const commandLine = (pid: number): string | undefined => {
+function commandLine(pid: number): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
   } catch {
     return undefined;
   }
-};
+}
 
-const processesBeside = (pid: number): number[] => {
+function processesBeside(pid: number): number[] {
   const home = mountNamespace(pid);
   // Never take the machine's own namespace for a node's, even when the node's process is gone.
   if (home === undefined || home === mountNamespace("self")) return [];
   const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return all.filter((name) => mountNamespace(name) === home).map(Number);
-};
+}
 
 /** The command lines of all that runs in the mount namespace of a process, but for that process. */
 export const otherProcesses = (pid: number): string[] =>
@@ -32,7 +32,7 @@ export const otherProcesses = (pid: number): string[] =>
     .sort();
 
 /** Kills all that runs in the mount namespace of a process, and the process. */
-export const killProcesses = (pid: number): void => {
+export function killProcesses(pid: number): void {
   for (const each of processesBeside(pid)) {
     try {
       process.kill(each, "SIGKILL");
@@ -40,4 +40,4 @@ export const killProcesses = (pid: number): void => {
       // It has ended meanwhile.
     }
   }
-};
+}

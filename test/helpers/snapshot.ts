@@ -65,14 +65,14 @@ const volatile =
 const volatileFlags = new Set(["LOWER_UP", "NO-CARRIER", "linkdown", "dead"]);
 
 /** JSON with its keys in order and without what moves by itself. */
-const canonical = (value: unknown): unknown => {
+function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.filter((item) => !volatileFlags.has(item)).map(canonical);
   if (value === null || typeof value !== "object") return value;
   const entries = Object.entries(value)
     .filter(([key]) => !volatile.test(key))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, inner]) => [key, canonical(inner)]));
-};
+}
 
 const parse = (text: string): object[] =>
   text
@@ -128,7 +128,7 @@ const filesBelow = (root: string, folder: string): string[] =>
     .map((path) => `${path.slice(root.length)}: ${fileContent(path)}`)
     .sort();
 
-const fileContent = (path: string): string => {
+function fileContent(path: string): string {
   // The address handed out last is meant to be remembered, so it moves with every ADD.
   if (/\/last_reserved_ip\.\d+$/.test(path)) return "(an address)";
   try {
@@ -136,10 +136,10 @@ const fileContent = (path: string): string => {
   } catch (error) {
     return String((error as NodeJS.ErrnoException).code);
   }
-};
+}
 
 /** See `Node.snapshot`. */
-export const takeSnapshot = async (place: Place): Promise<Snapshot> => {
+export async function takeSnapshot(place: Place): Promise<Snapshot> {
   const { stdout } = await runCommand(place, "sh", ["-c", script], { reject: false });
   const found = sections(stdout);
   const text = (name: Section): string => found.get(name) ?? "";
@@ -158,4 +158,4 @@ export const takeSnapshot = async (place: Place): Promise<Snapshot> => {
     files: [...filesBelow(root, "/run"), ...filesBelow(root, "/var/lib")],
     processes: otherProcesses(place.pid),
   };
-};
+}

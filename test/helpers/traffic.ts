@@ -11,36 +11,36 @@ const inside = (netns: string | undefined) => (netns === undefined ? {} : { netn
  * True when `address` (v4 or v6) answers a ping from the node, or from one of its named namespaces. Tries for
  * `seconds` (5 unless told): until neighbours are found, a first packet may be lost on a sound network.
  */
-export const ping = async (
+export async function ping(
   node: Node,
   address: string,
   options: { readonly netns?: string; readonly seconds?: number; readonly source?: string } = {},
-): Promise<boolean> => {
+): Promise<boolean> {
   const source = options.source === undefined ? [] : ["-I", options.source];
   // -c with -w ends at the first answer or at the deadline, whichever comes first.
   const args = ["-n", "-i", "0.2", "-c", "1", "-w", String(options.seconds ?? 5), ...source, address];
   const { exitCode } = await node.exec("ping", args, { reject: false, ...inside(options.netns) });
   return exitCode === 0;
-};
+}
 
 /** A TCP server on all addresses that answers each client with the address it sees the client come from. */
-export const startEcho = async (node: Node, port: number, netns?: string): Promise<RunningCommand> => {
+export async function startEcho(node: Node, port: number, netns?: string): Promise<RunningCommand> {
   const server = node.start(process.execPath, [program, "listen", String(port)], inside(netns));
   await server.firstLine();
   return server;
-};
+}
 
 /**
  * Connects to a server of `startEcho` and returns the source address that the server saw, or undefined when
  * no connection came about in `milliseconds` (3000 unless told).
  */
-export const seenAddress = async (
+export async function seenAddress(
   node: Node,
   host: string,
   port: number,
   options: { readonly netns?: string; readonly milliseconds?: number } = {},
-): Promise<string | undefined> => {
+): Promise<string | undefined> {
   const args = [program, "connect", host, String(port), String(options.milliseconds ?? 3000)];
   const run = await node.exec(process.execPath, args, { reject: false, ...inside(options.netns) });
   return run.exitCode === 0 ? run.stdout.trim() : undefined;
-};
+}
