@@ -133,8 +133,8 @@ export function findElements(bodies: readonly Uint8Array[], part: string): SetEl
     if (!text.includes(wanted)) return [];
     return readAttributes(list).flatMap(({ value }) => {
       const start = value.byteOffset - list.byteOffset;
-      const found = text.slice(start, start + value.length).includes(wanted);
-      return found ? readElement(value) : [];
+      const worth = text.slice(start, start + value.length).includes(wanted);
+      return worth ? readElement(value).filter(({ comment }) => comment.includes(part)) : [];
     });
   });
 }

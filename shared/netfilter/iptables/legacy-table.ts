@@ -40,12 +40,14 @@ interface Entry {
   readonly next: number;
 }
 
+/** The entries in order; one that does not hold together ends the list. */
 function* entriesOf(view: DataView, family: Family): Generator<Entry> {
-  const { targetOffset, nextOffset } = layouts[family];
-  for (let at = 0; at < view.byteLength; ) {
+  const { targetOffset, nextOffset, size } = layouts[family];
+  for (let at = 0; at + size <= view.byteLength; ) {
+    const target = at + view.getUint16(at + targetOffset, true);
     const next = at + view.getUint16(at + nextOffset, true);
-    if (next <= at) return;
-    yield { at, target: at + view.getUint16(at + targetOffset, true), next };
+    if (target < at + size || next < target + DATA + 4 || next > view.byteLength) return;
+    yield { at, target, next };
     at = next;
   }
 }
@@ -61,7 +63,7 @@ function chainStarts(bytes: Uint8Array, entries: readonly Entry[]): Map<number, 
 }
 
 function readComment(bytes: Uint8Array, view: DataView, from: number, to: number): string {
-  for (let at = from; at < to; ) {
+  for (let at = from; at + DATA <= to; ) {
     const size = view.getUint16(at, true);
     if (size === 0) return "";
     if (textAt(bytes, at + NAME, NAME_LENGTH) === "comment") return textAt(bytes, at + DATA, 256);

@@ -85,9 +85,11 @@ function joinKey(fields: readonly Uint8Array[]): Uint8Array {
   return key;
 }
 
-/** nft's enum byteorder, as a number of 32 bits. */
-const HOST_ORDER = new Uint8Array([1, 0, 0, 0]);
-const NETWORK_ORDER = new Uint8Array([2, 0, 0, 0]);
+/** nft's enum byteorder, as a number of 32 bits: none for a concatenation, whose fields have their own. */
+function orderOf(key: readonly DataType[]): Uint8Array {
+  const order = key.length > 1 ? 0 : key[0]?.isHostOrder === true ? 1 : 2;
+  return new Uint8Array([order, 0, 0, 0]);
+}
 
 /** Makes the set unless it exists. `id` tells it from the batch's other new sets. */
 export function newSet(table: Table, set: SetSpecification, id: number): NetlinkMessage {
@@ -101,8 +103,7 @@ export function newSet(table: Table, set: SetSpecification, id: number): Netlink
   const write = (writer: BodyWriter) => {
     writer.text(NFTA_SET_NAME, set.name).u32be(NFTA_SET_FLAGS, 0);
     writer.u32be(NFTA_SET_KEY_TYPE, key.number).u32be(NFTA_SET_KEY_LEN, key.length).u32be(NFTA_SET_ID, id);
-    const order = set.key[0]?.isHostOrder === true ? HOST_ORDER : NETWORK_ORDER;
-    const userData = [{ type: SET_KEY_ORDER, value: order }, textDatum(SET_COMMENT, set.comment)];
+    const userData = [{ type: SET_KEY_ORDER, value: orderOf(set.key) }, textDatum(SET_COMMENT, set.comment)];
     writer.bytes(NFTA_SET_USERDATA, encodeUserData(userData));
   };
   return tableMessage(Command.newSet, Flag.create, table, write, `make the set ${set.name}`);
