@@ -1,0 +1,39 @@
+/** ADD: reserves an address of every range set. */
+import type { Request } from "../../shared/cni/plugin.ts";
+import type { Dns, Result, ResultIp } from "../../shared/cni/result.ts";
+import { readText } from "../../shared/system/file.ts";
+import { allocate } from "./allocate.ts";
+import { readHostLocal } from "./configuration.ts";
+import { withAdvice } from "./faults.ts";
+import { lockLimit } from "./lock.ts";
+import { assignRequested, readRequested } from "./requests.ts";
+import { parseResolvConf } from "./resolv-conf.ts";
+import { Store } from "./store.ts";
+
+function readDns(path: string): Dns {
+  if (path === "") return {};
+  const advice = `"ipam.resolvConf" names it: correct the path, or leave the key out`;
+  return withAdvice(advice, () => parseResolvConf(readText(path)));
+}
+
+export function add(request: Request): Result {
+  const { containerId, ifname, netns } = request;
+  const configuration = readHostLocal(request.configuration);
+  const { sets, routes, dataDir } = configuration;
+  const wishes = assignRequested(sets, readRequested(request));
+  const dns = readDns(configuration.resolvConf);
+  const advice = `"ipam.dataDir" is ${dataDir}: is it writable, on a file system with room?`;
+  const leases = withAdvice(advice, () => {
+    const store = Store.make(configuration, lockLimit(request.environment));
+    try {
+      return allocate(store, { owner: { containerId, ifname }, netns, wishes });
+    } finally {
+      store.close();
+    }
+  });
+  const ips: ResultIp[] = [];
+  for (const { address, range } of leases) {
+    ips.push({ address: { address, prefixLength: range.subnet.prefixLength }, gateway: range.gateway });
+  }
+  return { interfaces: [], ips, routes, dns };
+}

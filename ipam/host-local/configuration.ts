@@ -1,0 +1,64 @@
+/** The configuration of host-local: keys, defaults and rules of the reference plugin, and the list `exclude`. */
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import type { Fields } from "../../shared/cni/fields.ts";
+import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
+import type { ResultRoute } from "../../shared/cni/result.ts";
+import { readRoute } from "../../shared/cni/result-input.ts";
+import { isAtLeast } from "../../shared/cni/version.ts";
+import type { Family } from "../../shared/ip/address.ts";
+import { type RangeSet, rangeSetsFrom } from "./range-sets.ts";
+
+const DEFAULT_DATA_DIR = "/var/lib/cni/networks";
+
+/** Where the reservations of a network are kept. */
+export interface Place {
+  readonly dataDir: string;
+  readonly network: string;
+}
+
+export interface HostLocalConfiguration extends Place {
+  readonly sets: readonly RangeSet[];
+  readonly routes: readonly ResultRoute[];
+  /** A file in the form of resolv.conf(5) that becomes the result's DNS part; empty for none. */
+  readonly resolvConf: string;
+}
+
+function ipamOf({ fields }: NetworkConfiguration): Fields {
+  const ipam = fields.object("ipam");
+  if (ipam !== undefined) return ipam;
+  const advice = `add "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.0.0/16"}]]}`;
+  throw new CniError(ErrorCode.invalidConfiguration, "IPAM config missing 'ipam' key", advice);
+}
+
+/** All that DEL and GC need: a range that has become invalid must not keep an address from being released. */
+export function readPlace(configuration: NetworkConfiguration): Place {
+  const dataDir = configuration.fields.object("ipam")?.text("dataDir") ?? "";
+  return { dataDir: dataDir === "" ? DEFAULT_DATA_DIR : dataDir, network: configuration.name };
+}
+
+/** Reads and checks everything. Throws code 7 for what is wrong, 6 for a wrong type. */
+export function readHostLocal(configuration: NetworkConfiguration): HostLocalConfiguration {
+  const ipam = ipamOf(configuration);
+  const sets = rangeSetsFrom(configuration, ipam);
+  checkFamilies(configuration, sets);
+  const routes: ResultRoute[] = [];
+  for (const route of ipam.objects("routes") ?? []) routes.push(readRoute(route));
+  return {
+    ...readPlace(configuration),
+    sets,
+    routes,
+    resolvConf: ipam.text("resolvConf") ?? "",
+  };
+}
+
+/** Results before 0.3.0 have one "ip4" and one "ip6". */
+function checkFamilies({ cniVersion }: NetworkConfiguration, sets: readonly RangeSet[]): void {
+  if (isAtLeast(cniVersion, "0.3.0")) return;
+  const count = (family: Family) => sets.filter(({ ranges }) => ranges[0]?.start.family === family).length;
+  if (count(4) <= 1 && count(6) <= 1) return;
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `CNI version ${cniVersion} does not support more than 1 address per family`,
+    `"ipam.ranges" has ${count(4)} IPv4 and ${count(6)} IPv6 range sets: remove some, or set cniVersion to 0.3.0 or newer`,
+  );
+}

@@ -1,0 +1,17 @@
+/** System errors as errors that a person can act on. */
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { SystemError } from "../../shared/system/libc.ts";
+
+/** Runs `work`; a failed system call becomes an error with code 5 and the advice. */
+export function withAdvice<Value>(advice: string, work: () => Value): Value {
+  try {
+    return work();
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
+    throw new CniError(ErrorCode.io, thrown.message, advice, thrown);
+  }
+}
+
+/** The advice when a reservation cannot be read or removed. */
+export const storeAdvice = (dataDir: string) =>
+  `"ipam.dataDir" is ${dataDir}: is it there as it was at ADD, and writable?`;

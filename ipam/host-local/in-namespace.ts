@@ -1,0 +1,27 @@
+/** Looks into a network namespace. A module of its own, since it brings in netlink: see liveness.ts. */
+import { isSameIp, parseIp } from "../../shared/ip/address.ts";
+import { listAddresses } from "../../shared/netlink/address.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { findLink } from "../../shared/netlink/link.ts";
+import { namespaceIdentity, openNamespace } from "../../shared/system/netns.ts";
+import type { NamespaceRecord } from "./records.ts";
+
+/** Whether an interface of that name in the namespace, if it is still the same one, has the address. */
+export function hasAddress(namespace: NamespaceRecord, ifname: string, name: string): boolean {
+  const opened = openNamespace(namespace.path);
+  const address = parseIp(name);
+  if (typeof opened === "string" || address === undefined) return false;
+  try {
+    if (namespaceIdentity(opened) !== namespace.identity) return false;
+    const netlink = opened.run(() => new NetlinkConnection(Protocol.route));
+    try {
+      const link = findLink(netlink, ifname);
+      if (link === undefined) return false;
+      return listAddresses(netlink, link.index).some(({ cidr }) => isSameIp(cidr.address, address));
+    } finally {
+      netlink.close();
+    }
+  } finally {
+    opened.close();
+  }
+}

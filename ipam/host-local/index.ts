@@ -1,0 +1,19 @@
+/** host-local: hands out addresses from ranges of this node, and keeps who has which in files of this node. */
+import type { Plugin } from "../../shared/cni/plugin.ts";
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { del } from "./del.ts";
+import { gc } from "./gc.ts";
+import { status } from "./status.ts";
+
+const plugin: Plugin = {
+  about: "hands out IP addresses from ranges, and remembers them in files of this host",
+  isIpam: true,
+  add,
+  del,
+  check,
+  status,
+  gc,
+};
+
+export default plugin;

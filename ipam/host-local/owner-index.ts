@@ -1,0 +1,85 @@
+/**
+ * The index: a record an owner, so that ADD, DEL and CHECK find an owner's reservations without reading those of all
+ * others, as the reference does.
+ *
+ * It is believed only while it is proven complete. Whoever changes the network's folder, be it the reference or a
+ * person, gives the folder a new time of change; we, when we are done, set that time to a stamp that nobody else can
+ * cause, and write the same stamp into the index. Folder and index agree: nothing happened in between. They differ,
+ * or the boot does: the index is made anew from the folder (scan.ts).
+ *
+ * So a crash needs no care but for the order of writes: first the folder (from that moment on the stamps differ),
+ * then the records, then the folder's stamp, then the index's.
+ */
+import {
+  listDirectory,
+  makeDirectory,
+  readSmallText,
+  readTextIfPresent,
+  removeFile,
+  writeFile,
+} from "../../shared/system/file.ts";
+import { PRIVATE } from "./folder.ts";
+import { type Owner, type OwnerRecord, ownerName, parseRecord, recordText } from "./records.ts";
+
+export class OwnerIndex {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Where a reservation is written before it is moved to its place. Same file system, and one writer: the lock. */
+  get temporary(): string {
+    return `${this.#path}/temporary`;
+  }
+
+  makeFolder(): void {
+    makeDirectory(this.#path, 0o700);
+  }
+
+  /** Empty if there is none. */
+  state(): string {
+    return readSmallText(`${this.#path}/state`) ?? "";
+  }
+
+  /** In place, always of the same length: a power loss in between ends the boot, and with it the index. */
+  setState(state: string): void {
+    writeFile(`${this.#path}/state`, state, PRIVATE, 0);
+  }
+
+  read(owner: Owner): OwnerRecord | undefined {
+    return parseRecord(readTextIfPresent(`${this.#path}/${ownerName(owner)}`) ?? "");
+  }
+
+  write(record: OwnerRecord): void {
+    writeFile(`${this.#path}/${ownerName(record)}`, recordText(record), PRIVATE);
+  }
+
+  remove(owner: Owner): void {
+    removeFile(`${this.#path}/${ownerName(owner)}`);
+  }
+
+  /** All whole records, by the name of their file. */
+  records(): Map<string, OwnerRecord> {
+    const records = new Map<string, OwnerRecord>();
+    for (const name of listDirectory(this.#path)) {
+      // Only an owner's name holds a colon.
+      if (!name.includes(":")) continue;
+      const record = parseRecord(readTextIfPresent(`${this.#path}/${name}`) ?? "");
+      if (record !== undefined && ownerName(record) === name) records.set(name, record);
+    }
+    return records;
+  }
+
+  /** Brings the records to those given; removes what is left of others, whole or not. */
+  replace(before: ReadonlyMap<string, OwnerRecord>, wanted: ReadonlyMap<string, OwnerRecord>): void {
+    this.makeFolder();
+    for (const name of listDirectory(this.#path)) {
+      if (name.includes(":") && !wanted.has(name)) removeFile(`${this.#path}/${name}`);
+    }
+    for (const [name, record] of wanted) {
+      const old = before.get(name);
+      if (old === undefined || recordText(old) !== recordText(record)) this.write(record);
+    }
+  }
+}

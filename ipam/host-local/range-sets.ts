@@ -1,0 +1,202 @@
+/** Reads range sets from a configuration: capability ipRanges, the old flat keys, and `ranges`, in that order. */
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { Fields } from "../../shared/cni/fields.ts";
+import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
+import { addToIp, bitsOf, formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
+import {
+  type Cidr,
+  contains,
+  formatCidr,
+  hostCidr,
+  lastAddress,
+  networkAddress,
+  networkOf,
+  parseCidr,
+} from "../../shared/ip/cidr.ts";
+import { capacity, clipAndMerge, describeSet, type Interval, type Range, type RangeSet } from "./range.ts";
+
+export type { RangeSet } from "./range.ts";
+
+/** A range as it is written, before what is withheld from it is known: gateways and exclusions hold for all ranges. */
+interface Draft extends Omit<Range, "withheld"> {
+  readonly exclude: readonly Cidr[];
+  readonly fields: Fields;
+}
+
+/** A list of range sets: a list of lists of objects. */
+function readSets(fields: Fields, key: string, sets: Draft[][]): void {
+  const values = fields.list(key) ?? [];
+  for (let index = 0; index < values.length; index++) {
+    const path = `${key}[${index}]`;
+    const set = readSet(fields, path, values[index]);
+    if (set.length === 0) {
+      throw fields.invalid(
+        path,
+        "is an empty range set",
+        `give it a range, such as {"subnet": "10.88.0.0/16"}`,
+      );
+    }
+    sets.push(set);
+  }
+}
+
+/** Each level is read as if it were a key of its own, so that a wrong type is reported with its full path. */
+function readSet(fields: Fields, path: string, value: unknown): Draft[] {
+  const at = (name: string, item: unknown) => new Fields({ [name]: item }, fields.pathOf("").slice(0, -1));
+  const set: Draft[] = [];
+  for (const item of at(path, value).list(path) ?? []) {
+    const name = `${path}[${set.length}]`;
+    const range = at(name, item).object(name);
+    if (range === undefined)
+      throw fields.invalid(name, "is null", `give a range, such as {"subnet": "10.88.0.0/16"}`);
+    set.push(readRange(range));
+  }
+  return set;
+}
+
+/** The capability comes first, then the flat keys: the position of a set decides which last_reserved_ip file it has. */
+function readAllSets(configuration: NetworkConfiguration, ipam: Fields): Draft[][] {
+  const sets: Draft[][] = [];
+  readSets(configuration.runtimeConfig, "ipRanges", sets);
+  if ((ipam.text("subnet") ?? "") !== "") sets.push([readRange(ipam)]);
+  readSets(ipam, "ranges", sets);
+  return sets;
+}
+
+/** All range sets, checked. Throws code 7. */
+export function rangeSetsFrom(configuration: NetworkConfiguration, ipam: Fields): RangeSet[] {
+  const drafts = readAllSets(configuration, ipam);
+  if (drafts.length === 0) {
+    const advice = `give "ipam.ranges", such as [[{"subnet": "10.88.0.0/16"}]], or "ipam.subnet"`;
+    throw new CniError(ErrorCode.invalidConfiguration, "no IP ranges specified", advice);
+  }
+  const withheld = readExclusions(ipam);
+  const earlier: Draft[] = [];
+  for (const set of drafts) {
+    checkOneFamily(set);
+    for (const draft of set) {
+      for (const other of earlier) checkApart(other, draft);
+      earlier.push(draft);
+      withheld.push(hostCidr(draft.gateway), ...draft.exclude);
+    }
+  }
+  const sets: RangeSet[] = [];
+  for (const set of drafts) sets.push(finishSet(set, withheld));
+  return sets;
+}
+
+function readSubnet(fields: Fields): Cidr {
+  const text = fields.text("subnet") ?? "";
+  const subnet = parseCidr(text);
+  if (subnet === undefined) {
+    const problem = text === "" ? "is missing" : `is no network in CIDR notation: ${JSON.stringify(text)}`;
+    throw fields.invalid("subnet", problem, "write a network such as 10.88.0.0/16 or fd00:88::/64");
+  }
+  const network = networkAddress(subnet);
+  if (!isSameIp(network, subnet.address)) {
+    const advice = `for a subnet mask of length ${subnet.prefixLength} the network address is ${formatIp(network)}`;
+    throw fields.invalid("subnet", `has host bits set: ${text}`, advice);
+  }
+  if (subnet.prefixLength > bitsOf(network.family) - 2) {
+    const advice = `it needs room for a gateway and a container: /${bitsOf(network.family) - 2} or larger`;
+    throw fields.invalid("subnet", `is too small to allocate from: ${text}`, advice);
+  }
+  return subnet;
+}
+
+function readAddress(fields: Fields, key: string): IpAddress | undefined {
+  const text = fields.text(key) ?? "";
+  if (text === "") return undefined;
+  const address = parseIp(text);
+  if (address !== undefined) return address;
+  throw fields.invalid(key, `is no IP address: ${JSON.stringify(text)}`, "write one such as 10.88.0.10");
+}
+
+/** An end of the range; the subnet's own by default. */
+function readBound(fields: Fields, key: "rangeStart" | "rangeEnd", subnet: Cidr): IpAddress {
+  const isStart = key === "rangeStart";
+  const address = readAddress(fields, key);
+  if (address === undefined) {
+    if (isStart) return addToIp(networkAddress(subnet), 1n);
+    // IPv4 keeps its last address for broadcast; IPv6 has none.
+    return addToIp(lastAddress(subnet), subnet.address.family === 4 ? -1n : 0n);
+  }
+  if (contains(subnet, address)) return address;
+  throw fields.invalid(
+    key,
+    `${formatIp(address)} is not in the subnet ${formatCidr(subnet)}`,
+    "choose one inside",
+  );
+}
+
+function readGateway(fields: Fields, subnet: Cidr): IpAddress {
+  const gateway = readAddress(fields, "gateway") ?? addToIp(networkAddress(subnet), 1n);
+  if (gateway.family === subnet.address.family) return gateway;
+  const problem = `${formatIp(gateway)} is of another address family than the subnet ${formatCidr(subnet)}`;
+  throw fields.invalid("gateway", problem, "give each family a range set and a gateway of its own");
+}
+
+function readRange(fields: Fields): Draft {
+  const subnet = readSubnet(fields);
+  const start = readBound(fields, "rangeStart", subnet);
+  const end = readBound(fields, "rangeEnd", subnet);
+  if (start.value > end.value) {
+    const problem = `${formatIp(start)} is after rangeEnd ${formatIp(end)}`;
+    throw fields.invalid("rangeStart", problem, "exchange them, or leave one out");
+  }
+  const exclude = readExclusions(fields);
+  return { subnet, start, end, gateway: readGateway(fields, subnet), exclude, fields };
+}
+
+/** `exclude`: addresses and networks that are never handed out; on a range or beside it, with the same effect. */
+function readExclusions(fields: Fields): Cidr[] {
+  const exclusions: Cidr[] = [];
+  for (const text of fields.texts("exclude") ?? []) exclusions.push(readExclusion(fields, text));
+  return exclusions;
+}
+
+function readExclusion(fields: Fields, text: string): Cidr {
+  const address = parseIp(text);
+  const cidr = address === undefined ? parseCidr(text) : hostCidr(address);
+  if (cidr === undefined) {
+    const problem = `holds what is neither an address nor a network: ${JSON.stringify(text)}`;
+    throw fields.invalid("exclude", problem, "write 10.88.0.10 or 10.88.0.64/26");
+  }
+  if (isSameIp(networkAddress(cidr), cidr.address)) return cidr;
+  const problem = `holds a network with host bits set: ${text}`;
+  throw fields.invalid("exclude", problem, `did you mean ${formatCidr(networkOf(cidr))}?`);
+}
+
+/** No address may be in two ranges, wherever they are: the store knows addresses, not ranges. */
+function checkApart(a: Draft, b: Draft): void {
+  if (a.start.family !== b.start.family) return;
+  if (a.end.value < b.start.value || b.end.value < a.start.value) return;
+  const text = ({ start, end }: Draft) => `${formatIp(start)}-${formatIp(end)}`;
+  const problem = `overlaps with "${a.fields.pathOf("subnet")}": ${text(a)} and ${text(b)} share addresses`;
+  throw b.fields.invalid("subnet", problem, "keep ranges apart with rangeStart and rangeEnd, or remove one");
+}
+
+function checkOneFamily(set: readonly Draft[]): void {
+  for (const { start, fields } of set) {
+    if (start.family === set[0]?.start.family) continue;
+    const advice =
+      "an attachment gets one address of each range set: put IPv4 and IPv6 ranges into sets of their own";
+    throw fields.invalid("subnet", "mixed address families in one range set", advice);
+  }
+}
+
+function finishSet(set: readonly Draft[], withheld: readonly Cidr[]): RangeSet {
+  const ranges: Range[] = [];
+  for (const { subnet, start, end, gateway } of set) {
+    const intervals: Interval[] = [];
+    for (const cidr of withheld) {
+      if (cidr.address.family !== start.family) continue;
+      intervals.push({ first: cidr.address.value, last: lastAddress(cidr).value });
+    }
+    const within = { first: start.value, last: end.value };
+    ranges.push({ subnet, start, end, gateway, withheld: clipAndMerge(intervals, within) });
+  }
+  if (capacity({ ranges }) > 0n) return { ranges };
+  const problem = `leaves no address to hand out: gateways and "exclude" take all of ${describeSet({ ranges })}`;
+  throw (set[0]?.fields ?? new Fields({})).invalid("subnet", problem, "widen the range, or exclude less");
+}

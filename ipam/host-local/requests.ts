@@ -1,0 +1,94 @@
+/** Requested addresses: from CNI_ARGS (IP), args.cni.ips and the capability ips. */
+import { readArgs } from "../../shared/cni/args.ts";
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import type { Fields } from "../../shared/cni/fields.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
+import { parseCidr } from "../../shared/ip/cidr.ts";
+import { describeSet, isAllowed, type RangeSet, rangeOf } from "./range.ts";
+
+/** A range set, and what is wanted of it. */
+export interface Wish {
+  readonly set: RangeSet;
+  /** Its position: the last_reserved_ip files are named by it. */
+  readonly index: number;
+  /** Undefined where any address will do. */
+  readonly requested: IpAddress | undefined;
+}
+
+/** An address, with or without a prefix length: the subnet's is what counts. */
+function parseRequested(text: string): IpAddress | undefined {
+  return parseIp(text) ?? parseCidr(text)?.address;
+}
+
+/** One asked for twice counts once. */
+function addNew(addresses: IpAddress[], address: IpAddress): void {
+  for (const earlier of addresses) if (isSameIp(earlier, address)) return;
+  addresses.push(address);
+}
+
+function readList(fields: Fields, key: string, addresses: IpAddress[]): void {
+  for (const text of fields.texts(key) ?? []) {
+    const address = parseRequested(text);
+    if (address === undefined) {
+      const advice = "write an address such as 10.88.0.10 or 10.88.0.10/16";
+      throw fields.invalid(key, `holds something that is no IP address: ${JSON.stringify(text)}`, advice);
+    }
+    addNew(addresses, address);
+  }
+}
+
+function readArguments(args: string, addresses: IpAddress[]): void {
+  for (const text of readArgs(args).ips) {
+    const address = parseRequested(text);
+    if (address === undefined) {
+      const message = `CNI_ARGS: IP is no IP address: ${JSON.stringify(text)}`;
+      throw new CniError(ErrorCode.invalidEnvironment, message, "write IP=10.88.0.10");
+    }
+    addNew(addresses, address);
+  }
+}
+
+/** All requested addresses, in the order in which the reference takes them. */
+export function readRequested(request: Request): IpAddress[] {
+  const { cniArgs, runtimeConfig } = request.configuration;
+  const addresses: IpAddress[] = [];
+  if (request.args !== "") readArguments(request.args, addresses);
+  readList(cniArgs, "ips", addresses);
+  readList(runtimeConfig, "ips", addresses);
+  return addresses;
+}
+
+/** Gives each range set the first request that is in it. Throws code 7 if one fits nowhere, or is never handed out. */
+export function assignRequested(sets: readonly RangeSet[], requested: readonly IpAddress[]): Wish[] {
+  const left = [...requested];
+  const wishes: Wish[] = [];
+  for (const set of sets) wishes.push({ set, index: wishes.length, requested: takeFirstIn(set, left) });
+  if (left.length === 0) return wishes;
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `failed to allocate all requested IPs: ${left.map(formatIp).join(", ")}`,
+    `each range set gives one address; the ranges are ${sets.map(describeSet).join("; ")}`,
+  );
+}
+
+/** Takes the first address that is in the set out of the list. */
+function takeFirstIn(set: RangeSet, addresses: IpAddress[]): IpAddress | undefined {
+  for (const address of addresses) {
+    if (rangeOf(set, address) === undefined) continue;
+    checkAllowed(set, address);
+    addresses.splice(addresses.indexOf(address), 1);
+    return address;
+  }
+  return undefined;
+}
+
+function checkAllowed(set: RangeSet, address: IpAddress): void {
+  if (isAllowed(set, address)) return;
+  const isGateway = set.ranges.some(({ gateway }) => isSameIp(gateway, address));
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `requested IP ${formatIp(address)} is ${isGateway ? "the subnet's gateway" : "excluded"}`,
+    isGateway ? "request another address" : `request another address, or take it out of "exclude"`,
+  );
+}

@@ -1,0 +1,70 @@
+/**
+ * STATUS: whether an ADD would find an address. Every failure has code 50: containers that are attached already are
+ * not affected by it (51 would say they are).
+ */
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { fileStatus, isFull, isWritable } from "../../shared/system/file.ts";
+import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
+import { exhausted } from "./exhaustion.ts";
+import { storeAdvice, withAdvice } from "./faults.ts";
+import { NetworkFolder } from "./folder.ts";
+import { lockLimit } from "./lock.ts";
+import type { RangeSet } from "./range.ts";
+import { freeGone, search } from "./search.ts";
+import { Store } from "./store.ts";
+
+/** The folder that an ADD would write to, or make a folder in. */
+function nearestFolder(path: string): string {
+  let folder = path;
+  while (folder.includes("/", 1) && fileStatus(folder) === undefined)
+    folder = folder.slice(0, folder.lastIndexOf("/"));
+  return fileStatus(folder) === undefined ? (path.startsWith("/") ? "/" : ".") : folder;
+}
+
+function checkWritable({ dataDir, network }: HostLocalConfiguration): void {
+  const folder = nearestFolder(`${dataDir}/${network}`);
+  const problem = !isWritable(folder)
+    ? "is not writable"
+    : isFull(folder)
+      ? "is on a full file system"
+      : undefined;
+  if (problem === undefined) return;
+  throw new CniError(
+    ErrorCode.notAvailable,
+    `no address can be reserved: ${folder} ${problem}`,
+    `make room or mount it writable, or set "ipam.dataDir" to another folder`,
+  );
+}
+
+/** The index of a set without a free address, -1 if there is none. */
+function findExhausted(folder: NetworkFolder, sets: readonly RangeSet[]): number {
+  return sets.findIndex((set, index) => {
+    const last = folder.lastReserved(index);
+    return search(folder, set, last, (name) => !folder.has(name)) === undefined;
+  });
+}
+
+/** As an ADD would: frees what is from before the boot, and what belonged to a namespace that is gone. */
+function freeUnused(request: Request, configuration: HostLocalConfiguration): void {
+  const store = Store.open(configuration, lockLimit(request.environment));
+  try {
+    if (store !== undefined) freeGone(store);
+  } finally {
+    store?.close();
+  }
+}
+
+export function status(request: Request): void {
+  const configuration = readHostLocal(request.configuration);
+  const { dataDir, network, sets } = configuration;
+  withAdvice(storeAdvice(dataDir), () => {
+    checkWritable(configuration);
+    const folder = new NetworkFolder(`${dataDir}/${network}`);
+    if (findExhausted(folder, sets) < 0) return;
+    freeUnused(request, configuration);
+    const index = findExhausted(folder, sets);
+    const set = sets[index];
+    if (set !== undefined) throw exhausted(folder, set, index, ErrorCode.notAvailable);
+  });
+}

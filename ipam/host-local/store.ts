@@ -1,0 +1,168 @@
+/** The reservations of one network, locked for one call. */
+import { removeFile } from "../../shared/system/file.ts";
+import { SystemError } from "../../shared/system/libc.ts";
+import { bootId } from "./boot.ts";
+import type { Place } from "./configuration.ts";
+import { NetworkFolder, prepareReservation } from "./folder.ts";
+import { lock, makeAndLock, unlock } from "./lock.ts";
+import { OwnerIndex } from "./owner-index.ts";
+import {
+  type Held,
+  isOfBoot,
+  isSameOwner,
+  newStamp,
+  type Owner,
+  type OwnerRecord,
+  ownerName,
+  parseReservation,
+  reservationText,
+  stateText,
+} from "./records.ts";
+import { scan } from "./scan.ts";
+
+export class Store {
+  readonly folder: NetworkFolder;
+  readonly boot = bootId();
+  readonly #index: OwnerIndex;
+  readonly #lock: number;
+  #isRead = false;
+  /** The records, if they had to be read from the folder; undefined while the index is believed. */
+  #scanned: Map<string, OwnerRecord> | undefined;
+  /** Whether this call has changed the folder, or the index. */
+  #isChanged = false;
+  /** Whether the index holds everything again; false if the disk would not take it. */
+  #isComplete = true;
+  /** The owner whose reservation is written and not yet placed. */
+  #prepared: { readonly owner: Owner; readonly file: string } | undefined;
+
+  private constructor({ dataDir, network }: Place, lockDescriptor: number) {
+    this.folder = new NetworkFolder(`${dataDir}/${network}`);
+    this.#index = new OwnerIndex(`${dataDir}/.podwire/${network}`);
+    this.#lock = lockDescriptor;
+  }
+
+  /** Locks a network's reservations, making its folder if need be. */
+  static make(place: Place, limitSeconds: number): Store {
+    return new Store(place, makeAndLock(`${place.dataDir}/${place.network}`, limitSeconds));
+  }
+
+  /** Locks a network's reservations; undefined if it has no folder, and so none. */
+  static open(place: Place, limitSeconds: number): Store | undefined {
+    const descriptor = lock(`${place.dataDir}/${place.network}`, limitSeconds);
+    return descriptor === undefined ? undefined : new Store(place, descriptor);
+  }
+
+  /** What an owner holds, as far as the files bear it out; undefined if nothing. */
+  find(owner: Owner): OwnerRecord | undefined {
+    this.#refresh();
+    const record =
+      this.#scanned === undefined ? this.#index.read(owner) : this.#scanned.get(ownerName(owner));
+    if (record === undefined || !isSameOwner(record, owner)) return undefined;
+    const held: Held[] = [];
+    for (const each of record.held) if (this.isHeldBy(owner, each.name)) held.push(each);
+    return held.length === 0 ? undefined : { ...record, held };
+  }
+
+  /** All that is held, as far as the files bear it out. */
+  all(): OwnerRecord[] {
+    this.#refresh();
+    const records = [...(this.#scanned ?? this.#index.records()).values()];
+    return records.flatMap((record) => this.find(record) ?? []);
+  }
+
+  /** Whether an address is an owner's, by its file. */
+  isHeldBy(owner: Owner, name: string): boolean {
+    return this.folder.read(name)?.text.trim() === reservationText(owner);
+  }
+
+  /** Whose an address is, by its file. */
+  holderOf(name: string): Owner | undefined {
+    const file = this.folder.read(name);
+    return file === undefined ? undefined : parseReservation(file.text);
+  }
+
+  /** Reserves an address; undefined if it is taken. The owner's record is for the caller to save. */
+  take(name: string, owner: Owner): Held | undefined {
+    this.#prepared ??= { owner, file: prepareReservation(this.#index.temporary, owner) };
+    if (!this.folder.place(this.#index.temporary, name)) return undefined;
+    const { file } = this.#prepared;
+    this.#prepared = undefined;
+    this.#isChanged = true;
+    return { name, file };
+  }
+
+  /** Frees addresses. */
+  release(held: readonly Held[]): void {
+    if (held.length === 0) return;
+    this.#isChanged = true;
+    this.#guard(() => {
+      for (const { name } of held) this.folder.remove(name);
+    });
+  }
+
+  /** Frees all that an owner holds, as `find` returned it, and forgets the owner. */
+  releaseAll(record: OwnerRecord): void {
+    this.release(record.held);
+    this.#attempt(() => this.#index.remove(record));
+    this.#scanned?.delete(ownerName(record));
+  }
+
+  /** Writes down what an owner holds. */
+  save(record: OwnerRecord): void {
+    this.#isChanged = true;
+    this.#guard(() => this.#index.write(record));
+    this.#scanned?.set(ownerName(record), record);
+  }
+
+  /** Vouches for the index, and unlocks. */
+  close(): void {
+    if (this.#prepared !== undefined) this.#attempt(() => removeFile(this.#index.temporary));
+    if (this.#isChanged && this.#isComplete) this.#attempt(() => this.#seal());
+    unlock(this.#lock);
+  }
+
+  #seal(): void {
+    const stamp = newStamp(Date.now());
+    this.folder.setModified(stamp);
+    this.#index.setState(stateText(this.boot, stamp));
+  }
+
+  #refresh(): void {
+    if (this.#isRead) return;
+    this.#isRead = true;
+    const state = this.#index.state();
+    const modified = this.folder.modified();
+    if (modified !== undefined && state === stateText(this.boot, modified)) return;
+    this.#scan(isOfBoot(state, this.boot));
+  }
+
+  /** Reads the folder. `wasComplete`: whether the index has been complete at some time in this boot. */
+  #scan(wasComplete: boolean): void {
+    const before = this.#index.records();
+    const { folder, boot } = this;
+    const found = scan({ folder, boot, temporary: this.#index.temporary, wasComplete }, before);
+    this.#scanned = found;
+    this.#isChanged = true;
+    this.#attempt(() => this.#index.replace(before, found));
+  }
+
+  /** If the work fails half-way, the next call reads the folder. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      this.#isComplete = false;
+      throw thrown;
+    }
+  }
+
+  /** Does without the index where the disk refuses it (full, read-only): the next call reads the folder. */
+  #attempt(write: () => void): void {
+    try {
+      write();
+    } catch (thrown) {
+      if (!(thrown instanceof SystemError)) throw thrown;
+      this.#isComplete = false;
+    }
+  }
+}
