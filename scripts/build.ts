@@ -38,7 +38,7 @@ function findPlugins(): Map<string, string> {
 /** The entry: require() and not import, so that a plugin's module is evaluated only when it is asked for. */
 function entrySource(plugins: Map<string, string>): string {
   const loaders = [...plugins].map(([name, module]) => `"${name}": () => require("${module}").default,`);
-  return `import { main } from "./shared/main.ts";\nmain({\n${loaders.join("\n")}\n}, "${version}");\n`;
+  return `import { main } from "./shared/main.ts";\nmain({\n__proto__: null,\n${loaders.join("\n")}\n}, "${version}");\n`;
 }
 
 async function bundle(plugins: Map<string, string>): Promise<string> {
@@ -51,7 +51,6 @@ async function bundle(plugins: Map<string, string>): Promise<string> {
     platform: "node",
     format: "cjs",
     target: "esnext",
-    external: ["bun:ffi"],
     metafile: true,
     logLevel: "warning",
   });

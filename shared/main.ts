@@ -1,27 +1,27 @@
 /** The one executable: the name it was called by picks the plugin, and only that plugin's code is evaluated. */
+import { installBuiltins } from "./builtins.ts";
 import type { Plugin } from "./cni/plugin.ts";
 import { runPlugin } from "./cni/runner.ts";
 import { readLink } from "./system/file.ts";
 import { exitNow } from "./system/libc.ts";
 import { writeStandardError } from "./system/stdio.ts";
 
-/** By executable name: a function that evaluates the plugin's module. */
+/** By executable name: a function that evaluates the plugin's module. Without a prototype: "toString" is no plugin. */
 export type Loaders = Readonly<Record<string, () => Plugin>>;
 
 const baseName = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
-function environment(): Record<string, string> {
-  return Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? ""]));
-}
-
 /** A caller may pass any argv[0]; the executable's own file name is the second thing to go by. */
 function pluginName(loaders: Loaders): string | undefined {
-  const names = [baseName(process.argv0), baseName(readLink("/proc/self/exe") ?? "")];
-  return names.find((name) => Object.hasOwn(loaders, name));
+  const called = baseName(process.argv0);
+  if (called in loaders) return called;
+  const own = baseName(readLink("/proc/self/exe") ?? "");
+  return own in loaders ? own : undefined;
 }
 
 /** Runs the plugin the executable was called as, and exits. */
 export function main(loaders: Loaders, version: string): never {
+  installBuiltins();
   const name = pluginName(loaders);
   const load = name === undefined ? undefined : loaders[name];
   if (name === undefined || load === undefined) {
@@ -35,8 +35,9 @@ export function main(loaders: Loaders, version: string): never {
     name,
     version,
     plugin: load(),
-    builtin: (wanted) => (Object.hasOwn(loaders, wanted) ? loaders[wanted]?.() : undefined),
-    environment: environment(),
+    builtin: (wanted) => (wanted in loaders ? loaders[wanted]?.() : undefined),
+    // Every value in it is a string; only the type knows of undefined ones.
+    environment: process.env as Record<string, string>,
     arguments: process.argv.slice(2),
   });
   exitNow(code);

@@ -64,7 +64,8 @@ function withDefaultRoutes(routes: readonly ResultRoute[], ips: readonly ResultI
   return all;
 }
 
-function resolveRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): ResultRoute[] {
+/** The routes as the kernel gets them: with the gateway of their family where they name none, each once. */
+export function resolveRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): ResultRoute[] {
   const gatewayOf = (family: Family) => ips.find((ip) => ip.gateway?.family === family)?.gateway;
   const resolved: ResultRoute[] = [];
   for (const route of routes) {

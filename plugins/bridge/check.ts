@@ -29,6 +29,7 @@ import {
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLinkByIndex, type Link, LinkFlag } from "../../shared/netlink/link.ts";
 import { readSysctl } from "../../shared/system/sysctl.ts";
+import { resolveRoutes } from "./addressing.ts";
 import { type BridgeConfig, gatewayDeviceName, readBridgeConfig } from "./config.ts";
 import { findBridge } from "./device.ts";
 import { findGatewayDevice } from "./gateway-device.ts";
@@ -172,7 +173,7 @@ function checkEverything(checked: Checked, container: Container): void {
       ]);
     },
     () => checkAddresses(container, inside, ipsOf(result, attached.index)),
-    () => checkRoutes(container, result.routes),
+    () => checkRoutes(container, resolveRoutes(result.routes, ipsOf(result, attached.index))),
     () => {
       if (ipamType !== "") delegateCheck(request, ipamType);
     },

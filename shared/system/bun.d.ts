@@ -1,20 +1,17 @@
-/** The part of Bun's foreign function interface that libc.ts uses; Bun's own type package would replace Node's. */
-declare module "bun:ffi" {
-  type NativeType = "int" | "u32" | "i64" | "u64" | "ptr" | "void";
-  interface Signature {
-    readonly args: readonly NativeType[];
-    readonly returns: NativeType;
-  }
-  type NativeArgument = number | bigint | Uint8Array | null;
-  export function dlopen<Name extends string>(
-    library: string,
-    signatures: Readonly<Record<Name, Signature>>,
-  ): { readonly symbols: Readonly<Record<Name, (...values: NativeArgument[]) => number>> };
-  export const read: { i32(pointer: number, offset: number): number };
-}
-
-/** What the runtime offers beside the standard library and the plugins use. */
+/** What the run time offers beside the standard library and the plugins use; Bun's own types would replace Node's. */
 declare namespace Bun {
+  /** The natives under the module bun:ffi. Types are numbers, as in that module's FFIType. */
+  const FFI: {
+    dlopen<Name extends string>(
+      library: string,
+      signatures: Readonly<Record<Name, { readonly args: readonly number[]; readonly returns: number }>>,
+    ): {
+      readonly symbols: Readonly<Record<Name, (...values: (number | bigint | null)[]) => number | bigint>>;
+    };
+    /** The address of the bytes; they stay where they are while the array is referenced. */
+    ptr(bytes: Uint8Array): number;
+    readonly read: { i32(pointer: number, offset: number): number };
+  };
   class CryptoHasher {
     constructor(algorithm: "sha256" | "sha512");
     update(data: string | Uint8Array): this;
