@@ -1,0 +1,109 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { canRun, createNode, type Node } from "../../../helpers/index.ts";
+import { configurationOf, expectError, expectSilence, plugins, prepare, run, stateOf } from "../subjects.ts";
+
+const verbs = ["ADD", "CHECK", "DEL", "GC", "STATUS"] as const;
+
+const noObject = {
+  nothing: "",
+  "white space": " \n\t",
+  "half an object": '{"cniVersion":"1.1.0","name":"net"',
+  "two objects": '{"cniVersion":"1.1.0","name":"net"} {"cniVersion":"1.1.0","name":"net"}',
+  "single quotes": "{'cniVersion':'1.1.0'}",
+  "bytes that are no text": new Uint8Array([0xff, 0xfe, 0x00, 0x80]),
+  "a null byte": "\0",
+  "a list": "[]",
+  null: "null",
+  "a number": "1",
+  text: '"{}"',
+  "a million brackets": "[".repeat(1e6),
+  "10 MB that never end": `{"pad":"${"x".repeat(10e6)}`,
+};
+
+const wrongTypes: Record<string, unknown> = {
+  name: { a: 1 },
+  type: 5,
+  ipam: "host-local",
+  runtimeConfig: [],
+  args: "IP=1",
+  dns: ["192.0.2.1"],
+};
+
+const padding: Record<string, unknown> = {
+  "one text": "x".repeat(10e6),
+  "a long list": Array.from({ length: 2e6 }, (_, index) => index),
+  "many keys": Object.fromEntries(Array.from({ length: 3e5 }, (_, index) => [`key-${index}`, { index }])),
+};
+
+describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
+  let node: Node;
+  beforeAll(async () => {
+    node = await createNode();
+    await node.addNetns("c");
+    prepare(node);
+    return () => node.dispose();
+  });
+
+  test.each(Object.entries(noObject))("refuses %s where a configuration should be", async (_, config) => {
+    for (const command of verbs) expectError(await run(node, plugin, { command, config }), 6, command);
+  });
+
+  test("refuses values of a wrong type by the name of their key, and changes nothing", async () => {
+    const before = await stateOf(node);
+    for (const [key, value] of Object.entries(wrongTypes)) {
+      for (const command of ["ADD", "DEL"] as const) {
+        const config = { ...configurationOf(plugin, "1.0.0"), [key]: value };
+        const outcome = await run(node, plugin, { command, config });
+        expectError(outcome, 6, `${command} ${key}`);
+        expect(outcome.json.msg).toContain(`"${key}"`);
+      }
+    }
+    expect(await stateOf(node)).toEqual(before);
+  });
+
+  test("refuses a network whose name is missing or is a path, and changes nothing", async () => {
+    const before = await stateOf(node);
+    for (const name of ["", null, "..", "../../etc", "a/b", "-n", "a b", "a\n", "caf\u00e9"]) {
+      for (const command of verbs) {
+        const config = { ...configurationOf(plugin, "1.1.0"), name };
+        expectError(await run(node, plugin, { command, config }), 7, `${command} ${name}`);
+      }
+    }
+    expect(await stateOf(node)).toEqual(before);
+  });
+
+  test.each(Object.entries(padding))("works with 10 MB of configuration: %s", async (_, pad) => {
+    const config = { ...configurationOf(plugin, "1.0.0"), pad };
+    expect(await run(node, plugin, { command: "ADD", config })).toMatchObject({ exitCode: 0 });
+    expectSilence(await run(node, plugin, { command: "DEL", config }));
+  });
+
+  test("works with a configuration that is nested deeply", async () => {
+    const text = JSON.stringify(configurationOf(plugin, "1.0.0"));
+    const deep = `${"[".repeat(1e5)}${"]".repeat(1e5)}`;
+    const config = `${text.slice(0, -1)},"deep":${deep}}`;
+    expect(await run(node, plugin, { command: "ADD", config })).toMatchObject({ exitCode: 0 });
+    expectSilence(await run(node, plugin, { command: "DEL", config }));
+  });
+
+  test("answers a huge bad value with a short error", async () => {
+    const config = { ...configurationOf(plugin, "1.0.0"), name: "/".repeat(1e6) };
+    const outcome = await run(node, plugin, { command: "ADD", config });
+    expectError(outcome, 7);
+    expect(outcome.stdout.length).toBeLessThan(2000);
+  });
+
+  test("reads keys as the reference plugins do: in any case, with unknown ones ignored", async () => {
+    const { cniVersion, name, ...rest } = configurationOf(plugin, "1.0.0");
+    const config = { CNIVERSION: cniVersion, Name: name, ...rest, extra: { of: "another" } };
+    const outcome = await run(node, plugin, { command: "ADD", config });
+    expect(outcome.json, outcome.stdout).toMatchObject({ cniVersion: "1.0.0" });
+    expectSilence(await run(node, plugin, { command: "DEL", config }));
+  });
+
+  test("cannot be fooled by keys that every object has", async () => {
+    const text = JSON.stringify({ ...configurationOf(plugin, "1.0.0"), name: undefined });
+    const config = `${text.slice(0, -1)},"__proto__":{"name":"net"}}`;
+    expectError(await run(node, plugin, { command: "ADD", config }), 7);
+  });
+});

@@ -1,0 +1,87 @@
+/** The executables that the protocol tests go through, each with a configuration that works. */
+import { readdirSync } from "node:fs";
+import { expect } from "vitest";
+import {
+  builtPlugin,
+  distBin,
+  type Node,
+  type PluginCall,
+  type PluginRun,
+  type Snapshot,
+} from "../../helpers/index.ts";
+import { addDelegate, address, delegateFolder, delegatePath, print } from "./delegates.ts";
+
+/** All that the build makes. */
+export const plugins = readdirSync(distBin).sort();
+
+/** The published versions of the specification, oldest first; written out, so that none gets lost. */
+export const versions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+
+const configurations: Record<string, object> = {
+  bridge: { bridge: "br0", isGateway: true, ipam: { type: "fixed" } },
+  "host-local": { ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] } },
+  loopback: {},
+};
+
+/** Whether there is a configuration for a plugin, so that the tests go through all of it. */
+export const isConfigured = (plugin: string): boolean => plugin in configurations;
+
+/** A configuration with which all verbs of a plugin work; its IPAM, where it needs one, is a script. */
+export const configurationOf = (plugin: string, cniVersion: string): Record<string, unknown> => ({
+  cniVersion,
+  name: "net",
+  type: plugin,
+  ...configurations[plugin],
+});
+
+const hasOldForm = (version: string): boolean => version === "0.1.0" || version === "0.2.0";
+
+/** Puts the IPAM on the node that those configurations ask for; it prints a result of the version. */
+export const prepare = (node: Node, cniVersion = "1.0.0"): void => {
+  const { address: ip, gateway } = address;
+  const result = hasOldForm(cniVersion) ? { ip4: { ip, gateway } } : { ips: [address] };
+  addDelegate(node, "fixed", { ADD: print({ cniVersion, ...result }) });
+};
+
+/** A call of a built plugin that works unless told otherwise: container c, interface eth0. */
+export const run = (
+  node: Node,
+  plugin: string,
+  call: Partial<PluginCall> & Pick<PluginCall, "command">,
+): Promise<PluginRun> =>
+  node.plugin(builtPlugin(plugin), {
+    containerId: "c",
+    netns: "/run/netns/c",
+    ifname: "eth0",
+    path: delegatePath,
+    ...call,
+  });
+
+/** The state of a node, without what the delegates write down about their calls. */
+export const stateOf = async (node: Node): Promise<Snapshot> => {
+  const state = await node.snapshot();
+  return { ...state, files: state.files.filter((file) => !file.startsWith(delegateFolder)) };
+};
+
+/** Expects the specification's form of an error: exit code 1, one JSON document, and nothing else. */
+export const expectError = (outcome: PluginRun, code: number, label = ""): void => {
+  expect(outcome, label).toMatchObject({ exitCode: 1, stderr: "" });
+  expect(outcome.json, `${label}: ${outcome.stdout}`).toEqual({
+    cniVersion: expect.stringMatching(/^\d\.\d\.\d$/),
+    code,
+    msg: expect.stringMatching(/./),
+    ...(outcome.json?.details === undefined ? {} : { details: expect.stringMatching(/./) }),
+  });
+};
+
+/** Expects success without a word. */
+export const expectSilence = (outcome: PluginRun, label = ""): void => {
+  expect(outcome, label).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+};
+
+/** Expects success with one JSON document, and returns it. */
+export const expectResult = (outcome: PluginRun, label = ""): Record<string, unknown> => {
+  expect(outcome, `${label}: ${outcome.stdout}`).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(outcome.json, label).toBeTypeOf("object");
+  return outcome.json;
+};
