@@ -32,8 +32,8 @@ export class Store {
   #isChanged = false;
   /** Whether the index holds everything again; false if the disk would not take it. */
   #isComplete = true;
-  /** The owner whose reservation is written and not yet placed. */
-  #prepared: { readonly owner: Owner; readonly file: string } | undefined;
+  /** The identity of a reservation that is written and not yet placed. A call has one owner. */
+  #prepared: string | undefined;
 
   private constructor({ dataDir, network }: Place, lockDescriptor: number) {
     this.folder = new NetworkFolder(`${dataDir}/${network}`);
@@ -72,7 +72,11 @@ export class Store {
 
   /** Whether an address is an owner's, by its file. */
   isHeldBy(owner: Owner, name: string): boolean {
-    return this.folder.read(name)?.text.trim() === reservationText(owner);
+    const text = this.folder.read(name)?.text;
+    if (text === undefined) return false;
+    if (text === reservationText(owner)) return true;
+    const holder = parseReservation(text);
+    return holder !== undefined && isSameOwner(holder, owner);
   }
 
   /** Whose an address is, by its file. */
@@ -83,9 +87,9 @@ export class Store {
 
   /** Reserves an address; undefined if it is taken. The owner's record is for the caller to save. */
   take(name: string, owner: Owner): Held | undefined {
-    this.#prepared ??= { owner, file: prepareReservation(this.#index.temporary, owner) };
+    this.#prepared ??= prepareReservation(this.#index.temporary, owner);
     if (!this.folder.place(this.#index.temporary, name)) return undefined;
-    const { file } = this.#prepared;
+    const file = this.#prepared;
     this.#prepared = undefined;
     this.#isChanged = true;
     return { name, file };
