@@ -165,7 +165,8 @@ describe.runIf(canRun("ip", "iptables", "ipset"))("the executables attach a cont
   test("with folders for temporary files that cannot be written to", async () => {
     await using node = await createNode();
     for (const place of ["/tmp", "/var/tmp", "/dev/shm"]) {
-      await node.exec("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", place]);
+      await node.exec("mount", ["--bind", place, place]);
+      await node.exec("mount", ["-o", "remount,bind,ro", place]);
     }
     await expect(node.exec("touch", ["/tmp/x"])).rejects.toThrow("Read-only");
     await expectService(node, distBin);
