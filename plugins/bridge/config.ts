@@ -7,7 +7,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import { readBackend } from "../../shared/netfilter/backend.ts";
 import type { MasqueradeBackend } from "../../shared/netfilter/masquerade.ts";
-import { parseMac } from "../../shared/netlink/link.ts";
+import { formatMac, parseMac } from "../../shared/netlink/link.ts";
 import { readVlanConfig, type VlanConfig } from "./vlan.ts";
 
 export interface BridgeConfig {
@@ -58,7 +58,7 @@ export function readBridgeName(fields: Fields): string {
 /** The lowest bit of the first byte marks group addresses; all zeros is no address. */
 function checkMac(text: string, source: string): Uint8Array {
   const mac = parseMac(text);
-  if (mac !== undefined && ((mac[0] ?? 0) & 1) === 0 && mac.some((byte) => byte !== 0)) return mac;
+  if (mac !== undefined && ((mac[0] ?? 0) & 1) === 0 && formatMac(mac) !== "00:00:00:00:00:00") return mac;
   const advice = "six bytes such as 0a:58:0a:01:00:02 are expected, of one interface and not a group";
   throw new CniError(ErrorCode.invalidConfiguration, `${source} is no MAC address: ${quote(text)}`, advice);
 }

@@ -5,17 +5,22 @@ import { formatIp, toBytes } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { sha512 } from "../system/hash.ts";
 
-/** The prefix that Kubernetes networks use for addresses made from an IPv4 address. */
-const PREFIX = [0x0a, 0x58];
-
-function bytesOf(hexadecimal: string, count: number): number[] {
-  return Array.from({ length: count }, (_, at) => Number.parseInt(hexadecimal.slice(2 * at, 2 * at + 2), 16));
+function bytesOf(hexadecimal: string, count: number): Uint8Array {
+  const bytes = new Uint8Array(count);
+  for (let at = 0; at < count; at++) bytes[at] = Number.parseInt(hexadecimal.slice(2 * at, 2 * at + 2), 16);
+  return bytes;
 }
 
-function fromHash(digits: string): Uint8Array {
-  const bytes = bytesOf(digits, 6);
+function makeLocal(bytes: Uint8Array): Uint8Array {
   bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
-  return Uint8Array.from(bytes);
+  return bytes;
+}
+
+/** 0a:58, the prefix that Kubernetes networks use for addresses made from an IPv4 address, and four bytes. */
+function withPrefix(rest: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array([0x0a, 0x58, 0, 0, 0, 0]);
+  bytes.set(rest, 2);
+  return bytes;
 }
 
 /**
@@ -24,19 +29,16 @@ function fromHash(digits: string): Uint8Array {
  */
 export function containerMac(owner: AttachmentKey, addresses: readonly Cidr[]): Uint8Array {
   const ip = (addresses.find((cidr) => cidr.address.family === 4) ?? addresses[0])?.address;
-  if (ip === undefined) return fromHash(ownerHash(owner));
-  if (ip.family === 4) return Uint8Array.from([...PREFIX, ...toBytes(ip)]);
-  return Uint8Array.from([...PREFIX, ...bytesOf(sha512(formatIp(ip)), 4)]);
+  if (ip === undefined) return makeLocal(bytesOf(ownerHash(owner), 6));
+  return withPrefix(ip.family === 4 ? toBytes(ip) : bytesOf(sha512(formatIp(ip)), 4));
 }
 
 /** The address of the host's end: of no use to anybody, but given, so that udev does not change it. */
 export function hostMac(owner: AttachmentKey): Uint8Array {
-  return fromHash(ownerHash(owner).slice(12));
+  return makeLocal(bytesOf(ownerHash(owner).slice(12), 6));
 }
 
 /** An address for a new bridge. */
 export function randomMac(): Uint8Array {
-  const bytes = crypto.getRandomValues(new Uint8Array(6));
-  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
-  return bytes;
+  return makeLocal(crypto.getRandomValues(new Uint8Array(6)));
 }

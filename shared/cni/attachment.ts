@@ -24,9 +24,15 @@ export function ownerText(owner: AttachmentKey): string {
   return `${networkText(network)}container=${bounded(containerId)} interface=${ifname}`;
 }
 
-/** A hexadecimal digest of the attachment; the parts cannot hold the separator. */
+const hashes = new WeakMap<AttachmentKey, string>();
+
+/** A hexadecimal digest of the attachment; the parts cannot hold the separator. Computed once. */
 export function ownerHash(owner: AttachmentKey): string {
-  return sha512([owner.network, owner.containerId, owner.ifname].join("\0"));
+  const known = hashes.get(owner);
+  if (known !== undefined) return known;
+  const digest = sha512([owner.network, owner.containerId, owner.ifname].join("\0"));
+  hashes.set(owner, digest);
+  return digest;
 }
 
 /** The host's end of the veth pair: 15 characters, the most an interface name can have. */

@@ -15,31 +15,31 @@ function kindOf(value: unknown): string {
 }
 
 export class Fields {
-  readonly #object: JsonObject;
-  readonly #path: string;
+  private readonly content: JsonObject;
+  private readonly path: string;
 
   /** `path` names the object in errors, such as "ipam.ranges[0]"; empty for the configuration itself. */
   constructor(object: JsonObject, path = "") {
-    this.#object = object;
-    this.#path = path;
+    this.content = object;
+    this.path = path;
   }
 
   /** The full name of a key, for errors. */
   pathOf(key: string): string {
-    return this.#path === "" ? key : `${this.#path}.${key}`;
+    return this.path === "" ? key : `${this.path}.${key}`;
   }
 
   /** The value of a key, undefined if absent or null. */
   value(key: string): unknown {
-    if (Object.hasOwn(this.#object, key)) return this.#object[key] ?? undefined;
+    if (Object.hasOwn(this.content, key)) return this.content[key] ?? undefined;
     const wanted = key.toLowerCase();
-    for (const present of Object.keys(this.#object)) {
-      if (present.toLowerCase() === wanted) return this.#object[present] ?? undefined;
+    for (const present of Object.keys(this.content)) {
+      if (present.toLowerCase() === wanted) return this.content[present] ?? undefined;
     }
     return undefined;
   }
 
-  #wrongType(key: string, wanted: string, value: unknown): CniError {
+  private wrongType(key: string, wanted: string, value: unknown): CniError {
     return new CniError(
       ErrorCode.decode,
       `"${this.pathOf(key)}" must be ${wanted}, but it is ${kindOf(value)}`,
@@ -50,45 +50,45 @@ export class Fields {
   text(key: string): string | undefined {
     const value = this.value(key);
     if (value === undefined || typeof value === "string") return value;
-    throw this.#wrongType(key, "a string", value);
+    throw this.wrongType(key, "a string", value);
   }
 
   boolean(key: string): boolean | undefined {
     const value = this.value(key);
     if (value === undefined || typeof value === "boolean") return value;
-    throw this.#wrongType(key, "true or false", value);
+    throw this.wrongType(key, "true or false", value);
   }
 
   integer(key: string): number | undefined {
     const value = this.value(key);
     if (value === undefined || Number.isSafeInteger(value)) return value as number | undefined;
-    throw this.#wrongType(key, "a whole number", value);
+    throw this.wrongType(key, "a whole number", value);
   }
 
   object(key: string): Fields | undefined {
     const value = this.value(key);
     if (value === undefined) return undefined;
     if (isObject(value)) return new Fields(value, this.pathOf(key));
-    throw this.#wrongType(key, "an object", value);
+    throw this.wrongType(key, "an object", value);
   }
 
   list(key: string): readonly unknown[] | undefined {
     const value = this.value(key);
     if (value === undefined || Array.isArray(value)) return value;
-    throw this.#wrongType(key, "a list", value);
+    throw this.wrongType(key, "a list", value);
   }
 
   texts(key: string): readonly string[] | undefined {
     return this.list(key)?.map((item, index) => {
       if (typeof item === "string") return item;
-      throw this.#wrongType(`${key}[${index}]`, "a string", item);
+      throw this.wrongType(`${key}[${index}]`, "a string", item);
     });
   }
 
   objects(key: string): readonly Fields[] | undefined {
     return this.list(key)?.map((item, index) => {
       if (isObject(item)) return new Fields(item, `${this.pathOf(key)}[${index}]`);
-      throw this.#wrongType(`${key}[${index}]`, "an object", item);
+      throw this.wrongType(`${key}[${index}]`, "an object", item);
     });
   }
 

@@ -52,27 +52,27 @@ export interface Answer {
 
 /** One netlink socket, in the network namespace it was opened in, for as long as it is open. */
 export class NetlinkConnection {
-  readonly #socket: number;
-  #sequence = 1;
+  private readonly socket: number;
+  private sequence = 1;
 
   constructor(protocol: number) {
-    this.#socket = call("socket", "netlink", AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
+    this.socket = call("socket", "netlink", AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
     const on = new Uint8Array([1, 0, 0, 0]);
     const NETLINK_CAP_ACK = 10;
     const NETLINK_EXT_ACK = 11;
     const NETLINK_GET_STRICT_CHK = 12;
     // Each is an improvement only: an older kernel without it still answers.
-    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) this.#setOption(option, on);
+    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) this.setOption(option, on);
     // Strict checking makes the kernel honour filters in dumps.
-    if (protocol === Protocol.route) this.#setOption(NETLINK_GET_STRICT_CHK, on);
+    if (protocol === Protocol.route) this.setOption(NETLINK_GET_STRICT_CHK, on);
   }
 
-  #setOption(option: number, value: Uint8Array): void {
-    tryCall("setsockopt", this.#socket, SOL_NETLINK, option, value, value.length);
+  private setOption(option: number, value: Uint8Array): void {
+    tryCall("setsockopt", this.socket, SOL_NETLINK, option, value, value.length);
   }
 
   close(): void {
-    closeFile(this.#socket);
+    closeFile(this.socket);
   }
 
   /**
@@ -81,15 +81,15 @@ export class NetlinkConnection {
    */
   transact(messages: readonly NetlinkMessage[]): Answer[] {
     if (messages.length === 0) return [];
-    const first = this.#sequence;
-    this.#sequence += messages.length;
+    const first = this.sequence;
+    this.sequence += messages.length;
     const bytes = encodeMessages(messages, first);
-    call("send", "netlink", this.#socket, bytes, bytes.length, 0);
+    call("send", "netlink", this.socket, bytes, bytes.length, 0);
     const answers = messages.map<Answer>(() => ({ bodies: [], interrupted: false, complete: false }));
     // The kernel answers in order, so the last one that has an answer ends the batch.
     const last = messages.findLastIndex((message) => (message.flags & (Flag.ack | Flag.dump)) !== 0);
     while (last >= 0 && answers[last]?.complete === false) {
-      this.#receive(messages, answers, first);
+      this.receive(messages, answers, first);
       if (messages[0]?.opensBatch === true && answers[0]?.error !== undefined) break;
     }
     return answers;
@@ -100,11 +100,11 @@ export class NetlinkConnection {
    * needs no acknowledgement.
    */
   query(message: NetlinkMessage): { readonly body?: Uint8Array; readonly error?: NetlinkError } {
-    const first = this.#sequence++;
+    const first = this.sequence++;
     const bytes = encodeMessages([message], first);
-    call("send", "netlink", this.#socket, bytes, bytes.length, 0);
+    call("send", "netlink", this.socket, bytes, bytes.length, 0);
     const answer: Answer = { bodies: [], interrupted: false, complete: false };
-    while (!answer.complete && answer.bodies.length === 0) this.#receive([message], [answer], first);
+    while (!answer.complete && answer.bodies.length === 0) this.receive([message], [answer], first);
     const [body] = answer.bodies;
     return {
       ...(body === undefined ? {} : { body }),
@@ -112,10 +112,10 @@ export class NetlinkConnection {
     };
   }
 
-  #receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
+  private receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
     // The kernel queued its answers before send() returned, so waiting would only hide a lost one.
     const flags = MSG_DONTWAIT | MSG_TRUNC;
-    const length = tryCall("recv", this.#socket, receiveBuffer, receiveBuffer.length, flags);
+    const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, flags);
     if (length < 0) throw new SystemError("recv", "netlink", -length);
     if (length > receiveBuffer.length) throw new SystemError("recv", "netlink", Errno.ENOBUFS);
     // A copy: the bodies outlive the buffer.
@@ -173,7 +173,7 @@ export class NetlinkConnection {
     const NETLINK_ADD_MEMBERSHIP = 1;
     const value = new Uint8Array(4);
     new DataView(value.buffer).setUint32(0, group, true);
-    call("setsockopt", `netlink group ${group}`, this.#socket, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4);
+    call("setsockopt", `netlink group ${group}`, this.socket, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4);
   }
 
   /** Waits for the next events; returns their bodies, or none when the time is over. */
@@ -181,10 +181,10 @@ export class NetlinkConnection {
     const POLLIN = 1;
     const request = new Uint8Array(8);
     const view = new DataView(request.buffer);
-    view.setInt32(0, this.#socket, true);
+    view.setInt32(0, this.socket, true);
     view.setInt16(4, POLLIN, true);
     if (call("poll", "netlink", request, 1, milliseconds) === 0) return [];
-    const length = tryCall("recv", this.#socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
+    const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
     // ENOBUFS: events were lost; the caller looks at the state itself after every return.
     if (length < 0) return [new Uint8Array(0)];
     return decodeMessages(receiveBuffer.slice(0, length)).map((message) => message.body);

@@ -58,9 +58,16 @@ export interface Link {
   readonly portData: Attributes;
 }
 
-/** "aa:bb:..." of bytes. */
+const hexadecimal = "0123456789abcdef";
+
+/** "aa:bb:..." of bytes. A plain loop: iterating over a typed array costs 0.3 ms when it is first done. */
 export function formatMac(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+  let text = "";
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    text += `${at === 0 ? "" : ":"}${hexadecimal.charAt(byte >> 4)}${hexadecimal.charAt(byte & 15)}`;
+  }
+  return text;
 }
 
 /** The six bytes of "aa:bb:cc:dd:ee:ff" (also with "-", and in dotted groups of four); undefined if it is no MAC-48. */
@@ -69,7 +76,9 @@ export function parseMac(text: string): Uint8Array | undefined {
   const dots = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i.test(text);
   if (!colons && !dots) return undefined;
   const digits = text.replaceAll(/[^0-9a-f]/gi, "");
-  return Uint8Array.from({ length: 6 }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16));
+  const bytes = new Uint8Array(6);
+  for (let at = 0; at < 6; at++) bytes[at] = Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16);
+  return bytes;
 }
 
 /** struct ifinfomsg. `change` says which flags are meant. */

@@ -45,82 +45,82 @@ const align = (length: number) => (length + 3) & ~3;
 
 /** Builds a message body: a fixed header, then attributes, nested ones by callback. */
 export class BodyWriter {
-  #bytes = new Uint8Array(512);
-  #view = new DataView(this.#bytes.buffer);
-  #length = 0;
+  private buffer = new Uint8Array(512);
+  private view = new DataView(this.buffer.buffer);
+  private used = 0;
 
-  #reserve(count: number): number {
-    const start = this.#length;
+  private reserve(count: number): number {
+    const start = this.used;
     const end = start + count;
-    if (end > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(end, this.#bytes.length * 2));
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
+    if (end > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(end, this.buffer.length * 2));
+      larger.set(this.buffer);
+      this.buffer = larger;
+      this.view = new DataView(larger.buffer);
     }
-    this.#length = end;
+    this.used = end;
     return start;
   }
 
   /** Appends raw bytes: a fixed header. */
   raw(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#reserve(align(bytes.length)));
+    this.buffer.set(bytes, this.reserve(align(bytes.length)));
     return this;
   }
 
-  #header(type: number, payload: number): number {
-    const start = this.#reserve(4 + align(payload));
-    this.#view.setUint16(start, 4 + payload, true);
-    this.#view.setUint16(start + 2, type, true);
+  private header(type: number, payload: number): number {
+    const start = this.reserve(4 + align(payload));
+    this.view.setUint16(start, 4 + payload, true);
+    this.view.setUint16(start + 2, type, true);
     return start + 4;
   }
 
   bytes(type: number, value: Uint8Array): this {
-    const at = this.#header(type, value.length);
-    this.#bytes.set(value, at);
+    const at = this.header(type, value.length);
+    this.buffer.set(value, at);
     return this;
   }
 
   flag(type: number): this {
-    this.#header(type, 0);
+    this.header(type, 0);
     return this;
   }
 
   u8(type: number, value: number): this {
-    const at = this.#header(type, 1);
-    this.#view.setUint8(at, value);
+    const at = this.header(type, 1);
+    this.view.setUint8(at, value);
     return this;
   }
 
   u16(type: number, value: number): this {
-    const at = this.#header(type, 2);
-    this.#view.setUint16(at, value, true);
+    const at = this.header(type, 2);
+    this.view.setUint16(at, value, true);
     return this;
   }
 
   /** Network byte order, as netfilter and ports want it. */
   u16be(type: number, value: number): this {
-    const at = this.#header(type, 2);
-    this.#view.setUint16(at, value, false);
+    const at = this.header(type, 2);
+    this.view.setUint16(at, value, false);
     return this;
   }
 
   u32(type: number, value: number): this {
-    const at = this.#header(type, 4);
-    this.#view.setUint32(at, value, true);
+    const at = this.header(type, 4);
+    this.view.setUint32(at, value, true);
     return this;
   }
 
   /** Network byte order, as netfilter wants its numbers. */
   u32be(type: number, value: number): this {
-    const at = this.#header(type, 4);
-    this.#view.setUint32(at, value, false);
+    const at = this.header(type, 4);
+    this.view.setUint32(at, value, false);
     return this;
   }
 
   u64be(type: number, value: bigint): this {
-    const at = this.#header(type, 8);
-    this.#view.setBigUint64(at, value, false);
+    const at = this.header(type, 8);
+    this.view.setBigUint64(at, value, false);
     return this;
   }
 
@@ -130,16 +130,16 @@ export class BodyWriter {
   }
 
   nested(type: number, fill: (inner: this) => void): this {
-    const start = this.#reserve(4);
+    const start = this.reserve(4);
     fill(this);
-    this.#view.setUint16(start, this.#length - start, true);
-    this.#view.setUint16(start + 2, type | NESTED, true);
+    this.view.setUint16(start, this.used - start, true);
+    this.view.setUint16(start + 2, type | NESTED, true);
     return this;
   }
 
   /** The body so far, as a copy. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return this.buffer.slice(0, this.used);
   }
 }
 
@@ -193,65 +193,65 @@ const empty = new Uint8Array(0);
  * noted at first: of the sixty attributes of a link a plugin reads five.
  */
 export class Attributes {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  private readonly source: Uint8Array;
+  private readonly view: DataView;
   /** Type to the position of the attribute's header. */
-  readonly #positions = new Map<number, number>();
+  private readonly positions = new Map<number, number>();
 
   constructor(bytes: Uint8Array | undefined, offset = 0, end = bytes?.length ?? 0) {
-    this.#bytes = bytes ?? empty;
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
+    this.source = bytes ?? empty;
+    this.view = new DataView(this.source.buffer, this.source.byteOffset, this.source.length);
     for (let at = align(offset); at + 4 <= end; ) {
-      const length = this.#view.getUint16(at, true);
+      const length = this.view.getUint16(at, true);
       if (length < 4 || at + length > end) break;
-      this.#positions.set(this.#view.getUint16(at + 2, true) & TYPE_MASK, at);
+      this.positions.set(this.view.getUint16(at + 2, true) & TYPE_MASK, at);
       at += align(length);
     }
   }
 
   /** The position of the payload, if the attribute is there and at least that long. */
-  #payload(type: number, length: number): number | undefined {
-    const at = this.#positions.get(type);
-    return at === undefined || this.#view.getUint16(at, true) < 4 + length ? undefined : at + 4;
+  private payload(type: number, length: number): number | undefined {
+    const at = this.positions.get(type);
+    return at === undefined || this.view.getUint16(at, true) < 4 + length ? undefined : at + 4;
   }
 
   bytes(type: number): Uint8Array | undefined {
-    const at = this.#positions.get(type);
-    return at === undefined ? undefined : this.#bytes.subarray(at + 4, at + this.#view.getUint16(at, true));
+    const at = this.positions.get(type);
+    return at === undefined ? undefined : this.source.subarray(at + 4, at + this.view.getUint16(at, true));
   }
 
   has(type: number): boolean {
-    return this.#positions.has(type);
+    return this.positions.has(type);
   }
 
   u8(type: number): number | undefined {
-    const at = this.#payload(type, 1);
-    return at === undefined ? undefined : this.#view.getUint8(at);
+    const at = this.payload(type, 1);
+    return at === undefined ? undefined : this.view.getUint8(at);
   }
 
   u16(type: number): number | undefined {
-    const at = this.#payload(type, 2);
-    return at === undefined ? undefined : this.#view.getUint16(at, true);
+    const at = this.payload(type, 2);
+    return at === undefined ? undefined : this.view.getUint16(at, true);
   }
 
   u32(type: number): number | undefined {
-    const at = this.#payload(type, 4);
-    return at === undefined ? undefined : this.#view.getUint32(at, true);
+    const at = this.payload(type, 4);
+    return at === undefined ? undefined : this.view.getUint32(at, true);
   }
 
   i32(type: number): number | undefined {
-    const at = this.#payload(type, 4);
-    return at === undefined ? undefined : this.#view.getInt32(at, true);
+    const at = this.payload(type, 4);
+    return at === undefined ? undefined : this.view.getInt32(at, true);
   }
 
   u32be(type: number): number | undefined {
-    const at = this.#payload(type, 4);
-    return at === undefined ? undefined : this.#view.getUint32(at, false);
+    const at = this.payload(type, 4);
+    return at === undefined ? undefined : this.view.getUint32(at, false);
   }
 
   u64be(type: number): bigint | undefined {
-    const at = this.#payload(type, 8);
-    return at === undefined ? undefined : this.#view.getBigUint64(at, false);
+    const at = this.payload(type, 8);
+    return at === undefined ? undefined : this.view.getBigUint64(at, false);
   }
 
   text(type: number): string | undefined {
@@ -262,9 +262,9 @@ export class Attributes {
   }
 
   nested(type: number): Attributes {
-    const at = this.#positions.get(type);
+    const at = this.positions.get(type);
     if (at === undefined) return new Attributes(undefined);
-    return new Attributes(this.#bytes, at + 4, at + this.#view.getUint16(at, true));
+    return new Attributes(this.source, at + 4, at + this.view.getUint16(at, true));
   }
 }
 
