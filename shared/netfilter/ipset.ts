@@ -68,8 +68,16 @@ function writeAddress(writer: BodyWriter, address: IpAddress): void {
   writer.nested(Data.ip, (inner) => inner.bytes(type | NLA_F_NET_BYTEORDER, toBytes(address)));
 }
 
-/** Creates a set. One that exists with the same type and options is kept, elements and all. */
-export function createSet(set: string, family: Family, maxElements: number): NetlinkMessage {
+/**
+ * Creates a set. One that exists with the same type and options is kept, elements and all; with `exclusive`, any that
+ * exists is refused with EEXIST.
+ */
+export function createSet(
+  set: string,
+  family: Family,
+  maxElements: number,
+  exclusive = false,
+): NetlinkMessage {
   const writer = startMessage(set, familyNumber(family))
     .text(Attribute.typeName, "hash:ip")
     .u8(Attribute.revision, HASH_IP_REVISION)
@@ -78,7 +86,8 @@ export function createSet(set: string, family: Family, maxElements: number): Net
       data.u32be(Data.flags | NLA_F_NET_BYTEORDER, WITH_COMMENT);
       data.u32be(Data.maxElements | NLA_F_NET_BYTEORDER, maxElements);
     });
-  return setMessage(Command.create, Flag.ack | Flag.create, writer, `create the IP set ${set}`);
+  const flags = Flag.ack | Flag.create | (exclusive ? Flag.exclusive : 0);
+  return setMessage(Command.create, flags, writer, `create the IP set ${set}`);
 }
 
 /** Removes a set; refused while a rule refers to it. */

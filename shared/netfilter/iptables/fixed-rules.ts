@@ -24,7 +24,8 @@ function repair(host: Host, family: Family, subnets: readonly string[]): boolean
   // Another process may have done it while this one waited.
   if (findMissing(view, subnets) === undefined) return true;
   const restore = requireRestore(family, environment);
-  if (!makeSet(connection, family)) return false;
+  const set = makeSet(connection, family);
+  if (set === "unable") return false;
   const input = masqueradeInput(
     family,
     allSubnets(host, family, view, subnets),
@@ -33,9 +34,10 @@ function repair(host: Host, family: Family, subnets: readonly string[]): boolean
   try {
     runRestore(restore, input);
   } catch (thrown) {
-    if (!(thrown instanceof RestoreRefused)) throw thrown;
-    discardSet(connection, family);
-    return false;
+    if (set === "made") discardSet(connection, family);
+    // It may not know the match for sets.
+    if (thrown instanceof RestoreRefused) return false;
+    throw thrown;
   }
   const missing = findMissing(readNat(connection, family), subnets);
   if (missing === undefined) return true;

@@ -44,27 +44,28 @@ function isWithoutSets(): boolean {
   return !fileExists("/sys/module/ip_set") && fileExists("/sys/module");
 }
 
-/** Makes the set of the family. False: this kernel cannot. */
-export function makeSet(connection: NetlinkConnection, family: Family): boolean {
+/** Makes the set of the family unless it is there. */
+export function makeSet(connection: NetlinkConnection, family: Family): "made" | "present" | "unable" {
   const name = setNames[family];
   const unable = [Errno.EINVAL, Errno.EOPNOTSUPP, IpsetErrno.findType, IpsetErrno.comment];
-  const error = connection.attempt(
+  const refusal = connection.attempt(createSet(name, family, MAX_ELEMENTS, true), ...unable, Errno.EEXIST);
+  if (refusal === undefined) return "made";
+  if (refusal.errno !== Errno.EEXIST) return "unable";
+  const other = connection.attempt(
     createSet(name, family, MAX_ELEMENTS),
-    ...unable,
-    IpsetErrno.typeMismatch,
     Errno.EEXIST,
+    IpsetErrno.typeMismatch,
   );
-  if (error === undefined) return true;
-  if (error.errno !== IpsetErrno.typeMismatch && error.errno !== Errno.EEXIST) return false;
+  if (other === undefined) return "present";
   throw new CniError(
     ErrorCode.internal,
     `the IP set ${name} exists, but is not what podwire makes`,
     `see what uses it with: ipset list ${name}; remove it with: ipset destroy ${name}`,
-    error,
+    other,
   );
 }
 
-/** Takes back makeSet; a set in use stays. */
+/** Takes a set back that makeSet has made. */
 export function discardSet(connection: NetlinkConnection, family: Family): void {
   connection.transact([destroySet(setNames[family])]);
 }
