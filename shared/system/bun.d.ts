@@ -20,19 +20,16 @@ declare namespace Bun {
   interface SyncSubprocess {
     readonly exitCode: number | null;
     readonly signalCode?: string;
-    readonly stdout: Uint8Array;
-    /** Absent when it was not piped. */
-    readonly stderr?: Uint8Array;
     readonly exitedDueToTimeout?: boolean;
-    readonly success: boolean;
   }
   function spawnSync(
     command: readonly string[],
     options: {
       readonly env: Readonly<Record<string, string>>;
       readonly stdin: Uint8Array | "ignore";
-      readonly stdout: "pipe";
-      readonly stderr: "pipe" | "inherit";
+      /** A number is a descriptor of this process. */
+      readonly stdout: number;
+      readonly stderr: number | "inherit";
       readonly timeout?: number;
       readonly killSignal?: string;
     },

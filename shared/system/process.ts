@@ -1,6 +1,6 @@
 /** Other programs: found on a list of folders, run to their end. The one place that starts a process. */
-import { fileStatus, isExecutable } from "./file.ts";
-import { Errno, SystemError, tryCall } from "./libc.ts";
+import { closeFile, fileStatus, isExecutable, OpenFlag, readAll } from "./file.ts";
+import { call, cString, Errno, SystemError, tryCall } from "./libc.ts";
 
 export interface ProcessOptions {
   readonly arguments?: readonly string[];
@@ -62,22 +62,51 @@ export function runProcess(path: string, options: ProcessOptions): ProcessOutcom
   }
 }
 
+/**
+ * The child's output goes into files in memory, not into pipes: a pipe ends only when the last process has closed it,
+ * so a child that leaves a process of its own behind would keep us waiting for that one.
+ */
 function runOnce(path: string, options: ProcessOptions): ProcessOutcome {
-  const child = Bun.spawnSync([path, ...(options.arguments ?? [])], {
-    env: options.environment,
-    stdin: options.input ?? "ignore",
-    stdout: "pipe",
-    stderr: options.standardError === "inherit" ? "inherit" : "pipe",
-    timeout: options.timeoutMilliseconds,
-    killSignal: "SIGKILL",
-  });
-  return {
-    ...(child.exitCode === null ? {} : { exitCode: child.exitCode }),
-    ...(child.signalCode === undefined ? {} : { signal: child.signalCode }),
-    stdout: child.stdout,
-    stderr: child.stderr ?? new Uint8Array(0),
-    timedOut: child.exitedDueToTimeout === true && child.exitCode === null,
-  };
+  const stdout = createCapture("stdout");
+  const stderr = createCapture("stderr");
+  try {
+    const child = Bun.spawnSync([path, ...(options.arguments ?? [])], {
+      env: options.environment,
+      stdin: options.input ?? "ignore",
+      stdout,
+      stderr: options.standardError === "inherit" ? "inherit" : stderr,
+      timeout: options.timeoutMilliseconds,
+      killSignal: "SIGKILL",
+    });
+    return {
+      ...(child.exitCode === null ? {} : { exitCode: child.exitCode }),
+      ...(child.signalCode === undefined ? {} : { signal: child.signalCode }),
+      stdout: readCapture(stdout),
+      stderr: readCapture(stderr),
+      timedOut: child.exitedDueToTimeout === true && child.exitCode === null,
+    };
+  } finally {
+    closeFile(stdout);
+    closeFile(stderr);
+  }
+}
+
+function createCapture(name: string): number {
+  const MFD_CLOEXEC = 1;
+  // Demanded where vm.memfd_noexec is 2; unknown before Linux 6.3.
+  const MFD_NOEXEC_SEAL = 8;
+  const F_SETFL = 4;
+  const modern = tryCall("memfd_create", cString(name), MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+  const descriptor = modern >= 0 ? modern : call("memfd_create", name, cString(name), MFD_CLOEXEC);
+  // A script that writes to /dev/stdout opens the file anew: what comes after must not overwrite that.
+  call("fcntl", name, descriptor, F_SETFL, OpenFlag.append);
+  return descriptor;
+}
+
+function readCapture(descriptor: number): Uint8Array {
+  const SEEK_SET = 0;
+  call("lseek", "captured output", descriptor, 0, SEEK_SET);
+  return readAll(descriptor, "captured output");
 }
 
 /** The errno of a failed start: the runtime puts it, negated, on the error it throws. */
