@@ -4,7 +4,7 @@
  * A delegate that turns out to be this very executable under another name runs in this process, which saves a
  * start; any other executable runs as a process, with the same environment and input.
  */
-import { fileStatus, isSameFile } from "../system/file.ts";
+import { type FileStatus, fileStatus, isSameFile } from "../system/file.ts";
 import { type ProcessOutcome, runProcess } from "../system/process.ts";
 import { writeStandardError } from "../system/stdio.ts";
 import { CniError, ErrorCode, messageOf, quote } from "./error.ts";
@@ -22,6 +22,15 @@ interface Delegate {
   readonly builtin: Plugin | undefined;
 }
 
+/** A folder of CNI_PATH that cannot be looked into hides nothing in the folders after it. */
+function fileStatusIfAny(path: string): FileStatus | undefined {
+  try {
+    return fileStatus(path);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Finds the delegate on CNI_PATH. Throws code 7 for a name that is a path, 4 without CNI_PATH, 5 if not found. */
 export function findDelegate(request: Request, type: string): Delegate {
   if (type === "" || type.includes("/") || type.includes("..") || type.includes("\0")) {
@@ -34,7 +43,7 @@ export function findDelegate(request: Request, type: string): Delegate {
   }
   for (const folder of request.path) {
     const path = `${folder}/${type}`;
-    const status = fileStatus(path);
+    const status = fileStatusIfAny(path);
     if (status?.isFile !== true) continue;
     const own = fileStatus("/proc/self/exe");
     const isOwn = own !== undefined && isSameFile(own, status);
