@@ -8,17 +8,16 @@ const LOCK_NON_BLOCKING = 4;
 
 const DEFAULT_LIMIT_SECONDS = 30;
 
-/** A lock that needs no lock file: a read-only file system, where nobody changes anything. */
-const UNNEEDED = -1;
+/** In place of a descriptor: there is no lock file, and no room for one. */
+const NONE = -1;
 
-/** Opens the lock file; undefined if the network has no folder. */
-function openLock(folder: string): number | undefined {
+/** No room: read-only, full, over quota. */
+const refusals: readonly number[] = [-Errno.EROFS, -Errno.ENOSPC, -Errno.EDQUOT];
+
+/** Opens the lock file, making it if need be; returns the descriptor, or a negated errno. */
+function openLock(folder: string): number {
   const flags = OpenFlag.readOnly | OpenFlag.create | OpenFlag.closeOnExec;
-  const descriptor = tryCall("open", cString(`${folder}/lock`), flags, 0o750);
-  if (descriptor >= 0) return descriptor;
-  if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
-  if (descriptor === -Errno.EROFS) return UNNEEDED;
-  throw new SystemError("open", `${folder}/lock`, -descriptor);
+  return tryCall("open", cString(`${folder}/lock`), flags, 0o750);
 }
 
 /** Seconds to wait for the lock; PODWIRE_LOCK_TIMEOUT sets another limit. */
@@ -33,14 +32,19 @@ export function lockLimit(environment: Readonly<Record<string, string>>): number
  * at first; the growing ones leave the processors to the holder when many wait.
  */
 function acquire(descriptor: number, folder: string, limitSeconds: number): void {
-  const start = performance.now();
-  for (let pause = 1; ; pause = Math.min(pause + 1, 10)) {
-    const failed = tryCall("flock", descriptor, LOCK_EXCLUSIVE | LOCK_NON_BLOCKING);
-    if (failed === 0) return;
-    if (failed !== -Errno.EAGAIN) throw new SystemError("flock", `${folder}/lock`, -failed);
-    if (performance.now() - start > limitSeconds * 1000) throw heldTooLong(folder, limitSeconds);
+  if (isAcquired(descriptor, folder)) return;
+  const end = performance.now() + limitSeconds * 1000;
+  for (let pause = 1; !isAcquired(descriptor, folder); pause = Math.min(pause + 1, 10)) {
+    if (performance.now() > end) throw heldTooLong(folder, limitSeconds);
     call("poll", "a pause", null, 0, pause);
   }
+}
+
+function isAcquired(descriptor: number, folder: string): boolean {
+  const failed = tryCall("flock", descriptor, LOCK_EXCLUSIVE | LOCK_NON_BLOCKING);
+  if (failed === 0) return true;
+  if (failed === -Errno.EAGAIN) return false;
+  throw new SystemError("flock", `${folder}/lock`, -failed);
 }
 
 function heldTooLong(folder: string, limitSeconds: number): CniError {
@@ -52,10 +56,7 @@ function heldTooLong(folder: string, limitSeconds: number): CniError {
   );
 }
 
-/** Takes the lock of a network's folder; undefined if there is no folder. Release it with unlock. */
-export function lock(folder: string, limitSeconds: number): number | undefined {
-  const descriptor = openLock(folder);
-  if (descriptor === undefined || descriptor === UNNEEDED) return descriptor;
+function acquireOrClose(descriptor: number, folder: string, limitSeconds: number): number {
   try {
     acquire(descriptor, folder, limitSeconds);
     return descriptor;
@@ -65,16 +66,30 @@ export function lock(folder: string, limitSeconds: number): number | undefined {
   }
 }
 
-/** As lock, but makes the folder if it is missing. */
+/**
+ * Takes the lock of a network's folder, to read or to release; undefined if there is no folder. Where there is no lock
+ * file and none can be made, nobody holds it, and nobody else adds anything: it is done without. Release it with
+ * unlock.
+ */
+export function lock(folder: string, limitSeconds: number): number | undefined {
+  const descriptor = openLock(folder);
+  if (descriptor >= 0) return acquireOrClose(descriptor, folder, limitSeconds);
+  if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
+  if (refusals.includes(descriptor)) return NONE;
+  throw new SystemError("open", `${folder}/lock`, -descriptor);
+}
+
+/** Takes the lock of a network's folder, to add to it, making the folder if need be. */
 export function makeAndLock(folder: string, limitSeconds: number): number {
-  const first = lock(folder, limitSeconds);
-  if (first !== undefined) return first;
-  makeDirectory(folder, 0o755);
-  const second = lock(folder, limitSeconds);
-  if (second !== undefined) return second;
-  throw new SystemError("open", `${folder}/lock`, Errno.ENOENT);
+  let descriptor = openLock(folder);
+  if (descriptor === -Errno.ENOENT) {
+    makeDirectory(folder, 0o755);
+    descriptor = openLock(folder);
+  }
+  if (descriptor < 0) throw new SystemError("open", `${folder}/lock`, -descriptor);
+  return acquireOrClose(descriptor, folder, limitSeconds);
 }
 
 export function unlock(descriptor: number): void {
-  if (descriptor !== UNNEEDED) closeFile(descriptor);
+  if (descriptor !== NONE) closeFile(descriptor);
 }

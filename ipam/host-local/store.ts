@@ -1,6 +1,6 @@
 /** The reservations of one network, locked for one call. */
 import { removeFile } from "../../shared/system/file.ts";
-import { SystemError } from "../../shared/system/libc.ts";
+import { Errno, SystemError } from "../../shared/system/libc.ts";
 import { bootId } from "./boot.ts";
 import type { Place } from "./configuration.ts";
 import { NetworkFolder, prepareReservation } from "./folder.ts";
@@ -87,12 +87,23 @@ export class Store {
 
   /** Reserves an address; undefined if it is taken. The owner's record is for the caller to save. */
   take(name: string, owner: Owner): Held | undefined {
-    this.#prepared ??= prepareReservation(this.#index.temporary, owner);
+    this.#prepared ??= this.#prepare(owner);
     if (!this.folder.place(this.#index.temporary, name)) return undefined;
     const file = this.#prepared;
     this.#prepared = undefined;
     this.#isChanged = true;
     return { name, file };
+  }
+
+  #prepare(owner: Owner): string {
+    try {
+      return prepareReservation(this.#index.temporary, owner);
+    } catch (thrown) {
+      if (!(thrown instanceof SystemError) || thrown.errno !== Errno.ENOENT) throw thrown;
+      // The scan could not make the index's folder, or somebody has removed it.
+      this.#index.makeFolder();
+      return prepareReservation(this.#index.temporary, owner);
+    }
   }
 
   /** Frees addresses. */
