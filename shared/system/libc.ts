@@ -79,6 +79,7 @@ export const Errno = {
   EADDRNOTAVAIL: 99,
   ENOBUFS: 105,
   ETIMEDOUT: 110,
+  EDQUOT: 122,
 } as const;
 
 const messages: Readonly<Record<number, string>> = {
