@@ -8,6 +8,7 @@ import { withNetfilter, withNetfilterLeftOpen } from "./host.ts";
 import { NetfilterFamily } from "./nfnetlink.ts";
 import { type ChainPlace, isAbsent, removeChains } from "./nftables/chain-removal.ts";
 import { listRules, readRules } from "./nftables/message.ts";
+import { isNftablesLoaded } from "./nftables/presence.ts";
 import { getElement, type HeldElement, listElements, readElements } from "./nftables/set.ts";
 import { retryCommit, tryWithoutCommit } from "./nftables/transaction.ts";
 import {
@@ -35,6 +36,7 @@ export interface SpoofCheck {
 
 /** The answer to a question, none if what it asks about does not exist. */
 function orNone<Value>(ask: () => Value[]): Value[] {
+  if (!isNftablesLoaded()) return [];
   try {
     return ask();
   } catch (thrown) {

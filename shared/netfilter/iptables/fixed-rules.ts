@@ -4,9 +4,9 @@ import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
 import { withNetfilterLock } from "../lock.ts";
 import type { Host } from "../masquerade-adaptor.ts";
-import { findMissing, type NatView, readNat } from "./nat-table.ts";
+import { findComplete, findMissing, type NatView, readNat } from "./nat-table.ts";
 import { type Restore, RestoreRefused, requireRestore, runRestore } from "./restore.ts";
-import { hasJump, heldSubnets, masqueradeInput, type NatRules } from "./rules.ts";
+import { countJumps, heldSubnets, masqueradeInput, type NatRules } from "./rules.ts";
 import { discardSet, makeSet, networksInSet } from "./sets.ts";
 
 /**
@@ -14,22 +14,27 @@ import { discardSet, makeSet, networksInSet } from "./sets.ts";
  * Mostly they are, and then this only reads.
  */
 export function ensureFixedRules(host: Host, family: Family, subnets: readonly string[]): boolean {
-  if (findMissing(readNat(host.connection, family), subnets) === undefined) return true;
+  if (isInOrder(readNat(host.connection, family), subnets)) return true;
   return withNetfilterLock(() => repair(host, family, subnets));
+}
+
+function isInOrder(view: NatView, subnets: readonly string[]): boolean {
+  const rules = findComplete(view, subnets);
+  return rules !== undefined && countJumps(rules) === 1;
 }
 
 function repair(host: Host, family: Family, subnets: readonly string[]): boolean {
   const { connection, environment } = host;
   const view = readNat(connection, family);
   // Another process may have done it while this one waited.
-  if (findMissing(view, subnets) === undefined) return true;
+  if (isInOrder(view, subnets)) return true;
   const restore = requireRestore(family, environment);
   const set = makeSet(connection, family);
   if (set === "unable") return false;
   const input = masqueradeInput(
     family,
     allSubnets(host, family, view, subnets),
-    !hasJump(held(view, restore)),
+    countJumps(held(view, restore)),
   );
   try {
     runRestore(restore, input);

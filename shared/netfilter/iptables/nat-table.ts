@@ -4,6 +4,7 @@ import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { NetfilterFamily } from "../nfnetlink.ts";
 import { isAbsent } from "../nftables/chain-removal.ts";
 import { type HeldRule, listRules, readRules, type Table } from "../nftables/message.ts";
+import { isNftablesLoaded } from "../nftables/presence.ts";
 import { searchable } from "../search.ts";
 import type { LegacyRule } from "./legacy-table.ts";
 import { readLegacyNat } from "./legacy-variant.ts";
@@ -16,6 +17,7 @@ export function nftTable(family: Family): Table {
 
 /** The rules of a chain; none if there is no such chain. */
 export function nftRules(connection: NetlinkConnection, family: Family, chain: string): HeldRule[] {
+  if (!isNftablesLoaded()) return [];
   try {
     return readRules(connection.dump(listRules(nftTable(family), chain)));
   } catch (thrown) {
@@ -48,10 +50,15 @@ export function readNat(connection: NetlinkConnection, family: Family): NatView 
   return { nft: nftNat(connection, family), legacy };
 }
 
-/** What is missing for these networks to be masqueraded, or undefined if one of the two places has it all. */
-export function findMissing(view: NatView, subnets: readonly string[]): string | undefined {
-  const missing = missingRule(view.nft, subnets);
-  if (missing === undefined) return undefined;
+/** The rules, in one of the two places, that have all it takes for these networks to be masqueraded. */
+export function findComplete(view: NatView, subnets: readonly string[]): NatRules | undefined {
+  if (missingRule(view.nft, subnets) === undefined) return view.nft;
   const legacy = view.legacy();
-  return legacy === undefined ? missing : missingRule(legacy, subnets);
+  return legacy !== undefined && missingRule(legacy, subnets) === undefined ? legacy : undefined;
+}
+
+/** What is missing for these networks to be masqueraded, or undefined if nothing is. */
+export function findMissing(view: NatView, subnets: readonly string[]): string | undefined {
+  if (findComplete(view, subnets) !== undefined) return undefined;
+  return missingRule(view.legacy() ?? view.nft, subnets);
 }

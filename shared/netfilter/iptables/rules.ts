@@ -39,14 +39,13 @@ export interface NatRules {
   readonly masquerade: readonly string[];
 }
 
-/** Whether the jump is there. */
-export function hasJump(rules: NatRules): boolean {
-  return rules.base.some((rule) => rule.includes(JUMP_COMMENT));
+export function countJumps(rules: NatRules): number {
+  return rules.base.filter((rule) => rule.includes(JUMP_COMMENT)).length;
 }
 
 /** The comment of the first rule that is missing or out of place, or undefined if all is well. */
 export function missingRule(rules: NatRules, subnets: readonly string[]): string | undefined {
-  if (!hasJump(rules)) return JUMP_COMMENT;
+  if (countJumps(rules) === 0) return JUMP_COMMENT;
   const outside = rules.masquerade.findIndex((rule) => rule.includes(OUTSIDE_COMMENT));
   if (outside < 0) return OUTSIDE_COMMENT;
   const exceptions = rules.masquerade.slice(0, outside);
@@ -73,9 +72,9 @@ function commented(comment: string): string {
 
 /**
  * The whole input of iptables-restore --noflush. Declaring the chain empties it, so the chain is right afterwards
- * whatever was in it before; all of it takes effect in one step.
+ * whatever was in it before; all of it takes effect in one step. `jumps`: how many there are already.
  */
-export function masqueradeInput(family: Family, subnets: readonly string[], withJump: boolean): string {
+export function masqueradeInput(family: Family, subnets: readonly string[], jumps: number): string {
   const chain = MASQUERADE_CHAIN;
   const lines = [
     "*nat",
@@ -87,10 +86,11 @@ export function masqueradeInput(family: Family, subnets: readonly string[], with
     // Random ports, or two connections that pick the same one at the same time lose a packet.
     `-A ${chain} ${commented(OUTSIDE_COMMENT)} -j MASQUERADE --random-fully`,
   ];
-  if (withJump) {
-    const match = `-m set --match-set ${setNames[family]} src`;
-    lines.push(`-A ${BASE_CHAIN} ${match} ${commented(JUMP_COMMENT)} -j ${chain}`);
-  }
+  const match = `-m set --match-set ${setNames[family]} src`;
+  const jump = `${BASE_CHAIN} ${match} ${commented(JUMP_COMMENT)} -j ${chain}`;
+  if (jumps === 0) lines.push(`-A ${jump}`);
+  // One too many comes of a plugin that was killed while its iptables-restore went on.
+  for (let spare = jumps; spare > 1; spare--) lines.push(`-D ${jump}`);
   return `${lines.join("\n")}\nCOMMIT\n`;
 }
 

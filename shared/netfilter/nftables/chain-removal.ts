@@ -12,6 +12,7 @@ import {
   readRules,
   type Table,
 } from "./message.ts";
+import { isNftablesLoaded } from "./presence.ts";
 import { retryCommit } from "./transaction.ts";
 
 /** A chain, and the chain that jumps to it. */
@@ -29,6 +30,7 @@ export function isAbsent(thrown: unknown): boolean {
 
 /** Those of the chains that exist: one round trip for all. */
 export function presentChains(connection: NetlinkConnection, places: readonly ChainPlace[]): ChainPlace[] {
+  if (!isNftablesLoaded()) return [];
   const answers = connection.transact(places.map(({ table, chain }) => getChain(table, chain)));
   return places.filter((_, index) => {
     const error = answers[index]?.error;

@@ -133,6 +133,18 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
     );
   });
 
+  test("have one jump again with the next attachment, when there were two", async () => {
+    expect(await ensure(variant, "c1", ["10.1.0.2/24"])).toBeNull();
+    const before = await natRules(node, variant);
+    const input = `*nat\n${before[1]}\nCOMMIT\n`;
+    await node.exec(variant === "legacy" ? "iptables-legacy-restore" : "iptables-nft-restore", ["-n"], {
+      input,
+    });
+    expect(await natRules(node, variant)).toHaveLength(before.length + 1);
+    expect(await ensure(variant, "c2", ["10.1.0.3/24"])).toBeNull();
+    expect(await natRules(node, variant)).toEqual(before);
+  });
+
   test.each([
     ["all rules", ["-F"]],
     ["all rules and chains", ["-F", "-X"]],

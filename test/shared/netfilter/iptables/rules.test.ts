@@ -28,7 +28,7 @@ const nothing: NatRules = { base: [], masquerade: [] };
 
 describe("the fixed rules", () => {
   test("are these", () => {
-    expect(masqueradeInput(4, ["10.1.0.0/24"], true)).toBe(`*nat
+    expect(masqueradeInput(4, ["10.1.0.0/24"], 0)).toBe(`*nat
 :PODWIRE-MASQ - [0:0]
 -A PODWIRE-MASQ -d 224.0.0.0/4 -m comment --comment "podwire: multicast keeps its source address" -j RETURN
 -A PODWIRE-MASQ -s 10.1.0.0/24 -d 10.1.0.0/24 -m comment --comment "podwire: inside 10.1.0.0/24 nothing changes" -j RETURN
@@ -36,9 +36,12 @@ describe("the fixed rules", () => {
 -A POSTROUTING -m set --match-set podwire-masq4 src -m comment --comment "podwire: the masqueraded addresses" -j PODWIRE-MASQ
 COMMIT
 `);
-    const six = masqueradeInput(6, [], false);
+    const six = masqueradeInput(6, [], 1);
     expect(six).toContain("-d ff00::/8");
     expect(six).not.toContain("POSTROUTING");
+    expect(
+      masqueradeInput(6, [], 3).match(/^-D POSTROUTING -m set --match-set podwire-masq6 src .*$/gm),
+    ).toHaveLength(2);
   });
 
   const aSubnet = fc
@@ -49,7 +52,7 @@ COMMIT
     fc.assert(
       fc.property(fc.array(aSubnet, { maxLength: 6 }), aSubnet, (addresses, other) => {
         const subnets = subnetsOf(addresses);
-        const rules = apply(masqueradeInput(4, subnets, true));
+        const rules = apply(masqueradeInput(4, subnets, 0));
         expect(missingRule(rules, subnets)).toBeUndefined();
         expect(heldSubnets(rules)).toEqual(subnets);
         const [stranger = ""] = subnetsOf([other]);
@@ -60,7 +63,7 @@ COMMIT
   });
 
   test("are missed one by one, and when they stand in the wrong order", () => {
-    const whole = apply(masqueradeInput(4, ["10.1.0.0/24"], true));
+    const whole = apply(masqueradeInput(4, ["10.1.0.0/24"], 0));
     expect(missingRule(nothing, [])).toBeDefined();
     expect(missingRule({ ...whole, base: [] }, [])).toContain("masqueraded addresses");
     for (const [index] of whole.masquerade.entries()) {
