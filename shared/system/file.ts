@@ -244,7 +244,9 @@ export function makeDirectory(path: string, mode: number): void {
   const parent = path.slice(0, path.lastIndexOf("/"));
   if (failed !== -Errno.ENOENT || parent === "") throw new SystemError("mkdir", path, -failed);
   makeDirectory(parent, mode);
-  call("mkdir", path, cString(path), mode);
+  const again = tryCall("mkdir", cString(path), mode);
+  // Another process may have made it meanwhile.
+  if (again !== 0 && again !== -Errno.EEXIST) throw new SystemError("mkdir", path, -again);
 }
 
 /** The names in a folder, without "." and ".."; none if the folder is missing. */

@@ -104,6 +104,20 @@ describe.runIf(canRun("ip"))("GC", () => {
     expect(owners()).toEqual(["alive\r\neth0"]);
   });
 
+  test("a file that was emptied is still its owner's while the owner is alive", async () => {
+    const subject = new HostLocal(node);
+    const them = new HostLocal(node, subject.config, reference);
+    await attach(subject, "alive");
+    await subject.add("dead");
+    for (const address of ["10.1.0.2", "10.1.0.3"])
+      writeFileSync(node.path(`${DATA_DIR}/net/${address}`), "");
+    await them.add("theirs");
+    await subject.succeed("CHECK", "alive");
+    expect(owners()).toEqual(["alive\r\neth0", "theirs\r\neth0"]);
+    await them.succeed("DEL", "alive");
+    expect(owners()).toEqual(["theirs\r\neth0"]);
+  });
+
   test("does not take a reservation the reference has made anew for the one it knew", async () => {
     const subject = new HostLocal(node);
     const [address] = [await attach(subject, "c1")];

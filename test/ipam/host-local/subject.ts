@@ -36,7 +36,8 @@ export class HostLocal {
   constructor(node: Node, config: object = networkOf({ ranges: [[v4]] }), executable = ours) {
     this.node = node;
     this.executable = executable;
-    this.config = executable === reference ? { ...config, cniVersion: "1.0.0" } : config;
+    const isTooNew = executable === reference && "cniVersion" in config && config.cniVersion === "1.1.0";
+    this.config = isTooNew ? { ...config, cniVersion: "1.0.0" } : config;
   }
 
   with(config: object): HostLocal {
