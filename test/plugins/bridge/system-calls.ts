@@ -1,0 +1,61 @@
+/** Runs of the plugin in which a chosen system call fails, or is the last one: every step in turn. */
+import type { CniCommand, PluginRun } from "../../helpers/index.ts";
+import { pluginOptions, pluginRun } from "../../helpers/plugin.ts";
+import type { Host, Keys, Pod } from "./host.ts";
+
+/** One system call of a run: the `number`-th of its kind since the process began. */
+export interface Step {
+  readonly syscall: string;
+  readonly number: number;
+  /** The line of the trace, to tell which step it is. */
+  readonly line: string;
+}
+
+/** What the run time does for itself, not for the plugin. */
+const ownAffairs =
+  /^(futex|madvise|mmap|munmap|mprotect|brk|rt_sig\w+|sched_\w+|getrandom|clone3|exit_group)$/;
+
+/** The plugin's calls in a trace: those from the first look at standard input, where start-up ends. */
+const stepsIn = (trace: string): Step[] => {
+  const counts = new Map<string, number>();
+  const steps: Step[] = [];
+  let isWorking = false;
+  for (const line of trace.split("\n")) {
+    const syscall = /^(\w+)\(/.exec(line)?.[1];
+    if (syscall === undefined) continue;
+    const number = (counts.get(syscall) ?? 0) + 1;
+    counts.set(syscall, number);
+    isWorking ||= line.startsWith("read(0,");
+    if (isWorking && !ownAffairs.test(syscall)) steps.push({ syscall, number, line: line.slice(0, 200) });
+  }
+  return steps;
+};
+
+/** One call of the plugin, as the steps of it are looked for. */
+export interface Call {
+  readonly host: Host;
+  readonly command: CniCommand;
+  readonly pod: Pod;
+  readonly config: Keys;
+}
+
+const optionsOf = ({ host, command, pod, config }: Call) =>
+  pluginOptions(host.executable, host.request(command, pod, config));
+
+/** The steps of a call that succeeds. */
+export const stepsOf = async (call: Call): Promise<Step[]> => {
+  const { node, executable } = call.host;
+  const file = "/run/trace";
+  const { exitCode, stdout } = await node.exec("strace", ["-o", file, executable], optionsOf(call));
+  if (exitCode !== 0) throw new Error(stdout);
+  const trace = (await node.exec("cat", [file])).stdout;
+  await node.exec("rm", [file]);
+  return stepsIn(trace);
+};
+
+/** The call, one step of which meets `fate`, such as "error=EIO" or "signal=SIGKILL". */
+export const callWith = async (call: Call, { syscall, number }: Step, fate: string): Promise<PluginRun> => {
+  const { node, executable } = call.host;
+  const chosen = ["-e", `trace=${syscall}`, "-e", `inject=${syscall}:${fate}:when=${number}`];
+  return pluginRun(await node.exec("strace", ["-o", "/dev/null", ...chosen, executable], optionsOf(call)));
+};
