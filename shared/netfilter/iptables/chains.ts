@@ -12,7 +12,7 @@ import { removeChains } from "../nftables/chain-removal.ts";
 import { needle, searchable } from "../search.ts";
 import { readLegacyNat } from "./legacy-variant.ts";
 import { nftRules, nftTable } from "./nat-table.ts";
-import { requireRestore, runRestore } from "./restore.ts";
+import { RestoreRefused, requireRestore, runRestore } from "./restore.ts";
 import { BASE_CHAIN, removalInput } from "./rules.ts";
 
 const families: readonly Family[] = [4, 6];
@@ -37,16 +37,29 @@ export function removeNatChains(host: Host, chains: readonly string[]): void {
 }
 
 /** The legacy filter changes only through the tool: one run, with the rules named as the kernel has them. */
-function removeFromLegacy({ environment }: Host, family: Family, chains: readonly string[]): void {
+function removeFromLegacy(host: Host, family: Family, chains: readonly string[]): void {
+  const input = legacyRemoval(family, chains);
+  if (input === undefined) return;
+  try {
+    runRestore(requireRestore(family, host.environment, "legacy"), input);
+  } catch (thrown) {
+    // Another process may have removed the same in the meantime; if not, it is as wrong as before.
+    if (!(thrown instanceof RestoreRefused) || legacyRemoval(family, chains) === input) throw thrown;
+    removeFromLegacy(host, family, chains);
+  }
+}
+
+/** The input that removes those of the chains that exist; undefined if none does. */
+function legacyRemoval(family: Family, chains: readonly string[]): string | undefined {
   const rules = readLegacyNat(family) ?? [];
   const present = chains.filter((chain) => rules.some((rule) => rule.chain === chain));
-  if (present.length === 0) return;
+  if (present.length === 0) return undefined;
   const jumps = rules.flatMap(({ chain, source, comment, jump }) =>
     chain === BASE_CHAIN && jump !== undefined && present.includes(jump)
       ? [{ source, comment, chain: jump }]
       : [],
   );
-  runRestore(requireRestore(family, environment, "legacy"), removalInput(jumps, present));
+  return removalInput(jumps, present);
 }
 
 /** A jump from POSTROUTING: where to, and the text of its rule with its comment in it. */

@@ -27,7 +27,7 @@ function subnetComment(subnet: string): string {
   return `${SUBNET_START}${subnet} nothing changes`;
 }
 
-/** The networks of addresses, once each. A single address is no network: nothing inside it is ever forwarded. */
+/** The networks of addresses, once each. A single address is no network: whatever it sends leaves it. */
 export function subnetsOf(addresses: readonly Cidr[]): string[] {
   const networks = addresses.filter(({ address, prefixLength }) => prefixLength < bitsOf(address.family));
   return [...new Set(networks.map((cidr) => formatCidr(networkOf(cidr))))];
