@@ -151,8 +151,12 @@ function putNumber(bytes: Uint8Array, start: number, value: number): void {
   }
 }
 
+/** Whether anything is at the path. Throws if that cannot be told. */
 export function fileExists(path: string): boolean {
-  return tryCall("access", cString(path), 0) === 0;
+  const failed = tryCall("access", cString(path), 0);
+  if (failed === 0) return true;
+  if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return false;
+  throw new SystemError("access", path, -failed);
 }
 
 /** access(2) with W_OK: also false on a read-only file system, for whom nothing else is forbidden. */
