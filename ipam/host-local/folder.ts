@@ -1,5 +1,6 @@
 /** A network's folder, as the reference has it: a file a reservation, and the last address of each range set. */
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { Errno } from "../../shared/system/errno.ts";
 import {
   closeFile,
   descriptorStatus,
@@ -16,7 +17,7 @@ import {
   setModified,
   writeFile,
 } from "../../shared/system/file.ts";
-import { Errno, SystemError } from "../../shared/system/libc.ts";
+import { SystemError } from "../../shared/system/libc.ts";
 import { type Owner, reservationText } from "./records.ts";
 
 /** A reservation's file as it is. */

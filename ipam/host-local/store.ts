@@ -1,6 +1,8 @@
 /** The reservations of one network, locked for one call. */
+
+import { Errno } from "../../shared/system/errno.ts";
 import { removeFile } from "../../shared/system/file.ts";
-import { Errno, SystemError } from "../../shared/system/libc.ts";
+import { SystemError } from "../../shared/system/libc.ts";
 import { bootId } from "./boot.ts";
 import type { Place } from "./configuration.ts";
 import { NetworkFolder, prepareReservation } from "./folder.ts";

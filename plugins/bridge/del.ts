@@ -8,7 +8,7 @@ import { removeMasquerade } from "../../shared/netfilter/masquerade.ts";
 import { removeSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { deleteLink, findLink, listLinks } from "../../shared/netlink/link.ts";
-import { Errno } from "../../shared/system/libc.ts";
+import { Errno } from "../../shared/system/errno.ts";
 
 /**
  * Removes the interface from inside: for an attachment whose host's end has another name than ours, because the

@@ -14,7 +14,7 @@ import {
   setLink,
 } from "../../shared/netlink/link.ts";
 import type { Rollback } from "../../shared/rollback.ts";
-import { Errno } from "../../shared/system/libc.ts";
+import { Errno } from "../../shared/system/errno.ts";
 import type { NamespaceLock } from "../../shared/system/lock.ts";
 import { readSysctl, setSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
 import type { BridgeConfig } from "./config.ts";

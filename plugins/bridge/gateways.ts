@@ -5,7 +5,7 @@ import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cid
 import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import type { Link } from "../../shared/netlink/link.ts";
-import { Errno } from "../../shared/system/libc.ts";
+import { Errno } from "../../shared/system/errno.ts";
 import { type HostContext, hasPorts } from "./device.ts";
 
 /** What has to change on the device. */

@@ -7,7 +7,7 @@ import { collectMasquerade } from "../../shared/netfilter/masquerade.ts";
 import { collectSpoofChecks } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { deleteLink, type Link, listLinks } from "../../shared/netlink/link.ts";
-import { Errno } from "../../shared/system/libc.ts";
+import { Errno } from "../../shared/system/errno.ts";
 
 /** The attachments to keep. An empty list is meant; a missing one is not. */
 export function attachmentsToKeep(request: Request): AttachmentKey[] {

@@ -17,7 +17,7 @@ import {
 } from "../../shared/netlink/link.ts";
 import type { NetlinkMessage } from "../../shared/netlink/message.ts";
 import { newVethPair } from "../../shared/netlink/veth.ts";
-import { Errno } from "../../shared/system/libc.ts";
+import { Errno } from "../../shared/system/errno.ts";
 import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
 import type { BridgeConfig } from "./config.ts";
 import type { HostContext } from "./device.ts";

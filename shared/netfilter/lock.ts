@@ -7,8 +7,9 @@
  * do as well, but is taken for links and addresses, which must not wait for iptables.
  */
 import { CniError, ErrorCode } from "../cni/error.ts";
+import { Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
-import { call, cString, Errno, SystemError, tryCall } from "../system/libc.ts";
+import { call, cString, SystemError, tryCall } from "../system/libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;

@@ -1,6 +1,8 @@
 /** A netlink socket and the request/answer protocol on it: acknowledgements, multipart answers, extended errors. */
+
+import { describeErrno, Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
-import { call, describeErrno, Errno, SystemError, tryCall } from "../system/libc.ts";
+import { call, SystemError, tryCall } from "../system/libc.ts";
 import { Attributes, decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_NETLINK = 16;

@@ -1,5 +1,5 @@
 /** Links: reading them, and the changes every kind shares. Constants: include/uapi/linux/if_link.h, rtnetlink.h. */
-import { Errno } from "../system/libc.ts";
+import { Errno } from "../system/errno.ts";
 import type { NetlinkConnection } from "./connection.ts";
 import { Attributes, BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
 

@@ -1,5 +1,6 @@
 /** Files, synchronously, through the C library. Errors are SystemError with the path in them. */
-import { call, cString, Errno, SystemError, tryCall } from "./libc.ts";
+import { Errno } from "./errno.ts";
+import { call, cString, SystemError, tryCall } from "./libc.ts";
 
 /** open(2) flags, include/uapi/asm-generic/fcntl.h. */
 export const OpenFlag = {

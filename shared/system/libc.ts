@@ -5,6 +5,8 @@
  * setns(2) and netlink sockets are not in it. Every call is synchronous, so that errno is still this call's.
  */
 
+import { describeErrno, Errno } from "./errno.ts";
+
 // The natives themselves: the module bun:ffi would wrap each function in one that it compiles at start, 0.6 ms.
 const { dlopen, ptr: addressOf, read: memory } = Bun.FFI;
 
@@ -50,80 +52,6 @@ const library = dlopen("libc.so.6", {
 });
 
 const errnoAddress = Number(library.symbols.__errno_location());
-
-/** errno values the plugins tell apart; include/uapi/asm-generic/errno-base.h and errno.h. */
-export const Errno = {
-  EPERM: 1,
-  ENOENT: 2,
-  EINTR: 4,
-  EIO: 5,
-  EAGAIN: 11,
-  EACCES: 13,
-  EBUSY: 16,
-  EEXIST: 17,
-  ENODEV: 19,
-  ENOTDIR: 20,
-  EISDIR: 21,
-  EINVAL: 22,
-  ETXTBSY: 26,
-  ENOSPC: 28,
-  EROFS: 30,
-  ERANGE: 34,
-  ENAMETOOLONG: 36,
-  ERESTART: 85,
-  ENOPROTOOPT: 92,
-  EPROTONOSUPPORT: 93,
-  EOPNOTSUPP: 95,
-  EAFNOSUPPORT: 97,
-  EADDRINUSE: 98,
-  EADDRNOTAVAIL: 99,
-  ENOBUFS: 105,
-  ETIMEDOUT: 110,
-  EDQUOT: 122,
-} as const;
-
-const messages: Readonly<Record<number, string>> = {
-  1: "operation not permitted",
-  2: "no such file or directory",
-  3: "no such process",
-  5: "input/output error",
-  6: "no such device or address",
-  8: "not an executable this kernel can run",
-  11: "resource temporarily unavailable",
-  12: "out of memory",
-  13: "permission denied",
-  16: "device or resource busy",
-  17: "already exists",
-  19: "no such device",
-  20: "not a directory",
-  21: "is a directory",
-  22: "invalid argument",
-  24: "too many open files",
-  26: "text file busy",
-  28: "no space left on device",
-  30: "read-only file system",
-  32: "broken pipe",
-  34: "numerical result out of range",
-  36: "file name too long",
-  40: "too many levels of symbolic links",
-  85: "changed meanwhile",
-  92: "protocol not available",
-  93: "protocol not supported",
-  95: "operation not supported",
-  97: "address family not supported",
-  98: "address already in use",
-  99: "cannot assign requested address",
-  101: "network is unreachable",
-  105: "no buffer space available",
-  110: "timed out",
-  113: "no route to host",
-  122: "disk quota exceeded",
-};
-
-/** What an errno means, in words. */
-export function describeErrno(errno: number): string {
-  return messages[errno] ?? `errno ${errno}`;
-}
 
 /** A failed system call: which, on what, and the errno. */
 export class SystemError extends Error {

@@ -2,8 +2,10 @@
  * Network namespaces. The process enters one only to open a socket or to write a sysctl, and comes straight
  * back; what is opened there stays there, so host and container are worked on side by side.
  */
+
+import { Errno } from "./errno.ts";
 import { closeFile, descriptorStatus, fileStatus, isSameFile, OpenFlag, openFile } from "./file.ts";
-import { call, Errno, SystemError, tryCall } from "./libc.ts";
+import { call, SystemError, tryCall } from "./libc.ts";
 
 const CLONE_NEWNET = 0x40000000;
 /** The calling thread's namespace; /proc/self would be the main thread's. */

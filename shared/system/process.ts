@@ -1,6 +1,8 @@
 /** Other programs: found on a list of folders, run to their end. The one place that starts a process. */
+
+import { Errno } from "./errno.ts";
 import { closeFile, fileStatus, isExecutable, OpenFlag, readAll } from "./file.ts";
-import { call, cString, Errno, SystemError, tryCall } from "./libc.ts";
+import { call, cString, SystemError, tryCall } from "./libc.ts";
 
 export interface ProcessOptions {
   readonly arguments?: readonly string[];

@@ -1,6 +1,8 @@
 /** Kernel parameters of the network, of the namespace this thread is in. */
+
+import { Errno } from "./errno.ts";
 import { closeFile, fileExists, OpenFlag, openFile, readSmallText, writeAll } from "./file.ts";
-import { Errno, SystemError } from "./libc.ts";
+import { SystemError } from "./libc.ts";
 
 const pathOf = (key: string) => `/proc/sys/net/${key}`;
 

@@ -1,7 +1,8 @@
 /** Asks the kernel for the nat table of legacy iptables, without a process, and without making the table. */
 import type { Family } from "../../ip/address.ts";
+import { Errno } from "../../system/errno.ts";
 import { closeFile, readTextIfPresent } from "../../system/file.ts";
-import { call, Errno, SystemError, tryCall } from "../../system/libc.ts";
+import { call, SystemError, tryCall } from "../../system/libc.ts";
 import { type BuiltInChains, type LegacyRule, readLegacyRules } from "./legacy-table.ts";
 
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;

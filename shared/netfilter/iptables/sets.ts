@@ -5,8 +5,8 @@ import type { AttachmentKey } from "../../cni/plugin.ts";
 import type { Family, IpAddress } from "../../ip/address.ts";
 import { type Cidr, formatCidr, networkOf } from "../../ip/cidr.ts";
 import { type NetlinkConnection, NetlinkError } from "../../netlink/connection.ts";
+import { Errno } from "../../system/errno.ts";
 import { fileExists } from "../../system/file.ts";
-import { Errno } from "../../system/libc.ts";
 import {
   addElement,
   createSet,

@@ -1,7 +1,7 @@
 /** Removes chains that others made, with the rules that jump to them, in one atomic step. */
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { NetlinkError } from "../../netlink/connection.ts";
-import { Errno } from "../../system/libc.ts";
+import { Errno } from "../../system/errno.ts";
 import { needle, searchable } from "../search.ts";
 import {
   deleteChain,

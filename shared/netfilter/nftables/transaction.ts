@@ -1,7 +1,7 @@
 /** A batch of nf_tables changes: all of it, or nothing. */
 import type { NetlinkConnection, NetlinkError } from "../../netlink/connection.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
-import { Errno } from "../../system/libc.ts";
+import { Errno } from "../../system/errno.ts";
 import { nfnetlinkHeader, Subsystem } from "../nfnetlink.ts";
 
 /** include/uapi/linux/netfilter/nfnetlink.h. */
