@@ -6,7 +6,7 @@
 import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
 import { Attributes, BodyWriter, Flag, type NetlinkMessage, readAttributes } from "../netlink/message.ts";
 import { NetfilterFamily, nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "./nfnetlink.ts";
-import { needle, searchable } from "./search.ts";
+import { findText } from "./search.ts";
 
 const Command = { create: 2, destroy: 3, list: 7, add: 9, delete: 10, test: 11 } as const;
 
@@ -133,25 +133,21 @@ export function listSet(set: string): NetlinkMessage {
  * decoded: the sets of a node hold many elements, and the caller wants few.
  */
 export function findElements(bodies: readonly Uint8Array[], part: string): SetElement[] {
-  const wanted = needle(part);
   return bodies.flatMap((body) => {
+    if (findText(body, part) < 0) return [];
     // After struct nfgenmsg.
     const list = new Attributes(body, 4).bytes(Attribute.adt);
-    if (list === undefined) return [];
-    const text = searchable(list);
-    if (!text.includes(wanted)) return [];
-    return readAttributes(list).flatMap(({ value }) => {
-      const start = value.byteOffset - list.byteOffset;
-      const worth = text.slice(start, start + value.length).includes(wanted);
-      return worth ? readElement(value).filter(({ comment }) => comment.includes(part)) : [];
-    });
+    const elements = list === undefined ? [] : readAttributes(list);
+    return elements.flatMap(({ value }) => (findText(value, part) < 0 ? [] : readElement(value, part)));
   });
 }
 
-function readElement(bytes: Uint8Array): SetElement[] {
+function readElement(bytes: Uint8Array, part: string): SetElement[] {
   const data = new Attributes(bytes);
   const ip = data.nested(Data.ip);
   const address = ip.bytes(IPADDR_IPV4) ?? ip.bytes(IPADDR_IPV6);
   const comment = data.text(Data.comment) ?? "";
-  return address === undefined ? [] : [{ address: fromBytes(address), comment }];
+  // The part may also have been found in the address.
+  if (address === undefined || !comment.includes(part)) return [];
+  return [{ address: fromBytes(address), comment }];
 }

@@ -22,6 +22,8 @@ export interface Masqueraded {
 
 export interface Removal {
   readonly owner: AttachmentKey;
+  /** All addresses of the owner, where the caller is sure of them: they need not be looked for then. */
+  readonly addresses?: readonly IpAddress[];
   /**
    * Whether the container has another interface on this network: what the reference plugins make is shared by
    * all of them and has to stay for it.

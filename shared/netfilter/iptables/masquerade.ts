@@ -87,9 +87,9 @@ function fault(owner: AttachmentKey, what: string): CniError {
   );
 }
 
-function remove(host: Host, { owner, hasSiblings }: Removal): void {
+function remove(host: Host, { owner, addresses, hasSiblings }: Removal): void {
   const chains = [ownChainName(owner), ...(hasSiblings ? [] : [referenceChainName(owner)])];
-  runAll([() => removeFromSets(host.connection, owner), () => removeNatChains(host, chains)]);
+  runAll([() => removeFromSets(host.connection, owner, addresses), () => removeNatChains(host, chains)]);
 }
 
 function collect(host: Host, collection: Collection): void {

@@ -117,11 +117,13 @@ function deleteFromSets(connection: NetlinkConnection, addresses: readonly IpAdd
   for (const { error } of answers) if (error !== undefined && !isMissing(error)) throw error;
 }
 
-export function removeFromSets(connection: NetlinkConnection, owner: AttachmentKey): void {
-  deleteFromSets(
-    connection,
-    ownElements(connection, owner).map((element) => element.address),
-  );
+export function removeFromSets(
+  connection: NetlinkConnection,
+  owner: AttachmentKey,
+  addresses?: readonly IpAddress[],
+): void {
+  if (isWithoutSets()) return;
+  deleteFromSets(connection, addresses ?? ownElements(connection, owner).map((element) => element.address));
 }
 
 /** Removes the elements of a network whose owners are not to be kept. */

@@ -28,7 +28,7 @@ function opened(messages: readonly NetlinkMessage[]): NetlinkMessage[] {
 }
 
 /** The whole batch, as it is sent. */
-export function batch(messages: readonly NetlinkMessage[]): NetlinkMessage[] {
+function batch(messages: readonly NetlinkMessage[]): NetlinkMessage[] {
   return [...opened(messages), bracket(NFNL_MSG_BATCH_END)];
 }
 
@@ -47,14 +47,10 @@ export function tryWithoutCommit(
   return firstRefusal(connection, opened(messages));
 }
 
-/** Makes all the changes in one step, or none of them and throws the first refusal. */
-export function commit(connection: NetlinkConnection, messages: readonly NetlinkMessage[]): void {
-  if (messages.length === 0) return;
-  const error = firstRefusal(connection, batch(messages));
-  if (error !== undefined) throw error;
-}
-
-/** As commit, for changes that depend on what is there: they are looked up and made again when that has changed. */
+/**
+ * Makes all the changes in one step, or none of them and throws the first refusal. They may depend on what is there:
+ * when that has changed meanwhile, they are asked for again.
+ */
 export function retryCommit(connection: NetlinkConnection, changes: () => NetlinkMessage[]): void {
   for (let attempt = 1; ; attempt++) {
     const messages = changes();

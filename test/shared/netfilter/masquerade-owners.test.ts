@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node } from "../../helpers/index.ts";
+import { canRun, createNode, type Node, runInBun } from "../../helpers/index.ts";
 import {
   call,
   environmentOf,
@@ -118,6 +118,19 @@ describe.runIf(canRun(...tools))("an address that was left behind", () => {
     expect(await call(node, "masquerade", "checkMasquerade", checked)).toMatchObject({
       message: "eth0 of container dead is not masqueraded: 10.1.0.2 is not in the IP set of this owner",
     });
+  });
+
+  test("is removed by address where the caller is sure of it, and nothing else is", async () => {
+    expect(await ensure(owner("c1"), "10.1.0.2/24", "fd00::2/64")).toBeNull();
+    expect(await ensure(owner("c2"), "10.1.0.3/24")).toBeNull();
+    const ips = ["10.1.0.2", "fd00::2", "10.1.0.7"];
+    const source = `import { parseIp } from "./shared/ip/address.ts";
+      import { removeMasquerade } from "./shared/netfilter/masquerade.ts";
+      const addresses = ${JSON.stringify(ips)}.map(parseIp);
+      removeMasquerade({ owner: ${JSON.stringify(owner("c1"))}, addresses, hasSiblings: false, environment: {} });
+      console.log("null");`;
+    await runInBun(node, source);
+    expect(await masqueraded("nf_tables")).toEqual(["10.1.0.3 net c2 eth0"]);
   });
 
   test("is forgotten when a new owner does without masquerade", async () => {

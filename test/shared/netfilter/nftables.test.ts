@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { registerAt, Verdict, writeVerdict } from "../../../shared/netfilter/nftables/expression.ts";
+import {
+  Comparison,
+  compare,
+  registerAt,
+  Verdict,
+  writeVerdict,
+} from "../../../shared/netfilter/nftables/expression.ts";
 import { readRules } from "../../../shared/netfilter/nftables/message.ts";
 import { dataTypes, newElements, newSet, readElements } from "../../../shared/netfilter/nftables/set.ts";
 import {
@@ -165,6 +171,20 @@ test("a verdict says where to go", () => {
           ],
         ],
       ],
+    ],
+  ]);
+});
+
+test("a comparison names the register, how, and with what", () => {
+  const writer = new BodyWriter();
+  const { name, write } = compare(registerAt(4), Comparison.notEqual, new Uint8Array([10, 1]));
+  write(writer);
+  expect([name, attributeTree(writer.finish())]).toEqual([
+    "cmp",
+    [
+      [1, "00000009"],
+      [2, "00000001"],
+      [3, [[1, "0a01"]]],
     ],
   ]);
 });
