@@ -133,13 +133,14 @@ export function moveToFreeName(from: string, to: string): boolean {
 
 /** Sets a file's time of change (and of access), in nanoseconds since 1970. */
 export function setModified(path: string, nanoseconds: bigint): void {
-  const second = 1_000_000_000n;
+  const seconds = Number(nanoseconds / 1_000_000_000n);
+  const rest = Number(nanoseconds % 1_000_000_000n);
   // Two struct timespec, access and modification, of two 64-bit numbers each.
   const times = new Uint8Array(32);
-  for (const start of [0, 16]) {
-    putNumber(times, start, Number(nanoseconds / second));
-    putNumber(times, start + 8, Number(nanoseconds % second));
-  }
+  putNumber(times, 0, seconds);
+  putNumber(times, 8, rest);
+  putNumber(times, 16, seconds);
+  putNumber(times, 24, rest);
   call("utimensat", path, AT_FDCWD, cString(path), times, 0);
 }
 
