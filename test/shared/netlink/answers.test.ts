@@ -1,0 +1,103 @@
+import { readFileSync } from "node:fs";
+import { parseMessages } from "netlink";
+import { describe, expect, test } from "vitest";
+import type { Link } from "../../../shared/netlink/link.ts";
+import { Attributes, decodeMessages, readAttributes } from "../../../shared/netlink/message.ts";
+import { canRun, createNode, runInBun } from "../../helpers/index.ts";
+
+/** What `ip -d link show` was answered, and what it made of it. */
+interface Recorded {
+  readonly datagrams: readonly string[];
+  readonly told: readonly Told[];
+}
+
+interface Told {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly master?: string;
+  readonly operstate: string;
+  readonly promiscuity: number;
+  readonly address: string;
+  readonly link?: string;
+  readonly ifalias?: string;
+  readonly linkinfo?: { readonly info_kind: string; readonly info_slave_data?: Record<string, unknown> };
+}
+
+const recorded = JSON.parse(
+  readFileSync(new URL("recorded/links.json", import.meta.url), "utf8"),
+) as Recorded;
+const datagrams = recorded.datagrams.map((text) => Buffer.from(text, "hex"));
+
+const NEWLINK = 16;
+
+describe("the recorded answer of the kernel", () => {
+  test("is split into the messages that the package netlink finds", () => {
+    for (const datagram of datagrams) {
+      const ours = decodeMessages(datagram).map(({ type, flags, sequence, body }) => [
+        type,
+        flags,
+        sequence,
+        body.length,
+      ]);
+      const theirs = parseMessages(datagram).map(({ type, flags, seq, data }) => [
+        type,
+        flags,
+        seq,
+        data.length,
+      ]);
+      expect(ours).toEqual(theirs);
+    }
+    expect(datagrams.flatMap(decodeMessages).filter(({ type }) => type === NEWLINK)).toHaveLength(4);
+  });
+
+  test("is used to its last byte", () => {
+    for (const { type, body } of datagrams.flatMap(decodeMessages)) {
+      if (type !== NEWLINK) continue;
+      const attributes = readAttributes(body, 16);
+      const lengths = attributes.map(({ value }) => Math.ceil((4 + value.length) / 4) * 4);
+      expect(lengths.reduce((sum, length) => sum + length, 16)).toBe(body.length);
+      expect(attributes.length).toBeGreaterThan(30);
+      expect(new Attributes(body, 16).text(3)).toMatch(/^(lo|br0|veth0|eth0)$/);
+    }
+  });
+
+  test.runIf(canRun("ip"))("is read as ip(8) reads it", async () => {
+    await using node = await createNode();
+    const bodies = datagrams
+      .flatMap(decodeMessages)
+      .filter(({ type }) => type === NEWLINK)
+      .map(({ body }) => Buffer.from(body).toString("hex"));
+    const source = `
+      import { isHairpin, isIsolated, isForwarding, isVlanFiltering } from "./shared/netlink/bridge.ts";
+      import { readLink } from "./shared/netlink/link.ts";
+      const links = ${JSON.stringify(bodies)}.map((text) => readLink(Buffer.from(text, "hex")));
+      console.log(JSON.stringify(links.map((link) => ({
+        ...link, hairpin: isHairpin(link), isolated: isIsolated(link), forwarding: isForwarding(link),
+      }))));`;
+    type Read = Link & { hairpin: boolean; isolated: boolean; forwarding: boolean };
+    const links = await runInBun<Read[]>(node, source);
+    const nameOf = (index: number) => recorded.told.find(({ ifindex }) => ifindex === index)?.ifname;
+    for (const [at, told] of recorded.told.entries()) {
+      const port = told.linkinfo?.info_slave_data;
+      expect(links[at]).toMatchObject({
+        index: told.ifindex,
+        name: told.ifname,
+        mac: told.address,
+        mtu: told.mtu,
+        isUp: told.flags.includes("UP"),
+        isLoopback: told.flags.includes("LOOPBACK"),
+        kind: told.linkinfo?.info_kind ?? "",
+        alias: told.ifalias ?? "",
+        promiscuity: told.promiscuity,
+        hairpin: port?.["hairpin"] ?? false,
+        isolated: port?.["isolated"] ?? false,
+        forwarding: port?.["state"] === "forwarding",
+      });
+      expect(nameOf(links[at]?.master ?? 0)).toBe(told.master);
+      expect(nameOf(links[at]?.peer ?? 0)).toBe(told.link);
+    }
+    expect(links.map(({ name }) => name)).toEqual(recorded.told.map(({ ifname }) => ifname));
+  });
+});
