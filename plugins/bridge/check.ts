@@ -4,6 +4,7 @@ import {
   checkAddresses,
   checkContainerLink,
   checkIsUp,
+  checkMtu,
   checkRoutes,
   drift,
   findReported,
@@ -66,16 +67,28 @@ function checkBridge({ config, result, host }: Checked): Link {
   return bridge;
 }
 
-function checkPort({ config, result, host }: Checked, inside: Link, bridge: Link): Link {
-  const port = findLinkByIndex(host, inside.peer);
-  if (port?.kind !== "veth")
-    throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
-  if (!result.interfaces.some((item) => item.name === port.name && (item.sandbox ?? "") === "")) {
+/** The host's end is the one in the result, with its MAC address and MTU. */
+function checkReportedPort(port: Link, inside: Link, result: Result): void {
+  const reported = result.interfaces.find((item) => item.name === port.name && (item.sandbox ?? "") === "");
+  if (reported === undefined) {
     throw drift(
       `the host's end of ${inside.name} is called ${port.name}, which prevResult does not know`,
       RECREATE,
     );
   }
+  const mac = reported.mac?.toLowerCase() ?? port.mac;
+  if (mac !== port.mac)
+    throw drift(`${port.name} has the MAC address ${port.mac}, expected ${mac}`, RECREATE);
+  const mtu = reported.mtu ?? port.mtu;
+  if (mtu !== port.mtu) throw drift(`${port.name} has MTU ${port.mtu}, expected ${mtu}`, RECREATE);
+}
+
+function checkPort({ config, result, host }: Checked, inside: Link, bridge: Link): Link {
+  const port = findLinkByIndex(host, inside.peer);
+  if (port?.kind !== "veth")
+    throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
+  checkReportedPort(port, inside, result);
+  checkMtu(inside, port);
   const repair = `ip link set ${port.name} master ${bridge.name} repairs it; a network manager may have detached it`;
   if (port.master !== bridge.index)
     throw drift(`${port.name} is no port of the bridge ${bridge.name}`, repair);

@@ -53,9 +53,6 @@ export function checkContainerLink(container: Container, reported: ResultInterfa
   if (mac !== undefined && mac !== link.mac) {
     throw drift(`the interface ${where} has the MAC address ${link.mac}, expected ${mac}`, RECREATE);
   }
-  if (reported.mtu !== undefined && reported.mtu !== link.mtu) {
-    throw drift(`the interface ${where} has MTU ${link.mtu}, expected ${reported.mtu}`, RECREATE);
-  }
   return link;
 }
 
@@ -64,13 +61,26 @@ export function checkIsUp(link: Link, where: string): void {
     throw drift(`the interface ${link.name} ${where} is down`, `ip link set ${link.name} up repairs it`);
 }
 
+/**
+ * Compares the MTU of the two ends of a pair. A smaller one inside is a later plugin's doing (tuning); a larger one
+ * loses frames.
+ */
+export function checkMtu(inside: Link, outside: Link): void {
+  if (inside.mtu <= outside.mtu) return;
+  const advice = `larger frames get lost: ip link set ${outside.name} mtu ${inside.mtu}, or recreate the container`;
+  throw drift(
+    `${inside.name} has MTU ${inside.mtu}, but its other end ${outside.name} has ${outside.mtu}`,
+    advice,
+  );
+}
+
 /** Whether every address of the result is on the link. More of them are fine: a chained plugin may add some. */
 export function checkAddresses(container: Container, link: Link, ips: readonly ResultIp[]): void {
   const held = listAddresses(container.netlink, link.index);
-  for (const { address } of ips) {
-    if (held.some(({ cidr }) => isSameCidr(cidr, address))) continue;
-    throw drift(`the address ${formatCidr(address)} is missing on ${link.name}`, RECREATE);
-  }
+  const missing = ips.filter(({ address }) => !held.some(({ cidr }) => isSameCidr(cidr, address)));
+  if (missing.length === 0) return;
+  const names = missing.map(({ address }) => formatCidr(address)).join(", ");
+  throw drift(`missing on ${link.name}: the address ${names}`, RECREATE);
 }
 
 /**
@@ -78,13 +88,16 @@ export function checkAddresses(container: Container, link: Link, ips: readonly R
  * chain (sbr, vrf) move routes.
  */
 export function checkRoutes(container: Container, routes: readonly ResultRoute[]): void {
-  const held = new Map<number, KernelRoute[]>();
-  for (const route of routes) {
-    const { family } = route.destination.address;
-    const candidates = held.get(family) ?? listRoutes(container.netlink, { family });
-    held.set(family, candidates);
-    const isHere = (each: KernelRoute) => satisfies(each, { ...route, table: route.table ?? each.table });
-    if (candidates.some(isHere)) continue;
-    throw drift(`the route to ${formatCidr(route.destination)} is missing in the container`, RECREATE);
+  const held = { 4: [] as KernelRoute[], 6: [] as KernelRoute[] };
+  for (const family of new Set(routes.map((route) => route.destination.address.family))) {
+    held[family] = listRoutes(container.netlink, { family });
   }
+  const isHeld = (route: ResultRoute) =>
+    held[route.destination.address.family].some((each) =>
+      satisfies(each, { ...route, table: route.table ?? each.table }),
+    );
+  const missing = routes.filter((route) => !isHeld(route));
+  if (missing.length === 0) return;
+  const names = missing.map(({ destination }) => formatCidr(destination)).join(", ");
+  throw drift(`missing in the container: the route to ${names}`, RECREATE);
 }
