@@ -1,5 +1,7 @@
 /** Which boot this is, and since when it runs: no network namespace survives a boot, so no reservation does. */
-import { fileStatus, readSmallText } from "../../shared/system/file.ts";
+
+import { readSmallText } from "../../shared/system/file.ts";
+import { fileStatus } from "../../shared/system/file-status.ts";
 
 const NANOSECONDS = 1_000_000_000;
 

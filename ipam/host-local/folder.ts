@@ -1,13 +1,9 @@
 /** A network's folder, as the reference has it: a file a reservation, and the last address of each range set. */
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { listDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import {
   closeFile,
-  descriptorStatus,
-  type FileStatus,
-  fileExists,
-  fileStatus,
-  listDirectory,
   moveToFreeName,
   OpenFlag,
   openFile,
@@ -17,6 +13,12 @@ import {
   setModified,
   writeFile,
 } from "../../shared/system/file.ts";
+import {
+  descriptorStatus,
+  type FileStatus,
+  fileExists,
+  fileStatus,
+} from "../../shared/system/file-status.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { type Owner, reservationText } from "./records.ts";
 

@@ -1,5 +1,5 @@
 /** Whether the attachment a reservation was made for still exists. */
-import { type FileStatus, fileStatus } from "../../shared/system/file.ts";
+import { type FileStatus, fileStatus } from "../../shared/system/file-status.ts";
 import type { NamespaceRecord, OwnerRecord } from "./records.ts";
 
 function statusIfAny(path: string): FileStatus | undefined {

@@ -1,7 +1,8 @@
 /** The lock of a network's folder: the reference's, so that both can work on one folder. */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { makeDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { closeFile, makeDirectory, OpenFlag } from "../../shared/system/file.ts";
+import { closeFile, OpenFlag } from "../../shared/system/file.ts";
 import { call, cString, SystemError, tryCall } from "../../shared/system/libc.ts";
 
 const LOCK_EXCLUSIVE = 2;

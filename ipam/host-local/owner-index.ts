@@ -10,14 +10,8 @@
  * So a crash needs no care but for the order of writes: first the folder (from that moment on the stamps differ),
  * then the records, then the folder's stamp, then the index's.
  */
-import {
-  listDirectory,
-  makeDirectory,
-  readSmallText,
-  readTextIfPresent,
-  removeFile,
-  writeFile,
-} from "../../shared/system/file.ts";
+import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
+import { readSmallText, readTextIfPresent, removeFile, writeFile } from "../../shared/system/file.ts";
 import { PRIVATE } from "./folder.ts";
 import { type Owner, type OwnerRecord, ownerName, parseRecord, recordText } from "./records.ts";
 

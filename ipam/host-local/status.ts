@@ -4,7 +4,8 @@
  */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { fileStatus, isFull, isWritable } from "../../shared/system/file.ts";
+import { isFull } from "../../shared/system/directory.ts";
+import { fileStatus, isWritable } from "../../shared/system/file-status.ts";
 import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
 import { exhausted } from "./exhaustion.ts";
 import { storeAdvice, withAdvice } from "./faults.ts";

@@ -4,7 +4,7 @@
  * A delegate that turns out to be this very executable under another name runs in this process, which saves a
  * start; any other executable runs as a process, with the same environment and input.
  */
-import { type FileStatus, fileStatus, isSameFile } from "../system/file.ts";
+import { type FileStatus, fileStatus, isSameFile } from "../system/file-status.ts";
 import { type ProcessOutcome, runProcess } from "../system/process.ts";
 import { writeStandardError } from "../system/stdio.ts";
 import { CniError, ErrorCode, messageOf, quote } from "./error.ts";

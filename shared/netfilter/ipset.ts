@@ -4,7 +4,9 @@
  * Only the type hash:ip with comments is built: addresses of one family, each with the name of its owner.
  */
 import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
-import { Attributes, BodyWriter, Flag, type NetlinkMessage, readAttributes } from "../netlink/message.ts";
+import { Attributes, readAttributes } from "../netlink/attributes.ts";
+import { BodyWriter } from "../netlink/body-writer.ts";
+import { Flag, type NetlinkMessage } from "../netlink/message.ts";
 import { NetfilterFamily, nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "./nfnetlink.ts";
 import { findText } from "./search.ts";
 

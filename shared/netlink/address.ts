@@ -2,8 +2,10 @@
 import { type Family, formatIp, fromBytes, toBytes } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { formatCidr, lastAddress } from "../ip/cidr.ts";
+import { Attributes } from "./attributes.ts";
+import { BodyWriter } from "./body-writer.ts";
 import type { NetlinkConnection } from "./connection.ts";
-import { Attributes, BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
+import { Flag, type NetlinkMessage } from "./message.ts";
 
 const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;

@@ -1,6 +1,9 @@
 /** Bridges and their ports: include/uapi/linux/if_link.h (IFLA_BR_*, IFLA_BRPORT_*) and if_bridge.h. */
+
+import { Attributes, readAttributes } from "./attributes.ts";
+import { BodyWriter } from "./body-writer.ts";
 import { type Link, LinkAttribute, LinkFlag, LinkInfo, LinkMessage, linkHeader } from "./link.ts";
-import { Attributes, BodyWriter, Flag, type NetlinkMessage, readAttributes } from "./message.ts";
+import { Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_BRIDGE = 7;
 /** IFLA_BR_VLAN_FILTERING. */

@@ -3,7 +3,8 @@
 import { describeErrno, Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
 import { call, SystemError, tryCall } from "../system/libc.ts";
-import { Attributes, decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
+import { Attributes } from "./attributes.ts";
+import { decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;

@@ -1,7 +1,9 @@
 /** Links: reading them, and the changes every kind shares. Constants: include/uapi/linux/if_link.h, rtnetlink.h. */
 import { Errno } from "../system/errno.ts";
+import { Attributes } from "./attributes.ts";
+import { BodyWriter } from "./body-writer.ts";
 import type { NetlinkConnection } from "./connection.ts";
-import { Attributes, BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
+import { Flag, type NetlinkMessage } from "./message.ts";
 
 export const LinkMessage = { new: 16, delete: 17, get: 18, set: 19 } as const;
 

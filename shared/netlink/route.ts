@@ -10,8 +10,10 @@ import {
 } from "../ip/address.ts";
 import { type Cidr, defaultRoute, formatCidr, isSameCidr } from "../ip/cidr.ts";
 import { addressFamily } from "./address.ts";
+import { Attributes } from "./attributes.ts";
+import { BodyWriter } from "./body-writer.ts";
 import type { NetlinkConnection } from "./connection.ts";
-import { Attributes, BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
+import { Flag, type NetlinkMessage } from "./message.ts";
 
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;

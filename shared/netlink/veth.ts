@@ -1,6 +1,8 @@
 /** veth(4): a pair of interfaces joined back to back, here with one end in the container. */
+
+import { BodyWriter } from "./body-writer.ts";
 import { LinkAttribute, LinkInfo, LinkMessage, linkHeader } from "./link.ts";
-import { BodyWriter, Flag, type NetlinkMessage } from "./message.ts";
+import { Flag, type NetlinkMessage } from "./message.ts";
 
 /** VETH_INFO_PEER, include/uapi/linux/veth.h: a struct ifinfomsg and the attributes of the other end. */
 const PEER = 1;

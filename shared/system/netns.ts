@@ -4,7 +4,8 @@
  */
 
 import { Errno } from "./errno.ts";
-import { closeFile, descriptorStatus, fileStatus, isSameFile, OpenFlag, openFile } from "./file.ts";
+import { closeFile, OpenFlag, openFile } from "./file.ts";
+import { descriptorStatus, fileStatus, isSameFile } from "./file-status.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 
 const CLONE_NEWNET = 0x40000000;

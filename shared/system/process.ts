@@ -1,7 +1,8 @@
 /** Other programs: found on a list of folders, run to their end. The one place that starts a process. */
 
 import { Errno } from "./errno.ts";
-import { closeFile, fileStatus, isExecutable, OpenFlag, readAll } from "./file.ts";
+import { closeFile, OpenFlag, readAll } from "./file.ts";
+import { fileStatus, isExecutable } from "./file-status.ts";
 import { call, cString, SystemError, tryCall } from "./libc.ts";
 
 export interface ProcessOptions {

@@ -1,7 +1,8 @@
 /** Kernel parameters of the network, of the namespace this thread is in. */
 
 import { Errno } from "./errno.ts";
-import { closeFile, fileExists, OpenFlag, openFile, readSmallText, writeAll } from "./file.ts";
+import { closeFile, OpenFlag, openFile, readSmallText, writeAll } from "./file.ts";
+import { fileExists } from "./file-status.ts";
 import { SystemError } from "./libc.ts";
 
 const pathOf = (key: string) => `/proc/sys/net/${key}`;

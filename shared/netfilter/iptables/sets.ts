@@ -6,7 +6,7 @@ import type { Family, IpAddress } from "../../ip/address.ts";
 import { type Cidr, formatCidr, networkOf } from "../../ip/cidr.ts";
 import { type NetlinkConnection, NetlinkError } from "../../netlink/connection.ts";
 import { Errno } from "../../system/errno.ts";
-import { fileExists } from "../../system/file.ts";
+import { fileExists } from "../../system/file-status.ts";
 import {
   addElement,
   createSet,

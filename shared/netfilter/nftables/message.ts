@@ -2,7 +2,9 @@
  * nf_tables objects as messages: tables, chains and rules. include/uapi/linux/netfilter/nf_tables.h.
  * Pure bytes; changes are sent by commit() in transaction.ts, questions by NetlinkConnection.
  */
-import { Attributes, BodyWriter, Flag, type NetlinkMessage } from "../../netlink/message.ts";
+import { Attributes } from "../../netlink/attributes.ts";
+import { BodyWriter } from "../../netlink/body-writer.ts";
+import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../nfnetlink.ts";
 import type { Expression } from "./expression.ts";
 import { COMMENT, encodeUserData, readComment, textDatum } from "./user-data.ts";

@@ -1,11 +1,7 @@
 /** nf_tables sets and maps, and their elements, as messages. include/uapi/linux/netfilter/nf_tables.h. */
-import {
-  Attributes,
-  type BodyWriter,
-  Flag,
-  type NetlinkMessage,
-  readAttributes,
-} from "../../netlink/message.ts";
+import { Attributes, readAttributes } from "../../netlink/attributes.ts";
+import type { BodyWriter } from "../../netlink/body-writer.ts";
+import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { type Table, tableMessage } from "./message.ts";
 import {
   COMMENT,

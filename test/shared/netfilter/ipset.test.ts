@@ -10,7 +10,8 @@ import {
   listSet,
   testElement,
 } from "../../../shared/netfilter/ipset.ts";
-import { BodyWriter, type NetlinkMessage } from "../../../shared/netlink/message.ts";
+import { BodyWriter } from "../../../shared/netlink/body-writer.ts";
+import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import { canRun, createNode, type Node, runInBun } from "../../helpers/index.ts";
 import * as recorded from "./recorded.ts";
 import { attributeTree, recordedMessages } from "./tree.ts";

@@ -25,7 +25,8 @@ import {
   splitPair,
   spoofTable,
 } from "../../../shared/netfilter/spoof-rules.ts";
-import { BodyWriter, type NetlinkMessage } from "../../../shared/netlink/message.ts";
+import { BodyWriter } from "../../../shared/netlink/body-writer.ts";
+import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import { nftBatch } from "./recorded.ts";
 import { attributeTree, recordedMessages, type Tree } from "./tree.ts";
 

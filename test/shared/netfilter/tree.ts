@@ -1,5 +1,5 @@
 /** Netlink attributes as a tree that can be compared: in order of type, whatever order a tool writes them in. */
-import { readAttributes } from "../../../shared/netlink/message.ts";
+import { readAttributes } from "../../../shared/netlink/attributes.ts";
 
 export type Tree = (readonly [number, string | Tree])[];
 

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { parseMessages } from "netlink";
 import { describe, expect, test } from "vitest";
+import { Attributes, readAttributes } from "../../../shared/netlink/attributes.ts";
 import type { Link } from "../../../shared/netlink/link.ts";
-import { Attributes, decodeMessages, readAttributes } from "../../../shared/netlink/message.ts";
+import { decodeMessages } from "../../../shared/netlink/message.ts";
 import { canRun, createNode, runInBun } from "../../helpers/index.ts";
 
 /** What `ip -d link show` was answered, and what it made of it. */

@@ -1,6 +1,7 @@
 /** Random netlink messages. */
 import fc from "fast-check";
-import type { BodyWriter, NetlinkMessage } from "../../../shared/netlink/message.ts";
+import type { BodyWriter } from "../../../shared/netlink/body-writer.ts";
+import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 
 const types = fc.integer({ min: 0, max: 0x3fff });
 export const payloads = fc.uint8Array({ maxLength: 70 });

@@ -1,12 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  Attributes,
-  BodyWriter,
-  decodeMessages,
-  encodeMessages,
-  readAttributes,
-} from "../../../shared/netlink/message.ts";
+import { Attributes, readAttributes } from "../../../shared/netlink/attributes.ts";
+import { BodyWriter } from "../../../shared/netlink/body-writer.ts";
+import { decodeMessages, encodeMessages } from "../../../shared/netlink/message.ts";
 import { messages, trees, write } from "./arbitraries.ts";
 
 /** Bytes that are often nearly right: real messages with bytes changed, cut off or put in. */

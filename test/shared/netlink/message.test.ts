@@ -1,13 +1,9 @@
 import fc from "fast-check";
 import * as witness from "netlink";
 import { describe, expect, test } from "vitest";
-import {
-  Attributes,
-  BodyWriter,
-  decodeMessages,
-  encodeMessages,
-  readAttributes,
-} from "../../../shared/netlink/message.ts";
+import { Attributes, readAttributes } from "../../../shared/netlink/attributes.ts";
+import { BodyWriter } from "../../../shared/netlink/body-writer.ts";
+import { decodeMessages, encodeMessages } from "../../../shared/netlink/message.ts";
 import { messages, payloads, type Tree, trees, write } from "./arbitraries.ts";
 
 /** The same bytes from the other implementation. */

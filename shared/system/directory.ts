@@ -1,0 +1,62 @@
+/** Folders: making them, and what is in them. */
+import { Errno } from "./errno.ts";
+import { closeFile, OpenFlag, openFile } from "./file.ts";
+import { call, cString, SystemError, tryCall } from "./libc.ts";
+
+const decoder = new TextDecoder();
+
+/** Makes a folder and its missing parents; existing ones are fine. */
+export function makeDirectory(path: string, mode: number): void {
+  const failed = tryCall("mkdir", cString(path), mode);
+  if (failed === 0 || failed === -Errno.EEXIST) return;
+  const parent = path.slice(0, path.lastIndexOf("/"));
+  if (failed !== -Errno.ENOENT || parent === "") throw new SystemError("mkdir", path, -failed);
+  makeDirectory(parent, mode);
+  const again = tryCall("mkdir", cString(path), mode);
+  // Another process may have made it meanwhile.
+  if (again !== 0 && again !== -Errno.EEXIST) throw new SystemError("mkdir", path, -again);
+}
+
+/** The names in a folder, without "." and ".."; none if the folder is missing. */
+export function listDirectory(path: string): string[] {
+  const flags = OpenFlag.readOnly | OpenFlag.directory | OpenFlag.closeOnExec;
+  const descriptor = tryCall("open", cString(path), flags, 0);
+  if (descriptor === -Errno.ENOENT) return [];
+  if (descriptor < 0) throw new SystemError("open", path, -descriptor);
+  try {
+    return readEntries(descriptor, path);
+  } finally {
+    closeFile(descriptor);
+  }
+}
+
+function readEntries(descriptor: number, path: string): string[] {
+  const names: string[] = [];
+  const buffer = new Uint8Array(32768);
+  const view = new DataView(buffer.buffer);
+  for (;;) {
+    const filled = call("getdents64", path, descriptor, buffer, buffer.length);
+    if (filled === 0) return names;
+    // struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name (NUL-terminated).
+    for (let at = 0; at < filled; at += view.getUint16(at + 16, true)) {
+      const end = buffer.indexOf(0, at + 19);
+      const name = decoder.decode(buffer.subarray(at + 19, end));
+      if (name !== "." && name !== "..") names.push(name);
+    }
+  }
+}
+
+/** Whether the file system of a folder has no block or no inode left. */
+export function isFull(folder: string): boolean {
+  const descriptor = openFile(folder, OpenFlag.readOnly | OpenFlag.directory);
+  try {
+    const view = new DataView(new ArrayBuffer(256));
+    call("fstatfs", folder, descriptor, new Uint8Array(view.buffer));
+    // struct statfs on 64-bit: blocks 16, bfree 24, files 40, ffree 48. Without a limit, the total is 0.
+    const isSpent = (total: number, free: number) =>
+      view.getBigUint64(total, true) > 0n && view.getBigUint64(free, true) === 0n;
+    return isSpent(16, 24) || isSpent(40, 48);
+  } finally {
+    closeFile(descriptor);
+  }
+}
