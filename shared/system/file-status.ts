@@ -1,6 +1,6 @@
 /** What files are, without opening them: access(2), statx(2), statfs(2). */
 import { Errno } from "./errno.ts";
-import { call, cString, SystemError, tryCall } from "./libc.ts";
+import { cString, SystemError, tryCall } from "./libc.ts";
 
 /** Whether anything is at the path. Throws if that cannot be told. */
 export function fileExists(path: string): boolean {
