@@ -54,11 +54,15 @@ function checkVerb(command: Command, version: CniVersion): void {
   );
 }
 
+/** An entry that names nothing would keep nothing: GC would remove what is alive. */
 function readAttachments(fields: Fields): NetworkConfiguration["validAttachments"] {
-  return fields.objects("cni.dev/valid-attachments")?.map((item) => ({
-    containerId: item.text("containerID") ?? "",
-    ifname: item.text("ifname") ?? "",
-  }));
+  return fields.objects("cni.dev/valid-attachments")?.map((item) => {
+    const containerId = item.text("containerID") ?? "";
+    const ifname = item.text("ifname") ?? "";
+    if (containerId !== "" && ifname !== "") return { containerId, ifname };
+    const key = containerId === "" ? "containerID" : "ifname";
+    throw item.invalid(key, "is missing", "every attachment to keep needs its containerID and its ifname");
+  });
 }
 
 const noFields = new Fields({});

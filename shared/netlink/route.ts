@@ -9,10 +9,11 @@ import {
   toBytes,
 } from "../ip/address.ts";
 import { type Cidr, defaultRoute, formatCidr, isSameCidr } from "../ip/cidr.ts";
+import { Errno } from "../system/errno.ts";
 import { addressFamily } from "./address.ts";
 import { Attributes } from "./attributes.ts";
 import { BodyWriter } from "./body-writer.ts";
-import type { NetlinkConnection } from "./connection.ts";
+import { type NetlinkConnection, NetlinkError } from "./connection.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
 
 const RTM_NEWROUTE = 24;
@@ -126,13 +127,23 @@ export interface RouteFilter {
   readonly protocol?: number;
 }
 
+/** A table that no route was ever put into is not there: ENOENT. */
+function dumpIfPresent(connection: NetlinkConnection, message: NetlinkMessage): Uint8Array[] {
+  try {
+    return connection.dump(message);
+  } catch (thrown) {
+    if (thrown instanceof NetlinkError && thrown.errno === Errno.ENOENT) return [];
+    throw thrown;
+  }
+}
+
 /** Equivalent to: ip route show table TABLE|all [dev] [proto]. The kernel filters where it can (strict checking). */
 export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): KernelRoute[] {
   const { family, index = 0, table = 0, protocol = 0 } = filter;
   const body = new BodyWriter().raw(header(family, 0, table < 256 ? table : 0, [protocol, 0, 0]));
   if (table !== 0) body.u32(TABLE, table);
   if (index !== 0) body.u32(OUTPUT_INTERFACE, index);
-  const bodies = connection.dump({
+  const bodies = dumpIfPresent(connection, {
     type: RTM_GETROUTE,
     flags: Flag.request,
     body: body.finish(),
