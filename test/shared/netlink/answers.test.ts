@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { parseMessages } from "netlink";
 import { describe, expect, test } from "vitest";
 import { Attributes, readAttributes } from "../../../shared/netlink/attributes.ts";
-import type { Link } from "../../../shared/netlink/link.ts";
+import { isForwarding, isHairpin, isIsolated } from "../../../shared/netlink/bridge.ts";
+import { readLink } from "../../../shared/netlink/link.ts";
 import { decodeMessages } from "../../../shared/netlink/message.ts";
-import { canRun, createNode, runInBun } from "../../helpers/index.ts";
 
 /** What `ip -d link show` was answered, and what it made of it. */
 interface Recorded {
@@ -64,25 +64,17 @@ describe("the recorded answer of the kernel", () => {
     }
   });
 
-  test.runIf(canRun("ip"))("is read as ip(8) reads it", async () => {
-    await using node = await createNode();
-    const bodies = datagrams
+  test("is read as ip(8) reads it", () => {
+    const links = datagrams
       .flatMap(decodeMessages)
       .filter(({ type }) => type === NEWLINK)
-      .map(({ body }) => Buffer.from(body).toString("hex"));
-    const source = `
-      import { isHairpin, isIsolated, isForwarding, isVlanFiltering } from "./shared/netlink/bridge.ts";
-      import { readLink } from "./shared/netlink/link.ts";
-      const links = ${JSON.stringify(bodies)}.map((text) => readLink(Buffer.from(text, "hex")));
-      console.log(JSON.stringify(links.map((link) => ({
-        ...link, hairpin: isHairpin(link), isolated: isIsolated(link), forwarding: isForwarding(link),
-      }))));`;
-    type Read = Link & { hairpin: boolean; isolated: boolean; forwarding: boolean };
-    const links = await runInBun<Read[]>(node, source);
+      .map(({ body }) => readLink(body));
     const nameOf = (index: number) => recorded.told.find(({ ifindex }) => ifindex === index)?.ifname;
     for (const [at, told] of recorded.told.entries()) {
       const port = told.linkinfo?.info_slave_data;
-      expect(links[at]).toMatchObject({
+      const link = links[at];
+      if (link === undefined) throw new Error(told.ifname);
+      expect(link).toMatchObject({
         index: told.ifindex,
         name: told.ifname,
         mac: told.address,
@@ -92,12 +84,12 @@ describe("the recorded answer of the kernel", () => {
         kind: told.linkinfo?.info_kind ?? "",
         alias: told.ifalias ?? "",
         promiscuity: told.promiscuity,
-        hairpin: port?.["hairpin"] ?? false,
-        isolated: port?.["isolated"] ?? false,
-        forwarding: port?.["state"] === "forwarding",
       });
-      expect(nameOf(links[at]?.master ?? 0)).toBe(told.master);
-      expect(nameOf(links[at]?.peer ?? 0)).toBe(told.link);
+      expect(isHairpin(link)).toBe(port?.["hairpin"] ?? false);
+      expect(isIsolated(link)).toBe(port?.["isolated"] ?? false);
+      expect(isForwarding(link)).toBe(port?.["state"] === "forwarding");
+      expect(nameOf(link.master)).toBe(told.master);
+      expect(nameOf(link.peer)).toBe(told.link);
     }
     expect(links.map(({ name }) => name)).toEqual(recorded.told.map(({ ifname }) => ifname));
   });

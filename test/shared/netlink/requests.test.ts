@@ -1,13 +1,7 @@
 import { readFileSync } from "node:fs";
 import { formatAttribute, type NetlinkAttribute, parseAttributes, parseMessages } from "netlink";
-import { beforeAll, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node, runInBun } from "../../helpers/index.ts";
-
-interface Request {
-  readonly type: number;
-  readonly flags: number;
-  readonly body: string;
-}
+import { describe, expect, test } from "vitest";
+import { made } from "./recorded/made.ts";
 
 const recorded = JSON.parse(
   readFileSync(new URL("recorded/requests.json", import.meta.url), "utf8"),
@@ -77,20 +71,13 @@ const theirs = (name: string): { type: number; flags: number; said: unknown } =>
 const [NEWLINK, SETLINK, ECHO] = [16, 19, 0x8];
 const asSet = (type: number, flags: number) => (type === NEWLINK && (flags & 0x400) === 0 ? SETLINK : type);
 
-describe.runIf(canRun("ip"))("a request", () => {
-  let node: Node;
-  let made: Record<string, Request>;
-  beforeAll(async () => {
-    node = await createNode();
-    const module = "./test/shared/netlink/recorded/made.ts";
-    made = await runInBun(node, `import { made } from "${module}"; console.log(JSON.stringify(made))`);
-    return () => node.dispose();
-  });
-
+describe("a request", () => {
   const ours = (name: string): { type: number; flags: number; said: unknown } => {
-    const { type = 0, flags = 0, body = "" } = made[name] ?? {};
-    // Our route requests always say the table, ours alone ask to be told of the result.
-    return { type, flags: flags & ~ECHO, said: decode(Buffer.from(body, "hex"), bodies[type]) };
+    const message = made[name];
+    if (message === undefined) throw new Error(name);
+    const { type, flags, body } = message;
+    // Ours alone ask to be told of the result.
+    return { type, flags: flags & ~ECHO, said: decode(Buffer.from(body), bodies[type]) };
   };
 
   const comparable = Object.entries(recorded).filter(([name]) => name !== "port");

@@ -5,7 +5,7 @@ import * as addresses from "./shared/netlink/address.ts";
 import * as bridges from "./shared/netlink/bridge.ts";
 import { NetlinkConnection, NetlinkError, Protocol } from "./shared/netlink/connection.ts";
 import * as links from "./shared/netlink/link.ts";
-import * as messages from "./shared/netlink/message.ts";
+import { BodyWriter } from "./shared/netlink/body-writer.ts";
 import * as routes from "./shared/netlink/route.ts";
 import { newVethPair } from "./shared/netlink/veth.ts";
 import { formatIp, parseIp } from "./shared/ip/address.ts";

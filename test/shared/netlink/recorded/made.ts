@@ -1,4 +1,4 @@
-/** The requests that the codec makes for what the recorded commands of iproute2 do. Needs the run time. */
+/** The requests that the codec makes for what the recorded commands of iproute2 do. */
 import { parseCidr } from "../../../../shared/ip/cidr.ts";
 import { addAddress, deleteAddress } from "../../../../shared/netlink/address.ts";
 import {
@@ -39,7 +39,7 @@ const vlan = (first: number, last = first, isAccess = false) => [
 const bridge = { index: br0, name: "br0" } as Link;
 const port = { index: veth0, name: "veth0" };
 
-const messages: Record<string, NetlinkMessage> = {
+export const made: Readonly<Record<string, NetlinkMessage>> = {
   newBridge: newBridge({ name: "br0", mac: mac(1), mtu: 1400, vlanFiltering: false }),
   newVethPair: newVethPair({
     host: { name: "veth0", mac: mac(2) },
@@ -75,13 +75,3 @@ const messages: Record<string, NetlinkMessage> = {
   route6Default: route("::/0", "fd00::1", { priority: 7 }),
   deleteLink: deleteLink({ index: veth0 }),
 };
-
-const hexadecimal = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
-
-/** Plain values, to be handed to the test. */
-export const made = Object.fromEntries(
-  Object.entries(messages).map(([name, { type, flags, body }]) => [
-    name,
-    { type, flags, body: hexadecimal(body) },
-  ]),
-);
