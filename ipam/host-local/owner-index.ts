@@ -7,8 +7,8 @@
  * cause, and write the same stamp into the index. Folder and index agree: nothing happened in between. They differ,
  * or the boot does: the index is made anew from the folder (scan.ts).
  *
- * So a crash needs no care but for the order of writes: first the folder (from that moment on the stamps differ),
- * then the records, then the folder's stamp, then the index's.
+ * So a crash needs no care but for the order of writes: first the folder (from that moment on the stamps differ; where
+ * it stays as it is, the index's stamp is taken back), then the records, then the folder's stamp, then the index's.
  */
 import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
 import { readSmallText, readTextIfPresent, removeFile, writeFile } from "../../shared/system/file.ts";
@@ -36,7 +36,7 @@ export class OwnerIndex {
     return readSmallText(`${this.#path}/state`) ?? "";
   }
 
-  /** In place, always of the same length: a power loss in between ends the boot, and with it the index. */
+  /** In place: a power loss in between ends the boot, and with it the index. */
   setState(state: string): void {
     writeFile(`${this.#path}/state`, state, PRIVATE, 0);
   }

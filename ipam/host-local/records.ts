@@ -110,7 +110,8 @@ export function parseRecord(text: string): OwnerRecord | undefined {
 
 /**
  * The state of the index: in this boot, it was complete when the network's folder had this time of change (in
- * nanoseconds since 1970). Always of one length, to be overwritten in place.
+ * nanoseconds since 1970). Overwritten in place: with any stamp it is of one length, and with none (0) it
+ * equals nothing.
  */
 export function stateText(boot: string, stamp: bigint): string {
   return `${boot} ${stamp}\n`;

@@ -126,6 +126,8 @@ export class Store {
 
   /** Writes down what an owner holds. */
   save(record: OwnerRecord): void {
+    // Where the folder is as it was, its stamp would vouch for a record that a crash leaves half-written.
+    if (!this.#isChanged) this.#index.setState(stateText(this.boot, 0n));
     this.#isChanged = true;
     this.#guard(() => this.#index.write(record));
     this.#scanned?.set(ownerName(record), record);

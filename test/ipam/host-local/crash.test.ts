@@ -103,6 +103,21 @@ describe.runIf(canRun("strace"))("killed before any of its system calls", () => 
     expect(hits).toBeGreaterThan(30);
   }, 300_000);
 
+  test("an ADD that repeats another one loses nothing of what that had", async () => {
+    const hits = await everywhere(async (trial, inject) => {
+      const { subject, paths, name } = trial;
+      await subject.add("c1");
+      const before = reservations(node, name);
+      const { signal } = await subject.trace([...paths, ...at(inject, "signal=KILL")], "ADD", "c1");
+      expect(reservations(node, name)).toEqual(before);
+      await expectSound(trial);
+      await subject.succeed("CHECK", "c1");
+      await expectReleasable(trial);
+      return signal === "SIGKILL";
+    });
+    expect(hits).toBeGreaterThan(20);
+  }, 300_000);
+
   test("a DEL can be repeated, by the reference too", async () => {
     const hits = await everywhere(async (trial, inject) => {
       const { subject, paths } = trial;
