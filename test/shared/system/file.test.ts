@@ -1,0 +1,169 @@
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import fc from "fast-check";
+import { beforeEach, describe, expect, test } from "vitest";
+import { canRun, createNode, type Node } from "../../helpers/index.ts";
+import { doOnNode, onNode } from "./run.ts";
+
+let node: Node;
+beforeEach(async () => {
+  node = await createNode();
+  return () => node.dispose();
+});
+
+const read = (path: string) => readFileSync(node.path(path), "utf8");
+const write = (path: string, text: string) => writeFileSync(node.path(path), text);
+
+describe.runIf(canRun("ip"))("a file that is written", () => {
+  test("holds the text, with the mode that was asked for, and its status is returned", async () => {
+    const status = await onNode<{ inode: string; size: string }>(
+      node,
+      'process.umask(0o027); say(files.writeFile("/run/new", "caf\u00e9\\n", 0o666));',
+    );
+    expect(read("/run/new")).toBe("caf\u00e9\n");
+    const { mode, ino, size } = statSync(node.path("/run/new"));
+    expect(mode & 0o777).toBe(0o640);
+    expect(status).toMatchObject({ inode: String(ino), size: String(size), isFile: true });
+  });
+
+  test("has nothing left of a longer one before it, and keeps its mode", async () => {
+    write("/run/old", "something long");
+    await doOnNode(node, 'files.writeFile("/run/old", "new", 0o600);');
+    expect(read("/run/old")).toBe("new");
+    await doOnNode(node, 'files.writeExisting("/run/old", "x");');
+    expect(read("/run/old")).toBe("x");
+    expect(statSync(node.path("/run/old")).mode & 0o777).toBe(0o644);
+  });
+
+  test("is not written through a symbolic link", async () => {
+    write("/run/precious", "precious");
+    symlinkSync("precious", node.path("/run/link"));
+    const refused = await onNode(node, 'say(failure(() => files.writeFile("/run/link", "evil", 0o600)));');
+    expect(refused).toMatchObject({
+      name: "SystemError",
+      errno: 40,
+      message: expect.stringContaining("/run/link"),
+    });
+    expect(read("/run/precious")).toBe("precious");
+  });
+
+  test("is the only one of its name when it must be new", async () => {
+    const flags = "files.OpenFlag.exclusive";
+    const outcome = await onNode(
+      node,
+      `files.writeFile("/run/one", "first", 0o600, ${flags});
+       say(failure(() => files.writeFile("/run/one", "second", 0o600, ${flags})));`,
+    );
+    expect(outcome).toEqual({ name: "SystemError", errno: 17, message: "open /run/one: already exists" });
+    expect(read("/run/one")).toBe("first");
+  });
+
+  test("may be as large as memory allows", async () => {
+    await doOnNode(node, 'files.writeFile("/run/large", "0123456789".repeat(1e6), 0o600);');
+    expect(statSync(node.path("/run/large")).size).toBe(10_000_000);
+    const length = await onNode(node, 'say(files.readText("/run/large").length);');
+    expect(length).toBe(10_000_000);
+  });
+
+  test("on a full device is told of with the name of what was written", async () => {
+    const outcome = await onNode(node, 'say(failure(() => files.writeExisting("/dev/full", "x")));');
+    expect(outcome).toEqual({
+      name: "SystemError",
+      errno: 28,
+      message: "write /dev/full: no space left on device",
+    });
+  });
+});
+
+describe.runIf(canRun("ip"))("a file that is read", () => {
+  test("gives its text, in however many pieces it comes", async () => {
+    const texts = ["", "x", "caf\u00e9 \u{1f980}\n", "y".repeat(4095), "z".repeat(4096), "w".repeat(100_001)];
+    for (const [at, each] of texts.entries()) write(`/run/${at}`, each);
+    const got = await onNode(
+      node,
+      `say(${JSON.stringify(texts.map((_, at) => `/run/${at}`))}.map(files.readText));`,
+    );
+    expect(got).toEqual(texts);
+  });
+
+  test("is undefined when it is missing, and a failure when it must be there", async () => {
+    write("/run/file", "x");
+    const outcome = await onNode(
+      node,
+      `say([files.readTextIfPresent("/run/none") ?? null, files.readTextIfPresent("/run/file/x") ?? null,
+            files.readSmallText("/run/none") ?? null, failure(() => files.readText("/run/none"))]);`,
+    );
+    const message = "open /run/none: no such file or directory";
+    expect(outcome).toEqual([null, null, null, { name: "SystemError", errno: 2, message }]);
+  });
+
+  test("is a failure when it is a folder", async () => {
+    const outcome = await onNode(node, 'say(failure(() => files.readTextIfPresent("/run")));');
+    expect(outcome).toMatchObject({ errno: 21, message: "read /run: is a directory" });
+  });
+
+  test("of the kernel is read in one piece", async () => {
+    const value = await onNode(node, 'say(files.readSmallText("/proc/sys/net/ipv4/ip_forward"));');
+    expect(value).toBe(`${(await node.exec("cat", ["/proc/sys/net/ipv4/ip_forward"])).stdout}\n`);
+  });
+});
+
+describe.runIf(canRun("ip"))("a path", () => {
+  test("with a NUL in it names no file, and not the one before the NUL", async () => {
+    write("/run/a", "x");
+    const outcomes = await onNode<{ errno: number }[]>(
+      node,
+      `const path = "/run/a\\0b";
+       say([failure(() => files.readText(path)), failure(() => files.removeFile(path)),
+            failure(() => files.writeFile(path, "y", 0o600)), failure(() => statuses.fileExists(path))]);`,
+    );
+    expect(outcomes.map(({ errno }) => errno)).toEqual([22, 22, 22, 22]);
+    expect(read("/run/a")).toBe("x");
+  });
+
+  test("of a link is read, and of anything else is not", async () => {
+    symlinkSync("where it/leads \u00fc", node.path("/run/link"));
+    write("/run/file", "");
+    const got = await onNode(
+      node,
+      'say(["/run/link", "/run/file", "/run/none"].map((path) => files.readLink(path) ?? null));',
+    );
+    expect(got).toEqual(["where it/leads \u00fc", null, null]);
+  });
+});
+
+describe.runIf(canRun("ip"))("a file that is moved", () => {
+  test("takes a free name, and leaves a taken one alone", async () => {
+    write("/run/a", "a");
+    write("/run/b", "b");
+    const moved = await onNode(
+      node,
+      'say([files.moveToFreeName("/run/a", "/run/b"), files.moveToFreeName("/run/a", "/run/c"), failure(() => files.moveToFreeName("/run/a", "/run/d"))]);',
+    );
+    expect(moved).toMatchObject([false, true, { errno: 2 }]);
+    expect([read("/run/b"), read("/run/c")]).toEqual(["b", "a"]);
+  });
+
+  test("is gone when it is removed, and then there is none to remove", async () => {
+    write("/run/a", "a");
+    mkdirSync(node.path("/run/folder"));
+    const removed = await onNode(
+      node,
+      'say([files.removeFile("/run/a"), files.removeFile("/run/a"), files.removeFile("/run/a/b"), failure(() => files.removeFile("/run/folder"))]);',
+    );
+    expect(removed).toMatchObject([true, false, false, { errno: 21 }]);
+  });
+});
+
+describe.runIf(canRun("ip"))("a file's time", () => {
+  test("is what it was set to, to the nanosecond", async () => {
+    const latest = 4_000_000_000n * 1_000_000_000n;
+    const times = fc.sample(fc.bigInt({ min: 0n, max: latest }), 30);
+    write("/run/file", "");
+    const statements = times.map(
+      (time) =>
+        `files.setModified("/run/file", ${time}n); seen.push(statuses.fileStatus("/run/file").modified, fs.statSync("/run/file", { bigint: true }).mtimeNs);`,
+    );
+    const seen = await onNode<string[]>(node, `const seen = [];\n${statements.join("\n")}\nsay(seen);`);
+    expect(seen).toEqual(times.flatMap((time) => [String(time), String(time)]));
+  });
+});

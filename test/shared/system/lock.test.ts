@@ -1,0 +1,103 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import {
+  bunBinary,
+  canRun,
+  createNode,
+  type Node,
+  projectRoot,
+  type RunningCommand,
+} from "../../helpers/index.ts";
+
+let node: Node;
+beforeEach(async () => {
+  node = await createNode();
+  return () => node.dispose();
+});
+
+/** A process that takes the lock, says so, and keeps it until it is killed. */
+const hold = async (isExclusive: boolean, netns?: string): Promise<RunningCommand> => {
+  const source = `
+    import { lockOwnNamespace } from "./shared/system/lock.ts";
+    const lock = lockOwnNamespace();
+    ${isExclusive ? "lock.makeExclusive();" : ""}
+    console.log("held");
+    setInterval(() => {}, 1000);`;
+  const args = ["--no-install", "--no-env-file", "--eval", source];
+  return node.start(bunBinary, args, { cwd: projectRoot, ...(netns === undefined ? {} : { netns }) });
+};
+
+/** Whether flock(1), which knows nothing of ours, would get the lock at once. */
+const isFree = async (kind: "--shared" | "--exclusive", netns?: string): Promise<boolean> => {
+  const script = `exec 9</proc/self/ns/net; flock --nonblock ${kind} 9`;
+  const options = { reject: false, ...(netns === undefined ? {} : { netns }) };
+  return (await node.exec("sh", ["-c", script], options)).exitCode === 0;
+};
+
+const freedom = async (netns?: string) => [
+  await isFree("--shared", netns),
+  await isFree("--exclusive", netns),
+];
+
+describe.runIf(canRun("ip", "flock"))("the lock of a namespace", () => {
+  test("is shared by those who take it, and keeps others from having it alone", async () => {
+    const holders = [await hold(false), await hold(false)];
+    for (const holder of holders) expect(await holder.firstLine()).toBe("held");
+    expect(await freedom()).toEqual([true, false]);
+  });
+
+  test("is had alone by one who makes it exclusive", async () => {
+    const holder = await hold(true);
+    await holder.firstLine();
+    expect(await freedom()).toEqual([false, false]);
+  });
+
+  test("becomes exclusive only when the others have let go", async () => {
+    const first = await hold(false);
+    await first.firstLine();
+    const second = await hold(true);
+    const gotIt = second.firstLine();
+    // It waits in flock(2): /proc/locks shows the request below the lock it waits for.
+    await expect
+      .poll(async () => (await node.exec("cat", ["/proc/locks"])).stdout)
+      .toMatch(new RegExp(`-> FLOCK .* ${second.pid} `));
+    expect(await isFree("--shared")).toBe(true);
+    await first.stop("SIGKILL");
+    expect(await gotIt).toBe("held");
+    expect(await freedom()).toEqual([false, false]);
+  });
+
+  test("is free again when its holder is killed", async () => {
+    const holder = await hold(true);
+    await holder.firstLine();
+    await holder.stop("SIGKILL");
+    expect(await freedom()).toEqual([true, true]);
+  });
+
+  test("is free again when it is released, by a process that goes on", async () => {
+    const source = `
+      import { lockOwnNamespace } from "./shared/system/lock.ts";
+      const lock = lockOwnNamespace();
+      lock.makeExclusive();
+      lock.release();
+      console.log("released");
+      setInterval(() => {}, 1000);`;
+    const holder = node.start(bunBinary, ["--eval", source], { cwd: projectRoot });
+    await holder.firstLine();
+    expect(await freedom()).toEqual([true, true]);
+  });
+
+  test("is another one in another namespace", async () => {
+    await node.addNetns("c");
+    await (await hold(true, "c")).firstLine();
+    expect(await freedom()).toEqual([true, true]);
+    expect(await freedom("c")).toEqual([false, false]);
+  });
+
+  test("leaves no file behind", async () => {
+    const before = await node.snapshot();
+    const holder = await hold(true);
+    await holder.firstLine();
+    await holder.stop("SIGKILL");
+    expect(await node.snapshot()).toEqual(before);
+  });
+});

@@ -1,0 +1,29 @@
+import { type Node, runInBun } from "../../helpers/index.ts";
+
+const prelude = `
+import * as fs from "node:fs";
+import * as directories from "./shared/system/directory.ts";
+import * as files from "./shared/system/file.ts";
+import * as statuses from "./shared/system/file-status.ts";
+import * as namespaces from "./shared/system/netns.ts";
+import { findExecutable, programFolders, runProcess } from "./shared/system/process.ts";
+import * as sysctls from "./shared/system/sysctl.ts";
+const failure = (work) => { try { return { returned: work() ?? null }; } catch (thrown) { return { name: thrown.name, errno: thrown.errno, message: thrown.message }; } };
+const say = (value) => console.log(JSON.stringify(value, (key, each) => typeof each === "bigint" ? String(each) : each) ?? "null");
+const text = (bytes) => new TextDecoder().decode(bytes);
+`;
+
+/**
+ * Runs statements on the node with the modules of shared/system at hand, and `say` to hand one value back.
+ * `failure` gives what a function throws.
+ */
+export const onNode = <T = unknown>(node: Node, statements: string): Promise<T> =>
+  runInBun<T>(node, `${prelude}\n${statements}`);
+
+/** As `onNode`, where nothing is handed back. */
+export const doOnNode = async (node: Node, statements: string): Promise<void> => {
+  await onNode(node, `${statements}\nsay(null);`);
+};
+
+/** The program of `onNode`, to be started and not waited for. */
+export const program = (statements: string): string => `${prelude}\n${statements}`;
