@@ -40,10 +40,9 @@ describe.runIf(canRun(...programs))("ADD with a store that is", () => {
       await using host = await Host.create();
       const pod = await host.pod("a");
       await shell(host, `mkdir ${store}; ${command}`);
-      const before = [await hostState(host.node), await containerState(host.node, "a")];
+      const before = await stateOf(host);
       failed(await host.call("ADD", pod, config), 5, store);
-      const after = [await hostState(host.node), await containerState(host.node, "a")];
-      expect(after).toEqual(before);
+      expect(await stateOf(host)).toEqual(before);
     },
   );
 });
