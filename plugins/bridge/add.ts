@@ -12,6 +12,7 @@ import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateAdd, delegateDel } from "../../shared/cni/delegate.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { emptyResult, isEmptyDns, type Result } from "../../shared/cni/result.ts";
+import { isAtLeast } from "../../shared/cni/version.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
 import {
   ensureMasquerade,
@@ -21,7 +22,7 @@ import {
 } from "../../shared/netfilter/masquerade.ts";
 import { ensureSpoofCheck, prepareSpoofCheck, removeSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { type Link, setLink } from "../../shared/netlink/link.ts";
+import { findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
@@ -30,6 +31,7 @@ import { ensureBridge, findBridge, type HostContext } from "./device.ts";
 import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
 import { applyGateways, familiesOf, planGateways } from "./gateways.ts";
 import { announce, createPort, type Port, refuseTakenName, waitForForwarding } from "./port.ts";
+import { usesVlans } from "./vlan.ts";
 
 const DEFAULT_MTU = 1500;
 const noAddressing: Addressing = { ips: [], routes: [], kernelRoutes: [], gateways: [] };
@@ -144,7 +146,9 @@ function prepareHost(
 
 function attach(request: Request, config: BridgeConfig, container: Container, context: HostContext): Result {
   const { netlink, undo } = context;
-  const present = refuseImpossible(netlink, container, config, request);
+  let present = refuseImpossible(netlink, container, config, request);
+  // Whether the kernel can filter VLANs shows when the bridge is made, so that comes before IPAM.
+  if (usesVlans(config.vlan)) present = ensureBridge(context, config, present);
   const ipam = allocate(request, undo);
   const plan = request.configuration.ipamType === "" ? noAddressing : planAddressing(ipam, config);
   const addresses = plan.ips.map((ip) => ip.address);
@@ -161,7 +165,15 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
     announce(container, port.container.index, mac);
     if (config.detectDuplicates) waitForDetection(container, containerInterface(config, port, plan));
   }
-  return buildResult(request, devices, port, plan, ipam);
+  return buildResult(request, withCurrentMtu(netlink, devices, request), port, plan, ipam);
+}
+
+/** A bridge takes the smallest MTU of its ports. Only results since 1.1.0 tell. */
+function withCurrentMtu(host: NetlinkConnection, devices: Devices, { configuration }: Request): Devices {
+  const { bridge, gateway } = devices;
+  if (!isAtLeast(configuration.cniVersion, "1.1.0")) return devices;
+  const current = findLinkByIndex(host, bridge.index) ?? bridge;
+  return { bridge: current, gateway: gateway === bridge ? current : gateway };
 }
 
 /** Attaches the container. A failure at any step leaves everything as it was. */

@@ -5,7 +5,8 @@ import type { Container } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { addVlans, isForwarding, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
-import { NetlinkConnection, NetlinkError, Protocol } from "../../shared/netlink/connection.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { NetlinkError } from "../../shared/netlink/error.ts";
 import {
   deleteLink,
   findLink,

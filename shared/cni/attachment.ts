@@ -16,7 +16,7 @@ export function networkText(network: string): string {
 }
 
 /**
- * The owner's name on a host-side object: interface alias, ipset comment, nftables comment. At most 190 bytes,
+ * The owner's name on a host-side object: interface alias, ipset comment, nftables comment. At most 200 bytes,
  * no two attachments have the same.
  */
 export function ownerText(owner: AttachmentKey): string {

@@ -29,17 +29,25 @@ function connect(namespace: Namespace): Container {
   };
 }
 
+function failure(netns: string, fault: NamespaceFault): CniError {
+  const message = `failed to open the network namespace ${netns}`;
+  return new CniError(ErrorCode.invalidNamespace, message, faults[fault]);
+}
+
 /** Opens CNI_NETNS, for ADD and CHECK. Throws code 8 if it cannot. */
 export function openContainer({ netns }: Request): Container {
   const opened = openNamespace(netns);
-  if (typeof opened !== "string") return connect(opened);
-  const message = `failed to open the network namespace ${netns}`;
-  throw new CniError(ErrorCode.invalidNamespace, message, faults[opened]);
+  if (typeof opened === "string") throw failure(netns, opened);
+  return connect(opened);
 }
 
-/** Opens CNI_NETNS, for DEL and GC: undefined if it is gone, was not given, or is what is left of one. */
+/**
+ * Opens CNI_NETNS, for DEL: undefined if it is gone, was not given, or is what is left of one. Throws code 8 if
+ * that cannot be told.
+ */
 export function openContainerIfPresent({ netns }: { netns: string }): Container | undefined {
   if (netns === "") return undefined;
   const opened = openNamespace(netns);
+  if (opened === "denied") throw failure(netns, opened);
   return typeof opened === "string" ? undefined : connect(opened);
 }

@@ -21,7 +21,8 @@ const forbidden = [0x2f, 0x3a, 0x25, 0x7f, NO_BREAK_SPACE];
 export function interfaceNameFault(value: string): string | undefined {
   const bytes = new TextEncoder().encode(value);
   if (bytes.length > 15) return "an interface name has at most 15 bytes";
-  if (value === "." || value === "..") return "an interface cannot be called . or ..";
+  // "all" and "default" are the kernel's own folders beside those of interfaces in /proc/sys/net.
+  if ([".", "..", "all", "default"].includes(value)) return `an interface cannot be called ${value}`;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;
     if (byte > 0x20 && !forbidden.includes(byte)) continue;

@@ -1,9 +1,10 @@
 /** A netlink socket and the request/answer protocol on it: acknowledgements, multipart answers, extended errors. */
 
-import { describeErrno, Errno } from "../system/errno.ts";
+import { Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
 import { call, SystemError, tryCall } from "../system/libc.ts";
 import { Attributes } from "./attributes.ts";
+import { NetlinkError } from "./error.ts";
 import { decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_NETLINK = 16;
@@ -27,19 +28,10 @@ const DUMP_ATTEMPTS = 10;
  */
 const receiveBuffer = new Uint8Array(16384);
 
+/** So many answers fit into a socket's receive buffer of the usual size, 208 KB, with room to spare. */
+const MOST_ANSWERS = 100;
+
 export const Protocol = { route: 0, netfilter: 12 } as const;
-
-/** A request the kernel refused. */
-export class NetlinkError extends Error {
-  readonly errno: number;
-
-  constructor(purpose: string, errno: number, explanation: string) {
-    const kernel = explanation === "" ? "" : ` (kernel: ${explanation})`;
-    super(`could not ${purpose}: ${describeErrno(errno)}${kernel}`);
-    this.name = "NetlinkError";
-    this.errno = errno;
-  }
-}
 
 /** What the kernel said to one message of a batch. */
 export interface Answer {
@@ -84,6 +76,10 @@ export class NetlinkConnection {
    */
   transact(messages: readonly NetlinkMessage[]): Answer[] {
     if (messages.length === 0) return [];
+    if (messages.length > MOST_ANSWERS && messages[0]?.opensBatch !== true) {
+      const start = this.transact(messages.slice(0, MOST_ANSWERS));
+      return [...start, ...this.transact(messages.slice(MOST_ANSWERS))];
+    }
     const first = this.sequence;
     this.sequence += messages.length;
     const bytes = encodeMessages(messages, first);
@@ -171,8 +167,16 @@ export class NetlinkConnection {
     }
   }
 
-  /** Joins a multicast group, to see what changes from now on. */
+  /**
+   * Joins a multicast group, to see what changes from now on. Bound first: the kernel passes over a socket that
+   * has no port number yet (net/netlink/af_netlink.c, do_one_broadcast).
+   */
   subscribe(group: number): void {
+    // struct sockaddr_nl: family, and zeros: the kernel picks the port number.
+    const address = new Uint8Array([AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    const bound = tryCall("bind", this.socket, address, address.length);
+    // EINVAL: it has a port number already.
+    if (bound < 0 && bound !== -Errno.EINVAL) throw new SystemError("bind", "netlink", -bound);
     const NETLINK_ADD_MEMBERSHIP = 1;
     const value = new Uint8Array(4);
     new DataView(value.buffer).setUint32(0, group, true);

@@ -13,7 +13,8 @@ import { Errno } from "../system/errno.ts";
 import { addressFamily } from "./address.ts";
 import { Attributes } from "./attributes.ts";
 import { BodyWriter } from "./body-writer.ts";
-import { type NetlinkConnection, NetlinkError } from "./connection.ts";
+import type { NetlinkConnection } from "./connection.ts";
+import { NetlinkError } from "./error.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
 
 const RTM_NEWROUTE = 24;

@@ -55,9 +55,10 @@ export function openNamespace(path: string): Namespace | NamespaceFault {
   } catch (thrown) {
     return faultOf(thrown);
   }
-  if (!isNetworkNamespace(descriptor)) {
+  const fault = tryEntering(descriptor);
+  if (fault !== undefined) {
     closeFile(descriptor);
-    return "not-a-namespace";
+    return fault;
   }
   return {
     path,
@@ -74,12 +75,13 @@ function faultOf(thrown: unknown): NamespaceFault {
   return "not-a-namespace";
 }
 
-/** Any other file, and a namespace of another type, is refused with EINVAL; without privilege it is EPERM. */
-function isNetworkNamespace(descriptor: number): boolean {
+/** Any other file, and a namespace of another type, is refused with EINVAL. */
+function tryEntering(descriptor: number): NamespaceFault | undefined {
   const back = homeDescriptor();
-  if (tryCall("setns", descriptor, CLONE_NEWNET) < 0) return false;
+  const failed = tryCall("setns", descriptor, CLONE_NEWNET);
+  if (failed < 0) return failed === -Errno.EPERM ? "denied" : "not-a-namespace";
   call("setns", "the plugin's own network namespace", back, CLONE_NEWNET);
-  return true;
+  return undefined;
 }
 
 /** Whether the path is the very namespace this process runs in. */

@@ -4,7 +4,8 @@ import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
 import type { Family, IpAddress } from "../../ip/address.ts";
 import { type Cidr, formatCidr, networkOf } from "../../ip/cidr.ts";
-import { type NetlinkConnection, NetlinkError } from "../../netlink/connection.ts";
+import type { NetlinkConnection } from "../../netlink/connection.ts";
+import { NetlinkError } from "../../netlink/error.ts";
 import { Errno } from "../../system/errno.ts";
 import { fileExists } from "../../system/file-status.ts";
 import {

@@ -1,6 +1,6 @@
 /** Removes chains that others made, with the rules that jump to them, in one atomic step. */
 import type { NetlinkConnection } from "../../netlink/connection.ts";
-import { NetlinkError } from "../../netlink/connection.ts";
+import { NetlinkError } from "../../netlink/error.ts";
 import { Errno } from "../../system/errno.ts";
 import { needle, searchable } from "../search.ts";
 import {
@@ -22,10 +22,17 @@ export interface ChainPlace {
   readonly chain: string;
 }
 
-/** Nothing of that name, or a kernel without nf_tables (nfnetlink.c: EINVAL) or without it in this family. */
+/** Nothing of that name, a name too long for one, no nf_tables (nfnetlink.c: EINVAL), or none in this family. */
+const absence: readonly number[] = [
+  Errno.ENOENT,
+  Errno.ERANGE,
+  Errno.EINVAL,
+  Errno.EOPNOTSUPP,
+  Errno.EAFNOSUPPORT,
+];
+
 export function isAbsent(thrown: unknown): boolean {
-  const errnos: readonly number[] = [Errno.ENOENT, Errno.EINVAL, Errno.EOPNOTSUPP, Errno.EAFNOSUPPORT];
-  return thrown instanceof NetlinkError && errnos.includes(thrown.errno);
+  return thrown instanceof NetlinkError && absence.includes(thrown.errno);
 }
 
 /** Those of the chains that exist: one round trip for all. */

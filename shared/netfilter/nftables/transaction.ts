@@ -1,5 +1,6 @@
 /** A batch of nf_tables changes: all of it, or nothing. */
-import type { NetlinkConnection, NetlinkError } from "../../netlink/connection.ts";
+import type { NetlinkConnection } from "../../netlink/connection.ts";
+import type { NetlinkError } from "../../netlink/error.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { Errno } from "../../system/errno.ts";
 import { nfnetlinkHeader, Subsystem } from "../nfnetlink.ts";

@@ -67,14 +67,16 @@ describe("an address", () => {
   });
 
   test.each(["10.1.0.1/24", "10.1.0.5/31", "10.1.0.1/32", "255.255.255.255/32", "fd00::1/64", "fd00::1/128"])(
-    "%s leaves no room for a gateway, unless IPAM gives one",
+    "%s leaves no room for a gateway, and one outside its network is refused",
     (address) => {
       expect(() => plan(gateway, [address])).toThrow(
         expect.objectContaining({ code: 7, message: expect.stringContaining(address) }),
       );
       expect(() => plan(none, [address])).not.toThrow();
-      const via = address.includes(":") ? "fd00::9" : "10.1.0.9";
-      expect(() => plan(gateway, [`${address} via ${via}`])).not.toThrow();
+      const outside = address.includes(":") ? "fd00:9::9" : "10.9.0.9";
+      expect(() => plan(gateway, [`${address} via ${outside}`])).toThrow(
+        expect.objectContaining({ code: 7, message: expect.stringContaining(outside) }),
+      );
     },
   );
 

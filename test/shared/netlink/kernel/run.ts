@@ -3,7 +3,8 @@ import { type Node, projectRoot, runInBun } from "../../../helpers/index.ts";
 const prelude = `
 import * as addresses from "./shared/netlink/address.ts";
 import * as bridges from "./shared/netlink/bridge.ts";
-import { NetlinkConnection, NetlinkError, Protocol } from "./shared/netlink/connection.ts";
+import { NetlinkConnection, Protocol } from "./shared/netlink/connection.ts";
+import { NetlinkError } from "./shared/netlink/error.ts";
 import * as links from "./shared/netlink/link.ts";
 import { BodyWriter } from "./shared/netlink/body-writer.ts";
 import * as routes from "./shared/netlink/route.ts";
