@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
+import { pluginOptions } from "../../helpers/plugin.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 import { addresses, addressInfos, hostState, sysctl } from "./witness.ts";
 
@@ -79,7 +80,7 @@ describe.runIf(canRun(...programs))("addresses", () => {
   });
 });
 
-describe.runIf(canRun(...programs))("enabledad", () => {
+describe.runIf(canRun("strace", ...programs))("enabledad", () => {
   test("has detection done before ADD returns", async () => {
     await using host = await Host.create();
     await host.add(await host.pod("a"), dual({ enabledad: true }));
@@ -88,6 +89,17 @@ describe.runIf(canRun(...programs))("enabledad", () => {
     const infos = await addressInfos(host.node, "eth0", "a");
     const [six] = infos.filter(({ local }) => local.includes(":"));
     expect([six?.nodad ?? false, six?.tentative ?? false]).toEqual([false, false]);
+  });
+
+  test("waits for the event that detection is done, not for the clock", async () => {
+    await using host = await Host.create();
+    const pod = await host.pod("a");
+    const config = dual({ enabledad: true });
+    const options = pluginOptions(host.executable, host.request("ADD", pod, config));
+    await host.node.exec("strace", ["-e", "trace=poll", "-o", "/run/polls", host.executable], options);
+    const polls = (await host.node.exec("cat", ["/run/polls"])).stdout;
+    expect(polls).toContain("revents=POLLIN");
+    expect(polls).not.toContain("Timeout");
   });
 
   test("fails ADD when somebody on the bridge has the address already, and leaves nothing", async () => {

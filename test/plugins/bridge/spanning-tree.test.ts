@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { canRun, ping } from "../../helpers/index.ts";
+import { pluginOptions } from "../../helpers/plugin.ts";
+import { failed, Host, network, programs } from "./host.ts";
+import { containerState, hostState, link } from "./witness.ts";
+
+const config = network({ isGateway: true });
+
+/** A bridge whose ports take `delay` hundredths of a second twice before they forward. */
+const hostWithSpanningTree = async (delay: number) => {
+  const host = await Host.create();
+  await host.warmUp({ ...config, bridge: "other0", isGateway: false });
+  const args = ["link", "add", "br0", "address", "02:00:00:00:00:77", "type", "bridge"];
+  await host.node.exec("ip", [...args, "stp_state", "1", "forward_delay", String(delay)]);
+  await host.node.exec("ip", ["link", "set", "br0", "up"]);
+  return host;
+};
+
+describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, ADD", () => {
+  test("returns when the port forwards: told by an event, not by the clock", async () => {
+    await using host = await hostWithSpanningTree(200);
+    const pod = await host.pod("a");
+    const options = pluginOptions(host.executable, host.request("ADD", pod, config));
+    const args = ["-e", "trace=poll", "-o", "/run/polls", host.executable];
+    const { stdout, exitCode } = await host.node.exec("strace", args, options);
+    expect(exitCode, stdout).toBe(0);
+    const polls = (await host.node.exec("cat", ["/run/polls"])).stdout;
+    expect(polls).toContain("revents=POLLIN");
+    expect(polls).not.toContain("Timeout");
+    const port = await link(host.node, JSON.parse(stdout).interfaces[1].name);
+    expect(port.linkinfo?.info_slave_data?.state).toBe("forwarding");
+    expect(await ping(host.node, "10.1.0.1", { netns: "a" })).toBe(true);
+  });
+
+  test("gives up on a port that takes too long, says why, and leaves nothing", async () => {
+    await using host = await hostWithSpanningTree(3000);
+    // What only the first attachment to a bridge changes on it is not what this is about.
+    await host.node.exec("ip", ["link", "set", "br0", "alias", "podwire bridge"]);
+    await host.node.exec("sysctl", ["-w", "net.ipv6.conf.br0.accept_ra=0"]);
+    const pod = await host.pod("a");
+    const before = [await hostState(host.node), await containerState(host.node, "a")];
+    failed(await host.call("ADD", pod, config), 999, /does not forward.*spanning tree/);
+    expect([await hostState(host.node), await containerState(host.node, "a")]).toEqual(before);
+  });
+});
