@@ -45,8 +45,14 @@ export class OwnerIndex {
     return parseRecord(readTextIfPresent(`${this.#path}/${ownerName(owner)}`) ?? "");
   }
 
+  /** Writes a record. One that could not be written whole is not left behind. */
   write(record: OwnerRecord): void {
-    writeFile(`${this.#path}/${ownerName(record)}`, recordText(record), PRIVATE);
+    try {
+      writeFile(`${this.#path}/${ownerName(record)}`, recordText(record), PRIVATE);
+    } catch (thrown) {
+      this.remove(record);
+      throw thrown;
+    }
   }
 
   remove(owner: Owner): void {

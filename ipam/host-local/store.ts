@@ -120,7 +120,7 @@ export class Store {
   /** Frees all that an owner holds, as `find` returned it, and forgets the owner. */
   releaseAll(record: OwnerRecord): void {
     this.release(record.held);
-    this.#attempt(() => this.#index.remove(record));
+    this.#guard(() => this.#index.remove(record));
     this.#scanned?.delete(ownerName(record));
   }
 
