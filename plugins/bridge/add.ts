@@ -54,7 +54,9 @@ function refuseImpossible(
     prepareMasquerade(config.masqueradeBackend, request.environment);
   }
   if (config.spoofCheck) prepareSpoofCheck();
-  return findBridge(host, config.bridge);
+  const bridge = findBridge(host, config.bridge);
+  if (config.isGateway) findGatewayDevice(host, config, bridge);
+  return bridge;
 }
 
 /** Asks IPAM for addresses; they go back if a later step fails. */
@@ -135,7 +137,7 @@ function prepareHost(
   plan: Addressing,
 ): Devices {
   const { netlink } = context;
-  const held = present === undefined ? undefined : findGatewayDevice(netlink, config, present);
+  const held = config.isGateway ? findGatewayDevice(netlink, config, present) : undefined;
   const change = planGateways(netlink, held, plan.gateways, config.forceAddress);
   const bridge = ensureBridge(context, config, present);
   if (plan.gateways.length === 0) return { bridge, gateway: bridge };

@@ -24,6 +24,7 @@ import {
   isForwarding,
   isHairpin,
   isIsolated,
+  isVlanFiltering,
   listVlans,
   readPortVlans,
 } from "../../shared/netlink/bridge.ts";
@@ -111,8 +112,12 @@ function checkPort({ config, result, host }: Checked, inside: Link, bridge: Link
   return port;
 }
 
-function checkPortVlans({ config, host }: Checked, port: Link): void {
+function checkPortVlans({ config, host }: Checked, bridge: Link, port: Link): void {
   if (!usesVlans(config.vlan)) return;
+  if (!isVlanFiltering(bridge)) {
+    const advice = `ip link set ${bridge.name} type bridge vlan_filtering 1 repairs it`;
+    throw drift(`the bridge ${bridge.name} does not filter VLANs: they are not apart`, advice);
+  }
   const held = readPortVlans(host.dump(listVlans()), port.index);
   for (const wanted of portVlans(config.vlan)) {
     const isHeld = held.some(
@@ -180,7 +185,7 @@ function checkEverything(checked: Checked, container: Container): void {
       const bridge = checkBridge(checked);
       const port = checkPort(checked, inside, bridge);
       runAll([
-        () => checkPortVlans(checked, port),
+        () => checkPortVlans(checked, bridge, port),
         () => checkGatewayAddresses(checked, bridge),
         () => checkFilters(checked, port),
       ]);

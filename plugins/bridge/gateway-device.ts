@@ -1,8 +1,9 @@
 /** Where the gateway addresses go: the bridge, or with `vlan` an interface of the node in that VLAN. */
 import { randomMac } from "../../shared/attachment/mac.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { addVlans, removeVlans } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import { deleteLink, findLink, type Link, setLink } from "../../shared/netlink/link.ts";
+import { deleteLink, findLink, findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
 import { newVethPair } from "../../shared/netlink/veth.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { sha512 } from "../../shared/system/hash.ts";
@@ -13,13 +14,28 @@ import { DEFAULT_VLAN } from "./vlan.ts";
 
 const access = (id: number) => ({ first: id, last: id, pvid: true, untagged: true });
 
-/** The device that has, or will have, the gateway addresses; undefined if it is not there yet. */
+/** Whether the device leads into the bridge: a veth whose other end is a port, or an 802.1Q interface on it. */
+function leadsInto(netlink: NetlinkConnection, device: Link, bridge: Link): boolean {
+  if (device.kind === "vlan") return device.peer === bridge.index;
+  return device.kind === "veth" && findLinkByIndex(netlink, device.peer)?.master === bridge.index;
+}
+
+/**
+ * The device that has, or will have, the gateway addresses; undefined if it is not there yet. Throws code 7 if
+ * its name is taken by something else.
+ */
 export function findGatewayDevice(
   netlink: NetlinkConnection,
   config: BridgeConfig,
-  bridge: Link,
+  bridge: Link | undefined,
 ): Link | undefined {
-  return config.vlan.id === 0 ? bridge : findLink(netlink, gatewayDeviceName(config));
+  if (config.vlan.id === 0) return bridge;
+  const device = findLink(netlink, gatewayDeviceName(config));
+  if (device === undefined || (bridge !== undefined && leadsInto(netlink, device, bridge))) return device;
+  const problem = `${quote(device.name)} already exists but is no way into VLAN ${config.vlan.id} of ${config.bridge}`;
+  const advice =
+    "the gateway of a VLAN is on an interface of that name: remove it, or choose another bridge name";
+  throw new CniError(ErrorCode.invalidConfiguration, problem, advice);
 }
 
 /**
