@@ -30,6 +30,22 @@ const attach = async (host: Host, { CNI_ARGS, ...keys }: Given, config = l2Netwo
   return address;
 };
 
+/** Starts to write down every change of a link; returns when it surely hears of them. */
+const watchLinks = async (host: Host, netns?: string) => {
+  const inside = netns === undefined ? {} : { netns };
+  const watcher = host.node.start("ip", ["-o", "monitor", "link"], inside);
+  let isHeard = false;
+  const heard = watcher.firstLine().then(() => {
+    isHeard = true;
+  });
+  while (!isHeard) {
+    for (const state of ["up", "down", "up"])
+      await host.node.exec("ip", ["link", "set", "lo", state], inside);
+  }
+  await heard;
+  return watcher;
+};
+
 describe.runIf(canRun(...programs))("the container's MAC address", () => {
   test.each([
     ["runtimeConfig.mac over all others", given, runtime],
@@ -70,6 +86,22 @@ describe.runIf(canRun(...programs))("the container's MAC address", () => {
       expect(await sysfs(host.node, "eth0", "addr_assign_type", "a")).toBe("3");
     },
   );
+
+  test("is the only one that link, port and bridge ever had, since the moment of their creation", async () => {
+    await using host = await Host.create();
+    const pod = await host.pod("a");
+    const watchers = [await watchLinks(host), await watchLinks(host, "a")];
+    const { interfaces } = await host.add(pod, network({ isGateway: true }));
+    const outputs = await Promise.all(watchers.map(async (watcher) => (await watcher.stop()).stdout));
+    for (const { name, mac } of interfaces as { name: string; mac: string }[]) {
+      const seen = outputs
+        .join("\n")
+        .split("\n")
+        .filter((line) => new RegExp(`: ${name}[:@]`).test(line));
+      expect(seen.length).toBeGreaterThan(0);
+      for (const line of seen) expect(line).toContain(`link/ether ${mac}`);
+    }
+  });
 
   test("is different for every container and every interface without addresses", async () => {
     await using host = await Host.create();

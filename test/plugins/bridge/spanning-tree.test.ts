@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
 import { pluginOptions } from "../../helpers/plugin.ts";
-import { failed, Host, network, programs } from "./host.ts";
+import { failed, Host, hostLocal, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
 import { containerState, hostState, link } from "./witness.ts";
 
 const config = network({ isGateway: true });
@@ -30,6 +30,35 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
     const port = await link(host.node, JSON.parse(stdout).interfaces[1].name);
     expect(port.linkinfo?.info_slave_data?.state).toBe("forwarding");
     expect(await ping(host.node, "10.1.0.1", { netns: "a" })).toBe(true);
+  });
+
+  test("tells the neighbours who has the address only when they can hear it", async () => {
+    await using host = await hostWithSpanningTree(200);
+    const [friend, pod] = (await host.pods("friend", "a")) as [Pod, Pod];
+    const dual = { ...config, ipam: hostLocal([subnet4, subnet6]) };
+    await host.add(friend, dual);
+    const wanted = ["10.1.0.50", "fd00:1::50"];
+    for (const address of wanted) {
+      const stale = [
+        "neigh",
+        "add",
+        address,
+        "lladdr",
+        "02:00:00:00:00:dd",
+        "dev",
+        "eth0",
+        "nud",
+        "reachable",
+      ];
+      await host.node.exec("ip", stale, { netns: "friend" });
+    }
+    const { interfaces } = await host.add(pod, { ...dual, args: { cni: { ips: wanted } } });
+    const known = await host.node.execJson<{ dst: string; lladdr: string }[]>("ip", ["-j", "neigh"], {
+      netns: "friend",
+    });
+    for (const address of wanted) {
+      expect(known.find(({ dst }) => dst === address)?.lladdr).toBe(interfaces[2].mac);
+    }
   });
 
   test("gives up on a port that takes too long, says why, and leaves nothing", async () => {
