@@ -5,6 +5,7 @@ import { addVlans, removeVlans } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { deleteLink, findLink, findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
 import { newVethPair } from "../../shared/netlink/veth.ts";
+import { newVlan } from "../../shared/netlink/vlan.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
@@ -39,31 +40,54 @@ export function findGatewayDevice(
 }
 
 /**
- * Finds or makes the device. For a VLAN it is a veth pair whose other end is an access port of the bridge, under
- * the name the reference plugin uses; it needs no 802.1Q module. Like the bridge, it stays when pods go.
+ * Finds or makes the device, under the name the reference plugin uses; like the bridge, it stays when pods go. An
+ * 802.1Q interface on the bridge: what it receives is delivered to the node and not bridged, so that it passes the
+ * node's packet filter once, as routed, also where bridged packets pass it (br_netfilter).
  */
 export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, bridge: Link): Link {
   const { netlink, undo, lock } = context;
   const found = findGatewayDevice(netlink, config, bridge);
   if (found !== undefined) return found;
   const name = gatewayDeviceName(config);
+  const inVlan = { first: config.vlan.id, last: config.vlan.id, pvid: false, untagged: false };
+  undo.onFailure(() => {
+    lock.makeExclusive();
+    if (hasPorts(netlink, bridge)) return;
+    netlink.transact([deleteLink({ name }), removeVlans(bridge, [inVlan], true)]);
+  });
+  const refused = netlink.attempt(
+    newVlan(name, bridge.index, config.vlan.id),
+    Errno.EEXIST,
+    Errno.EOPNOTSUPP,
+  );
+  if (refused?.errno === Errno.EOPNOTSUPP) makePair(netlink, config, bridge, name);
+  // The bridge itself is in VLAN 1 only; in the default VLAN its frames carry no tag.
+  else netlink.execute(addVlans(bridge, [inVlan], true));
+  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  netlink.execute(setLink({ name }, { up: true }));
+  const device = findLink(netlink, name);
+  if (device !== undefined) return device;
+  const problem = `the gateway interface ${name} vanished right after it was made`;
+  throw new CniError(ErrorCode.tryAgainLater, problem, "something else on this node deletes interfaces");
+}
+
+/** Makes the 802.1Q interface; false if that is not possible. In VLAN 1 the bridge's own frames carry no tag. */
+function makeVlanInterface(netlink: NetlinkConnection, config: BridgeConfig, bridge: Link): boolean {
+  if (config.vlan.id === DEFAULT_VLAN) return false;
+  const message = newVlan(gatewayDeviceName(config), bridge.index, config.vlan.id);
+  return netlink.attempt(message, Errno.EEXIST, Errno.EOPNOTSUPP)?.errno !== Errno.EOPNOTSUPP;
+}
+
+/** Without the module 8021q: a veth pair whose other end is an access port of the bridge. */
+function makePair(netlink: NetlinkConnection, config: BridgeConfig, bridge: Link, name: string): void {
   const port = `veth${sha512(`gateway\0${name}`).slice(0, 11)}`;
   const ends = {
     host: { name: port, mac: randomMac() },
     container: { name, mac: randomMac() },
     mtu: config.mtu ?? bridge.mtu,
   };
-  undo.onFailure(() => {
-    lock.makeExclusive();
-    if (!hasPorts(netlink, bridge)) netlink.attempt(deleteLink({ name: port }), Errno.ENODEV);
-  });
-  const created = netlink.attempt(newVethPair({ ...ends, master: bridge.index }), Errno.EEXIST);
-  if (created === undefined) setUpPort(netlink, port, config.vlan.id);
-  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
-  netlink.execute(setLink({ name: port }, { up: true }), setLink({ name }, { up: true }));
-  const device = findLink(netlink, name);
-  if (device === undefined) throw new Error(`the gateway interface ${name} vanished right after it was made`);
-  return device;
+  const refused = netlink.attempt(newVethPair({ ...ends, master: bridge.index }), Errno.EEXIST);
+  if (refused === undefined) setUpPort(netlink, port, config.vlan.id);
 }
 
 function setUpPort(netlink: NetlinkConnection, name: string, vlan: number): void {
@@ -71,8 +95,6 @@ function setUpPort(netlink: NetlinkConnection, name: string, vlan: number): void
   const port = findLink(netlink, name);
   if (port === undefined) return;
   const standard = { first: DEFAULT_VLAN, last: DEFAULT_VLAN, pvid: false, untagged: false };
-  netlink.execute(
-    ...(vlan === DEFAULT_VLAN ? [] : [removeVlans(port, [standard])]),
-    addVlans(port, [access(vlan)]),
-  );
+  const removal = vlan === DEFAULT_VLAN ? [] : [removeVlans(port, [standard])];
+  netlink.execute(...removal, addVlans(port, [access(vlan)]), setLink({ name }, { up: true }));
 }

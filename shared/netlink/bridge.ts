@@ -165,12 +165,13 @@ export function addVlans(
   return vlanMessage(LinkMessage.set, link, ranges, self);
 }
 
-/** Equivalent to: bridge vlan del dev NAME vid FIRST-LAST. */
+/** Equivalent to: bridge vlan del dev NAME vid FIRST-LAST [self]. */
 export function removeVlans(
   link: { index: number; name: string },
   ranges: readonly VlanRange[],
+  self = false,
 ): NetlinkMessage {
-  return vlanMessage(LinkMessage.delete, link, ranges, false);
+  return vlanMessage(LinkMessage.delete, link, ranges, self);
 }
 
 /** A dump request for the VLANs of all ports; readPortVlans picks one port's. */
