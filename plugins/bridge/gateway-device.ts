@@ -55,14 +55,8 @@ export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, 
     if (hasPorts(netlink, bridge)) return;
     netlink.transact([deleteLink({ name }), removeVlans(bridge, [inVlan], true)]);
   });
-  const refused = netlink.attempt(
-    newVlan(name, bridge.index, config.vlan.id),
-    Errno.EEXIST,
-    Errno.EOPNOTSUPP,
-  );
-  if (refused?.errno === Errno.EOPNOTSUPP) makePair(netlink, config, bridge, name);
-  // The bridge itself is in VLAN 1 only; in the default VLAN its frames carry no tag.
-  else netlink.execute(addVlans(bridge, [inVlan], true));
+  if (makeVlanInterface(netlink, config, bridge)) netlink.execute(addVlans(bridge, [inVlan], true));
+  else makePair(netlink, config, bridge, name);
   setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   netlink.execute(setLink({ name }, { up: true }));
   const device = findLink(netlink, name);
