@@ -168,6 +168,8 @@ describe.runIf(canRun(...programs))("a variable is refused", () => {
     ["an interface called ..", { ifname: ".." }, 4, /CNI_IFNAME/],
     ["an interface name with a space of another kind", { ifname: "eth\u00a00" }, 4, /CNI_IFNAME/],
     ["an interface that every container has", { ifname: "lo" }, 4, /lo/],
+    ["an interface called as all of the kernel's parameters", { ifname: "all" }, 4, /all/],
+    ["an interface called as the kernel's defaults", { ifname: "default" }, 4, /default/],
     ["no namespace", { netns: "" }, 4, /CNI_NETNS/],
     ["a namespace that is missing", { netns: "/run/netns/none" }, 8, /none/],
     ["a namespace path that is a folder", { netns: "/run/folder" }, 8, /folder/],

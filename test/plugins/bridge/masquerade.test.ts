@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { canRun, createOutside, type Outside, ping, seenAddress, startEcho } from "../../helpers/index.ts";
 import { pluginOptions } from "../../helpers/plugin.ts";
 import { failed, Host, hostLocal, type Keys, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
-import { hostState, links } from "./witness.ts";
+import { hostState, links, reservations } from "./witness.ts";
 
 const config = network({ isDefaultGateway: true, ipMasq: true, ipam: hostLocal([subnet4, subnet6]) });
 const withoutMasquerade = { ...config, ipMasq: false };
@@ -192,3 +192,33 @@ describe.runIf(canRun(...programs))("ipMasq without iptables on the node", () =>
     },
   );
 });
+
+/** The environment in which iptables is the old one, which has a lock; somebody holds it for as long as the node is. */
+const holdLock = async (host: Host) => {
+  const script = `mkdir /run/tools
+    for tool in iptables ip6tables; do ln -s /usr/sbin/$tool-legacy-restore /run/tools/$tool-restore; done`;
+  await host.node.exec("sh", ["-ec", script]);
+  const holder = host.node.start("flock", ["/run/xtables.lock", "sh", "-c", "echo held; exec sleep 1000"]);
+  await holder.firstLine();
+  return { PATH: "/run/tools:/usr/sbin:/usr/bin" };
+};
+
+describe.runIf(canRun("flock", ...programs))(
+  "ipMasq while another program holds the lock of iptables",
+  () => {
+    test("fails ADD with code 11 after a while, and leaves nothing of the attachment", async () => {
+      await using host = await Host.create();
+      const pod = await host.pod("a");
+      const before = await hostState(host.node);
+      const env = await holdLock(host);
+      failed(await host.call("ADD", pod, config, { env }), 11, /lock/);
+      const after = await hostState(host.node);
+      for (const kind of ["links", "addresses", "routes", "iptables", "ip6tables", "nftables"] as const) {
+        expect(after[kind]).toEqual(before[kind]);
+      }
+      expect(after.ipsets.filter((line) => line.startsWith("add "))).toEqual([]);
+      expect(await reservations(host.node)).toEqual([]);
+      expect(await links(host.node, "a")).toHaveLength(1);
+    });
+  },
+);
