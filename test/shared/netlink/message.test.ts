@@ -107,6 +107,17 @@ describe("an attribute", () => {
     );
   });
 
+  test("is found by its type, whatever flags the type carries", () => {
+    const [nested, networkOrder] = [0x8000, 0x4000];
+    for (const flags of [0, nested, networkOrder, nested | networkOrder]) {
+      const body = new BodyWriter().u8(5 | flags, 7).finish();
+      expect(new Attributes(body).u8(5), String(flags)).toBe(7);
+      expect(readAttributes(body)).toEqual([{ type: 5, value: new Uint8Array([7]) }]);
+    }
+    const deep = new BodyWriter().nested(1, (one) => one.nested(2, (two) => two.u32(3, 9))).finish();
+    expect(new Attributes(deep).nested(1).nested(2).u32(3)).toBe(9);
+  });
+
   test("that is not there has no value, and its nested ones have none either", () => {
     const body = new Attributes(new BodyWriter().flag(1).finish());
     expect([body.has(1), body.has(2), body.bytes(2), body.text(2), body.u8(2)]).toEqual([
