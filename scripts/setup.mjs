@@ -24,6 +24,7 @@ const testPrograms = {
   busybox: "busybox-static",
   conntrack: "conntrack",
   modprobe: "kmod",
+  strace: "strace",
   sysctl: "procps",
   tcpdump: "tcpdump",
   // What this kernel cannot do is tested on Debian's own kernel, in a virtual machine.
