@@ -24,6 +24,7 @@ const testPrograms = {
   busybox: "busybox-static",
   conntrack: "conntrack",
   modprobe: "kmod",
+  radvd: "radvd",
   strace: "strace",
   sysctl: "procps",
   tcpdump: "tcpdump",
