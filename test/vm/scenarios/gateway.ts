@@ -37,6 +37,12 @@ const addresses = async (node: VmNode): Promise<Record<string, string[]>> => {
   return Object.fromEntries(entries.filter(({ ifname }) => ifname !== "lo").map((e) => [e.ifname, text(e)]));
 };
 
+/** A bridge with what an earlier ADD would have left on it. */
+const byHand = (node: VmNode, lines: readonly string[]) => {
+  const batch = ["link add br0 type bridge vlan_filtering 1", "link set br0 up", ...lines];
+  return node.exec("ip", ["-batch", "-"], { input: `${batch.join("\n")}\n` });
+};
+
 /** br_netfilter shows bridged packets to iptables, too: there a pod's packet is on its way to the gateway. */
 const masquerades = async (node: VmNode, bridgedPass: "0" | "1"): Promise<void> => {
   for (const family of ["", "6"]) {
@@ -134,6 +140,38 @@ export const gateway: readonly Scenario[] = [
   {
     name: "gateway: ipMasq works where bridged packets pass iptables, as on a Kubernetes node",
     run: (node) => masquerades(node, "1"),
+  },
+  {
+    name: "gateway: VLAN 1",
+    run: async (node) => {
+      const pod = await addPod(node, "a", subnet("red", 1, "10.2.0.0/24"));
+      assert.deepEqual(await addresses(node), { "br0.1": ["10.2.0.1/24"] });
+      await assertReaches(node, pod, "10.2.0.1");
+    },
+  },
+  {
+    name: "gateway: one that the reference plugin made is used as it is",
+    run: async (node) => {
+      await byHand(node, [
+        "link add br0.100 type veth peer name gateway-port",
+        "address add 10.2.0.1/24 dev br0.100",
+        "link set gateway-port master br0 up",
+        "link set br0.100 up",
+      ]);
+      await node.exec("bridge", ["vlan", "add", "dev", "gateway-port", "vid", "100", "pvid", "untagged"]);
+      await node.exec("bridge", ["vlan", "del", "dev", "gateway-port", "vid", "1"]);
+      const pod = await addPod(node, "a", red);
+      assert.deepEqual(await addresses(node), { "br0.100": ["10.2.0.1/24"] });
+      await assertReaches(node, pod, "10.2.0.1");
+    },
+  },
+  {
+    name: "gateway: one that an interrupted ADD left half made is completed",
+    run: async (node) => {
+      await byHand(node, ["link add link br0 name br0.100 type vlan id 100"]);
+      const pod = await addPod(node, "a", red);
+      await assertReaches(node, pod, "10.2.0.1");
+    },
   },
   {
     name: "gateway: a trunk without an own VLAN has its gateway on the bridge",

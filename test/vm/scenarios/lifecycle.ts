@@ -3,7 +3,7 @@ import type { VmNode } from "../node.ts";
 import { addPod, assertDone, assertRefused, call, checkPod, delPod, network, type Pod } from "./pods.ts";
 import type { Scenario } from "./scenario.ts";
 import { nodeState } from "./state.ts";
-import { assertReaches, portVlans } from "./vlans.ts";
+import { assertReaches, assertSilent, portVlans } from "./vlans.ts";
 
 // CHECK, DEL and GC of attachments with VLANs.
 
@@ -59,6 +59,15 @@ export const lifecycle: readonly Scenario[] = [
       const pod = await addPod(node, "a", red);
       await node.exec("ip", ["link", "del", "br0.100"]);
       assertRefused(await checkPod(node, pod), /br0\.100|gateway/i);
+    },
+  },
+  {
+    name: "CHECK: fails when the gateway is cut off from its VLAN",
+    run: async (node) => {
+      const pod = await addPod(node, "a", red);
+      await node.exec("bridge", ["vlan", "del", "dev", "br0", "vid", "100", "self"]);
+      await assertSilent(node, pod, "10.1.0.1");
+      assertRefused(await checkPod(node, pod), /vlan.*100/i);
     },
   },
   {
