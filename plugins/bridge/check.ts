@@ -137,11 +137,21 @@ function checkPortVlans({ config, host }: Checked, bridge: Link, port: Link): vo
   }
 }
 
+/** The bridge itself must be in the VLAN, for its 802.1Q interface to get the frames. */
+function checkOwnVlan(host: NetlinkConnection, bridge: Link, id: number): void {
+  const held = readPortVlans(host.dump(listVlans()), bridge.index);
+  if (held.some((range) => range.first <= id && id <= range.last)) return;
+  const advice = `bridge vlan add dev ${bridge.name} vid ${id} self repairs it`;
+  throw drift(`the bridge ${bridge.name} itself is not in VLAN ${id}: its gateway is cut off`, advice);
+}
+
 function checkGatewayAddresses({ config, result, attached, host }: Checked, bridge: Link): void {
   if (!config.isGateway) return;
   const device = findGatewayDevice(host, config, bridge);
   if (device === undefined)
     throw drift(`the gateway interface ${gatewayDeviceName(config)} is missing`, RECREATE);
+  checkIsUp(device, "on the host");
+  if (device.kind === "vlan") checkOwnVlan(host, bridge, config.vlan.id);
   const held = listAddresses(host, device.index);
   for (const { gateway, address } of ipsOf(result, attached.index)) {
     if (gateway === undefined) continue;

@@ -47,7 +47,7 @@ export function findGatewayDevice(
 export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, bridge: Link): Link {
   const { netlink, undo, lock } = context;
   const found = findGatewayDevice(netlink, config, bridge);
-  if (found !== undefined) return found;
+  if (found !== undefined) return found === bridge ? bridge : complete(netlink, config, bridge, found);
   const name = gatewayDeviceName(config);
   const inVlan = { first: config.vlan.id, last: config.vlan.id, pvid: false, untagged: false };
   undo.onFailure(() => {
@@ -65,6 +65,21 @@ export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, 
   throw new CniError(ErrorCode.tryAgainLater, problem, "something else on this node deletes interfaces");
 }
 
+/** Finishes a device that was found: whoever made it may have been killed half-way. */
+function complete(netlink: NetlinkConnection, config: BridgeConfig, bridge: Link, device: Link): Link {
+  const { id } = config.vlan;
+  if (device.kind === "vlan") {
+    netlink.execute(addVlans(bridge, [{ first: id, last: id, pvid: false, untagged: false }], true));
+  } else {
+    const port = findLinkByIndex(netlink, device.peer);
+    if (port?.name === portName(device.name) && port.alias === "") setUpPort(netlink, port.name, id);
+  }
+  if (!device.isUp) netlink.execute(setLink({ index: device.index }, { up: true }));
+  return device;
+}
+
+const portName = (gateway: string) => `veth${sha512(`gateway\0${gateway}`).slice(0, 11)}`;
+
 /** Makes the 802.1Q interface; false if that is not possible. In VLAN 1 the bridge's own frames carry no tag. */
 function makeVlanInterface(netlink: NetlinkConnection, config: BridgeConfig, bridge: Link): boolean {
   if (config.vlan.id === DEFAULT_VLAN) return false;
@@ -74,7 +89,7 @@ function makeVlanInterface(netlink: NetlinkConnection, config: BridgeConfig, bri
 
 /** Without the module 8021q: a veth pair whose other end is an access port of the bridge. */
 function makePair(netlink: NetlinkConnection, config: BridgeConfig, bridge: Link, name: string): void {
-  const port = `veth${sha512(`gateway\0${name}`).slice(0, 11)}`;
+  const port = portName(name);
   const ends = {
     host: { name: port, mac: randomMac() },
     container: { name, mac: randomMac() },
