@@ -7,10 +7,7 @@ import { Host, type Pod, programs } from "./host.ts";
 import { containerState, hostState } from "./witness.ts";
 
 const count = 200;
-/** An ADD takes less than that here, so that kills come at all of its moments, and after its end. */
-const longest = 90;
-
-const killAtRandom = async (host: Host, pod: Pod): Promise<boolean> => {
+const killWithin = async (host: Host, pod: Pod, longest: number): Promise<boolean> => {
   await using running = host.node.startPlugin(host.executable, host.request("ADD", pod, everything));
   await Promise.race([running.ended, sleep(Math.random() * longest)]);
   return (await running.stop("SIGKILL")).signal === "SIGKILL";
@@ -20,11 +17,14 @@ describe.runIf(canRun(...programs))(`${count} ADDs killed at random moments`, ()
   test("leave nothing after DEL for half of them and GC for the rest, and harm nobody", async () => {
     await using host = await Host.create();
     const neighbour = await host.pod("neighbour");
+    const begin = performance.now();
     const kept = await host.add(neighbour, everything);
+    // So that kills come at all moments of an ADD on this machine, and some after its end.
+    const longest = 2 * (performance.now() - begin);
     const pods = await makePods(host, count);
     const before = await hostState(host.node);
     const untouched = await containerState(host.node, "pod0");
-    const killed = await inLanes(pods, 4, (pod) => killAtRandom(host, pod));
+    const killed = await inLanes(pods, 4, (pod) => killWithin(host, pod, longest));
     expect(killed.filter(Boolean).length).toBeGreaterThan(count / 10);
     await inLanes(pods.slice(0, count / 2), 4, (pod) => host.del(pod, everything));
     await host.gc(everything, [neighbour]);

@@ -1,0 +1,60 @@
+/** hairpinMode and promiscMode by the frames that pass, counted by the kernel where they come in. */
+import { describe, expect, test } from "vitest";
+import { canRun } from "../../helpers/index.ts";
+import { Host, type Keys, network, type Pod, programs } from "./host.ts";
+
+/** Begins to count the frames with that source address that an interface takes in. */
+const startCounting = async (host: Host, name: string, mac: string, netns?: string) => {
+  const inside = netns === undefined ? {} : { netns };
+  const rules = `table netdev witness {
+    chain in { type filter hook ingress device "${name}" priority 0; ether saddr ${mac} counter comment "seen"; }
+  }`;
+  await host.node.exec("nft", ["-f", "-"], { input: rules, ...inside });
+  return async (): Promise<number> => {
+    const { stdout } = await host.node.exec("nft", ["list", "table", "netdev", "witness"], inside);
+    return Number(/packets (\d+)/.exec(stdout)?.[1]);
+  };
+};
+
+const attachPair = async (keys: Keys) => {
+  const host = await Host.create();
+  const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+  const config = network({ isGateway: true, ...keys });
+  const mac: string = (await host.add(a, config)).interfaces[2].mac;
+  await host.add(b, config);
+  return { host, mac, [Symbol.asyncDispose]: () => host.node.dispose() };
+};
+
+describe.runIf(canRun(...programs))("hairpinMode", () => {
+  test.each([
+    [true, 3],
+    [false, 0],
+  ])("%s: of three broadcasts the sender gets back %i", async (hairpinMode, expected) => {
+    await using stage = await attachPair({ hairpinMode });
+    const { host, mac } = stage;
+    const count = await startCounting(host, "eth0", mac, "a");
+    const script = "for n in 1 2 3; do ping -b -c 1 -W 1 10.1.0.255; done >/dev/null 2>&1 || true";
+    await host.node.exec("sh", ["-c", script], { netns: "a" });
+    // An answer of the gateway shows that all before it has passed.
+    await host.node.exec("ping", ["-c", "1", "-W", "5", "10.1.0.1"], { netns: "a" });
+    if (expected === 0) expect(await count()).toBe(0);
+    else expect(await count()).toBeGreaterThanOrEqual(expected);
+  });
+});
+
+describe.runIf(canRun(...programs))("promiscMode", () => {
+  test.each([true, false])(
+    "%s: that is whether the host sees frames from one container to another",
+    async (promiscMode) => {
+      await using stage = await attachPair({ promiscMode });
+      const { host, mac } = stage;
+      // Until both know each other, the first frames are for everybody.
+      await host.node.exec("ping", ["-c", "1", "-W", "5", "10.1.0.3"], { netns: "a" });
+      const count = await startCounting(host, "br0", mac);
+      await host.node.exec("ping", ["-c", "3", "-i", "0.1", "-W", "5", "10.1.0.3"], { netns: "a" });
+      const seen = await count();
+      if (promiscMode) expect(seen).toBeGreaterThanOrEqual(3);
+      else expect(seen).toBe(0);
+    },
+  );
+});
