@@ -29,7 +29,7 @@ const DUMP_ATTEMPTS = 10;
 const receiveBuffer = new Uint8Array(16384);
 
 /** So many answers fit into a socket's receive buffer of the usual size, 208 KB, with room to spare. */
-const MOST_ANSWERS = 100;
+const MOST_ANSWERS = 60;
 
 export const Protocol = { route: 0, netfilter: 12 } as const;
 
@@ -138,16 +138,22 @@ export class NetlinkConnection {
   }
 
   /**
-   * Sends the messages and throws the first refusal; the others were tried all the same. Only the last one is
+   * Sends the messages, in parts, and throws the first refusal; the rest of its part was tried all the same. Only the last one of a part is
    * acknowledged: the kernel reports a refusal unasked, and each answer costs a system call.
    */
   execute(...messages: readonly NetlinkMessage[]): Uint8Array[] {
-    const quiet = messages.map((message, index) =>
-      index < messages.length - 1 ? { ...message, flags: message.flags & ~Flag.ack } : message,
-    );
-    const answers = this.transact(quiet);
-    for (const answer of answers) if (answer.error !== undefined) throw answer.error;
-    return answers.flatMap((answer) => answer.bodies);
+    const bodies: Uint8Array[] = [];
+    for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
+      const part = messages.slice(start, start + MOST_ANSWERS);
+      const quiet = part.map((message, index) =>
+        index < part.length - 1 ? { ...message, flags: message.flags & ~Flag.ack } : message,
+      );
+      for (const answer of this.transact(quiet)) {
+        if (answer.error !== undefined) throw answer.error;
+        bodies.push(...answer.bodies);
+      }
+    }
+    return bodies;
   }
 
   /** Sends one message; returns its refusal, if its errno is among those expected, or throws it. */
