@@ -103,10 +103,13 @@ export function startCommand(
     child.kill(signal);
     return ended;
   };
+  // Listened for from the start: what is printed before anybody asks would be lost.
+  const firstLine = firstLineOf(child.stdout, ended);
+  firstLine.catch(() => undefined);
   return {
     pid: child.pid,
     ended,
-    firstLine: () => firstLineOf(child.stdout, ended),
+    firstLine: () => firstLine,
     stop,
     [Symbol.asyncDispose]: async () => void (await stop("SIGKILL")),
   };
