@@ -14,8 +14,14 @@ beforeEach(async () => {
   return () => node.dispose();
 });
 
+interface Holder {
+  readonly process: RunningCommand;
+  /** Settles when it has the lock. */
+  readonly held: Promise<string>;
+}
+
 /** A process that takes the lock, says so, and keeps it until it is killed. */
-const hold = async (isExclusive: boolean, netns?: string): Promise<RunningCommand> => {
+const hold = (isExclusive: boolean, netns?: string): Holder => {
   const source = `
     import { lockOwnNamespace } from "./shared/system/lock.ts";
     const lock = lockOwnNamespace();
@@ -23,7 +29,11 @@ const hold = async (isExclusive: boolean, netns?: string): Promise<RunningComman
     console.log("held");
     setInterval(() => {}, 1000);`;
   const args = ["--no-install", "--no-env-file", "--eval", source];
-  return node.start(bunBinary, args, { cwd: projectRoot, ...(netns === undefined ? {} : { netns }) });
+  const process = node.start(bunBinary, args, {
+    cwd: projectRoot,
+    ...(netns === undefined ? {} : { netns }),
+  });
+  return { process, held: process.firstLine() };
 };
 
 /** Whether flock(1), which knows nothing of ours, would get the lock at once. */
@@ -40,36 +50,34 @@ const freedom = async (netns?: string) => [
 
 describe.runIf(canRun("ip", "flock"))("the lock of a namespace", () => {
   test("is shared by those who take it, and keeps others from having it alone", async () => {
-    const holders = [await hold(false), await hold(false)];
-    for (const holder of holders) expect(await holder.firstLine()).toBe("held");
+    const holders = [hold(false), hold(false)];
+    expect(await Promise.all(holders.map(({ held }) => held))).toEqual(["held", "held"]);
     expect(await freedom()).toEqual([true, false]);
   });
 
   test("is had alone by one who makes it exclusive", async () => {
-    const holder = await hold(true);
-    await holder.firstLine();
+    await hold(true).held;
     expect(await freedom()).toEqual([false, false]);
   });
 
   test("becomes exclusive only when the others have let go", async () => {
-    const first = await hold(false);
-    await first.firstLine();
-    const second = await hold(true);
-    const gotIt = second.firstLine();
+    const first = hold(false);
+    await first.held;
+    const second = hold(true);
     // It waits in flock(2): /proc/locks shows the request below the lock it waits for.
     await expect
       .poll(async () => (await node.exec("cat", ["/proc/locks"])).stdout)
-      .toMatch(new RegExp(`-> FLOCK .* ${second.pid} `));
+      .toMatch(new RegExp(`-> FLOCK .* ${second.process.pid} `));
     expect(await isFree("--shared")).toBe(true);
-    await first.stop("SIGKILL");
-    expect(await gotIt).toBe("held");
+    await first.process.stop("SIGKILL");
+    expect(await second.held).toBe("held");
     expect(await freedom()).toEqual([false, false]);
   });
 
   test("is free again when its holder is killed", async () => {
-    const holder = await hold(true);
-    await holder.firstLine();
-    await holder.stop("SIGKILL");
+    const { process, held } = hold(true);
+    await held;
+    await process.stop("SIGKILL");
     expect(await freedom()).toEqual([true, true]);
   });
 
@@ -88,16 +96,16 @@ describe.runIf(canRun("ip", "flock"))("the lock of a namespace", () => {
 
   test("is another one in another namespace", async () => {
     await node.addNetns("c");
-    await (await hold(true, "c")).firstLine();
+    await hold(true, "c").held;
     expect(await freedom()).toEqual([true, true]);
     expect(await freedom("c")).toEqual([false, false]);
   });
 
   test("leaves no file behind", async () => {
     const before = await node.snapshot();
-    const holder = await hold(true);
-    await holder.firstLine();
-    await holder.stop("SIGKILL");
+    const { process, held } = hold(true);
+    await held;
+    await process.stop("SIGKILL");
     expect(await node.snapshot()).toEqual(before);
   });
 });

@@ -16,6 +16,9 @@ const noObject = {
   null: "null",
   "a number": "1",
   text: '"{}"',
+};
+
+const hugeAndBroken = {
   "a million brackets": "[".repeat(1e6),
   "10 MB that never end": `{"pad":"${"x".repeat(10e6)}`,
 };
@@ -46,6 +49,12 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
 
   test.each(Object.entries(noObject))("refuses %s where a configuration should be", async (_, config) => {
     for (const command of verbs) expectError(await run(node, plugin, { command, config }), 6, command);
+  });
+
+  test.each(Object.entries(hugeAndBroken))("refuses %s, and does not fall over it", async (_, config) => {
+    for (const command of ["ADD", "DEL"] as const) {
+      expectError(await run(node, plugin, { command, config }), 6, command);
+    }
   });
 
   test("refuses values of a wrong type by the name of their key, and changes nothing", async () => {
