@@ -93,7 +93,7 @@ describe.runIf(canRun(referencePlugin("bridge"), ...programs))("what the referen
     await using outside = await createOutside(node);
     await startEcho(outside, 80);
     const keys = { ...config, ipMasq: true };
-    const [a, b] = (await ours.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await ours.pods("a", "b");
     await reference.add(a, keys);
     await ours.add(b, keys);
     await ours.del(b, keys);
@@ -144,7 +144,7 @@ describe.runIf(canRun(referencePlugin("bridge"), ...programs))("what ours attach
   test("and the reference detached leaves entries that our next ADD of the address takes over or clears", async () => {
     await using stage = await prepared();
     const { ours, reference } = stage;
-    const [a, b, c] = (await ours.pods("a", "b", "c")) as [Pod, Pod, Pod];
+    const [a, b, c] = await ours.pods("a", "b", "c");
     const again = { ...masqueraded, args: { cni: { ips: ["10.1.0.2", "fd00:1::2"] } } };
     await ours.add(a, again);
     await detachByReference(reference, a, masqueraded);

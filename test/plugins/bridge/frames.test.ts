@@ -1,7 +1,7 @@
 /** hairpinMode and promiscMode by the frames that pass, counted by the kernel where they come in. */
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { Host, type Keys, network, type Pod, programs } from "./host.ts";
+import { Host, type Keys, network, programs } from "./host.ts";
 
 /** Begins to count the pings from that address that an interface takes in. */
 const startCounting = async (host: Host, name: string, mac: string, netns?: string) => {
@@ -18,7 +18,7 @@ const startCounting = async (host: Host, name: string, mac: string, netns?: stri
 
 const attachPair = async (keys: Keys) => {
   const host = await Host.create();
-  const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+  const [a, b] = await host.pods("a", "b");
   const config = network({ isGateway: true, ...keys });
   const mac: string = (await host.add(a, config)).interfaces[2].mac;
   await host.add(b, config);

@@ -37,7 +37,6 @@ describe.runIf(canRun(...programs))("isGateway", () => {
     await using host = await Host.create();
     await host.node.exec("sysctl", ["-w", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"]);
     const [a, b] = await host.pods("a", "b");
-    if (!a || !b) throw new Error("no pods");
     await host.add(a, network({ isGateway: true }));
     expect(await sysctl(host.node, "ipv4/ip_forward")).toBe("1");
     expect(await sysctl(host.node, "ipv6/conf/all/forwarding")).toBe("0");
@@ -147,7 +146,6 @@ describe.runIf(canRun(...programs))("a bridge that has another address", () => {
   test("has the gateway twice over: the second container changes nothing", async () => {
     await using host = await Host.create();
     const [a, b] = await host.pods("a", "b");
-    if (!a || !b) throw new Error("no pods");
     await host.add(a, dual({ forceAddress: true }));
     const before = await addressInfos(host.node, bridge);
     await host.add(b, dual({ forceAddress: true }));

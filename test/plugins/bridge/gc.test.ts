@@ -89,7 +89,7 @@ describe.runIf(canRun(...programs))("GC removes all of what is not in the list",
   test("of a network without addresses", async () => {
     await using host = await Host.create();
     const plain = l2Network({ macspoofchk: true });
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     const kept = await host.add(a, plain);
     const before = await hostState(host.node);
     await host.add(b, plain);
@@ -112,7 +112,7 @@ describe.runIf(canRun(...programs))("GC leaves alone", () => {
     await using stage = await prepared();
     const { host, live } = stage;
     const similar = { ...config, name: "net.2", bridge: "br2", ipam: hostLocal(["10.6.0.0/24"]) };
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     const first = await host.add(a, other);
     const second = await host.add(b, similar);
     const before = await hostState(host.node);

@@ -75,10 +75,13 @@ export class Host implements AsyncDisposable {
     return { name, netns: await this.node.addNetns(name), containerId: `id-${name}`, ifname };
   }
 
-  async pods(...names: string[]): Promise<Pod[]> {
+  /** Makes the namespaces of several containers. */
+  async pods<const Names extends readonly string[]>(
+    ...names: Names
+  ): Promise<{ [Index in keyof Names]: Pod }> {
     const pods: Pod[] = [];
     for (const name of names) pods.push(await this.pod(name));
-    return pods;
+    return pods as { [Index in keyof Names]: Pod };
   }
 
   /** The call of a verb for an attachment. */

@@ -30,7 +30,7 @@ const addSlowly = (host: Host, pod: Pod, given: Keys, step: Step, seconds: numbe
 describe.runIf(canRun("strace", ...programs))("an ADD that fails after it created the bridge", () => {
   test("leaves the bridge and its address to an ADD that has found it meanwhile", async () => {
     await using host = await Host.create();
-    const [first, second] = (await host.pods("first", "second")) as [Pod, Pod];
+    const [first, second] = await host.pods("first", "second");
     const onNewBridge = await creationOfPair(host, second);
     const onOldBridge = await creationOfPair(host, second);
     await host.node.exec("ip", ["link", "del", "br0"]);

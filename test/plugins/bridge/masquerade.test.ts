@@ -39,7 +39,7 @@ const unanswered = { v4: undefined, v6: undefined };
 describe.runIf(canRun("strace", ...programs))("ipMasq", () => {
   test("gives what leaves the network the node's address, in both families, and not without the key", async () => {
     await using world = await createWorld();
-    const [a, b] = (await world.host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await world.host.pods("a", "b");
     await world.host.add(a, config);
     await world.host.add(b, withoutMasquerade);
     expect(await seenOutside(world, a)).toEqual(masqueraded(world));
@@ -49,7 +49,7 @@ describe.runIf(canRun("strace", ...programs))("ipMasq", () => {
   test("leaves the source address alone between containers and towards the gateway", async () => {
     await using world = await createWorld();
     const { host } = world;
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     const own = (await host.add(a, config)).ips.map(
       ({ address }: { address: string }) => address.split("/")[0],
     );
@@ -67,7 +67,7 @@ describe.runIf(canRun("strace", ...programs))("ipMasq", () => {
   test("masquerades every range of several, each apart from its own network only", async () => {
     await using world = await createWorld();
     const { host } = world;
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     const ipam = hostLocal([subnet4, "10.2.0.0/24"]);
     await host.add(a, { ...config, ipam });
     const second = await host.add(b, {
@@ -102,7 +102,7 @@ describe.runIf(canRun("strace", ...programs))("ipMasq", () => {
     const { host } = world;
     await host.warmUp(config);
     const before = await hostState(host.node);
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     const { ips } = await host.add(a, config);
     await host.del(a, withoutMasquerade);
     expect(await hostState(host.node)).toEqual(before);
@@ -139,7 +139,7 @@ const programsRunBy = async (host: Host, command: "ADD" | "DEL", pod: Pod, keys:
 describe.runIf(canRun("strace", ...programs))("ipMasq runs other programs", () => {
   test("once a family for the first container, and never for the next ones or for DEL", async () => {
     await using host = await Host.create();
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     const first = await programsRunBy(host, "ADD", a, config);
     expect(first.sort()).toEqual(["ip6tables-restore", "iptables-restore"]);
     expect(await programsRunBy(host, "ADD", b, config)).toEqual([]);
@@ -171,7 +171,7 @@ describe.runIf(canRun(...programs))("ipMasq without iptables on the node", () =>
 
   test("is no obstacle to DEL, GC, or a network that does not ask for it", async () => {
     await using host = await Host.create();
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     await host.add(a, config);
     await removeIptables(host);
     await host.add(b, withoutMasquerade);

@@ -1,16 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, seenAddress, startEcho } from "../../helpers/index.ts";
-import {
-  Host,
-  hostLocal,
-  type Keys,
-  l2Network,
-  network,
-  type Pod,
-  programs,
-  subnet4,
-  subnet6,
-} from "./host.ts";
+import { Host, hostLocal, type Keys, l2Network, network, programs, subnet4, subnet6 } from "./host.ts";
 import { link } from "./witness.ts";
 
 const four = "10.1.0.50";
@@ -45,7 +35,7 @@ describe.runIf(canRun(...programs))("an address that goes from one container to 
     "is reached at once by other containers and by the host: %s",
     async (_kind, first, second) => {
       await using host = await Host.create();
-      const [old, next, friend] = (await host.pods("old", "next", "friend")) as [Pod, Pod, Pod];
+      const [old, next, friend] = await host.pods("old", "next", "friend");
       await host.add(friend, config);
       await host.add(old, { ...config, ...first });
       await learn(host, ["friend", undefined]);
@@ -60,7 +50,7 @@ describe.runIf(canRun(...programs))("an address that goes from one container to 
 
   test("is announced to a neighbour that remembers the old MAC address for good measure", async () => {
     await using host = await Host.create();
-    const [pod, friend] = (await host.pods("next", "friend")) as [Pod, Pod];
+    const [pod, friend] = await host.pods("next", "friend");
     await host.add(friend, config);
     const stale = "02:00:00:00:00:dd";
     // Never asked again within the test unless the neighbour is told: the entry counts as confirmed just now.
@@ -80,7 +70,7 @@ describe.runIf(canRun(...programs))("an address that goes from one container to 
     await using host = await Host.create();
     await using outside = await createOutside(host.node);
     await startEcho(outside, 80);
-    const [old, next] = (await host.pods("old", "next")) as [Pod, Pod];
+    const [old, next] = await host.pods("old", "next");
     await host.add(old, { ...config, ...asked });
     expect(await seenAddress(host.node, outside.address4, 80, { netns: "old" })).toBe(outside.nodeAddress4);
     await host.del(old, config);
@@ -93,7 +83,7 @@ describe.runIf(canRun(...programs))("an address that goes from one container to 
 describe.runIf(canRun(...programs))("a new container", () => {
   test("is reached with the first packet, in both families, by the host and by others", async () => {
     await using host = await Host.create();
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     await host.add(a, config);
     expect(await isReachedAtOnce(host, "10.1.0.2")).toBe(true);
     await host.add(b, config);

@@ -1,7 +1,7 @@
 /** What the reference bridge plugin gets wrong, each shown not to happen here. More is in the tests of each subject. */
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, ping, seenAddress, startEcho } from "../../helpers/index.ts";
-import { failed, Host, hostLocal, l2Network, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
+import { failed, Host, hostLocal, l2Network, network, programs, subnet4, subnet6 } from "./host.ts";
 import { addressInfos, defaultRoutes, hostState, link, links, reservations, routes } from "./witness.ts";
 
 const masqueraded = network({ isDefaultGateway: true, ipMasq: true, macspoofchk: true });
@@ -30,7 +30,7 @@ describe.runIf(canRun(...programs))("no failed ADD over", () => {
 
   test("a bridge without a MAC address, after a network of layer 2 lost its last port", async () => {
     await using host = await Host.create();
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     await host.add(a, l2Network());
     await host.del(a, l2Network());
     await host.add(b, masqueraded);
@@ -155,7 +155,7 @@ describe.runIf(canRun(...programs))("two attachments are not taken for one", () 
 
   test("when network and container, run together, are the same text", async () => {
     await using host = await Host.create();
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     const first = { ...a, containerId: "bc" };
     const second = { ...b, containerId: "c" };
     const ab = { ...masqueraded, name: "ab", bridge: "br1", ipam: hostLocal(["10.2.0.0/24"]) };

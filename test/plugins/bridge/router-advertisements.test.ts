@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, type Node, type RunningCommand } from "../../helpers/index.ts";
-import { Host, hostLocal, l2Network, network, type Pod, programs, subnet6 } from "./host.ts";
+import { Host, hostLocal, l2Network, network, programs, subnet6 } from "./host.ts";
 import { addresses, defaultRoutes, sysctl } from "./witness.ts";
 
 const prefix = "2001:db8:bad:";
@@ -50,7 +50,7 @@ describe.runIf(canRun("radvd", ...programs))("a router advertisement from a cont
     ["of layer 2", l2Network()],
   ])("is believed by no other container, and not by the host: network %s", async (_kind, given) => {
     await using host = await Host.create();
-    const [rogue, victim] = (await host.pods("rogue", "victim")) as [Pod, Pod];
+    const [rogue, victim] = await host.pods("rogue", "victim");
     await host.add(rogue, given);
     await host.add(victim, given);
     await addListener(host);

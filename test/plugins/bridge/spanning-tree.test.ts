@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
 import { pluginOptions } from "../../helpers/plugin.ts";
-import { failed, Host, hostLocal, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
+import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 import { containerState, hostState, link } from "./witness.ts";
 
 const config = network({ isGateway: true });
@@ -34,7 +34,7 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
 
   test("tells the neighbours who has the address only when they can hear it", async () => {
     await using host = await hostWithSpanningTree(200);
-    const [friend, pod] = (await host.pods("friend", "a")) as [Pod, Pod];
+    const [friend, pod] = await host.pods("friend", "a");
     const dual = { ...config, ipam: hostLocal([subnet4, subnet6]) };
     await host.add(friend, dual);
     const wanted = ["10.1.0.50", "fd00:1::50"];

@@ -14,7 +14,7 @@ const reachesGateway = (host: Host, pod: Pod) => ping(host.node, gateway, { netn
 describe.runIf(canRun(...programs))("macspoofchk", () => {
   test("lets only the container's own MAC address through, be it made up or another container's", async () => {
     await using host = await Host.create();
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     const own = (await host.add(a, config)).interfaces[2].mac;
     const others = (await host.add(b, config)).interfaces[2].mac;
     expect(await reachesGateway(host, a)).toBe(true);
@@ -38,7 +38,7 @@ describe.runIf(canRun(...programs))("macspoofchk", () => {
 
   test("leaves containers on the same bridge alone whose network does not ask for it", async () => {
     await using host = await Host.create();
-    const [a, b] = (await host.pods("a", "b")) as [Pod, Pod];
+    const [a, b] = await host.pods("a", "b");
     await host.add(a, config);
     await host.add(b, { ...config, macspoofchk: false });
     await setMac(host, b, "02:00:00:00:be:ef");

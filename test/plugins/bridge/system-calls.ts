@@ -22,7 +22,8 @@ const stepsIn = (trace: string): Step[] => {
   let isWorking = false;
   for (const line of trace.split("\n")) {
     const syscall = /^(\w+)\(/.exec(line)?.[1];
-    if (syscall === undefined) continue;
+    // A call that the kernel begins again (a sysctl whose lock is taken) is no step of the plugin's.
+    if (syscall === undefined || line.includes("ERESTART")) continue;
     const number = (counts.get(syscall) ?? 0) + 1;
     counts.set(syscall, number);
     isWorking ||= line.startsWith("read(0,");
