@@ -31,5 +31,4 @@ mount --move /dev /root/dev
 mount -t proc proc /root/proc
 mount -t sysfs sys /root/sys
 mount -t tmpfs run /root/run
-mount -t tmpfs tmp /root/tmp
 exec switch_root /root /bin/busybox sh "$AGENT"
