@@ -50,8 +50,8 @@ function refuseImpossible(
   request: Request,
 ): Link | undefined {
   refuseTakenName(container, request.ifname);
-  if (config.ipMasq && request.configuration.ipamType !== "") {
-    prepareMasquerade(config.masqueradeBackend, request.environment);
+  if (config.masquerade.enabled && request.configuration.ipamType !== "") {
+    prepareMasquerade(config.masquerade.backend, request.environment);
   }
   if (config.spoofCheck) prepareSpoofCheck();
   const bridge = findBridge(host, config.bridge);
@@ -103,11 +103,11 @@ function applyFilters(
     undo.onFailure(() => removeSpoofCheck(owner, port.host.name));
     ensureSpoofCheck({ owner, hostInterface: port.host.name, mac: port.container.mac });
   }
-  if (!config.ipMasq) {
+  if (!config.masquerade.enabled) {
     forgetAddresses(addresses.map((cidr) => cidr.address));
   } else if (addresses.length > 0) {
     undo.onFailure(() => removeMasquerade({ owner, hasSiblings: true, environment }));
-    ensureMasquerade({ owner, addresses, backend: config.masqueradeBackend, environment });
+    ensureMasquerade({ ...config.masquerade, owner, addresses, environment });
   }
 }
 

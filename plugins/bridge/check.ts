@@ -177,8 +177,8 @@ function checkFilters({ request, config, result, attached }: Checked, port: Link
       if (config.spoofCheck) checkSpoofCheck({ owner, hostInterface: port.name, mac });
     },
     () => {
-      if (!config.ipMasq || addresses.length === 0) return;
-      checkMasquerade({ owner, addresses, backend: config.masqueradeBackend, environment });
+      if (!config.masquerade.enabled || addresses.length === 0) return;
+      checkMasquerade({ ...config.masquerade, owner, addresses, environment });
     },
   ]);
 }

@@ -5,8 +5,7 @@ import type { Fields } from "../../shared/cni/fields.ts";
 import { interfaceNameFault } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
-import { readBackend } from "../../shared/netfilter/backend.ts";
-import type { MasqueradeBackend } from "../../shared/netfilter/masquerade.ts";
+import { type MasqueradeConfig, readMasquerade } from "../../shared/netfilter/masquerade-config.ts";
 import { formatMac, parseMac } from "../../shared/netlink/link.ts";
 import { readVlanConfig, type VlanConfig } from "./vlan.ts";
 
@@ -15,8 +14,7 @@ export interface BridgeConfig {
   readonly isGateway: boolean;
   readonly isDefaultGateway: boolean;
   readonly forceAddress: boolean;
-  readonly ipMasq: boolean;
-  readonly masqueradeBackend: MasqueradeBackend;
+  readonly masquerade: MasqueradeConfig;
   /** Undefined: that of the uplink. */
   readonly mtu: number | undefined;
   readonly hairpin: boolean;
@@ -112,8 +110,7 @@ export function readBridgeConfig(request: Request): BridgeConfig {
     isGateway: flag("isGateway") || flag("isDefaultGateway"),
     isDefaultGateway: flag("isDefaultGateway"),
     forceAddress: flag("forceAddress"),
-    ipMasq: flag("ipMasq"),
-    masqueradeBackend: readBackend(fields),
+    masquerade: readMasquerade(fields),
     mtu: readMtu(fields),
     hairpin: flag("hairpinMode"),
     promiscuous: flag("promiscMode"),

@@ -17,7 +17,9 @@ export function status(request: Request): void {
     host.close();
   }
   const { ipamType } = request.configuration;
-  if (config.ipMasq && ipamType !== "") prepareMasquerade(config.masqueradeBackend, request.environment);
+  if (config.masquerade.enabled && ipamType !== "") {
+    prepareMasquerade(config.masquerade.backend, request.environment);
+  }
   if (config.spoofCheck) prepareSpoofCheck();
   if (ipamType !== "") delegateStatus(request, ipamType);
 }

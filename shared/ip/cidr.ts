@@ -62,6 +62,11 @@ export function isSameCidr(a: Cidr, b: Cidr): boolean {
   return a.prefixLength === b.prefixLength && isSameIp(a.address, b.address);
 }
 
+/** Whether it is no network but one address: /32 or /128. */
+export function isSingle(cidr: Cidr): boolean {
+  return cidr.prefixLength === bitsOf(cidr.address.family);
+}
+
 /** The whole address as a network: /32 or /128. */
 export function hostCidr(address: IpAddress): Cidr {
   return { address, prefixLength: bitsOf(address.family) };

@@ -10,14 +10,16 @@ export type Environment = Readonly<Record<string, string>>;
 export interface Host {
   readonly connection: NetlinkConnection;
   readonly environment: Environment;
-  /** Does without IP sets, as on a kernel that has none. */
-  readonly withoutSets?: boolean;
+  /** For iptables: do without IP sets, as on a kernel that has none. */
+  readonly withoutSets: boolean;
 }
 
 export interface Masqueraded {
   readonly owner: AttachmentKey;
   /** The attachment's addresses, each with the prefix length of its own network. */
   readonly addresses: readonly Cidr[];
+  /** Networks that see the addresses themselves, of both families: traffic to them is not masqueraded. */
+  readonly exceptions: readonly Cidr[];
 }
 
 export interface Removal {

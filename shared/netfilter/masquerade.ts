@@ -7,19 +7,24 @@ import { runAll } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { IpAddress } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
+import { type Backend, backends, chooseBackend } from "./backend.ts";
 import { withNetfilter, withNetfilterLeftOpen } from "./host.ts";
 import { iptablesMasquerade } from "./iptables/masquerade.ts";
 import type { Environment, Host, MasqueradeAdaptor } from "./masquerade-adaptor.ts";
 
-export type MasqueradeBackend = "iptables";
-
-const adaptors: Readonly<Record<MasqueradeBackend, MasqueradeAdaptor>> = { iptables: iptablesMasquerade };
+const adaptors: Readonly<Record<Backend, MasqueradeAdaptor>> = {
+  iptables: iptablesMasquerade,
+  nftables: iptablesMasquerade,
+};
 
 export interface MasqueradeRequest {
   readonly owner: AttachmentKey;
   /** The attachment's addresses, each with the prefix length of its own network. */
   readonly addresses: readonly Cidr[];
-  readonly backend: MasqueradeBackend;
+  /** Networks that see the addresses themselves, of both families: traffic to them is not masqueraded. */
+  readonly exceptions: readonly Cidr[];
+  /** Undefined: as the node offers. */
+  readonly backend: Backend | undefined;
   readonly environment: Environment;
   /** For the iptables backend: do without IP sets, as on a kernel that has none. */
   readonly withoutSets?: boolean;
@@ -48,19 +53,24 @@ export interface CollectionRequest {
 
 type Work = (adaptor: MasqueradeAdaptor, host: Host) => void;
 
-function withBackend(request: Omit<MasqueradeRequest, "owner" | "addresses">, work: Work): void {
-  withNetfilter((connection) => work(adaptors[request.backend], { ...request, connection }));
+function withBackend(request: MasqueradeRequest, work: Work): void {
+  const { environment, withoutSets = false, backend = chooseBackend(environment) } = request;
+  withNetfilter((connection) => work(adaptors[backend], { environment, withoutSets, connection }));
 }
 
 function withEachBackend(environment: Environment, work: Work): void {
   withNetfilterLeftOpen((connection) =>
-    runAll(Object.values(adaptors).map((adaptor) => () => work(adaptor, { environment, connection }))),
+    runAll(
+      Object.values(adaptors).map(
+        (adaptor) => () => work(adaptor, { environment, withoutSets: false, connection }),
+      ),
+    ),
   );
 }
 
 /** For the validation phase, and for STATUS: throws if ensureMasquerade could not work here. Changes nothing. */
-export function prepareMasquerade(backend: MasqueradeBackend, environment: Environment): void {
-  adaptors[backend].prepare(environment);
+export function prepareMasquerade(backend: Backend | undefined, environment: Environment): void {
+  adaptors[backend ?? chooseBackend(environment)].prepare(environment);
 }
 
 /**
@@ -76,9 +86,27 @@ export function removeMasquerade(request: RemovalRequest): void {
   withEachBackend(request.environment, (adaptor, host) => adaptor.remove(host, request));
 }
 
-/** Throws CniError if the addresses are not masqueraded for this owner. */
+/**
+ * Throws CniError if the addresses are not masqueraded for this owner. Without a configured backend any will do: what
+ * the node offers may have changed since ADD.
+ */
 export function checkMasquerade(request: MasqueradeRequest): void {
-  withBackend(request, (adaptor, host) => adaptor.check(host, request));
+  const chosen = request.backend ?? chooseBackend(request.environment);
+  try {
+    withBackend({ ...request, backend: chosen }, (adaptor, host) => adaptor.check(host, request));
+  } catch (thrown) {
+    const [other] = backends.filter((name) => name !== chosen);
+    if (request.backend !== undefined || !isMasqueradedBy({ ...request, backend: other })) throw thrown;
+  }
+}
+
+function isMasqueradedBy(request: MasqueradeRequest): boolean {
+  try {
+    withBackend(request, (adaptor, host) => adaptor.check(host, request));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Removes what belongs to attachments of the network that are not in `keep`. */

@@ -6,36 +6,32 @@ import { withNetfilterLock } from "../lock.ts";
 import type { Host } from "../masquerade-adaptor.ts";
 import { findComplete, findMissing, type NatView, readNat } from "./nat-table.ts";
 import { type Restore, RestoreRefused, requireRestore, runRestore } from "./restore.ts";
-import { countJumps, heldSubnets, masqueradeInput, type NatRules } from "./rules.ts";
+import { countJumps, heldPaths, masqueradeInput, type NatRules } from "./rules.ts";
 import { discardSet, makeSet, networksInSet } from "./sets.ts";
 
 /**
- * Sees to it that the rules for these networks are there. False: this kernel, or this iptables, has no IP sets.
+ * Sees to it that the rules for these paths are there. False: this kernel, or this iptables, has no IP sets.
  * Mostly they are, and then this only reads.
  */
-export function ensureFixedRules(host: Host, family: Family, subnets: readonly string[]): boolean {
-  if (isInOrder(readNat(host.connection, family), subnets)) return true;
-  return withNetfilterLock(() => repair(host, family, subnets));
+export function ensureFixedRules(host: Host, family: Family, paths: readonly string[]): boolean {
+  if (isInOrder(readNat(host.connection, family), paths)) return true;
+  return withNetfilterLock(() => repair(host, family, paths));
 }
 
-function isInOrder(view: NatView, subnets: readonly string[]): boolean {
-  const rules = findComplete(view, subnets);
+function isInOrder(view: NatView, paths: readonly string[]): boolean {
+  const rules = findComplete(view, paths);
   return rules !== undefined && countJumps(rules) === 1;
 }
 
-function repair(host: Host, family: Family, subnets: readonly string[]): boolean {
+function repair(host: Host, family: Family, paths: readonly string[]): boolean {
   const { connection, environment } = host;
   const view = readNat(connection, family);
   // Another process may have done it while this one waited.
-  if (isInOrder(view, subnets)) return true;
+  if (isInOrder(view, paths)) return true;
   const restore = requireRestore(family, environment);
   const set = makeSet(connection, family);
   if (set === "unable") return false;
-  const input = masqueradeInput(
-    family,
-    allSubnets(host, family, view, subnets),
-    countJumps(held(view, restore)),
-  );
+  const input = masqueradeInput(family, allPaths(host, family, view, paths), countJumps(held(view, restore)));
   try {
     runRestore(restore, input);
   } catch (thrown) {
@@ -44,7 +40,7 @@ function repair(host: Host, family: Family, subnets: readonly string[]): boolean
     if (thrown instanceof RestoreRefused) return false;
     throw thrown;
   }
-  const missing = findMissing(readNat(connection, family), subnets);
+  const missing = findMissing(readNat(connection, family), paths);
   if (missing === undefined) return true;
   throw new CniError(
     ErrorCode.internal,
@@ -53,13 +49,13 @@ function repair(host: Host, family: Family, subnets: readonly string[]): boolean
   );
 }
 
-/** The networks of all that is masqueraded, so that rules somebody flushed come back for the other pods too. */
-function allSubnets(host: Host, family: Family, view: NatView, subnets: readonly string[]): string[] {
+/** The paths of all that is masqueraded, so that rules somebody flushed come back for the other pods too. */
+function allPaths(host: Host, family: Family, view: NatView, paths: readonly string[]): string[] {
   const legacy = view.legacy();
-  const held = [view.nft, ...(legacy === undefined ? [] : [legacy])].flatMap(heldSubnets);
+  const held = [view.nft, ...(legacy === undefined ? [] : [legacy])].flatMap(heldPaths);
   const single = family === 4 ? "/32" : "/128";
   const inSet = networksInSet(host.connection, family).filter((network) => !network.endsWith(single));
-  return [...new Set([...held, ...inSet, ...subnets])];
+  return [...new Set([...held, ...inSet, ...paths])];
 }
 
 /** The rules in the packet filter that the tool changes. */

@@ -3,7 +3,7 @@ import { ownerText } from "../../cni/attachment.ts";
 import { CniError, ErrorCode, runAll } from "../../cni/error.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
 import { type Family, formatIp, type IpAddress, isSameIp } from "../../ip/address.ts";
-import type { Cidr } from "../../ip/cidr.ts";
+import { type Cidr, isSingle } from "../../ip/cidr.ts";
 import { withNetfilter } from "../host.ts";
 import type {
   Collection,
@@ -23,7 +23,7 @@ import {
 import { ensureFixedRules } from "./fixed-rules.ts";
 import { findMissing, readNat } from "./nat-table.ts";
 import { isRestoreInstalled, requireRestore, runRestore } from "./restore.ts";
-import { ownChainInput, subnetsOf } from "./rules.ts";
+import { ownChainInput, pathsOf } from "./rules.ts";
 import { addToSet, collectFromSets, forgetInSets, ownElements, removeFromSets } from "./sets.ts";
 
 const families: readonly Family[] = [4, 6];
@@ -39,34 +39,42 @@ function prepare(environment: Environment): void {
   if (missing !== undefined) requireRestore(4, environment);
 }
 
-function ensure(host: Host, { owner, addresses }: Masqueraded): void {
-  const inSets =
-    host.withoutSets === true ? [] : families.filter((family) => prepareFamily(host, family, addresses));
+function ensure(host: Host, masqueraded: Masqueraded): void {
+  const { owner, addresses } = masqueraded;
+  const inSets = host.withoutSets
+    ? []
+    : families.filter((family) => prepareFamily(host, family, masqueraded));
   const chained = addresses.filter((cidr) => !inSets.includes(cidr.address.family));
-  if (chained.length > 0) ensureOwnChains(host, owner, chained);
+  if (chained.length > 0) ensureOwnChains(host, { ...masqueraded, addresses: chained });
   // Last: from here on packets are changed.
   const elements = addresses.filter((cidr) => inSets.includes(cidr.address.family));
   if (elements.length > 0) addToSet(host.connection, owner, elements);
 }
 
-/** Whether the family's addresses, if there are any, can go into its set. */
-function prepareFamily(host: Host, family: Family, addresses: readonly Cidr[]): boolean {
+/**
+ * Whether the family's addresses, if there are any, can go into its set. Exceptions are fixed rules about a network:
+ * an address that is in none has them in a chain of its own.
+ */
+function prepareFamily(host: Host, family: Family, { addresses, exceptions }: Masqueraded): boolean {
   const own = ofFamily(addresses, family);
-  return own.length > 0 && ensureFixedRules(host, family, subnetsOf(own));
+  const excepted = ofFamily(exceptions, family);
+  if (own.length === 0 || (excepted.length > 0 && own.some(isSingle))) return false;
+  return ensureFixedRules(host, family, pathsOf(own, excepted));
 }
 
 /** The fallback: see ownChainInput. */
-function ensureOwnChains(host: Host, owner: AttachmentKey, addresses: readonly Cidr[]): void {
+function ensureOwnChains(host: Host, { owner, addresses, exceptions }: Masqueraded): void {
   const chain = ownChainName(owner);
   removeNatChains(host, [chain]);
   for (const family of families) {
     const own = ofFamily(addresses, family);
     if (own.length === 0) continue;
-    runRestore(requireRestore(family, host.environment), ownChainInput(family, chain, ownerText(owner), own));
+    const input = ownChainInput(family, chain, ownerText(owner), own, ofFamily(exceptions, family));
+    runRestore(requireRestore(family, host.environment), input);
   }
 }
 
-function check(host: Host, { owner, addresses }: Masqueraded): void {
+function check(host: Host, { owner, addresses, exceptions }: Masqueraded): void {
   const elements = ownElements(host.connection, owner);
   for (const family of families) {
     const own = ofFamily(addresses, family);
@@ -74,7 +82,7 @@ function check(host: Host, { owner, addresses }: Masqueraded): void {
     const absent = own.find((cidr) => !elements.some((element) => isSameIp(element.address, cidr.address)));
     if (absent !== undefined)
       throw fault(owner, `${formatIp(absent.address)} is not in the IP set of this owner`);
-    const missing = findMissing(readNat(host.connection, family), subnetsOf(own));
+    const missing = findMissing(readNat(host.connection, family), pathsOf(own, ofFamily(exceptions, family)));
     if (missing !== undefined) throw fault(owner, `the iptables rule "${missing}" is missing`);
   }
 }

@@ -50,15 +50,15 @@ export function readNat(connection: NetlinkConnection, family: Family): NatView 
   return { nft: nftNat(connection, family), legacy };
 }
 
-/** The rules, in one of the two places, that have all it takes for these networks to be masqueraded. */
-export function findComplete(view: NatView, subnets: readonly string[]): NatRules | undefined {
-  if (missingRule(view.nft, subnets) === undefined) return view.nft;
+/** The rules, in one of the two places, that have all it takes for these paths to be masqueraded. */
+export function findComplete(view: NatView, paths: readonly string[]): NatRules | undefined {
+  if (missingRule(view.nft, paths) === undefined) return view.nft;
   const legacy = view.legacy();
-  return legacy !== undefined && missingRule(legacy, subnets) === undefined ? legacy : undefined;
+  return legacy !== undefined && missingRule(legacy, paths) === undefined ? legacy : undefined;
 }
 
-/** What is missing for these networks to be masqueraded, or undefined if nothing is. */
-export function findMissing(view: NatView, subnets: readonly string[]): string | undefined {
-  if (findComplete(view, subnets) !== undefined) return undefined;
-  return missingRule(view.legacy() ?? view.nft, subnets);
+/** What is missing for these paths to be masqueraded, or undefined if nothing is. */
+export function findMissing(view: NatView, paths: readonly string[]): string | undefined {
+  if (findComplete(view, paths) !== undefined) return undefined;
+  return missingRule(view.legacy() ?? view.nft, paths);
 }

@@ -8,8 +8,8 @@
  *
  * Every rule has a comment, by which it is found again in the kernel whatever tool made it.
  */
-import { bitsOf, type Family, formatIp } from "../../ip/address.ts";
-import { type Cidr, formatCidr, networkOf } from "../../ip/cidr.ts";
+import { type Family, formatIp } from "../../ip/address.ts";
+import { type Cidr, formatCidr, isSingle, networkOf } from "../../ip/cidr.ts";
 
 export const setNames = { 4: "podwire-masq4", 6: "podwire-masq6" } as const;
 export const MASQUERADE_CHAIN = "PODWIRE-MASQ";
@@ -20,17 +20,36 @@ const multicast = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
 const JUMP_COMMENT = "podwire: the masqueraded addresses";
 const MULTICAST_COMMENT = "podwire: multicast keeps its source address";
 const OUTSIDE_COMMENT = "podwire: all else leaves with the address of this node";
-const SUBNET_START = "podwire: inside ";
+const PATH_START = "podwire: inside ";
 
 /** Its trailing words keep 10.1.0.0/2 from being found in 10.1.0.0/24. */
-function subnetComment(subnet: string): string {
-  return `${SUBNET_START}${subnet} nothing changes`;
+function pathComment(path: string): string {
+  return `${PATH_START}${path} nothing changes`;
 }
+
+/** Between the two ends of a path, in its text. */
+const TO = "-to-";
 
 /** The networks of addresses, once each. A single address is no network: whatever it sends leaves it. */
 export function subnetsOf(addresses: readonly Cidr[]): string[] {
-  const networks = addresses.filter(({ address, prefixLength }) => prefixLength < bitsOf(address.family));
+  const networks = addresses.filter((cidr) => !isSingle(cidr));
   return [...new Set(networks.map((cidr) => formatCidr(networkOf(cidr))))];
+}
+
+/**
+ * The paths on which addresses keep their source: inside their own networks ("10.1.0.0/24"), and from there to what
+ * the configuration names ("10.1.0.0/24-to-192.168.0.0/16").
+ */
+export function pathsOf(addresses: readonly Cidr[], exceptions: readonly Cidr[]): string[] {
+  return subnetsOf(addresses).flatMap((subnet) => [
+    subnet,
+    ...exceptions.map((destination) => `${subnet}${TO}${formatCidr(destination)}`),
+  ]);
+}
+
+function matchPath(path: string): string {
+  const [source = "", destination = source] = path.split(TO);
+  return `-s ${source} -d ${destination}`;
 }
 
 /** What the nat table holds of ours: the rules of two chains in order, each as a text that has its comment in it. */
@@ -44,20 +63,20 @@ export function countJumps(rules: NatRules): number {
 }
 
 /** The comment of the first rule that is missing or out of place, or undefined if all is well. */
-export function missingRule(rules: NatRules, subnets: readonly string[]): string | undefined {
+export function missingRule(rules: NatRules, paths: readonly string[]): string | undefined {
   if (countJumps(rules) === 0) return JUMP_COMMENT;
   const outside = rules.masquerade.findIndex((rule) => rule.includes(OUTSIDE_COMMENT));
   if (outside < 0) return OUTSIDE_COMMENT;
   const exceptions = rules.masquerade.slice(0, outside);
-  const wanted = [MULTICAST_COMMENT, ...subnets.map(subnetComment)];
+  const wanted = [MULTICAST_COMMENT, ...paths.map(pathComment)];
   return wanted.find((comment) => !exceptions.some((rule) => rule.includes(comment)));
 }
 
-/** The networks that have a rule. */
-export function heldSubnets(rules: NatRules): string[] {
+/** The paths that have a rule. */
+export function heldPaths(rules: NatRules): string[] {
   return rules.masquerade.flatMap((rule) => {
-    const start = rule.indexOf(SUBNET_START);
-    return start < 0 ? [] : [rule.slice(start + SUBNET_START.length).split(" ", 1)[0] ?? ""];
+    const start = rule.indexOf(PATH_START);
+    return start < 0 ? [] : [rule.slice(start + PATH_START.length).split(" ", 1)[0] ?? ""];
   });
 }
 
@@ -74,15 +93,13 @@ function commented(comment: string): string {
  * The whole input of iptables-restore --noflush. Declaring the chain empties it, so the chain is right afterwards
  * whatever was in it before; all of it takes effect in one step. `jumps`: how many there are already.
  */
-export function masqueradeInput(family: Family, subnets: readonly string[], jumps: number): string {
+export function masqueradeInput(family: Family, paths: readonly string[], jumps: number): string {
   const chain = MASQUERADE_CHAIN;
   const lines = [
     "*nat",
     `:${chain} - [0:0]`,
     `-A ${chain} -d ${multicast[family]} ${commented(MULTICAST_COMMENT)} -j RETURN`,
-    ...subnets.map(
-      (subnet) => `-A ${chain} -s ${subnet} -d ${subnet} ${commented(subnetComment(subnet))} -j RETURN`,
-    ),
+    ...paths.map((path) => `-A ${chain} ${matchPath(path)} ${commented(pathComment(path))} -j RETURN`),
     // Random ports, or two connections that pick the same one at the same time lose a packet.
     `-A ${chain} ${commented(OUTSIDE_COMMENT)} -j MASQUERADE --random-fully`,
   ];
@@ -104,11 +121,12 @@ export function ownChainInput(
   chain: string,
   owner: string,
   addresses: readonly Cidr[],
+  exceptions: readonly Cidr[] = [],
 ): string {
   const note = commented(owner);
   const inside = addresses.flatMap((cidr) =>
-    subnetsOf([cidr]).map(
-      (subnet) => `-A ${chain} -s ${formatIp(cidr.address)} -d ${subnet} ${note} -j RETURN`,
+    [...subnetsOf([cidr]), ...exceptions.map(formatCidr)].map(
+      (destination) => `-A ${chain} -s ${formatIp(cidr.address)} -d ${destination} ${note} -j RETURN`,
     ),
   );
   const jumps = addresses.map(

@@ -34,6 +34,7 @@ afterEach(() => node.dispose());
 const request = (variant: Variant, containerId: string, addresses: string[], more: object = {}) => ({
   owner: owner(containerId),
   addresses,
+  exceptions: [],
   backend: "iptables",
   environment: environmentOf(variant),
   ...more,

@@ -47,6 +47,7 @@ describe.runIf(canRun(...tools)).each(ways)(
       call(node, "masquerade", "ensureMasquerade", {
         owner: who,
         addresses,
+        exceptions: [],
         backend: "iptables",
         environment,
         withoutSets,
@@ -104,7 +105,13 @@ describe.runIf(canRun(...tools)).each(ways)(
 describe.runIf(canRun(...tools))("an address that was left behind", () => {
   const environment = environmentOf("nf_tables");
   const ensure = (who: Owner, ...addresses: string[]) =>
-    call(node, "masquerade", "ensureMasquerade", { owner: who, addresses, backend: "iptables", environment });
+    call(node, "masquerade", "ensureMasquerade", {
+      owner: who,
+      addresses,
+      exceptions: [],
+      backend: "iptables",
+      environment,
+    });
 
   test("belongs to its new owner, and a late removal by the old one does not take it away", async () => {
     expect(await ensure(owner("dead"), "10.1.0.2/24")).toBeNull();
@@ -114,7 +121,13 @@ describe.runIf(canRun(...tools))("an address that was left behind", () => {
     const request = { owner: owner("dead"), hasSiblings: false, environment };
     expect(await call(node, "masquerade", "removeMasquerade", request)).toBeNull();
     expect(await masqueraded("nf_tables")).toEqual(alive);
-    const checked = { owner: owner("dead"), addresses: ["10.1.0.2/24"], backend: "iptables", environment };
+    const checked = {
+      owner: owner("dead"),
+      addresses: ["10.1.0.2/24"],
+      exceptions: [],
+      backend: "iptables",
+      environment,
+    };
     expect(await call(node, "masquerade", "checkMasquerade", checked)).toMatchObject({
       message: "eth0 of container dead is not masqueraded: 10.1.0.2 is not in the IP set of this owner",
     });

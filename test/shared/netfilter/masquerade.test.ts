@@ -31,6 +31,7 @@ const ensure = (variant: Variant, containerId: string, addresses: string[], more
   call(node, "masquerade", "ensureMasquerade", {
     owner: owner(containerId),
     addresses,
+    exceptions: [],
     backend: "iptables",
     environment: environmentOf(variant),
     ...more,
@@ -40,6 +41,7 @@ const check = (variant: Variant, containerId: string, addresses: string[]) =>
   call(node, "masquerade", "checkMasquerade", {
     owner: owner(containerId),
     addresses,
+    exceptions: [],
     backend: "iptables",
     environment: environmentOf(variant),
   });

@@ -101,7 +101,13 @@ describe.runIf(canRun(...tools)).each(["nf_tables", "legacy"] as const)(
     test("does not keep ours from working beside it", async () => {
       await attach(owner("theirs"));
       const before = await everything();
-      const request = { owner: owner("ours"), addresses: ["10.1.0.9/24"], backend: "iptables", environment };
+      const request = {
+        owner: owner("ours"),
+        addresses: ["10.1.0.9/24"],
+        exceptions: [],
+        backend: "iptables",
+        environment,
+      };
       expect(await call(node, "masquerade", "ensureMasquerade", request)).toBeNull();
       expect(await call(node, "masquerade", "checkMasquerade", request)).toBeNull();
       expect(await natRules(node, variant)).toEqual(expect.arrayContaining(before.nat4));

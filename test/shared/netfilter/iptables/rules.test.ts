@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Cidr, parseCidr } from "../../../../shared/ip/cidr.ts";
 import {
-  heldSubnets,
+  heldPaths,
   masqueradeInput,
   missingRule,
   type NatRules,
@@ -54,7 +54,7 @@ COMMIT
         const subnets = subnetsOf(addresses);
         const rules = apply(masqueradeInput(4, subnets, 0));
         expect(missingRule(rules, subnets)).toBeUndefined();
-        expect(heldSubnets(rules)).toEqual(subnets);
+        expect(heldPaths(rules)).toEqual(subnets);
         const [stranger = ""] = subnetsOf([other]);
         fc.pre(!subnets.includes(stranger));
         expect(missingRule(rules, [stranger])).toContain(`${stranger} `);
