@@ -11,10 +11,11 @@ import { type Backend, backends, chooseBackend } from "./backend.ts";
 import { withNetfilter, withNetfilterLeftOpen } from "./host.ts";
 import { iptablesMasquerade } from "./iptables/masquerade.ts";
 import type { Environment, Host, MasqueradeAdaptor } from "./masquerade-adaptor.ts";
+import { nftablesMasquerade } from "./nftables/masquerade.ts";
 
 const adaptors: Readonly<Record<Backend, MasqueradeAdaptor>> = {
   iptables: iptablesMasquerade,
-  nftables: iptablesMasquerade,
+  nftables: nftablesMasquerade,
 };
 
 export interface MasqueradeRequest {

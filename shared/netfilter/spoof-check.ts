@@ -6,10 +6,10 @@ import type { NetlinkConnection } from "../netlink/connection.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { withNetfilter, withNetfilterLeftOpen } from "./host.ts";
 import { NetfilterFamily } from "./nfnetlink.ts";
-import { type ChainPlace, isAbsent, removeChains } from "./nftables/chain-removal.ts";
-import { listRules, readRules } from "./nftables/message.ts";
-import { isNftablesLoaded } from "./nftables/presence.ts";
-import { getElement, type HeldElement, listElements, readElements } from "./nftables/set.ts";
+import { type ChainPlace, removeChains } from "./nftables/chain-removal.ts";
+import type { HeldElement } from "./nftables/element.ts";
+import { allElements, findElement, rulesOf } from "./nftables/question.ts";
+import { interfaceKey } from "./nftables/set.ts";
 import { retryCommit, tryWithoutCommit } from "./nftables/transaction.ts";
 import {
   addPort,
@@ -19,7 +19,6 @@ import {
   fixedSpoofRules,
   guarded,
   hasFixedRule,
-  interfaceKey,
   macBytes,
   SPOOF_CHAIN,
   splitPair,
@@ -34,23 +33,13 @@ export interface SpoofCheck {
   readonly mac: string;
 }
 
-/** The answer to a question, none if what it asks about does not exist. */
-function orNone<Value>(ask: () => Value[]): Value[] {
-  if (!isNftablesLoaded()) return [];
-  try {
-    return ask();
-  } catch (thrown) {
-    if (isAbsent(thrown)) return [];
-    throw thrown;
-  }
-}
-
 function isRuleInPlace(connection: NetlinkConnection): boolean {
-  return hasFixedRule(orNone(() => readRules(connection.dump(listRules(spoofTable, SPOOF_CHAIN)))));
+  return hasFixedRule(rulesOf(connection, spoofTable, SPOOF_CHAIN));
 }
 
 function findPort(connection: NetlinkConnection, port: Uint8Array): HeldElement[] {
-  return orNone(() => readElements(connection.execute(getElement(spoofTable, guarded.name, [port]))));
+  const held = findElement(connection, spoofTable, guarded.name, [port]);
+  return held === undefined ? [] : [held];
 }
 
 /** For the validation phase: throws if this kernel cannot filter bridged frames. Changes nothing. */
@@ -72,7 +61,7 @@ export function prepareSpoofCheck(): void {
 function macsOf(connection: NetlinkConnection, held: HeldElement): Uint8Array[] {
   const mac = addressOf(held);
   if (mac !== undefined) return [mac];
-  const pairs = orNone(() => readElements(connection.dump(listElements(spoofTable, allowed.name))));
+  const pairs = allElements(connection, spoofTable, allowed.name);
   const port = String(held.key);
   return pairs
     .map((pair) => splitPair(pair.key))
@@ -124,9 +113,8 @@ function referenceChains({ containerId, ifname }: AttachmentKey): ChainPlace[] {
 export function checkSpoofCheck({ owner, hostInterface, mac }: SpoofCheck): void {
   const port = interfaceKey(hostInterface);
   withNetfilter((connection) => {
-    const pair = getElement(spoofTable, allowed.name, [port, macBytes(mac)]);
     const [held] = findPort(connection, port);
-    const isPaired = orNone(() => readElements(connection.execute(pair))).length > 0;
+    const isPaired = findElement(connection, spoofTable, allowed.name, [port, macBytes(mac)]) !== undefined;
     if (isRuleInPlace(connection) && held?.comment === ownerText(owner) && isPaired) return;
     throw new CniError(
       ErrorCode.internal,
@@ -143,7 +131,7 @@ export function collectSpoofChecks(network: string, keep: readonly AttachmentKey
     comment.startsWith(networkText(network)) && !kept.has(comment);
   withNetfilterLeftOpen((connection) =>
     retryCommit(connection, () => {
-      const ports = orNone(() => readElements(connection.dump(listElements(spoofTable, guarded.name))));
+      const ports = allElements(connection, spoofTable, guarded.name);
       return discardHeld(connection, ports.filter(isStale));
     }),
   );

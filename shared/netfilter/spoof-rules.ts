@@ -9,6 +9,7 @@ import { ownerText } from "../cni/attachment.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { NetfilterFamily } from "./nfnetlink.ts";
+import { discardElements, type HeldElement, newElements } from "./nftables/element.ts";
 import {
   counter,
   decide,
@@ -29,14 +30,7 @@ import {
   type Rule,
   type Table,
 } from "./nftables/message.ts";
-import {
-  dataTypes,
-  discardElements,
-  type HeldElement,
-  newElements,
-  newSet,
-  type SetSpecification,
-} from "./nftables/set.ts";
+import { dataTypes, newSet, type SetSpecification } from "./nftables/set.ts";
 
 export const spoofTable: Table = { family: NetfilterFamily.bridge, name: "podwire" };
 export const SPOOF_CHAIN = "prerouting";
@@ -88,15 +82,6 @@ export function fixedSpoofRules(): NetlinkMessage[] {
 /** Whether the chain's rules are as they should be. A rule cannot outlive its sets. */
 export function hasFixedRule(rules: readonly HeldRule[]): boolean {
   return rules.length === 1 && rules[0]?.comment === rule.comment;
-}
-
-const encoder = new TextEncoder();
-
-/** An interface name as a key: 16 bytes, filled up with NUL. */
-export function interfaceKey(name: string): Uint8Array {
-  const key = new Uint8Array(dataTypes.interfaceName.length);
-  key.set(encoder.encode(name).subarray(0, key.length - 1));
-  return key;
 }
 
 /** The two parts of a key of `allowed`. */

@@ -21,7 +21,7 @@ export function registerAt(offset: number): number {
 }
 
 /** enum nft_meta_keys. */
-export const Meta = { iifname: 6, oifname: 7, protocolFamily: 15, transportProtocol: 16 } as const;
+export const Meta = { mark: 3, iifname: 6, oifname: 7, protocolFamily: 15, transportProtocol: 16 } as const;
 
 /** enum nft_payload_bases. */
 export const Header = { link: 0, network: 1, transport: 2 } as const;
@@ -78,6 +78,33 @@ export function compare(register: number, comparison: number, value: Uint8Array)
   };
 }
 
+/** Keeps the bits of the register that are set in the mask, and flips those that are set in `flip`. */
+export function maskBits(register: number, mask: Uint8Array, flip = new Uint8Array(mask.length)): Expression {
+  return {
+    name: "bitwise",
+    write: (data) => {
+      data.u32be(1, register).u32be(2, register).u32be(3, mask.length);
+      writeValue(data, 4, mask);
+      writeValue(data, 5, flip);
+    },
+  };
+}
+
+/** Writes the register to what is known of the packet: its mark. */
+export function storeMeta(key: number, register: number): Expression {
+  return { name: "meta", write: (data) => data.u32be(2, key).u32be(3, register) };
+}
+
+/** Loads the kind of the destination address (RTN_LOCAL and so on, in this machine's byte order). */
+export function loadDestinationKind(register: number): Expression {
+  const NFT_FIB_RESULT_ADDRTYPE = 3;
+  const NFTA_FIB_F_DADDR = 2;
+  return {
+    name: "fib",
+    write: (data) => data.u32be(1, register).u32be(2, NFT_FIB_RESULT_ADDRTYPE).u32be(3, NFTA_FIB_F_DADDR),
+  };
+}
+
 /** Goes on only if the key that begins at the register is in the set; `inverted`: is not. */
 export function lookup(set: string, register: number, inverted = false): Expression {
   const NFT_LOOKUP_F_INV = 1;
@@ -87,6 +114,36 @@ export function lookup(set: string, register: number, inverted = false): Express
       data.text(1, set).u32be(2, register);
       if (inverted) data.u32be(5, NFT_LOOKUP_F_INV);
     },
+  };
+}
+
+/** Goes on only if the key that begins at the register is in the map; loads its value there. */
+export function lookupValue(map: string, register: number): Expression {
+  return { name: "lookup", write: (data) => data.text(1, map).u32be(2, register).u32be(3, register) };
+}
+
+/** Gives the connection the address of this node as its source, and a random port. */
+export function masquerade(): Expression {
+  // Or two connections that pick the same port at the same time lose a packet.
+  const NF_NAT_RANGE_PROTO_RANDOM_FULLY = 1 << 4;
+  return { name: "masq", write: (data) => data.u32be(1, NF_NAT_RANGE_PROTO_RANDOM_FULLY) };
+}
+
+/** Gives the connection the destination address and port in the two registers. */
+export function translateDestination(family: number, address: number, port: number): Expression {
+  const NFT_NAT_DNAT = 1;
+  const NF_NAT_RANGE_MAP_IPS_AND_PORTS = 3;
+  return {
+    name: "nat",
+    write: (data) =>
+      data
+        .u32be(1, NFT_NAT_DNAT)
+        .u32be(2, family)
+        .u32be(3, address)
+        .u32be(4, address)
+        .u32be(5, port)
+        .u32be(6, port)
+        .u32be(7, NF_NAT_RANGE_MAP_IPS_AND_PORTS),
   };
 }
 

@@ -1,20 +1,10 @@
-/** nf_tables sets and maps, and their elements, as messages. include/uapi/linux/netfilter/nf_tables.h. */
-import { Attributes, readAttributes } from "../../netlink/attributes.ts";
+/** nf_tables sets and maps as messages; what is in them: element.ts. include/uapi/linux/netfilter/nf_tables.h. */
 import type { BodyWriter } from "../../netlink/body-writer.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { type Table, tableMessage } from "./message.ts";
-import {
-  COMMENT,
-  decodeUserData,
-  encodeUserData,
-  readComment,
-  SET_COMMENT,
-  SET_KEY_ORDER,
-  textDatum,
-  type UserDatum,
-} from "./user-data.ts";
+import { encodeUserData, SET_COMMENT, SET_DATA_ORDER, SET_KEY_ORDER, textDatum } from "./user-data.ts";
 
-const Command = { newSet: 9, newElement: 12, getElement: 13, deleteElement: 14 } as const;
+const Command = { newSet: 9, deleteSet: 11 } as const;
 
 /** A type of key or value: nft's number for it, so that it lists values readably, and its bytes. */
 export interface DataType {
@@ -34,28 +24,26 @@ export const dataTypes = {
   interfaceName: { number: 41, length: 16, isHostOrder: true },
 } as const satisfies Record<string, DataType>;
 
+const encoder = new TextEncoder();
+
+/** An interface name as a key: 16 bytes, filled up with NUL. */
+export function interfaceKey(name: string): Uint8Array {
+  const key = new Uint8Array(dataTypes.interfaceName.length);
+  key.set(encoder.encode(name).subarray(0, key.length - 1));
+  return key;
+}
+
 export interface SetSpecification {
   readonly name: string;
   /** Several: a concatenation. */
   readonly key: readonly DataType[];
+  /** What a map gives for a key; absent: a set. */
+  readonly value?: readonly DataType[];
   readonly comment: string;
 }
 
-/** The fields of a key and the owner's name; `extra` is kept beside the comment, for this project's own use. */
-export interface Element {
-  readonly key: readonly Uint8Array[];
-  readonly comment: string;
-  readonly extra?: readonly UserDatum[];
-}
-
-/** An element as the kernel has it. */
-export interface HeldElement {
-  readonly key: Uint8Array;
-  readonly comment: string;
-  readonly userData: ReadonlyMap<number, Uint8Array>;
-}
-
-const aligned = (length: number) => (length + 3) & ~3;
+/** Fields of a concatenation begin on whole registers. */
+export const aligned = (length: number) => (length + 3) & ~3;
 
 /** A concatenation's number: its types' numbers, six bits each. */
 function combine(types: readonly DataType[]): DataType {
@@ -70,118 +58,42 @@ function combine(types: readonly DataType[]): DataType {
   };
 }
 
-function joinKey(fields: readonly Uint8Array[]): Uint8Array {
-  if (fields.length === 1 && fields[0] !== undefined) return fields[0];
-  const key = new Uint8Array(fields.reduce((sum, field) => sum + aligned(field.length), 0));
-  let at = 0;
-  for (const field of fields) {
-    key.set(field, at);
-    at += aligned(field.length);
-  }
-  return key;
-}
-
 /** nft's enum byteorder, as a number of 32 bits: none for a concatenation, whose fields have their own. */
 function orderOf(key: readonly DataType[]): Uint8Array {
   const order = key.length > 1 ? 0 : key[0]?.isHostOrder === true ? 1 : 2;
   return new Uint8Array([order, 0, 0, 0]);
 }
 
+const NFTA_SET_NAME = 2;
+
 /** Makes the set unless it exists. `id` tells it from the batch's other new sets. */
 export function newSet(table: Table, set: SetSpecification, id: number): NetlinkMessage {
-  const NFTA_SET_NAME = 2;
   const NFTA_SET_FLAGS = 3;
   const NFTA_SET_KEY_TYPE = 4;
   const NFTA_SET_KEY_LEN = 5;
+  const NFTA_SET_DATA_TYPE = 6;
+  const NFTA_SET_DATA_LEN = 7;
   const NFTA_SET_ID = 10;
   const NFTA_SET_USERDATA = 13;
+  const NFT_SET_MAP = 8;
   const key = combine(set.key);
+  const userData = [{ type: SET_KEY_ORDER, value: orderOf(set.key) }];
   const write = (writer: BodyWriter) => {
-    writer.text(NFTA_SET_NAME, set.name).u32be(NFTA_SET_FLAGS, 0);
+    writer.text(NFTA_SET_NAME, set.name).u32be(NFTA_SET_FLAGS, set.value === undefined ? 0 : NFT_SET_MAP);
     writer.u32be(NFTA_SET_KEY_TYPE, key.number).u32be(NFTA_SET_KEY_LEN, key.length).u32be(NFTA_SET_ID, id);
-    const userData = [{ type: SET_KEY_ORDER, value: orderOf(set.key) }, textDatum(SET_COMMENT, set.comment)];
+    if (set.value !== undefined) {
+      const value = combine(set.value);
+      writer.u32be(NFTA_SET_DATA_TYPE, value.number).u32be(NFTA_SET_DATA_LEN, value.length);
+      userData.push({ type: SET_DATA_ORDER, value: orderOf(set.value) });
+    }
+    userData.push(textDatum(SET_COMMENT, set.comment));
     writer.bytes(NFTA_SET_USERDATA, encodeUserData(userData));
   };
   return tableMessage(Command.newSet, Flag.create, table, write, `make the set ${set.name}`);
 }
 
-const NFTA_SET_ELEM_LIST_SET = 2;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
-const NFTA_SET_ELEM_KEY = 1;
-const NFTA_SET_ELEM_USERDATA = 6;
-const NFTA_DATA_VALUE = 1;
-const NFTA_LIST_ELEM = 1;
-
-function elementMessage(
-  command: number,
-  flags: number,
-  table: Table,
-  set: string,
-  elements: readonly Partial<Element>[],
-  purpose: string,
-): NetlinkMessage {
-  const write = (writer: BodyWriter) => {
-    writer.text(NFTA_SET_ELEM_LIST_SET, set);
-    if (elements.length === 0) return;
-    writer.nested(NFTA_SET_ELEM_LIST_ELEMENTS, (list) => {
-      for (const element of elements) list.nested(NFTA_LIST_ELEM, (inner) => writeElement(inner, element));
-    });
-  };
-  return tableMessage(command, flags, table, write, purpose);
-}
-
-function writeElement(writer: BodyWriter, { key = [], comment, extra = [] }: Partial<Element>): void {
-  writer.nested(NFTA_SET_ELEM_KEY, (data) => data.bytes(NFTA_DATA_VALUE, joinKey(key)));
-  if (comment === undefined) return;
-  writer.bytes(NFTA_SET_ELEM_USERDATA, encodeUserData([textDatum(COMMENT, comment), ...extra]));
-}
-
-/** Adds elements; one whose key is there already keeps its comment. */
-export function newElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage {
-  return elementMessage(Command.newElement, Flag.create, table, set, elements, `add to the set ${set}`);
-}
-
-/** Removes elements by key; a missing one is ENOENT, and fails the whole batch. */
-export function deleteElements(
-  table: Table,
-  set: string,
-  keys: readonly (readonly Uint8Array[])[],
-): NetlinkMessage {
-  const elements = keys.map((key) => ({ key }));
-  return elementMessage(Command.deleteElement, 0, table, set, elements, `remove from the set ${set}`);
-}
-
-/**
- * Makes sure that elements are not there: to be sent in this order in one batch. A removal alone fails the batch
- * where there is nothing to remove, so they are added first.
- */
-export function discardElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage[] {
-  const keys = elements.map(({ key }) => key);
-  return [newElements(table, set, elements), deleteElements(table, set, keys)];
-}
-
-/** Asks for one element: ENOENT if it, its set or its table is not there. */
-export function getElement(table: Table, set: string, key: readonly Uint8Array[]): NetlinkMessage {
-  return elementMessage(Command.getElement, Flag.ack, table, set, [{ key }], `look into the set ${set}`);
-}
-
-/** For NetlinkConnection.dump: all elements. */
-export function listElements(table: Table, set: string): NetlinkMessage {
-  return elementMessage(Command.getElement, 0, table, set, [], `list the set ${set}`);
-}
-
-/** The elements in the answers to getElement and listElements. */
-export function readElements(bodies: readonly Uint8Array[]): HeldElement[] {
-  return bodies.flatMap((body) => {
-    const list = new Attributes(body, 4).bytes(NFTA_SET_ELEM_LIST_ELEMENTS);
-    return (list === undefined ? [] : readAttributes(list)).map(({ value }) => {
-      const attributes = new Attributes(value);
-      const userData = attributes.bytes(NFTA_SET_ELEM_USERDATA);
-      return {
-        key: attributes.nested(NFTA_SET_ELEM_KEY).bytes(NFTA_DATA_VALUE) ?? new Uint8Array(0),
-        comment: readComment(userData),
-        userData: decodeUserData(userData),
-      };
-    });
-  });
+/** Removes a set with all its elements; refused while a rule looks into it. */
+export function deleteSet(table: Table, set: string): NetlinkMessage {
+  const write = (writer: BodyWriter) => writer.text(NFTA_SET_NAME, set);
+  return tableMessage(Command.deleteSet, 0, table, write, `remove the set ${set}`);
 }

@@ -1,9 +1,11 @@
 /** A batch of nf_tables changes: all of it, or nothing. */
+import { Attributes } from "../../netlink/attributes.ts";
+import { BodyWriter } from "../../netlink/body-writer.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import type { NetlinkError } from "../../netlink/error.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { Errno } from "../../system/errno.ts";
-import { nfnetlinkHeader, Subsystem } from "../nfnetlink.ts";
+import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../nfnetlink.ts";
 
 /** include/uapi/linux/netfilter/nfnetlink.h. */
 const NFNL_MSG_BATCH_BEGIN = 0x10;
@@ -13,24 +15,37 @@ const NFNL_MSG_BATCH_END = 0x11;
 const OUTDATED: readonly number[] = [Errno.ENOENT, Errno.EEXIST, Errno.EBUSY, Errno.ERESTART];
 const ATTEMPTS = 10;
 
-function bracket(type: number): NetlinkMessage {
-  const body = nfnetlinkHeader(0, Subsystem.nftables);
-  return { type, flags: Flag.request, body, purpose: "change the packet filter" };
+/** The number of the ruleset: every commit, whoever makes it, gives it the next one. */
+function generationOf(connection: NetlinkConnection): number | undefined {
+  const NFT_MSG_GETGEN = 16;
+  const NFTA_GEN_ID = 1;
+  const body = nfnetlinkHeader(0);
+  const purpose = "ask for the ruleset's generation";
+  const request = nfnetlinkMessage(Subsystem.nftables, NFT_MSG_GETGEN, Flag.request, body, purpose);
+  const answer = connection.query(request).body;
+  return answer === undefined ? undefined : new Attributes(answer, 4).u32be(NFTA_GEN_ID);
+}
+
+function bracket(type: number, generation?: number): NetlinkMessage {
+  const NFNL_BATCH_GENID = 1;
+  const writer = new BodyWriter().raw(nfnetlinkHeader(0, Subsystem.nftables));
+  if (generation !== undefined) writer.u32be(NFNL_BATCH_GENID, generation);
+  return { type, flags: Flag.request, body: writer.finish(), purpose: "change the packet filter" };
 }
 
 /** The changes behind the message that opens a batch. */
-function opened(messages: readonly NetlinkMessage[]): NetlinkMessage[] {
+function opened(messages: readonly NetlinkMessage[], generation?: number): NetlinkMessage[] {
   // One acknowledgement, of the last change, says that the batch has been worked through.
   const last = messages.length - 1;
   const changes = messages.map((message, index) =>
     index === last ? { ...message, flags: message.flags | Flag.ack } : message,
   );
-  return [{ ...bracket(NFNL_MSG_BATCH_BEGIN), opensBatch: true }, ...changes];
+  return [{ ...bracket(NFNL_MSG_BATCH_BEGIN, generation), opensBatch: true }, ...changes];
 }
 
 /** The whole batch, as it is sent. */
-function batch(messages: readonly NetlinkMessage[]): NetlinkMessage[] {
-  return [...opened(messages), bracket(NFNL_MSG_BATCH_END)];
+function batch(messages: readonly NetlinkMessage[], generation?: number): NetlinkMessage[] {
+  return [...opened(messages, generation), bracket(NFNL_MSG_BATCH_END)];
 }
 
 function firstRefusal(
@@ -50,13 +65,19 @@ export function tryWithoutCommit(
 
 /**
  * Makes all the changes in one step, or none of them and throws the first refusal. They may depend on what is there:
- * when that has changed meanwhile, they are asked for again.
+ * when that has changed meanwhile, they are asked for again. Mostly the kernel notices by itself that they do not
+ * fit; changes that rest on something not being there are made only if the whole ruleset is `as it was`.
  */
-export function retryCommit(connection: NetlinkConnection, changes: () => NetlinkMessage[]): void {
+export function retryCommit(
+  connection: NetlinkConnection,
+  changes: () => NetlinkMessage[],
+  condition?: "as it was",
+): void {
   for (let attempt = 1; ; attempt++) {
+    const generation = condition === undefined ? undefined : generationOf(connection);
     const messages = changes();
     if (messages.length === 0) return;
-    const error = firstRefusal(connection, batch(messages));
+    const error = firstRefusal(connection, batch(messages, generation));
     if (error === undefined) return;
     if (!OUTDATED.includes(error.errno) || attempt === ATTEMPTS) throw error;
   }

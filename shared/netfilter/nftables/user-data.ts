@@ -9,6 +9,7 @@ export const COMMENT = 0;
 /** Sets have their comment elsewhere. */
 export const SET_COMMENT = 7;
 export const SET_KEY_ORDER = 0;
+export const SET_DATA_ORDER = 1;
 
 export interface UserDatum {
   readonly type: number;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { newElements, readElements } from "../../../shared/netfilter/nftables/element.ts";
 import {
   Comparison,
   compare,
@@ -8,7 +9,7 @@ import {
   writeVerdict,
 } from "../../../shared/netfilter/nftables/expression.ts";
 import { readRules } from "../../../shared/netfilter/nftables/message.ts";
-import { dataTypes, newElements, newSet, readElements } from "../../../shared/netfilter/nftables/set.ts";
+import { dataTypes, interfaceKey, newSet } from "../../../shared/netfilter/nftables/set.ts";
 import {
   decodeUserData,
   encodeUserData,
@@ -20,7 +21,6 @@ import {
   fixedSpoofRules,
   guarded,
   hasFixedRule,
-  interfaceKey,
   macBytes,
   splitPair,
   spoofTable,

@@ -1,0 +1,85 @@
+/** The one table of ours for IP traffic, and the matches that its rules are made of. Pure. */
+import { bitsOf, type Family, toBytes } from "../../ip/address.ts";
+import type { Cidr } from "../../ip/cidr.ts";
+import type { NetlinkMessage } from "../../netlink/message.ts";
+import { NetfilterFamily } from "../nfnetlink.ts";
+import {
+  Comparison,
+  compare,
+  type Expression,
+  Header,
+  loadMeta,
+  loadPayload,
+  Meta,
+  maskBits,
+  registerAt,
+} from "./expression.ts";
+import { newTable, type Table } from "./message.ts";
+import { type DataType, dataTypes } from "./set.ts";
+
+export const ownTable: Table = { family: NetfilterFamily.inet, name: "podwire" };
+
+/** Makes the table unless it is there. */
+export function newOwnTable(): NetlinkMessage {
+  return newTable(ownTable, "podwire: masquerade and host ports of containers");
+}
+
+/** Where base chains of NAT see packets: include/uapi/linux/netfilter_ipv4.h, enum nf_ip_hook_priorities. */
+export const natHooks = {
+  prerouting: { type: "nat", number: 0, priority: -100 },
+  output: { type: "nat", number: 3, priority: -100 },
+  postrouting: { type: "nat", number: 4, priority: 100 },
+} as const;
+
+const familyNumbers = { 4: NetfilterFamily.ipv4, 6: NetfilterFamily.ipv6 } as const;
+
+export const addressTypes: Readonly<Record<Family, DataType>> = {
+  4: dataTypes.ipv4Address,
+  6: dataTypes.ipv6Address,
+};
+
+/** Offsets of the addresses in struct iphdr and struct ipv6hdr. */
+const offsets = {
+  source: { 4: 12, 6: 8 },
+  destination: { 4: 16, 6: 24 },
+} as const;
+
+const REGISTER = registerAt(0);
+
+/** Goes on only with packets of the family: the table sees both. */
+export function matchFamily(family: Family): Expression[] {
+  return [
+    loadMeta(Meta.protocolFamily, REGISTER),
+    compare(REGISTER, Comparison.equal, new Uint8Array([familyNumbers[family]])),
+  ];
+}
+
+/** Loads the whole address; to be used after matchFamily. */
+export function loadAddress(end: keyof typeof offsets, family: Family, register = REGISTER): Expression {
+  return loadPayload(Header.network, offsets[end][family], bitsOf(family) / 8, register);
+}
+
+function maskOf(prefixLength: number, length: number): Uint8Array {
+  const mask = new Uint8Array(length);
+  for (let at = 0; at < length; at++) {
+    const bits = Math.min(8, Math.max(0, prefixLength - 8 * at));
+    mask[at] = (0xff << (8 - bits)) & 0xff;
+  }
+  return mask;
+}
+
+/** Goes on only with packets from, or to, the network. Only the bytes that count are loaded, as nft does it. */
+export function matchNetwork(end: keyof typeof offsets, { address, prefixLength }: Cidr): Expression[] {
+  const { family } = address;
+  const length = Math.ceil(prefixLength / 8);
+  if (length === 0) return matchFamily(family);
+  const isWholeBytes = prefixLength % 8 === 0;
+  const loaded = isWholeBytes ? length : bitsOf(family) / 8;
+  const value = toBytes(address).slice(0, loaded);
+  return [
+    ...matchFamily(family),
+    loadPayload(Header.network, offsets[end][family], loaded, REGISTER),
+    ...(isWholeBytes ? [] : [maskBits(REGISTER, maskOf(prefixLength, loaded))]),
+    compare(REGISTER, Comparison.equal, value),
+  ];
+}

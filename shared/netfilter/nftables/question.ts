@@ -1,0 +1,55 @@
+/** Questions to nf_tables whose answer is "nothing" where what they ask about does not exist. */
+import type { NetlinkConnection } from "../../netlink/connection.ts";
+import { isAbsent } from "./chain-removal.ts";
+import { getElement, type HeldElement, listElements, readElements } from "./element.ts";
+import { type HeldRule, listRules, readRules, type Table } from "./message.ts";
+import { isNftablesLoaded } from "./presence.ts";
+
+function orNone<Value>(ask: () => Value[]): Value[] {
+  if (!isNftablesLoaded()) return [];
+  try {
+    return ask();
+  } catch (thrown) {
+    if (isAbsent(thrown)) return [];
+    throw thrown;
+  }
+}
+
+/** The rules of a chain, in order. */
+export function rulesOf(connection: NetlinkConnection, table: Table, chain: string): HeldRule[] {
+  return orNone(() => readRules(connection.dump(listRules(table, chain))));
+}
+
+/** All elements of a set: as many as there are attachments. */
+export function allElements(connection: NetlinkConnection, table: Table, set: string): HeldElement[] {
+  return orNone(() => readElements(connection.dump(listElements(table, set))));
+}
+
+/** Where an element would be: its set, and the fields of its key. */
+export interface ElementPlace {
+  readonly set: string;
+  readonly key: readonly Uint8Array[];
+}
+
+/** The elements at these places, undefined where there is none: one round trip for all. */
+export function findElements(
+  connection: NetlinkConnection,
+  table: Table,
+  places: readonly ElementPlace[],
+): (HeldElement | undefined)[] {
+  if (!isNftablesLoaded()) return places.map(() => undefined);
+  const answers = connection.transact(places.map(({ set, key }) => getElement(table, set, key)));
+  return answers.map(({ error, bodies }) => {
+    if (error !== undefined && !isAbsent(error)) throw error;
+    return error === undefined ? readElements(bodies)[0] : undefined;
+  });
+}
+
+export function findElement(
+  connection: NetlinkConnection,
+  table: Table,
+  set: string,
+  key: readonly Uint8Array[],
+): HeldElement | undefined {
+  return findElements(connection, table, [{ set, key }])[0];
+}
