@@ -12,9 +12,10 @@ import { type Family, formatIp, type IpAddress, parseIp, toBytes } from "../../i
 import { type Cidr, formatCidr, isSingle, networkOf, parseCidr } from "../../ip/cidr.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { sha512 } from "../../system/hash.ts";
+import { type ChainSpecification, putInOrder } from "./chain.ts";
 import type { HeldElement } from "./element.ts";
 import { decide, lookup, masquerade, registerAt, Verdict } from "./expression.ts";
-import { flushChain, type HeldRule, newChain, newRule, type Rule } from "./message.ts";
+import type { HeldRule, Rule } from "./message.ts";
 import {
   addressTypes,
   loadAddress,
@@ -108,27 +109,23 @@ function chainRules({ unchanged }: Profile): Rule[] {
   return [...kept, { comment: "all else leaves with the address of this node", expressions: [masquerade()] }];
 }
 
-const commentsOf = (rules: readonly (Rule | HeldRule)[]) => rules.map((rule) => rule.comment).join("\n");
-
-/** Whether the base chain begins as it should. */
-export function isBaseInOrder(held: readonly HeldRule[]): boolean {
-  return commentsOf(held.slice(0, multicastRules.length)) === commentsOf(multicastRules);
-}
-
-/** Whether the base chain sends the profile's addresses to its chain. */
-export function hasProfile(held: readonly HeldRule[], profile: Profile): boolean {
-  const comment = profileComment(profile);
-  return held.some((rule) => rule.comment === comment);
-}
-
-/** Whether the profile's own chain is as it should be. */
-export function isChainInOrder(held: readonly HeldRule[], profile: Profile): boolean {
-  return commentsOf(held) === commentsOf(chainRules(profile));
+/** The chains that these networks need. */
+export function chainsOf(profiles: readonly Profile[]): ChainSpecification[] {
+  return [
+    {
+      name: BASE_CHAIN,
+      hook: natHooks.postrouting,
+      first: multicastRules,
+      others: profiles.map(profileRule),
+    },
+    ...profiles.map((profile) => ({ name: profile.chain, first: chainRules(profile) })),
+  ];
 }
 
 /** The sets that the base chain asks. */
 export function setsOf(held: readonly HeldRule[]): { family: Family; set: string; rule: HeldRule }[] {
   return held.flatMap((rule) => {
+    if (rule.chain !== BASE_CHAIN) return [];
     const end = rule.comment.indexOf(EXCEPT);
     const family = families.find((each) => rule.comment.startsWith(setStarts[each]));
     return end < 0 || family === undefined ? [] : [{ family, set: rule.comment.slice(0, end), rule }];
@@ -140,30 +137,14 @@ function profileSet({ family, set }: Profile): SetSpecification {
   return { name: set, key: [addressTypes[family]], comment: "addresses of containers, each with its owner" };
 }
 
-/**
- * Everything the profiles need but the elements, right afterwards whatever was there before. The base chain is
- * built anew if it is not in order: then only with these profiles, as nothing tells of the others but their sets.
- */
+/** Everything the networks need but the elements, right afterwards whatever was there before. */
 export function fixedRules(held: readonly HeldRule[], profiles: readonly Profile[]): NetlinkMessage[] {
-  const inOrder = isBaseInOrder(held);
-  const missing = profiles.filter((profile) => !inOrder || !hasProfile(held, profile));
   return [
     newOwnTable(),
     newSet(ownTable, attachments, 1),
-    newChain(ownTable, BASE_CHAIN, natHooks.postrouting),
-    ...(inOrder ? [] : [flushChain(ownTable, BASE_CHAIN), ...addRules(BASE_CHAIN, multicastRules)]),
-    ...profiles.flatMap((profile, index) => [
-      newSet(ownTable, profileSet(profile), index + 2),
-      newChain(ownTable, profile.chain),
-      flushChain(ownTable, profile.chain),
-      ...addRules(profile.chain, chainRules(profile)),
-    ]),
-    ...addRules(BASE_CHAIN, missing.map(profileRule)),
+    ...profiles.map((profile, index) => newSet(ownTable, profileSet(profile), index + 2)),
+    ...putInOrder(ownTable, held, chainsOf(profiles)),
   ];
-}
-
-function addRules(chain: string, rules: readonly Rule[]): NetlinkMessage[] {
-  return rules.map((rule) => newRule(ownTable, chain, rule));
 }
 
 /** The addresses of an attachment, kept with its element: a number in the range that libnftnl leaves free. */

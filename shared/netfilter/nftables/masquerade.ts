@@ -8,6 +8,7 @@ import type { NetlinkConnection } from "../../netlink/connection.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilter } from "../host.ts";
 import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
+import { areInOrder } from "./chain.ts";
 import { deleteElements, type HeldElement, newElements } from "./element.ts";
 import {
   addressData,
@@ -16,10 +17,8 @@ import {
   attachments,
   BASE_CHAIN,
   chainOf,
+  chainsOf,
   fixedRules,
-  hasProfile,
-  isBaseInOrder,
-  isChainInOrder,
   type Profile,
   profileOf,
   setsOf,
@@ -44,14 +43,14 @@ interface Entry {
   readonly held: HeldElement;
 }
 
-/** Where these addresses are: in which of the sets that the base chain asks, one round trip. */
+/** Where these addresses are: in which of the sets that the rules chain asks, one round trip. */
 function findEntries(
   connection: NetlinkConnection,
-  base: readonly HeldRule[],
+  rules: readonly HeldRule[],
   addresses: readonly IpAddress[],
 ): Entry[] {
   const places = addresses.flatMap((address) =>
-    setsOf(base).flatMap(({ family, set }) => (family === address.family ? [{ set, address }] : [])),
+    setsOf(rules).flatMap(({ family, set }) => (family === address.family ? [{ set, address }] : [])),
   );
   if (places.length === 0) return [];
   const found = findElements(
@@ -78,19 +77,19 @@ interface Holding {
 /** All of the owner. Without a list of its addresses (nft saves none) the sets are searched for its name. */
 function findHolding(
   connection: NetlinkConnection,
-  base: readonly HeldRule[],
+  rules: readonly HeldRule[],
   owner: AttachmentKey,
 ): Holding {
   const attachment = findElement(connection, ownTable, attachments.name, attachmentKey(owner));
   if (attachment === undefined) return { attachment, entries: [] };
   const known = addressesOf(attachment);
   const entries =
-    known === undefined ? searchEntries(connection, base) : findEntries(connection, base, known);
+    known === undefined ? searchEntries(connection, rules) : findEntries(connection, rules, known);
   return { attachment, entries: entries.filter(({ held }) => held.comment === ownerText(owner)) };
 }
 
-function searchEntries(connection: NetlinkConnection, base: readonly HeldRule[]): Entry[] {
-  return setsOf(base).flatMap(({ family, set }) =>
+function searchEntries(connection: NetlinkConnection, rules: readonly HeldRule[]): Entry[] {
+  return setsOf(rules).flatMap(({ family, set }) =>
     allElements(connection, ownTable, set).map((held) => ({
       set,
       held,
@@ -112,23 +111,9 @@ function removeHolding(owner: AttachmentKey, { attachment, entries }: Holding): 
   return removals;
 }
 
-function isInOrder(
-  connection: NetlinkConnection,
-  base: readonly HeldRule[],
-  profiles: readonly Profile[],
-): boolean {
-  return (
-    isBaseInOrder(base) &&
-    profiles.every(
-      (profile) =>
-        hasProfile(base, profile) && isChainInOrder(rulesOf(connection, ownTable, profile.chain), profile),
-    )
-  );
-}
-
 function prepare(): void {
   withNetfilter((connection) => {
-    if (isBaseInOrder(rulesOf(connection, ownTable, BASE_CHAIN))) return;
+    if (areInOrder(rulesOf(connection, ownTable), chainsOf([]))) return;
     const error = tryWithoutCommit(connection, fixedRules([], []));
     if (error === undefined) return;
     throw new CniError(
@@ -144,14 +129,14 @@ function ensure({ connection }: Host, masqueraded: Masqueraded): void {
   const { owner, addresses, exceptions } = masqueraded;
   const profiles = profilesOf(masqueraded);
   retryCommit(connection, () => {
-    const base = rulesOf(connection, ownTable, BASE_CHAIN);
-    const holding = findHolding(connection, base, owner);
+    const rules = rulesOf(connection, ownTable);
+    const holding = findHolding(connection, rules, owner);
     const others = findEntries(
       connection,
-      base,
+      rules,
       addresses.map(({ address }) => address),
     ).filter(({ held }) => held.comment !== ownerText(owner));
-    const fixed = isInOrder(connection, base, profiles) ? [] : fixedRules(base, profiles);
+    const fixed = areInOrder(rules, chainsOf(profiles)) ? [] : fixedRules(rules, profiles);
     // A removal costs a wait when the socket is closed, so there is none unless something is in the way.
     return [
       ...fixed,
@@ -179,8 +164,8 @@ function addOwner(
 
 function check({ connection }: Host, masqueraded: Masqueraded): void {
   const { owner, addresses, exceptions } = masqueraded;
-  const base = rulesOf(connection, ownTable, BASE_CHAIN);
-  if (!isInOrder(connection, base, profilesOf(masqueraded)))
+  const rules = rulesOf(connection, ownTable);
+  if (!areInOrder(rules, chainsOf(profilesOf(masqueraded))))
     throw fault(owner, "rules of the table inet podwire are missing");
   const places = addresses.map((cidr) => ({
     set: profileOf(cidr, exceptions).set,
@@ -209,8 +194,8 @@ function remove({ connection }: Host, { owner }: Removal): void {
   retryCommit(connection, () => {
     const attachment = findElement(connection, ownTable, attachments.name, attachmentKey(owner));
     if (attachment === undefined) return [];
-    const base = rulesOf(connection, ownTable, BASE_CHAIN);
-    return removeHolding(owner, findHolding(connection, base, owner));
+    const rules = rulesOf(connection, ownTable);
+    return removeHolding(owner, findHolding(connection, rules, owner));
   });
 }
 
@@ -219,9 +204,9 @@ function collect({ connection }: Host, { network, keep }: Collection): void {
   const isStale = ({ comment }: HeldElement) =>
     comment.startsWith(networkText(network)) && !kept.has(comment);
   retryCommit(connection, () => {
-    const base = rulesOf(connection, ownTable, BASE_CHAIN);
+    const rules = rulesOf(connection, ownTable);
     const stale = allElements(connection, ownTable, attachments.name).filter(isStale);
-    const entries = searchEntries(connection, base);
+    const entries = searchEntries(connection, rules);
     return [
       ...removeEntries(entries.filter(({ held }) => isStale(held))),
       ...stale.map(({ key }) => deleteElements(ownTable, attachments.name, [[key]])),
@@ -235,8 +220,8 @@ function removeUnused(connection: NetlinkConnection): void {
   retryCommit(
     connection,
     () => {
-      const base = rulesOf(connection, ownTable, BASE_CHAIN);
-      const unused = setsOf(base).filter(({ set }) => allElements(connection, ownTable, set).length === 0);
+      const rules = rulesOf(connection, ownTable);
+      const unused = setsOf(rules).filter(({ set }) => allElements(connection, ownTable, set).length === 0);
       return unused.flatMap(({ set, rule }) => [
         deleteRule(ownTable, BASE_CHAIN, rule.handle),
         flushChain(ownTable, chainOf(set)),
@@ -250,8 +235,8 @@ function removeUnused(connection: NetlinkConnection): void {
 
 function forget({ connection }: Host, addresses: readonly IpAddress[]): void {
   retryCommit(connection, () => {
-    const base = rulesOf(connection, ownTable, BASE_CHAIN);
-    return removeEntries(findEntries(connection, base, addresses));
+    const rules = rulesOf(connection, ownTable);
+    return removeEntries(findEntries(connection, rules, addresses));
   });
 }
 

@@ -40,6 +40,7 @@ export interface Rule {
 
 /** A rule as the kernel has it. */
 export interface HeldRule {
+  readonly chain: string;
   readonly handle: bigint;
   readonly comment: string;
   /** The whole message, to search for what each tool writes into its rules in its own way. */
@@ -133,10 +134,13 @@ export function flushChain(table: Table, chain: string): NetlinkMessage {
   return tableMessage(Command.deleteRule, 0, table, write, `empty the chain ${chain}`);
 }
 
-/** For NetlinkConnection.dump: the rules of one chain, in order; none if there is no such chain. */
-export function listRules(table: Table, chain: string): NetlinkMessage {
-  const write = (writer: BodyWriter) => writer.text(NFTA_RULE_CHAIN, chain);
-  return tableMessage(Command.getRule, 0, table, write, `list the rules of the chain ${chain}`);
+/** For NetlinkConnection.dump: the rules of one chain, or of all, in order; none if there is no such chain. */
+export function listRules(table: Table, chain?: string): NetlinkMessage {
+  const write = (writer: BodyWriter) => {
+    if (chain !== undefined) writer.text(NFTA_RULE_CHAIN, chain);
+  };
+  const where = chain === undefined ? `table ${table.name}` : `chain ${chain}`;
+  return tableMessage(Command.getRule, 0, table, write, `list the rules of the ${where}`);
 }
 
 /** The rules in the answers to listRules. */
@@ -144,6 +148,7 @@ export function readRules(bodies: readonly Uint8Array[]): HeldRule[] {
   return bodies.map((body) => {
     const attributes = new Attributes(body, 4);
     return {
+      chain: attributes.text(NFTA_RULE_CHAIN) ?? "",
       handle: attributes.u64be(NFTA_RULE_HANDLE) ?? 0n,
       comment: readComment(attributes.bytes(NFTA_RULE_USERDATA)),
       body,

@@ -15,8 +15,8 @@ function orNone<Value>(ask: () => Value[]): Value[] {
   }
 }
 
-/** The rules of a chain, in order. */
-export function rulesOf(connection: NetlinkConnection, table: Table, chain: string): HeldRule[] {
+/** The rules of a chain, or of the whole table, in order. */
+export function rulesOf(connection: NetlinkConnection, table: Table, chain?: string): HeldRule[] {
   return orNone(() => readRules(connection.dump(listRules(table, chain))));
 }
 
