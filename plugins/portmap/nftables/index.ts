@@ -1,15 +1,135 @@
-/** The nftables backend: not there yet. */
+/** Host ports by nf_tables: rules.ts tells how. One batch a call, no process. */
+import { networkText, ownerText } from "../../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../../shared/cni/error.ts";
-import type { PortmapAdaptor } from "../adaptor.ts";
+import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
+import { areInOrder } from "../../../shared/netfilter/nftables/chain.ts";
+import {
+  deleteElements,
+  type HeldElement,
+  joinFields,
+  newElements,
+} from "../../../shared/netfilter/nftables/element.ts";
+import type { HeldRule } from "../../../shared/netfilter/nftables/message.ts";
+import { ownTable } from "../../../shared/netfilter/nftables/own-table.ts";
+import { allElements, findElements, rulesOf } from "../../../shared/netfilter/nftables/question.ts";
+import { retryCommit, tryWithoutCommit } from "../../../shared/netfilter/nftables/transaction.ts";
+import type { NetlinkConnection } from "../../../shared/netlink/connection.ts";
+import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
+import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
+import { allSets, elementsOf, type PlacedElement } from "./elements.ts";
+import { removeReferenceRules } from "./reference.ts";
+import { chainsOf, fixedRules, suffixesOf } from "./rules.ts";
 
-function refuse(): never {
-  throw new CniError(ErrorCode.notAvailable, "not available", 'set "backend" to "iptables"');
+interface FoundElement extends PlacedElement {
+  readonly held: HeldElement | undefined;
 }
 
-export const nftablesAdaptor: PortmapAdaptor = {
-  prepare: refuse,
-  ensure: refuse,
-  check: refuse,
-  remove: refuse,
-  collect: refuse,
-};
+/** The elements beside what the kernel has in their places: one round trip. */
+function lookUp(connection: NetlinkConnection, wanted: readonly PlacedElement[]): FoundElement[] {
+  const places = wanted.map(({ set, element }) => ({ set, key: element.key }));
+  const found = findElements(connection, ownTable, places);
+  return wanted.map((placed, at) => ({ ...placed, held: found[at] }));
+}
+
+const sameBytes = (one: Uint8Array, other: Uint8Array) => String(one) === String(other);
+
+/** Whether the kernel has the element as it should be: the owner's, and leading to the same place. */
+function isRight({ element, held }: FoundElement): boolean {
+  if (held === undefined || held.comment !== element.comment) return false;
+  return element.value === undefined || sameBytes(held.value, joinFields(element.value));
+}
+
+function remove(set: string, key: readonly Uint8Array[]): NetlinkMessage {
+  return deleteElements(ownTable, set, [key]);
+}
+
+function refuseUnable(
+  connection: NetlinkConnection,
+  forwarding: Forwarding,
+  rules: readonly HeldRule[],
+): void {
+  const error = tryWithoutCommit(connection, fixedRules(rules, forwarding));
+  if (error === undefined) return;
+  throw new CniError(
+    ErrorCode.notAvailable,
+    `host ports by nftables do not work on this kernel: ${error.message}`,
+    'load the modules nft_chain_nat, nft_nat, nft_masq and nft_fib_inet (Linux 5.2 or newer), or install the package "iptables" and set "backend" to "iptables"',
+    error,
+  );
+}
+
+function ensure({ connection }: PortmapHost, forwarding: Forwarding): void {
+  retryCommit(connection, () => {
+    const rules = rulesOf(connection, ownTable);
+    const fixed = areInOrder(rules, chainsOf(forwarding)) ? [] : fixedRules(rules, forwarding);
+    const wrong = lookUp(connection, elementsOf(forwarding)).filter((found) => !isRight(found));
+    return [
+      ...fixed,
+      ...wrong.flatMap(({ set, element, held }) => (held === undefined ? [] : [remove(set, element.key)])),
+      ...wrong.map(({ set, element }) => newElements(ownTable, set, [element])),
+    ];
+  });
+}
+
+function drift(owner: AttachmentKey, what: string): CniError {
+  return new CniError(
+    ErrorCode.internal,
+    `host ports of ${owner.ifname} of container ${owner.containerId}: ${what}`,
+    "somebody changed the packet filter (nft list table inet podwire shows it); recreate the container",
+  );
+}
+
+function check({ connection }: PortmapHost, forwarding: Forwarding): void {
+  const { owner } = forwarding;
+  if (!areInOrder(rulesOf(connection, ownTable), chainsOf(forwarding))) {
+    throw drift(owner, "rules of the table inet podwire are missing");
+  }
+  const wrong = lookUp(connection, elementsOf(forwarding)).find((found) => !isRight(found));
+  if (wrong === undefined) return;
+  const problem = wrong.held === undefined ? "is missing in" : "leads elsewhere, or is another's, in";
+  throw drift(owner, `${wrong.what} ${problem} ${wrong.set} of the table inet podwire`);
+}
+
+/** Everything whose owner's name is so: all sets are searched. */
+function search(connection: NetlinkConnection, isMeant: (comment: string) => boolean): NetlinkMessage[] {
+  const rules = rulesOf(connection, ownTable);
+  return allSets(suffixesOf(rules)).flatMap((set) =>
+    allElements(connection, ownTable, set)
+      .filter(({ comment }) => isMeant(comment))
+      .map(({ key }) => remove(set, [key])),
+  );
+}
+
+function removeRecorded(connection: NetlinkConnection, forwarding: Forwarding): NetlinkMessage[] {
+  return lookUp(connection, elementsOf(forwarding)).flatMap(({ set, element, held }) =>
+    held?.comment === element.comment ? [remove(set, element.key)] : [],
+  );
+}
+
+function removeOwner(
+  { connection }: PortmapHost,
+  owner: AttachmentKey,
+  forwarding: Forwarding | undefined,
+): void {
+  retryCommit(connection, () => {
+    if (forwarding !== undefined) return removeRecorded(connection, forwarding);
+    const text = ownerText(owner);
+    return [...search(connection, (comment) => comment === text), ...removeReferenceRules(connection, owner)];
+  });
+}
+
+function collect({ connection }: PortmapHost, network: string, keep: readonly AttachmentKey[]): void {
+  const start = networkText(network);
+  const kept = new Set(keep.map(ownerText));
+  retryCommit(connection, () =>
+    search(connection, (comment) => comment.startsWith(start) && !kept.has(comment)),
+  );
+}
+
+function prepare({ connection }: PortmapHost, forwarding: Forwarding): void {
+  const chains = chainsOf(forwarding);
+  const rules = rulesOf(connection, ownTable);
+  if (!areInOrder(rules, chains)) refuseUnable(connection, forwarding, rules);
+}
+
+export const nftablesAdaptor: PortmapAdaptor = { prepare, ensure, check, remove: removeOwner, collect };

@@ -79,7 +79,11 @@ export function compare(register: number, comparison: number, value: Uint8Array)
 }
 
 /** Keeps the bits of the register that are set in the mask, and flips those that are set in `flip`. */
-export function maskBits(register: number, mask: Uint8Array, flip = new Uint8Array(mask.length)): Expression {
+export function maskBits(
+  register: number,
+  mask: Uint8Array,
+  flip: Uint8Array = new Uint8Array(mask.length),
+): Expression {
   return {
     name: "bitwise",
     write: (data) => {

@@ -31,7 +31,7 @@ export const natHooks = {
   postrouting: { type: "nat", number: 4, priority: 100 },
 } as const;
 
-const familyNumbers = { 4: NetfilterFamily.ipv4, 6: NetfilterFamily.ipv6 } as const;
+export const familyNumbers = { 4: NetfilterFamily.ipv4, 6: NetfilterFamily.ipv6 } as const;
 
 export const addressTypes: Readonly<Record<Family, DataType>> = {
   4: dataTypes.ipv4Address,
@@ -68,18 +68,29 @@ function maskOf(prefixLength: number, length: number): Uint8Array {
   return mask;
 }
 
-/** Goes on only with packets from, or to, the network. Only the bytes that count are loaded, as nft does it. */
-export function matchNetwork(end: keyof typeof offsets, { address, prefixLength }: Cidr): Expression[] {
+/**
+ * Goes on only with packets from, or to, the network (or only with others); to be used after matchFamily. Only the bytes that count are
+ * loaded, as nft does it.
+ */
+export function matchPrefix(
+  end: keyof typeof offsets,
+  { address, prefixLength }: Cidr,
+  comparison: number = Comparison.equal,
+): Expression[] {
   const { family } = address;
   const length = Math.ceil(prefixLength / 8);
-  if (length === 0) return matchFamily(family);
+  if (length === 0) return [];
   const isWholeBytes = prefixLength % 8 === 0;
   const loaded = isWholeBytes ? length : bitsOf(family) / 8;
   const value = toBytes(address).slice(0, loaded);
   return [
-    ...matchFamily(family),
     loadPayload(Header.network, offsets[end][family], loaded, REGISTER),
     ...(isWholeBytes ? [] : [maskBits(REGISTER, maskOf(prefixLength, loaded))]),
-    compare(REGISTER, Comparison.equal, value),
+    compare(REGISTER, comparison, value),
   ];
+}
+
+/** The same, for packets of both families. */
+export function matchNetwork(end: keyof typeof offsets, network: Cidr): Expression[] {
+  return [...matchFamily(network.address.family), ...matchPrefix(end, network)];
 }

@@ -1,0 +1,117 @@
+/**
+ * conditionsV4 and conditionsV6 in nft's language, compiled here, as no nft is run: comparisons of addresses and of the
+ * incoming interface. Pure.
+ */
+import { CniError, ErrorCode, quote } from "../../../shared/cni/error.ts";
+import { type Family, parseIp } from "../../../shared/ip/address.ts";
+import { type Cidr, hostCidr, networkOf, parseCidr } from "../../../shared/ip/cidr.ts";
+import {
+  Comparison,
+  compare,
+  type Expression,
+  loadMeta,
+  Meta,
+  registerAt,
+} from "../../../shared/netfilter/nftables/expression.ts";
+import { matchPrefix } from "../../../shared/netfilter/nftables/own-table.ts";
+import { interfaceKey } from "../../../shared/netfilter/nftables/set.ts";
+
+/** One way to meet a part of the conditions. */
+type Alternative = readonly Expression[];
+
+const ends = { saddr: "source", daddr: "destination" } as const;
+
+class Reader {
+  private readonly words: readonly string[];
+  private at = 0;
+  private readonly family: Family;
+
+  constructor(family: Family, conditions: readonly string[]) {
+    this.family = family;
+    this.words = conditions.join(" ").match(/"[^"]*"|[{},]|[^\s{},"]+/g) ?? [];
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.words.length;
+  }
+
+  next(): string {
+    return this.words[this.at++] ?? "";
+  }
+
+  skip(word: string): boolean {
+    if (this.words[this.at] !== word) return false;
+    this.at++;
+    return true;
+  }
+
+  /** Throws about the conditions as a whole. */
+  refuse(what: string): never {
+    throw new CniError(
+      ErrorCode.invalidConfiguration,
+      `"conditionsV${this.family}" ${what}: ${quote(this.words.join(" "))}`,
+      `the nftables backend knows "${this.family === 4 ? "ip" : "ip6"} saddr|daddr [!=] ADDRESS|NETWORK|{ ..., ... }" and "iifname [!=] NAME", one after the other; for more set "backend" to "iptables"`,
+    );
+  }
+}
+
+function readNetwork(reader: Reader, family: Family): Cidr {
+  const text = reader.next();
+  const address = parseIp(text);
+  const cidr = address === undefined ? parseCidr(text) : hostCidr(address);
+  if (cidr?.address.family !== family || cidr.prefixLength === 0)
+    return reader.refuse(`names no IPv${family} address or network`);
+  return networkOf(cidr);
+}
+
+function readNetworks(reader: Reader, family: Family): Cidr[] {
+  if (!reader.skip("{")) return [readNetwork(reader, family)];
+  const networks = [readNetwork(reader, family)];
+  while (reader.skip(",")) networks.push(readNetwork(reader, family));
+  if (!reader.skip("}")) return reader.refuse("has a list that does not end");
+  return networks;
+}
+
+function isNegated(reader: Reader): boolean {
+  if (reader.skip("!=")) return true;
+  reader.skip("==");
+  return false;
+}
+
+function readAddressMatch(reader: Reader, family: Family): Alternative[] {
+  const end = ends[reader.next() as keyof typeof ends];
+  if (end === undefined) return reader.refuse("has an address that is neither saddr nor daddr");
+  const negated = isNegated(reader);
+  const networks = readNetworks(reader, family);
+  if (!negated) return networks.map((network) => matchPrefix(end, network));
+  // Not in any of them: all comparisons stand in one rule.
+  return [networks.flatMap((network) => matchPrefix(end, network, Comparison.notEqual))];
+}
+
+function readInterfaceMatch(reader: Reader): Alternative[] {
+  const comparison = isNegated(reader) ? Comparison.notEqual : Comparison.equal;
+  const name = reader.next().replaceAll('"', "");
+  if (!/^[^/:{},*\s]{1,15}$/.test(name)) return reader.refuse("has no name of an interface behind iifname");
+  return [[loadMeta(Meta.iifname, registerAt(0)), compare(registerAt(0), comparison, interfaceKey(name))]];
+}
+
+function readMatch(reader: Reader, family: Family): Alternative[] {
+  const word = reader.next();
+  if (word === (family === 4 ? "ip" : "ip6")) return readAddressMatch(reader, family);
+  if (word === "iifname") return readInterfaceMatch(reader);
+  return reader.refuse(`is not understood from ${quote(word)} on`);
+}
+
+/**
+ * Compiles the conditions into rules' matches: a packet meets them if it matches one of the alternatives. Without
+ * conditions that is one that matches everything. Throws code 7.
+ */
+export function compileConditions(family: Family, conditions: readonly string[]): Alternative[] {
+  const reader = new Reader(family, conditions);
+  let alternatives: Alternative[] = [[]];
+  while (!reader.isAtEnd) {
+    const matches = readMatch(reader, family);
+    alternatives = alternatives.flatMap((start) => matches.map((match) => [...start, ...match]));
+  }
+  return alternatives;
+}

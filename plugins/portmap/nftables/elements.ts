@@ -1,0 +1,67 @@
+/** What a forwarding puts into the sets and maps, each element with its owner. Pure. */
+import { ownerText } from "../../../shared/cni/attachment.ts";
+import { type IpAddress, toBytes } from "../../../shared/ip/address.ts";
+import type { Cidr } from "../../../shared/ip/cidr.ts";
+import type { Element } from "../../../shared/netfilter/nftables/element.ts";
+import type { Forwarding, Mapping, TransportProtocol } from "../adaptor.ts";
+import { mapName, profileOf, setName } from "./rules.ts";
+
+/** IANA's numbers. */
+const protocolNumbers: Readonly<Record<TransportProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+export interface PlacedElement {
+  readonly set: string;
+  readonly element: Element;
+  /** In words, for errors. */
+  readonly what: string;
+}
+
+const portBytes = (port: number) => new Uint8Array([port >> 8, port & 0xff]);
+
+function mappingElement(mapping: Mapping, target: IpAddress, suffix: string, comment: string): PlacedElement {
+  const { protocol, family, hostIp, hostPort, containerPort } = mapping;
+  const address = hostIp === undefined ? [] : [toBytes(hostIp)];
+  return {
+    set: mapName(family, hostIp === undefined ? "any" : "address", suffix),
+    element: {
+      key: [new Uint8Array([protocolNumbers[protocol]]), ...address, portBytes(hostPort)],
+      value: [toBytes(target), portBytes(containerPort)],
+      comment,
+    },
+    what: `host port ${hostPort}/${protocol} (IPv${family})`,
+  };
+}
+
+function targetElements({ address }: Cidr, { snat, masqAll }: Forwarding, comment: string): PlacedElement[] {
+  const bytes = toBytes(address);
+  const what = `the masquerade of IPv${address.family}`;
+  const place = (set: string, key: readonly Uint8Array[]) => ({ set, element: { key, comment }, what });
+  if (!snat) return [];
+  return [
+    place(setName.snat(address.family), [bytes]),
+    place(setName.self(address.family), [bytes, bytes]),
+    ...(masqAll ? [place(setName.masqAll(address.family), [bytes])] : []),
+  ];
+}
+
+/** Every element of a forwarding. */
+export function elementsOf(forwarding: Forwarding): PlacedElement[] {
+  const { owner, targets, mappings } = forwarding;
+  const { suffix } = profileOf(forwarding);
+  const comment = ownerText(owner);
+  const mapped = mappings.flatMap((mapping) => {
+    const target = targets.find(({ address }) => address.family === mapping.family)?.address;
+    return target === undefined ? [] : [mappingElement(mapping, target, suffix, comment)];
+  });
+  return [...mapped, ...targets.flatMap((target) => targetElements(target, forwarding, comment))];
+}
+
+/** The names of all sets and maps that elements may be in, given the suffixes of the profiles there are. */
+export function allSets(suffixes: readonly string[]): string[] {
+  return ([4, 6] as const).flatMap((family) => [
+    ...suffixes.flatMap((suffix) => [mapName(family, "address", suffix), mapName(family, "any", suffix)]),
+    setName.snat(family),
+    setName.self(family),
+    setName.masqAll(family),
+  ]);
+}
