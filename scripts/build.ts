@@ -24,37 +24,64 @@ const output = join(root, "dist");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
 /** Plugin name to module path. */
-function findPlugins(): Map<string, string> {
-  const plugins = new Map<string, string>();
-  for (const kind of ["plugins", "ipam"]) {
-    for (const name of readdirSync(join(root, kind)).sort()) {
-      const module = `./${kind}/${name}/index.ts`;
-      if (existsSync(join(root, module))) plugins.set(name, module);
-    }
+function findModules(kind: "plugins" | "ipam"): Map<string, string> {
+  const modules = new Map<string, string>();
+  for (const name of readdirSync(join(root, kind)).sort()) {
+    const module = `./${kind}/${name}/index.ts`;
+    if (existsSync(join(root, module))) modules.set(name, module);
   }
-  return plugins;
+  return modules;
 }
 
-/** The entry: require() and not import, so that a plugin's module is evaluated only when it is asked for. */
-function entrySource(plugins: Map<string, string>): string {
-  const loaders = [...plugins].map(([name, module]) => `"${name}": () => require("${module}").default,`);
-  return `import { main } from "./shared/main.ts";\nmain({\n__proto__: null,\n${loaders.join("\n")}\n}, "${version}");\n`;
+/** require() and not import, so that a module is evaluated only when it is asked for. */
+const loader = (module: string) => `() => require("${module}").default`;
+
+/** The program of one plugin, with the IPAM plugins it may run as delegates. */
+function programSource(name: string, module: string, delegates: Map<string, string>): string {
+  const loaders = [...delegates].map(([delegate, path]) => `"${delegate}": ${loader(path)},`);
+  return `import { main } from "./shared/main.ts";
+main("${name}", ${loader(module)}, { __proto__: null, ${loaders.join(" ")} }, "${version}");`;
 }
 
-async function bundle(plugins: Map<string, string>): Promise<string> {
-  const file = join(output, "podwire.cjs");
+/** Bundles a program into one function expression, and keeps what went into it. */
+async function bundle(name: string, contents: string): Promise<string> {
   const result = await build({
-    stdin: { contents: entrySource(plugins), resolveDir: root, sourcefile: "entry.ts", loader: "ts" },
-    outfile: file,
+    stdin: { contents, resolveDir: root, sourcefile: `${name}.ts`, loader: "ts" },
     bundle: true,
     minify: true,
     platform: "node",
-    format: "cjs",
+    format: "iife",
     target: "esnext",
     metafile: true,
+    write: false,
     logLevel: "warning",
   });
-  writeFileSync(join(output, "bundle.meta.json"), JSON.stringify(result.metafile));
+  writeFileSync(join(output, `${name}.meta.json`), JSON.stringify(result.metafile));
+  return result.outputFiles[0]?.text ?? "";
+}
+
+/**
+ * All programs in one file, each in a function that is not called before its name is known. The launcher stands
+ * around them; it sees them by these two names.
+ */
+async function bundleAll(plugins: Map<string, string>, ipam: Map<string, string>): Promise<string> {
+  const all = new Map([...plugins, ...ipam]);
+  const programs: string[] = [];
+  for (const [name, module] of all) {
+    // An IPAM plugin has no delegates.
+    const source = programSource(name, module, ipam.has(name) ? new Map() : ipam);
+    programs.push(`"${name}"() {\n${await bundle(name, source)}\n}`);
+  }
+  const names = JSON.stringify([...all.keys()]);
+  const unnamed = await bundle("unnamed", `require("./shared/unnamed.ts").refuseName(${names});`);
+  const launcher = await bundle(
+    "launcher",
+    'import { launch } from "./shared/launch.ts";\nlaunch(programs, unnamed);',
+  );
+  const file = join(output, "podwire.cjs");
+  const parts = [`const programs = { __proto__: null, ${programs.join(",\n")} };`];
+  parts.push(`const unnamed = () => {\n${unnamed}\n};`, launcher);
+  writeFileSync(file, parts.join("\n"));
   return file;
 }
 
@@ -94,6 +121,8 @@ function linkNames(executable: string, names: Iterable<string>): void {
 }
 
 mkdirSync(output, { recursive: true });
-const plugins = findPlugins();
-linkNames(await compile(await bundle(plugins)), plugins.keys());
-console.log(`dist/bin: ${[...plugins.keys()].join(", ")} (podwire ${version})`);
+const plugins = findModules("plugins");
+const ipam = findModules("ipam");
+const names = [...plugins.keys(), ...ipam.keys()];
+linkNames(await compile(await bundleAll(plugins, ipam)), names);
+console.log(`dist/bin: ${names.join(", ")} (podwire ${version})`);
