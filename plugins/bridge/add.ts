@@ -1,25 +1,23 @@
 /** ADD: a container gets an interface on the bridge. */
 import {
+  announce,
   type ContainerInterface,
   configureInterface,
   setParameters,
   waitForDetection,
 } from "../../shared/attachment/container-interface.ts";
 import { enableForwarding } from "../../shared/attachment/forwarding.ts";
+import { allocate } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
-import { findUplinkMtu } from "../../shared/attachment/uplink.ts";
+import { applyMasquerade, refuseImpossibleMasquerade } from "../../shared/attachment/masquerade.ts";
+import { chooseMtu } from "../../shared/attachment/mtu.ts";
+import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
+import { refuseTakenName, type Veth } from "../../shared/attachment/veth.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
-import { delegateAdd, delegateDel } from "../../shared/cni/delegate.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
-import { emptyResult, isEmptyDns, type Result } from "../../shared/cni/result.ts";
+import type { Result } from "../../shared/cni/result.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
-import {
-  ensureMasquerade,
-  forgetAddresses,
-  prepareMasquerade,
-  removeMasquerade,
-} from "../../shared/netfilter/masquerade.ts";
 import { ensureSpoofCheck, prepareSpoofCheck, removeSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
@@ -30,10 +28,9 @@ import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 import { ensureBridge, findBridge, type HostContext } from "./device.ts";
 import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
 import { applyGateways, familiesOf, planGateways } from "./gateways.ts";
-import { announce, createPort, type Port, refuseTakenName, waitForForwarding } from "./port.ts";
+import { createPort, waitForForwarding } from "./port.ts";
 import { usesVlans } from "./vlan.ts";
 
-const DEFAULT_MTU = 1500;
 const noAddressing: Addressing = { ips: [], routes: [], kernelRoutes: [], gateways: [] };
 
 interface Devices {
@@ -50,25 +47,14 @@ function refuseImpossible(
   request: Request,
 ): Link | undefined {
   refuseTakenName(container, request.ifname);
-  if (config.masquerade.enabled && request.configuration.ipamType !== "") {
-    prepareMasquerade(config.masquerade.backend, request.environment);
-  }
+  refuseImpossibleMasquerade(request, config.masquerade);
   if (config.spoofCheck) prepareSpoofCheck();
   const bridge = findBridge(host, config.bridge);
   if (config.isGateway) findGatewayDevice(host, config, bridge);
   return bridge;
 }
 
-/** Asks IPAM for addresses; they go back if a later step fails. */
-function allocate(request: Request, undo: Rollback): Result {
-  const { ipamType } = request.configuration;
-  if (ipamType === "") return emptyResult;
-  const result = delegateAdd(request, ipamType);
-  undo.onFailure(() => delegateDel(request, ipamType));
-  return result;
-}
-
-function containerInterface(config: BridgeConfig, port: Port, addressing: Addressing): ContainerInterface {
+function containerInterface(config: BridgeConfig, port: Veth, addressing: Addressing): ContainerInterface {
   const { name, index } = port.container;
   const { detectDuplicates } = config;
   return { name, index, ips: addressing.ips, routes: addressing.kernelRoutes, detectDuplicates };
@@ -79,7 +65,7 @@ function bringUp(
   context: HostContext,
   container: Container,
   config: BridgeConfig,
-  port: Port,
+  port: Veth,
   plan: Addressing,
 ): void {
   const wanted = containerInterface(config, port, plan);
@@ -93,39 +79,31 @@ function bringUp(
 function applyFilters(
   request: Request,
   config: BridgeConfig,
-  port: Port,
+  port: Veth,
   addresses: readonly Cidr[],
   undo: Rollback,
 ): void {
-  const owner = attachmentOf(request);
-  const { environment } = request;
   if (config.spoofCheck) {
+    const owner = attachmentOf(request);
     undo.onFailure(() => removeSpoofCheck(owner, port.host.name));
     ensureSpoofCheck({ owner, hostInterface: port.host.name, mac: port.container.mac });
   }
-  if (!config.masquerade.enabled) {
-    forgetAddresses(addresses.map((cidr) => cidr.address));
-  } else if (addresses.length > 0) {
-    undo.onFailure(() => removeMasquerade({ owner, hasSiblings: true, environment }));
-    ensureMasquerade({ ...config.masquerade, owner, addresses, environment });
-  }
+  applyMasquerade(request, config.masquerade, addresses, undo);
 }
 
-function buildResult(request: Request, devices: Devices, port: Port, plan: Addressing, ipam: Result): Result {
-  const { configuration, netns } = request;
+function buildResult(request: Request, devices: Devices, port: Veth, plan: Addressing, ipam: Result): Result {
   const { bridge, gateway } = devices;
-  const describe = ({ name, mac, mtu }: Pick<Link, "name" | "mac" | "mtu">) => ({ name, mac, mtu });
   return {
     // The container's interface is third: CONTAINER_INTERFACE.
     interfaces: [
-      describe(bridge),
-      describe(port.host),
-      { ...describe(port.container), sandbox: netns },
-      ...(gateway === bridge ? [] : [describe(gateway)]),
+      describeLink(bridge),
+      describeLink(port.host),
+      describeLink(port.container, request.netns),
+      ...(gateway === bridge ? [] : [describeLink(gateway)]),
     ],
     ips: plan.ips,
     routes: plan.routes,
-    dns: isEmptyDns(configuration.dns) ? ipam.dns : configuration.dns,
+    dns: chooseDns(request, ipam),
   };
 }
 
@@ -154,7 +132,7 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const ipam = allocate(request, undo);
   const plan = request.configuration.ipamType === "" ? noAddressing : planAddressing(ipam, config);
   const addresses = plan.ips.map((ip) => ip.address);
-  const mtu = config.mtu ?? findUplinkMtu(netlink) ?? present?.mtu ?? DEFAULT_MTU;
+  const mtu = chooseMtu(netlink, config.mtu, present?.mtu);
   const devices = prepareHost(context, config, present, plan);
   const owner = attachmentOf(request);
   const mac = config.mac ?? containerMac(owner, addresses);

@@ -1,7 +1,9 @@
 /** What the IPAM result means for the container and for the bridge. Pure. */
+import { refuseUnusable } from "../../shared/attachment/addresses.ts";
+import { isLinkScope, resolveRoutes } from "../../shared/attachment/routes.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Result, ResultIp, ResultRoute } from "../../shared/cni/result.ts";
-import { addToIp, type Family, formatIp, isSameIp } from "../../shared/ip/address.ts";
+import { addToIp, formatIp, isSameIp } from "../../shared/ip/address.ts";
 import {
   type Cidr,
   contains,
@@ -40,10 +42,6 @@ function noRoom(ip: ResultIp): CniError {
  * from IPAM it is the first address of the network.
  */
 function withGateway(ip: ResultIp, isGateway: boolean): ResultIp {
-  if (ip.gateway !== undefined && ip.gateway.family !== ip.address.address.family) {
-    const message = `the gateway ${formatIp(ip.gateway)} is of another family than ${formatCidr(ip.address)}`;
-    throw new CniError(ErrorCode.invalidConfiguration, message, "correct the gateway that IPAM gives");
-  }
   if (!isGateway) return { ...ip, interface: CONTAINER_INTERFACE };
   const gateway = ip.gateway ?? addToIp(networkOf(ip.address).address, 1n);
   const fits = contains(ip.address, gateway) && !isSameIp(gateway, ip.address.address);
@@ -74,61 +72,9 @@ function withDefaultRoutes(routes: readonly ResultRoute[], ips: readonly ResultI
   return all;
 }
 
-/** The routes as the kernel gets them: with the gateway of their family where they name none, each once. */
-export function resolveRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): ResultRoute[] {
-  const gatewayOf = (family: Family) => ips.find((ip) => ip.gateway?.family === family)?.gateway;
-  const resolved: ResultRoute[] = [];
-  for (const route of routes) {
-    const gateway =
-      route.gateway ?? (isLinkScope(route) ? undefined : gatewayOf(route.destination.address.family));
-    const full = gateway === undefined ? route : { ...route, gateway };
-    if (!resolved.some((other) => isSameRoute(other, full))) resolved.push(full);
-  }
-  return resolved;
-}
-
-/** RT_SCOPE_LINK and below: the destination is on the link, so no gateway leads to it. */
-const LINK_SCOPE = 253;
-const isLinkScope = (route: ResultRoute) => (route.scope ?? 0) >= LINK_SCOPE;
-
-/** What the kernel takes for what is left out: include/uapi/linux/rtnetlink.h, and net/ipv6/route.c for the metric. */
-const MAIN_TABLE = 254;
-const IPV6_METRIC = 1024;
-
-/** Two routes that are one for the kernel. */
-function isSameRoute(a: ResultRoute, b: ResultRoute): boolean {
-  const metric = (route: ResultRoute) => {
-    const isV6 = route.destination.address.family === 6;
-    return (route.priority ?? 0) === 0 && isV6 ? IPV6_METRIC : (route.priority ?? 0);
-  };
-  const scope = (route: ResultRoute) => route.scope ?? (route.gateway === undefined ? LINK_SCOPE : 0);
-  const sameGateway =
-    a.gateway === undefined || b.gateway === undefined
-      ? a.gateway === b.gateway
-      : isSameIp(a.gateway, b.gateway);
-  return (
-    isSameCidr(a.destination, b.destination) &&
-    sameGateway &&
-    (a.table ?? MAIN_TABLE) === (b.table ?? MAIN_TABLE) &&
-    metric(a) === metric(b) &&
-    scope(a) === scope(b)
-  );
-}
-
-function refuseRepetition(ips: readonly ResultIp[], index: number): void {
-  const { address } = ips[index] as ResultIp;
-  if (ips.findIndex((ip) => isSameCidr(ip.address, address)) === index) return;
-  const message = `IPAM plugin returned the address ${formatCidr(address)} twice`;
-  throw new CniError(ErrorCode.invalidConfiguration, message, "an interface takes an address once");
-}
-
 /** Works out addresses, routes and gateways from what IPAM gave. Throws code 7. */
 export function planAddressing(ipam: Result, { isGateway, isDefaultGateway }: Options): Addressing {
-  if (ipam.ips.length === 0) {
-    const advice = "give the ipam section a range, or remove it for a network without addresses";
-    throw new CniError(ErrorCode.invalidConfiguration, "IPAM plugin returned missing IP config", advice);
-  }
-  for (let at = 0; at < ipam.ips.length; at++) refuseRepetition(ipam.ips, at);
+  refuseUnusable(ipam);
   const ips = ipam.ips.map((ip) => withGateway(ip, isGateway));
   const routes = isDefaultGateway ? withDefaultRoutes(ipam.routes, ips) : ipam.routes;
   const gateways: Cidr[] = [];

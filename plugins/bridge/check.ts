@@ -3,21 +3,24 @@ import {
   type Attached,
   checkAddresses,
   checkContainerLink,
+  checkHostEnd,
   checkIsUp,
-  checkMtu,
   checkRoutes,
   drift,
   findReported,
   ipsOf,
+  RECREATE,
   requirePrevResult,
 } from "../../shared/attachment/check.ts";
+import { checkForwarding } from "../../shared/attachment/forwarding.ts";
+import { checkApplied } from "../../shared/attachment/masquerade.ts";
+import { resolveRoutes } from "../../shared/attachment/routes.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { formatIp, isSameIp } from "../../shared/ip/address.ts";
-import { checkMasquerade } from "../../shared/netfilter/masquerade.ts";
 import { checkSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { listAddresses } from "../../shared/netlink/address.ts";
 import {
@@ -29,15 +32,11 @@ import {
   readPortVlans,
 } from "../../shared/netlink/bridge.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { findLinkByIndex, type Link, LinkFlag } from "../../shared/netlink/link.ts";
-import { readSysctl } from "../../shared/system/sysctl.ts";
-import { resolveRoutes } from "./addressing.ts";
+import { type Link, LinkFlag } from "../../shared/netlink/link.ts";
 import { type BridgeConfig, gatewayDeviceName, readBridgeConfig } from "./config.ts";
 import { findBridge } from "./device.ts";
 import { findGatewayDevice } from "./gateway-device.ts";
 import { portVlans, usesVlans } from "./vlan.ts";
-
-const RECREATE = "something changed it after the container was attached; recreate the container";
 
 interface Checked {
   readonly request: Request;
@@ -68,28 +67,8 @@ function checkBridge({ config, result, host }: Checked): Link {
   return bridge;
 }
 
-/** The host's end is the one in the result, with its MAC address and MTU. */
-function checkReportedPort(port: Link, inside: Link, result: Result): void {
-  const reported = result.interfaces.find((item) => item.name === port.name && (item.sandbox ?? "") === "");
-  if (reported === undefined) {
-    throw drift(
-      `the host's end of ${inside.name} is called ${port.name}, which prevResult does not know`,
-      RECREATE,
-    );
-  }
-  const mac = reported.mac?.toLowerCase() ?? port.mac;
-  if (mac !== port.mac)
-    throw drift(`${port.name} has the MAC address ${port.mac}, expected ${mac}`, RECREATE);
-  const mtu = reported.mtu ?? port.mtu;
-  if (mtu !== port.mtu) throw drift(`${port.name} has MTU ${port.mtu}, expected ${mtu}`, RECREATE);
-}
-
 function checkPort({ config, result, host }: Checked, inside: Link, bridge: Link): Link {
-  const port = findLinkByIndex(host, inside.peer);
-  if (port?.kind !== "veth")
-    throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
-  checkReportedPort(port, inside, result);
-  checkMtu(inside, port);
+  const port = checkHostEnd(host, inside, result);
   const repair = `ip link set ${port.name} master ${bridge.name} repairs it; a network manager may have detached it`;
   if (port.master !== bridge.index)
     throw drift(`${port.name} is no port of the bridge ${bridge.name}`, repair);
@@ -160,26 +139,19 @@ function checkGatewayAddresses({ config, result, attached, host }: Checked, brid
       const advice = `ip address add ${text} dev ${device.name} repairs it`;
       throw drift(`the gateway address ${text} is missing on ${device.name}`, advice);
     }
-    const key = gateway.family === 4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding";
-    if (readSysctl(key) === "1") continue;
-    const advice = `sysctl -w net.${key.replaceAll("/", ".")}=1 repairs it`;
-    throw drift(`IPv${gateway.family} forwarding is off on this node`, advice);
+    checkForwarding(gateway.family);
   }
 }
 
 function checkFilters({ request, config, result, attached }: Checked, port: Link): void {
   const owner = attachmentOf(request);
-  const { environment } = request;
   const addresses = ipsOf(result, attached.index).map((ip) => ip.address);
   const mac = attached.reported.mac?.toLowerCase() ?? "";
   runAll([
     () => {
       if (config.spoofCheck) checkSpoofCheck({ owner, hostInterface: port.name, mac });
     },
-    () => {
-      if (!config.masquerade.enabled || addresses.length === 0) return;
-      checkMasquerade({ ...config.masquerade, owner, addresses, environment });
-    },
+    () => checkApplied(request, config.masquerade, addresses),
   ]);
 }
 

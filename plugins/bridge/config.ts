@@ -1,4 +1,5 @@
 /** The bridge plugin's configuration: parsed, defaulted and validated before anything is changed. */
+import { readMtu } from "../../shared/attachment/mtu.ts";
 import { readArgs } from "../../shared/cni/args.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
@@ -27,21 +28,6 @@ export interface BridgeConfig {
   readonly vlan: VlanConfig;
   /** Asked for; undefined: one is derived from the address. */
   readonly mac: Uint8Array | undefined;
-}
-
-/** The smallest MTU of IPv4 (RFC 791), and the largest veth(4) takes. */
-const SMALLEST_MTU = 68;
-const LARGEST_MTU = 65535;
-
-function readMtu(fields: Fields): number | undefined {
-  const mtu = fields.integer("mtu") ?? 0;
-  if (mtu === 0) return undefined;
-  if (mtu >= SMALLEST_MTU && mtu <= LARGEST_MTU) return mtu;
-  throw fields.invalid(
-    "mtu",
-    `is ${mtu}`,
-    `give a number from ${SMALLEST_MTU} to ${LARGEST_MTU}, or 0 for the uplink's`,
-  );
 }
 
 /** The bridge's name, the one key that every verb needs. Throws codes 6 and 7. */

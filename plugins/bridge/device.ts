@@ -1,5 +1,6 @@
 /** The bridge itself: found or created. Shared by every attachment on it. */
 import { randomMac } from "../../shared/attachment/mac.ts";
+import type { HostChange } from "../../shared/attachment/veth.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { isVlanFiltering, newBridge, setVlanFiltering } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
@@ -13,7 +14,6 @@ import {
   parseMac,
   setLink,
 } from "../../shared/netlink/link.ts";
-import type { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import type { NamespaceLock } from "../../shared/system/lock.ts";
 import { readSysctl, setSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
@@ -27,9 +27,7 @@ export const GATEWAY_PORT_ALIAS = "podwire VLAN gateway";
 const NO_MAC = "00:00:00:00:00:00";
 
 /** What a step that changes a shared object needs. */
-export interface HostContext {
-  readonly netlink: NetlinkConnection;
-  readonly undo: Rollback;
+export interface HostContext extends HostChange {
   readonly lock: NamespaceLock;
 }
 

@@ -1,7 +1,7 @@
 /** STATUS: whether an ADD could work now. */
+import { refuseImpossibleMasquerade } from "../../shared/attachment/masquerade.ts";
 import { delegateStatus } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { prepareMasquerade } from "../../shared/netfilter/masquerade.ts";
 import { prepareSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { readBridgeConfig } from "./config.ts";
@@ -17,9 +17,7 @@ export function status(request: Request): void {
     host.close();
   }
   const { ipamType } = request.configuration;
-  if (config.masquerade.enabled && ipamType !== "") {
-    prepareMasquerade(config.masquerade.backend, request.environment);
-  }
+  refuseImpossibleMasquerade(request, config.masquerade);
   if (config.spoofCheck) prepareSpoofCheck();
   if (ipamType !== "") delegateStatus(request, ipamType);
 }

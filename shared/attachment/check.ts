@@ -2,18 +2,20 @@
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
 import type { Request } from "../cni/plugin.ts";
-import type { Result, ResultInterface, ResultIp, ResultRoute } from "../cni/result.ts";
+import type { Result, ResultInterface, ResultIp } from "../cni/result.ts";
 import { formatCidr, isSameCidr } from "../ip/cidr.ts";
 import { listAddresses } from "../netlink/address.ts";
-import { findLink, type Link } from "../netlink/link.ts";
-import { type KernelRoute, listRoutes, satisfies } from "../netlink/route.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { findLink, findLinkByIndex, type Link } from "../netlink/link.ts";
+import { type KernelRoute, listRoutes, type Route, satisfies } from "../netlink/route.ts";
 
 /** A CHECK failure: what is not as it should be, and what to do. */
 export function drift(message: string, advice: string): CniError {
   return new CniError(ErrorCode.internal, message, advice);
 }
 
-const RECREATE = "something changed it after the container was attached; recreate the container";
+/** What to do when somebody changed what ADD made. */
+export const RECREATE = "something changed it after the container was attached; recreate the container";
 
 /** The result of ADD, which the runtime must hand to CHECK. Throws code 7 without it. */
 export function requirePrevResult(request: Request): Result {
@@ -74,6 +76,23 @@ export function checkMtu(inside: Link, outside: Link): void {
   );
 }
 
+/** The host's end of the container's veth. It must be the one in the result, with its MAC address and MTU. */
+export function checkHostEnd(host: NetlinkConnection, inside: Link, result: Result): Link {
+  const end = findLinkByIndex(host, inside.peer);
+  if (end?.kind !== "veth") throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
+  const reported = result.interfaces.find((item) => item.name === end.name && (item.sandbox ?? "") === "");
+  if (reported === undefined) {
+    const message = `the host's end of ${inside.name} is called ${end.name}, which prevResult does not know`;
+    throw drift(message, RECREATE);
+  }
+  const mac = reported.mac?.toLowerCase() ?? end.mac;
+  if (mac !== end.mac) throw drift(`${end.name} has the MAC address ${end.mac}, expected ${mac}`, RECREATE);
+  const mtu = reported.mtu ?? end.mtu;
+  if (mtu !== end.mtu) throw drift(`${end.name} has MTU ${end.mtu}, expected ${mtu}`, RECREATE);
+  checkMtu(inside, end);
+  return end;
+}
+
 /** Whether every address of the result is on the link. More of them are fine: a chained plugin may add some. */
 export function checkAddresses(container: Container, link: Link, ips: readonly ResultIp[]): void {
   const held = listAddresses(container.netlink, link.index);
@@ -87,12 +106,12 @@ export function checkAddresses(container: Container, link: Link, ips: readonly R
  * Whether every route of the result is there. A route that names no table may be in any: plugins later in the
  * chain (sbr, vrf) move routes.
  */
-export function checkRoutes(container: Container, routes: readonly ResultRoute[]): void {
+export function checkRoutes(container: Container, routes: readonly Route[]): void {
   const held = { 4: [] as KernelRoute[], 6: [] as KernelRoute[] };
   for (const family of new Set(routes.map((route) => route.destination.address.family))) {
     held[family] = listRoutes(container.netlink, { family });
   }
-  const isHeld = (route: ResultRoute) =>
+  const isHeld = (route: Route) =>
     held[route.destination.address.family].some((each) =>
       satisfies(each, { ...route, table: route.table ?? each.table }),
     );

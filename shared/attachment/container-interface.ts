@@ -1,20 +1,23 @@
 /** The container's interface: parameters, addresses and routes, worked on from the host's namespace. */
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
-import type { ResultIp, ResultRoute } from "../cni/result.ts";
+import type { ResultIp } from "../cni/result.ts";
 import { formatCidr } from "../ip/cidr.ts";
 import { addAddress, listAddresses } from "../netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { setLink } from "../netlink/link.ts";
-import { addRoute } from "../netlink/route.ts";
+import type { NetlinkMessage } from "../netlink/message.ts";
+import { addRoute, type Route } from "../netlink/route.ts";
 import { hasSysctl, setSysctl, setSysctlIfPresent } from "../system/sysctl.ts";
 
 export interface ContainerInterface {
   readonly name: string;
   readonly index: number;
   readonly ips: readonly ResultIp[];
-  readonly routes: readonly ResultRoute[];
+  readonly routes: readonly Route[];
   readonly detectDuplicates: boolean;
+  /** The addresses make no routes: `routes` are all there are. */
+  readonly withoutPrefixRoutes?: boolean;
 }
 
 /** RTNLGRP_IPV6_IFADDR. */
@@ -50,17 +53,32 @@ function switchOnIpv6(name: string): void {
   setSysctl(`ipv6/conf/${name}/keep_addr_on_down`, "1");
 }
 
-/** Adds the addresses, brings the interface up and adds the routes, in one system call. */
-export function configureInterface(container: Container, wanted: ContainerInterface): void {
-  const { index, ips, routes, detectDuplicates } = wanted;
+/** Adds the addresses, brings the interface up, adds the routes and does what `more` says, in one system call. */
+export function configureInterface(
+  container: Container,
+  wanted: ContainerInterface,
+  more: readonly NetlinkMessage[] = [],
+): void {
+  const { index, ips, routes, detectDuplicates, withoutPrefixRoutes = false } = wanted;
+  const options = { detectDuplicates, withoutPrefixRoute: withoutPrefixRoutes };
   container.netlink.execute(
-    ...ips.map((ip) => addAddress(index, ip.address, { detectDuplicates })),
+    ...ips.map((ip) => addAddress(index, ip.address, options)),
     setLink({ index }, { up: true }),
     // A route that names its link must come before the ones whose gateway it leads to.
     ...[...routes]
       .sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined))
       .map((route) => addRoute(index, route)),
+    ...more,
   );
+}
+
+/**
+ * Tells the neighbours who has the addresses now. Writing the MAC address, the same one, makes the kernel send
+ * gratuitous ARP and unsolicited neighbour advertisements (arp_notify, ndisc_notify); when the interface came
+ * up, a bridge's port did not forward yet.
+ */
+export function announce(container: Container, index: number, mac: Uint8Array): void {
+  container.netlink.execute(setLink({ index }, { mac }));
 }
 
 /** Waits until no address is tentative. Throws if another node has one of them. */

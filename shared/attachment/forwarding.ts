@@ -1,10 +1,11 @@
-/** Making the node a router, for the families that have addresses. */
+/** The node as a router, for the families that have addresses. */
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
 import type { Family } from "../ip/address.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLinkByIndex } from "../netlink/link.ts";
 import { linksWithAdvertisedRoutes } from "../netlink/route.ts";
 import { readSysctl, setSysctl } from "../system/sysctl.ts";
+import { drift } from "./check.ts";
 
 const switches = { 4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding" } as const;
 
@@ -34,4 +35,12 @@ export function enableForwarding(host: NetlinkConnection, families: readonly Fam
       throw new CniError(ErrorCode.io, `could not switch on IPv${family} forwarding`, advice, thrown);
     }
   }
+}
+
+/** Throws if the node does not forward the family. */
+export function checkForwarding(family: Family): void {
+  const key = switches[family];
+  if (readSysctl(key) === "1") return;
+  const advice = `sysctl -w net.${key.replaceAll("/", ".")}=1 repairs it`;
+  throw drift(`IPv${family} forwarding is off on this node`, advice);
 }

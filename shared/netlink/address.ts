@@ -21,6 +21,7 @@ const IFA_FLAGS = 8;
 const NO_DAD = 0x02;
 const DAD_FAILED = 0x08;
 const TENTATIVE = 0x40;
+const NO_PREFIX_ROUTE = 0x200;
 const SCOPE_LINK = 253;
 
 export interface InterfaceAddress {
@@ -43,10 +44,12 @@ function header(family: number, prefixLength: number, flags: number, index: numb
 function addressBody(index: number, cidr: Cidr, flags: number): BodyWriter {
   const { address, prefixLength } = cidr;
   const bytes = toBytes(address);
-  return new BodyWriter()
-    .raw(header(addressFamily[address.family], prefixLength, flags, index))
+  // The header has one byte for flags: more of them are an attribute, all of them then.
+  const body = new BodyWriter()
+    .raw(header(addressFamily[address.family], prefixLength, flags > 0xff ? 0 : flags, index))
     .bytes(IFA_LOCAL, bytes)
     .bytes(IFA_ADDRESS, bytes);
+  return flags > 0xff ? body.u32(IFA_FLAGS, flags) : body;
 }
 
 export interface AddressOptions {
@@ -55,13 +58,16 @@ export interface AddressOptions {
    * guarantees that it is unique.
    */
   readonly detectDuplicates: boolean;
+  /** Make no route to the address's network: its other addresses are not on the link. */
+  readonly withoutPrefixRoute?: boolean;
 }
 
-/** Equivalent to: ip address add CIDR dev INDEX [nodad]. */
+/** Equivalent to: ip address add CIDR dev INDEX [nodad] [noprefixroute]. */
 export function addAddress(index: number, cidr: Cidr, options: AddressOptions): NetlinkMessage {
   const { address, prefixLength } = cidr;
   const skip = address.family === 6 && !options.detectDuplicates;
-  const body = addressBody(index, cidr, skip ? NO_DAD : 0);
+  const routeFlag = options.withoutPrefixRoute === true ? NO_PREFIX_ROUTE : 0;
+  const body = addressBody(index, cidr, (skip ? NO_DAD : 0) | routeFlag);
   // As ip(8) with "brd +": a /31 or /32 has no broadcast address (RFC 3021).
   if (address.family === 4 && prefixLength < 31) body.bytes(IFA_BROADCAST, toBytes(lastAddress(cidr)));
   return {

@@ -24,6 +24,7 @@ const DESTINATION = 1;
 const OUTPUT_INTERFACE = 4;
 const GATEWAY = 5;
 const PRIORITY = 6;
+const PREFERRED_SOURCE = 7;
 const METRICS = 8;
 const TABLE = 15;
 /** RTAX_*. */
@@ -41,6 +42,8 @@ const IPV6_DEFAULT_PRIORITY = 1024;
 export interface Route {
   readonly destination: Cidr;
   readonly gateway?: IpAddress | undefined;
+  /** The address that the node's own traffic to the destination comes from. */
+  readonly source?: IpAddress | undefined;
   readonly mtu?: number | undefined;
   readonly advmss?: number | undefined;
   readonly priority?: number | undefined;
@@ -72,9 +75,15 @@ function describe(route: Route): string {
   return `${formatCidr(route.destination)}${route.gateway === undefined ? "" : ` via ${formatIp(route.gateway)}`}`;
 }
 
-/** Equivalent to: ip route append DESTINATION [via GATEWAY] dev INDEX [metric] [mtu] [advmss] [table] [scope]. */
-export function addRoute(index: number, route: Route): NetlinkMessage {
-  const { destination, gateway } = route;
+/** What a new route is to others with its destination and metric: one more of them, or refused (EEXIST). */
+export type Placement = "append" | "exclusive";
+
+/**
+ * Equivalent to: ip route append|add DESTINATION [via GATEWAY] dev INDEX [src] [metric] [mtu] [advmss] [table]
+ * [scope].
+ */
+export function addRoute(index: number, route: Route, placement: Placement = "append"): NetlinkMessage {
+  const { destination, gateway, source } = route;
   const table = route.table ?? MAIN_TABLE;
   const short = table < 256 ? table : 0;
   const rest = [PROTOCOL_BOOT, scopeOf(route), UNICAST];
@@ -84,6 +93,7 @@ export function addRoute(index: number, route: Route): NetlinkMessage {
     .u32(OUTPUT_INTERFACE, index);
   if (destination.prefixLength > 0) body.bytes(DESTINATION, toBytes(destination.address));
   if (gateway !== undefined) body.bytes(GATEWAY, toBytes(gateway));
+  if (source !== undefined) body.bytes(PREFERRED_SOURCE, toBytes(source));
   if (route.priority !== undefined) body.u32(PRIORITY, route.priority);
   if (route.mtu !== undefined || route.advmss !== undefined) {
     body.nested(METRICS, (metrics) => {
@@ -93,7 +103,7 @@ export function addRoute(index: number, route: Route): NetlinkMessage {
   }
   return {
     type: RTM_NEWROUTE,
-    flags: Flag.request | Flag.ack | Flag.create | Flag.append,
+    flags: Flag.request | Flag.ack | Flag.create | (placement === "append" ? Flag.append : Flag.exclusive),
     body: body.finish(),
     purpose: `add the route ${describe(route)} to interface number ${index}`,
   };
@@ -105,10 +115,12 @@ function readRoute(body: Uint8Array): KernelRoute {
   const bytes = attributes.bytes(DESTINATION);
   const address = bytes === undefined ? defaultRoute(family).address : fromBytes(bytes);
   const gateway = attributes.bytes(GATEWAY);
+  const source = attributes.bytes(PREFERRED_SOURCE);
   const metrics = attributes.nested(METRICS);
   return {
     destination: { address: { family, value: address.value }, prefixLength: body[1] ?? 0 },
     gateway: gateway === undefined ? undefined : { family, value: fromBytes(gateway).value },
+    source: source === undefined ? undefined : { family, value: fromBytes(source).value },
     index: attributes.u32(OUTPUT_INTERFACE) ?? 0,
     priority: attributes.u32(PRIORITY),
     table: attributes.u32(TABLE) ?? body[4] ?? 0,

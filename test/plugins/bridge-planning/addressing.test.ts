@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Addressing, planAddressing, resolveRoutes } from "../../../plugins/bridge/addressing.ts";
+import { type Addressing, planAddressing } from "../../../plugins/bridge/addressing.ts";
+import { resolveRoutes } from "../../../shared/attachment/routes.ts";
 import type { Result, ResultRoute } from "../../../shared/cni/result.ts";
 import { readResult } from "../../../shared/cni/result-input.ts";
 import { writeResult } from "../../../shared/cni/result-output.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
 import { pluginOptions } from "../../helpers/plugin.ts";
+import { addresses, addressInfos, hostState, sysctl } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
-import { addresses, addressInfos, hostState, sysctl } from "./witness.ts";
 
 const dual = (keys = {}) => network({ isGateway: true, ipam: hostLocal([subnet4, subnet6]), ...keys });
 

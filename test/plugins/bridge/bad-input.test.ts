@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { containerState, hostState } from "../attachment/witness.ts";
 import {
   type Extras,
   failed,
@@ -12,7 +13,6 @@ import {
   programs,
   subnet4,
 } from "./host.ts";
-import { containerState, hostState } from "./witness.ts";
 
 const config = network({ isDefaultGateway: true, ipMasq: true, macspoofchk: true });
 

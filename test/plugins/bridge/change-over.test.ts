@@ -8,8 +8,8 @@ import {
   seenAddress,
   startEcho,
 } from "../../helpers/index.ts";
+import { hostState, links, ports, reservations } from "../attachment/witness.ts";
 import { Host, hostLocal, type Keys, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
-import { hostState, links, ports, reservations } from "./witness.ts";
 
 /** The reference 1.1.1 knows no 1.1.0. */
 const config = network({ cniVersion: "1.0.0", isDefaultGateway: true, ipam: hostLocal([subnet4, subnet6]) });

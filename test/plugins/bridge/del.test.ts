@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { containerState, hostState, link, links, reservations } from "../attachment/witness.ts";
 import {
   failed,
   Host,
@@ -13,7 +14,6 @@ import {
   subnet4,
   subnet6,
 } from "./host.ts";
-import { containerState, hostState, link, links, reservations } from "./witness.ts";
 
 /** Everything that an attachment can have on a host. */
 const config = network({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
+import { addresses, hostState, link, links, ports, sysctl, sysfs } from "../attachment/witness.ts";
 import { failed, Host, l2Network, network, programs } from "./host.ts";
-import { addresses, hostState, link, links, ports, sysctl, sysfs } from "./witness.ts";
 
 describe.runIf(canRun(...programs))("the bridge device", () => {
   test("is called as the key bridge says, is up and has the container as its port", async () => {

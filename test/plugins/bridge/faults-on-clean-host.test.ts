@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { everything, expectErrorOrAttached, FaultStage, forEachStep } from "./fault-stage.ts";
+import { expectErrorOrAttached, FaultStage, forEachStep } from "../attachment/fault-stage.ts";
+import { everything } from "./everything.ts";
 import { programs } from "./host.ts";
 
 /** Those whose failure comes before or after a change; a failed look at something is tested elsewhere. */

@@ -1,13 +1,13 @@
 import { describe, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import {
-  everything,
   expectErrorOrAttached,
   expectErrorOrSuccess,
   FaultStage,
   forEachStep,
   withNeighbour,
-} from "./fault-stage.ts";
+} from "../attachment/fault-stage.ts";
+import { everything } from "./everything.ts";
 import { programs } from "./host.ts";
 
 const limit = 300_000;

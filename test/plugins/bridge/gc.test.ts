@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, referenceBin, referencePlugin } from "../../helpers/index.ts";
+import { hostState, links, ports, reservations } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, l2Network, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
-import { hostState, links, ports, reservations } from "./witness.ts";
 
 const config = network({
   isGateway: true,

@@ -1,9 +1,9 @@
 /** Two ADDs whose steps come in an order that rarely happens by itself: strace holds one of them up at a step. */
 import { describe, expect, test } from "vitest";
 import { canRun, type PluginRun } from "../../helpers/index.ts";
+import { callWith, type Step, stepsOf } from "../attachment/system-calls.ts";
+import { links, ports } from "../attachment/witness.ts";
 import { Host, hostLocal, type Keys, network, type Pod, programs, subnet4, succeeded } from "./host.ts";
-import { callWith, type Step, stepsOf } from "./system-calls.ts";
-import { links, ports } from "./witness.ts";
 
 const config = network({ isGateway: true });
 /** Its ADD creates everything and fails then, over a gateway that nobody can reach. */

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun, distBin } from "../../helpers/index.ts";
+import { hostState, links, ports } from "../attachment/witness.ts";
 import { failed, Host, type Keys, network, type Pod, programs } from "./host.ts";
-import { hostState, links, ports } from "./witness.ts";
 
 const folder = "/run/fake";
 const config = network({ isGateway: true, ipMasq: true, macspoofchk: true, ipam: { type: "fake" } });

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { inLanes, makePods } from "./crowd.ts";
-import { everything } from "./fault-stage.ts";
+import { inLanes, makePods } from "../attachment/crowd.ts";
+import { containerState, hostState } from "../attachment/witness.ts";
+import { everything } from "./everything.ts";
 import { Host, type Pod, programs } from "./host.ts";
-import { containerState, hostState } from "./witness.ts";
 
 const count = 200;
 const killWithin = async (host: Host, pod: Pod, longest: number): Promise<boolean> => {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { everything, FaultStage, forEachStep, withNeighbour } from "./fault-stage.ts";
+import { FaultStage, forEachStep, withNeighbour } from "../attachment/fault-stage.ts";
+import type { Step } from "../attachment/system-calls.ts";
+import { links } from "../attachment/witness.ts";
+import { everything } from "./everything.ts";
 import { type Host, type Pod, programs } from "./host.ts";
-import type { Step } from "./system-calls.ts";
-import { links } from "./witness.ts";
 
 const limit = 300_000;
 

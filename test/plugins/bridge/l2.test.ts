@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
+import { hostState, link, links, sysctl } from "../attachment/witness.ts";
 import { failed, Host, type Keys, l2Network, programs } from "./host.ts";
-import { hostState, link, links, sysctl } from "./witness.ts";
 
 /** The ways to say that there is no address management. */
 const ways: [string, Keys][] = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { hostState, link, links, sysfs } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, type Keys, l2Network, network, programs, subnet6 } from "./host.ts";
-import { hostState, link, links, sysfs } from "./witness.ts";
 
 const runtime = "02:00:00:00:00:03";
 const plugin = "02:00:00:00:00:02";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
+import { addresses, hostState, routes } from "../attachment/witness.ts";
 import { Host, hostLocal, network, programs } from "./host.ts";
-import { addresses, hostState, routes } from "./witness.ts";
 
 const count = 100;
 const upTo = Array.from({ length: count }, (_, index) => index);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, type Outside, ping, seenAddress, startEcho } from "../../helpers/index.ts";
 import { pluginOptions } from "../../helpers/plugin.ts";
+import { hostState, links, reservations } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, type Keys, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
-import { hostState, links, reservations } from "./witness.ts";
 
 const config = network({ isDefaultGateway: true, ipMasq: true, ipam: hostLocal([subnet4, subnet6]) });
 const withoutMasquerade = { ...config, ipMasq: false };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, type Node } from "../../helpers/index.ts";
+import { hostState, link } from "../attachment/witness.ts";
 import { failed, Host, type Keys, network, programs } from "./host.ts";
-import { hostState, link } from "./witness.ts";
 
 /** The MTU of the container's end, the host's end and the bridge, as the kernel has them. */
 const mtus = async (host: Host, config: Keys): Promise<number[]> => {

@@ -1,8 +1,8 @@
 /** The ways in which runtimes hold a container's namespace, and hosts that have less than usual. */
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
+import { addresses, hostState, links } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
-import { addresses, hostState, links } from "./witness.ts";
 
 const config = network({
   isDefaultGateway: true,

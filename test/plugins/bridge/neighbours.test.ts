@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, seenAddress, startEcho } from "../../helpers/index.ts";
+import { link } from "../attachment/witness.ts";
 import { Host, hostLocal, type Keys, l2Network, network, programs, subnet4, subnet6 } from "./host.ts";
-import { link } from "./witness.ts";
 
 const four = "10.1.0.50";
 const six = "fd00:1::50";

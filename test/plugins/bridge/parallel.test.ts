@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { inLanes, makePods } from "./crowd.ts";
-import { everything } from "./fault-stage.ts";
+import { inLanes, makePods } from "../attachment/crowd.ts";
+import { addresses, hostState, links, ports, reservations } from "../attachment/witness.ts";
+import { everything } from "./everything.ts";
 import {
   Host,
   hostLocal,
@@ -13,7 +14,6 @@ import {
   subnet6,
   succeeded,
 } from "./host.ts";
-import { addresses, hostState, links, ports, reservations } from "./witness.ts";
 
 const count = 100;
 const limit = 300_000;

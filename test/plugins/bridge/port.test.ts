@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, type Node, ping } from "../../helpers/index.ts";
+import { hostState, type Link, link, links, sysctl } from "../attachment/witness.ts";
 import { failed, Host, type Keys, l2Network, network, programs } from "./host.ts";
-import { hostState, type Link, link, links, sysctl } from "./witness.ts";
 
 const addressOf = (result: { ips: { address: string }[] }) => result.ips[0]?.address.split("/")[0] ?? "";
 

@@ -1,8 +1,16 @@
 /** What the reference bridge plugin gets wrong, each shown not to happen here. More is in the tests of each subject. */
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, ping, seenAddress, startEcho } from "../../helpers/index.ts";
+import {
+  addressInfos,
+  defaultRoutes,
+  hostState,
+  link,
+  links,
+  reservations,
+  routes,
+} from "../attachment/witness.ts";
 import { failed, Host, hostLocal, l2Network, network, programs, subnet4, subnet6 } from "./host.ts";
-import { addressInfos, defaultRoutes, hostState, link, links, reservations, routes } from "./witness.ts";
 
 const masqueraded = network({ isDefaultGateway: true, ipMasq: true, macspoofchk: true });
 

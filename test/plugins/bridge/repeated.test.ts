@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { hostState, links, ports, reservations } from "../attachment/witness.ts";
 import { Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
-import { hostState, links, ports, reservations } from "./witness.ts";
 
 const config = network({
   isGateway: true,

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, type Node, type RunningCommand } from "../../helpers/index.ts";
+import { addresses, defaultRoutes, sysctl } from "../attachment/witness.ts";
 import { Host, hostLocal, l2Network, network, programs, subnet6 } from "./host.ts";
-import { addresses, defaultRoutes, sysctl } from "./witness.ts";
 
 const prefix = "2001:db8:bad:";
 const config = network({ isGateway: true, ipam: hostLocal([subnet6]) });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { hostState, links, type Route, routes } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, type Keys, network, programs, subnet4, subnet6 } from "./host.ts";
-import { hostState, links, type Route, routes } from "./witness.ts";
 
 const dual = (given: readonly Keys[]) =>
   network({ isGateway: true, ipam: hostLocal([subnet4, subnet6], { routes: given }) });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
 import { pluginOptions } from "../../helpers/plugin.ts";
+import { containerState, hostState, link } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
-import { containerState, hostState, link } from "./witness.ts";
 
 const config = network({ isGateway: true });
 

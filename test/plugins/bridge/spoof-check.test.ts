@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
+import { hostState } from "../attachment/witness.ts";
 import { Host, l2Network, network, type Pod, programs } from "./host.ts";
-import { hostState } from "./witness.ts";
 
 const config = network({ isGateway: true, macspoofchk: true });
 const gateway = "10.1.0.1";

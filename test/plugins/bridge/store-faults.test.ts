@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { containerState, hostState, links, ports } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
-import { containerState, hostState, links, ports } from "./witness.ts";
 
 const store = "/run/store";
 const config = network({

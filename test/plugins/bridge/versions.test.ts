@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { hostState, link, links } from "../attachment/witness.ts";
 import { failed, Host, hostLocal, l2Network, network, programs, subnet4, subnet6 } from "./host.ts";
-import { hostState, link, links } from "./witness.ts";
 
 const versions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 const old = versions.slice(0, 2);

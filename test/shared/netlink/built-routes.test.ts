@@ -13,6 +13,7 @@ const routes: fc.Arbitrary<Route> = families.chain((family) =>
     {
       destination: cidrs(family).map(networkOf),
       gateway: addresses(family),
+      source: addresses(family),
       mtu: numbers,
       advmss: numbers,
       priority: numbers,
@@ -29,7 +30,7 @@ describe("a request for a route", () => {
   test("says what it was made of, to the package netlink", () => {
     fc.assert(
       fc.property(numbers, routes, (index, route) => {
-        const { destination, gateway, table = 254 } = route;
+        const { destination, gateway, source, table = 254 } = route;
         const { family } = destination.address;
         const { data, attrs } = rt.parseRouteMessage(Buffer.from(addRoute(index, route).body));
         expect(data).toMatchObject({ family: family === 4 ? 2 : 10, dstLen: destination.prefixLength });
@@ -42,6 +43,8 @@ describe("a request for a route", () => {
         else expect(attrs.dst).toBeUndefined();
         expect(attrs.gateway === undefined).toBe(gateway === undefined);
         if (gateway !== undefined) expect([...(attrs.gateway ?? [])]).toEqual([...toBytes(gateway)]);
+        expect(attrs.prefsrc === undefined).toBe(source === undefined);
+        if (source !== undefined) expect([...(attrs.prefsrc ?? [])]).toEqual([...toBytes(source)]);
         expect([u32(attrs.metrics?.mtu), u32(attrs.metrics?.advmss)]).toEqual([route.mtu, route.advmss]);
       }),
     );

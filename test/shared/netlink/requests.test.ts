@@ -28,6 +28,7 @@ const bodies: Record<number, Payload> = {
   20: { header: 8, nested: {} },
   21: { header: 8, nested: {} },
   24: { header: 12, nested: { 8: { nested: {} } } },
+  28: { header: 12, nested: {} },
 };
 
 /** What a message says, whatever the order of its attributes: read by the package netlink, not by our codec. */

@@ -68,6 +68,26 @@ describe.runIf(canRun("ip"))("an address", () => {
     expect(found?.broadcast).toBe(broadcast);
   });
 
+  test.each(["10.1.0.2/24", "fd00::2/64"])("%s may make no route to its network", async (cidr) => {
+    await up("v0", "v1");
+    const addAlone = (withoutPrefixRoute: boolean) =>
+      doOnNode(
+        node,
+        `host.execute(addresses.addAddress(links.findLink(host, "v0").index, parseCidr("${cidr}"),
+          { detectDuplicates: false, withoutPrefixRoute: ${withoutPrefixRoute} }));`,
+      );
+    const family = cidr.includes(":") ? "-6" : "-4";
+    const networks = async () => {
+      const routes = await node.execJson<{ dst: string }[]>("ip", [family, "-j", "route"]);
+      return routes.map(({ dst }) => dst).filter((dst) => !dst.startsWith("fe80:"));
+    };
+    await addAlone(true);
+    expect(await networks()).toEqual([]);
+    await doOnNode(node, remove(cidr));
+    await addAlone(false);
+    expect(await networks()).toEqual([cidr.replace(/2\//, "0/").replace("::0/", "::/")]);
+  });
+
   test("of IPv6 is usable at once when nobody else can have it", async () => {
     await up("v0", "v1");
     await doOnNode(node, add("fd00::2/64"));

@@ -6,6 +6,7 @@ interface IpRoute {
   readonly dst: string;
   readonly gateway?: string;
   readonly dev: string;
+  readonly prefsrc?: string;
   readonly metric?: number;
   readonly table?: string;
   readonly scope?: string;
@@ -103,6 +104,33 @@ describe.runIf(canRun("ip"))("a route", () => {
     const [route] = await find(6, "2001:db8::/32");
     expect(route?.nexthops?.map(({ gateway }) => gateway)).toEqual(["fd00::1", "fd00::9"]);
   });
+
+  test.each([
+    ["192.0.2.0/24", "10.1.0.2"],
+    ["2001:db8::/32", "fd00::2"],
+  ])("to %s may say from which address", async (destination, source) => {
+    const family = source.includes(":") ? 6 : 4;
+    await doOnNode(node, add(destination, "", `{ source: parseIp("${source}") }`));
+    expect(await find(family, destination)).toMatchObject([{ prefsrc: source }]);
+    const listed = await onNode<string[]>(
+      node,
+      `say(routes.listRoutes(host, { family: ${family} }).filter((route) => formatCidr(route.destination) === "${destination}")
+        .map((route) => formatIp(route.source)));`,
+    );
+    expect(listed).toEqual([source]);
+  });
+
+  test.each(["192.0.2.2/32", "2001:db8::2/128"])(
+    "to %s is refused when it is to be the only one",
+    async (cidr) => {
+      const [destination = ""] = cidr.split("/");
+      const exclusive = `host.execute(routes.addRoute(links.findLink(host, "v0").index, { destination: parseCidr("${cidr}") }, "exclusive"));`;
+      await doOnNode(node, exclusive);
+      expect(await find(cidr.includes(":") ? 6 : 4, destination)).toMatchObject([{ dev: "v0" }]);
+      const refused = await onNode<{ errno: number }>(node, `say(failure(() => { ${exclusive} }));`);
+      expect(refused).toMatchObject({ name: "NetlinkError", errno: 17 });
+    },
+  );
 
   test("through a gateway that nobody can reach is refused, in words that name it", async () => {
     const refused = await onNode<{ message: string }>(

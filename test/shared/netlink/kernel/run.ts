@@ -6,6 +6,7 @@ import * as bridges from "./shared/netlink/bridge.ts";
 import { NetlinkConnection, Protocol } from "./shared/netlink/connection.ts";
 import { NetlinkError } from "./shared/netlink/error.ts";
 import * as links from "./shared/netlink/link.ts";
+import * as neighbours from "./shared/netlink/neighbour.ts";
 import { BodyWriter } from "./shared/netlink/body-writer.ts";
 import * as routes from "./shared/netlink/route.ts";
 import { newVethPair } from "./shared/netlink/veth.ts";
@@ -19,7 +20,7 @@ const host = new NetlinkConnection(Protocol.route);
 `;
 
 /**
- * Runs statements on the node, with the netlink modules at hand (`links`, `addresses`, `routes`, `bridges`), a
+ * Runs statements on the node, with the netlink modules at hand (`links`, `addresses`, `routes`, `bridges`, `neighbours`), a
  * connection `host` in the node's namespace, and `say` to hand one value back.
  */
 export const onNode = <T = unknown>(node: Node, statements: string): Promise<T> =>

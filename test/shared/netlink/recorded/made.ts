@@ -10,6 +10,7 @@ import {
 } from "../../../../shared/netlink/bridge.ts";
 import { deleteLink, type Link, parseMac, setLink } from "../../../../shared/netlink/link.ts";
 import type { NetlinkMessage } from "../../../../shared/netlink/message.ts";
+import { setNeighbour } from "../../../../shared/netlink/neighbour.ts";
 import { addRoute, type Route } from "../../../../shared/netlink/route.ts";
 import { newVethPair } from "../../../../shared/netlink/veth.ts";
 
@@ -24,11 +25,13 @@ const cidr = (text: string) => {
 
 const mac = (last: number) => parseMac(`02:00:00:00:00:0${last}`) ?? new Uint8Array();
 
-const address = (text: string, detectDuplicates = true) => addAddress(br0, cidr(text), { detectDuplicates });
+const address = (text: string, detectDuplicates = true, withoutPrefixRoute = false) =>
+  addAddress(br0, cidr(text), { detectDuplicates, withoutPrefixRoute });
+
+const host = (text: string) => cidr(`${text}/${text.includes(":") ? 128 : 32}`).address;
 
 const route = (destination: string, gateway?: string, more: Partial<Route> = {}) => {
-  const via =
-    gateway === undefined ? {} : { gateway: cidr(`${gateway}/${gateway.includes(":") ? 128 : 32}`).address };
+  const via = gateway === undefined ? {} : { gateway: host(gateway) };
   return addRoute(br0, { destination: cidr(destination), ...via, ...more });
 };
 
@@ -64,6 +67,8 @@ export const made: Readonly<Record<string, NetlinkMessage>> = {
   addHostAddress4: address("10.1.0.3/32"),
   addAddress6: address("fd00::2/64"),
   addAddress6AtOnce: address("fd00::3/64", false),
+  addAddress4Alone: address("10.1.0.4/24", true, true),
+  addAddress6Alone: address("fd00::4/64", false, true),
   deleteAddress4: deleteAddress(br0, cidr("10.1.0.3/32")),
   deleteAddress6: deleteAddress(br0, cidr("fd00::3/64")),
   routeVia: route("192.0.2.0/24", "10.1.0.1"),
@@ -73,5 +78,10 @@ export const made: Readonly<Record<string, NetlinkMessage>> = {
   routeScope: route("192.0.2.128/25", undefined, { scope: 0, table: 100 }),
   route6Via: route("2001:db8::/32", "fd00::1"),
   route6Default: route("::/0", "fd00::1", { priority: 7 }),
+  routeExclusive: addRoute(br0, { destination: cidr("192.0.2.64/32") }, "exclusive"),
+  routeFrom: route("198.51.100.128/25", "10.1.0.1", { source: host("10.1.0.2") }),
+  route6From: route("2001:db8:1::/48", "fd00::1", { source: host("fd00::2") }),
+  neighbour4: setNeighbour(br0, host("10.1.0.9"), mac(5)),
+  neighbour6: setNeighbour(br0, host("fd00::9"), mac(5)),
   deleteLink: deleteLink({ index: veth0 }),
 };

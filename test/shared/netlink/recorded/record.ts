@@ -27,6 +27,8 @@ const commands: Record<string, string> = {
   addHostAddress4: "ip address add 10.1.0.3/32 dev br0",
   addAddress6: "ip address add fd00::2/64 dev br0",
   addAddress6AtOnce: "ip address add fd00::3/64 dev br0 nodad",
+  addAddress4Alone: "ip address add 10.1.0.4/24 broadcast + dev br0 noprefixroute",
+  addAddress6Alone: "ip address add fd00::4/64 dev br0 nodad noprefixroute",
   deleteAddress4: "ip address delete 10.1.0.3/32 dev br0",
   deleteAddress6: "ip address delete fd00::3/64 dev br0",
   routeVia: "ip route append 192.0.2.0/24 via 10.1.0.1 dev br0",
@@ -36,6 +38,11 @@ const commands: Record<string, string> = {
   routeScope: "ip route append 192.0.2.128/25 dev br0 scope global table 100",
   route6Via: "ip -6 route append 2001:db8::/32 via fd00::1 dev br0",
   route6Default: "ip -6 route append default via fd00::1 dev br0 metric 7",
+  routeExclusive: "ip route add 192.0.2.64/32 dev br0",
+  routeFrom: "ip route append 198.51.100.128/25 via 10.1.0.1 dev br0 src 10.1.0.2",
+  route6From: "ip -6 route append 2001:db8:1::/48 via fd00::1 dev br0 src fd00::2",
+  neighbour4: "ip neighbour replace 10.1.0.9 lladdr 02:00:00:00:00:05 dev br0 nud reachable",
+  neighbour6: "ip neighbour replace fd00::9 lladdr 02:00:00:00:00:05 dev br0 nud reachable",
   deleteLink: "ip link delete dev veth0",
 };
 

@@ -1,18 +1,9 @@
 /** A host on which an ADD is made to fail at any of its steps, and the comparison with how it was before. */
 import { expect } from "vitest";
 import type { PluginRun } from "../../helpers/index.ts";
-import { Host, hostLocal, type Keys, network, type Pod, subnet4, subnet6 } from "./host.ts";
+import { Host, type Keys, type Pod } from "./host.ts";
 import { callWith, type Step, stepsOf } from "./system-calls.ts";
 import { containerState, hostState } from "./witness.ts";
-
-/** A network whose ADD takes every kind of step. */
-export const everything = network({
-  isDefaultGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  portIsolation: true,
-  ipam: hostLocal([subnet4, subnet6], { routes: [{ dst: "192.0.2.0/24", gw: "10.1.0.9" }] }),
-});
 
 export class FaultStage implements AsyncDisposable {
   readonly host: Host;
@@ -26,9 +17,9 @@ export class FaultStage implements AsyncDisposable {
     this.config = config;
   }
 
-  /** A clean host; `prepare` may attach others to it. */
+  /** A clean host for the plugin that the configuration names; `prepare` may attach others to it. */
   static async create(config: Keys, prepare = async (_host: Host) => {}): Promise<FaultStage> {
-    const host = await Host.create();
+    const host = await Host.create(String(config["type"]));
     await prepare(host);
     const stage = new FaultStage(host, await host.pod("a"), config);
     stage.#before = await stage.#state();
@@ -80,7 +71,7 @@ export class FaultStage implements AsyncDisposable {
   }
 }
 
-/** Another container on the same bridge, which must not be harmed. */
+/** Another container on the same network, which must not be harmed. */
 export const withNeighbour = (config: Keys) => async (host: Host) => {
   await host.warmUp(config);
   await host.add(await host.pod("neighbour"), config);

@@ -1,0 +1,64 @@
+/** ADD: a container gets a link of its own to the node. */
+import { enableForwarding } from "../../shared/attachment/forwarding.ts";
+import { allocate } from "../../shared/attachment/ipam.ts";
+import { containerMac } from "../../shared/attachment/mac.ts";
+import { applyMasquerade, refuseImpossibleMasquerade } from "../../shared/attachment/masquerade.ts";
+import { chooseMtu } from "../../shared/attachment/mtu.ts";
+import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
+import { createVeth, type HostChange, refuseTakenName } from "../../shared/attachment/veth.ts";
+import { ownerText } from "../../shared/cni/attachment.ts";
+import { type Container, openContainer } from "../../shared/cni/container.ts";
+import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import type { Result } from "../../shared/cni/result.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { setLink } from "../../shared/netlink/link.ts";
+import { Rollback } from "../../shared/rollback.ts";
+import { familiesOf, planAddressing } from "./addressing.ts";
+import { type PtpConfig, readPtpConfig } from "./config.ts";
+import { configureContainer, configureHost, waitUntilReady } from "./link.ts";
+
+function attach(request: Request, config: PtpConfig, container: Container, change: HostChange): Result {
+  const { netlink, undo } = change;
+  refuseTakenName(container, request.ifname);
+  refuseImpossibleMasquerade(request, config.masquerade);
+  const ipam = allocate(request, undo);
+  const plan = planAddressing(ipam);
+  const owner = attachmentOf(request);
+  const addresses = plan.ips.map((ip) => ip.address);
+  const veth = createVeth(change, {
+    owner,
+    container,
+    mac: containerMac(owner, addresses),
+    mtu: chooseMtu(netlink, config.mtu),
+    settings: (name) => setLink({ name }, { alias: ownerText(owner) }),
+  });
+  configureContainer(container, veth, plan);
+  configureHost(netlink, veth, plan);
+  applyMasquerade(request, config.masquerade, addresses, undo);
+  // Late, as it is for the whole node and is not taken back.
+  enableForwarding(netlink, familiesOf(plan.ips));
+  waitUntilReady(netlink, container, veth);
+  return {
+    // The container's interface is second: CONTAINER_INTERFACE.
+    interfaces: [describeLink(veth.host), describeLink(veth.container, request.netns)],
+    ips: plan.ips,
+    routes: ipam.routes,
+    dns: chooseDns(request, ipam),
+  };
+}
+
+/** Attaches the container. A failure at any step leaves everything as it was. */
+export function add(request: Request): Result {
+  const config = readPtpConfig(request);
+  const container = openContainer(request);
+  const change = { netlink: new NetlinkConnection(Protocol.route), undo: new Rollback() };
+  try {
+    const result = attach(request, config, container, change);
+    change.undo.commit();
+    return result;
+  } finally {
+    change.undo.run();
+    change.netlink.close();
+    container.close();
+  }
+}

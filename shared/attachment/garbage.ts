@@ -1,0 +1,51 @@
+/** GC of attachments by veth pair: what the runtime no longer knows goes, and nothing else. */
+import { hostInterfaceName, networkText } from "../cni/attachment.ts";
+import { delegateGc } from "../cni/delegate.ts";
+import { CniError, ErrorCode, runAll } from "../cni/error.ts";
+import type { AttachmentKey, Request } from "../cni/plugin.ts";
+import { collectMasquerade } from "../netfilter/masquerade.ts";
+import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { deleteLink, type Link, listLinks } from "../netlink/link.ts";
+import { Errno } from "../system/errno.ts";
+
+/** The attachments to keep. An empty list is meant; a missing one is not. */
+function attachmentsToKeep(request: Request): AttachmentKey[] {
+  const { name, validAttachments } = request.configuration;
+  if (validAttachments !== undefined) return validAttachments.map((item) => ({ network: name, ...item }));
+  const advice =
+    "without the list of live attachments everything would look dead; an empty list is taken at its word";
+  throw new CniError(ErrorCode.invalidConfiguration, "cni.dev/valid-attachments is missing", advice);
+}
+
+function isStale(link: Link, network: string, kept: ReadonlySet<string>): boolean {
+  return link.kind === "veth" && link.alias.startsWith(networkText(network)) && !kept.has(link.name);
+}
+
+function removeStaleLinks(network: string, keep: readonly AttachmentKey[]): void {
+  const host = new NetlinkConnection(Protocol.route);
+  try {
+    const kept = new Set(keep.map(hostInterfaceName));
+    const stale = listLinks(host).filter((link) => isStale(link, network, kept));
+    runAll(stale.map((link) => () => void host.attempt(deleteLink({ index: link.index }), Errno.ENODEV)));
+  } finally {
+    host.close();
+  }
+}
+
+/** A plugin's own part of the collection. */
+export type Collect = (network: string, keep: readonly AttachmentKey[]) => void;
+
+/** Collects the garbage of the request's network: links, masquerade, what `own` knows of, addresses. All are tried. */
+export function collectGarbage(request: Request, own: Collect = () => {}): void {
+  const { environment, configuration } = request;
+  const { name: network, ipamType } = configuration;
+  const keep = attachmentsToKeep(request);
+  runAll([
+    () => removeStaleLinks(network, keep),
+    () => collectMasquerade({ network, keep, environment }),
+    () => own(network, keep),
+    () => {
+      if (ipamType !== "") delegateGc(request, ipamType);
+    },
+  ]);
+}

@@ -1,0 +1,14 @@
+/** Addresses from the IPAM plugin. */
+import { delegateAdd, delegateDel } from "../cni/delegate.ts";
+import type { Request } from "../cni/plugin.ts";
+import { emptyResult, type Result } from "../cni/result.ts";
+import type { Rollback } from "../rollback.ts";
+
+/** Asks IPAM for addresses; they go back if a later step fails. Without IPAM there are none. */
+export function allocate(request: Request, undo: Rollback): Result {
+  const { ipamType } = request.configuration;
+  if (ipamType === "") return emptyResult;
+  const result = delegateAdd(request, ipamType);
+  undo.onFailure(() => delegateDel(request, ipamType));
+  return result;
+}

@@ -1,0 +1,30 @@
+/** The key `mtu`, and what it is when nobody says. */
+import type { Fields } from "../cni/fields.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { findUplinkMtu } from "./uplink.ts";
+
+/** The smallest MTU of IPv4 (RFC 791), and the largest veth(4) takes. */
+const SMALLEST_MTU = 68;
+const LARGEST_MTU = 65535;
+const DEFAULT_MTU = 1500;
+
+/** Reads `mtu`. Undefined: absent or 0, which is the uplink's. Throws codes 6 and 7. */
+export function readMtu(fields: Fields): number | undefined {
+  const mtu = fields.integer("mtu") ?? 0;
+  if (mtu === 0) return undefined;
+  if (mtu >= SMALLEST_MTU && mtu <= LARGEST_MTU) return mtu;
+  throw fields.invalid(
+    "mtu",
+    `is ${mtu}`,
+    `give a number from ${SMALLEST_MTU} to ${LARGEST_MTU}, or 0 for the uplink's`,
+  );
+}
+
+/** The MTU of a new interface: the configured one, else the uplink's, else the fallback. */
+export function chooseMtu(
+  host: NetlinkConnection,
+  configured: number | undefined,
+  fallback = DEFAULT_MTU,
+): number {
+  return configured ?? findUplinkMtu(host) ?? fallback;
+}

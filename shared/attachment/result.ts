@@ -1,0 +1,17 @@
+/** What plugins say of an attachment in their result. */
+import type { Request } from "../cni/plugin.ts";
+import { type Dns, isEmptyDns, type Result, type ResultInterface } from "../cni/result.ts";
+import type { Link } from "../netlink/link.ts";
+
+/** An interface in the result; in a container with the path of its namespace. */
+export function describeLink(
+  { name, mac, mtu }: Pick<Link, "name" | "mac" | "mtu">,
+  sandbox?: string,
+): ResultInterface {
+  return { name, mac, mtu, ...(sandbox === undefined ? {} : { sandbox }) };
+}
+
+/** The configuration's `dns` where it says anything, else IPAM's. */
+export function chooseDns({ configuration }: Request, ipam: Result): Dns {
+  return isEmptyDns(configuration.dns) ? ipam.dns : configuration.dns;
+}

@@ -1,0 +1,47 @@
+/** The result's routes as the kernel gets them. Pure. */
+import type { ResultIp, ResultRoute } from "../cni/result.ts";
+import { type Family, isSameIp } from "../ip/address.ts";
+import { isSameCidr } from "../ip/cidr.ts";
+import type { Route } from "../netlink/route.ts";
+
+/** RT_SCOPE_LINK and below: the destination is on the link, so no gateway leads to it. */
+const LINK_SCOPE = 253;
+
+export const isLinkScope = (route: ResultRoute) => (route.scope ?? 0) >= LINK_SCOPE;
+
+/** The routes with the gateway of their family where they name none, each once. */
+export function resolveRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): ResultRoute[] {
+  const gatewayOf = (family: Family) => ips.find((ip) => ip.gateway?.family === family)?.gateway;
+  const resolved: ResultRoute[] = [];
+  for (const route of routes) {
+    const gateway =
+      route.gateway ?? (isLinkScope(route) ? undefined : gatewayOf(route.destination.address.family));
+    const full = gateway === undefined ? route : { ...route, gateway };
+    if (!resolved.some((other) => isSameRoute(other, full))) resolved.push(full);
+  }
+  return resolved;
+}
+
+/** What the kernel takes for what is left out: include/uapi/linux/rtnetlink.h, and net/ipv6/route.c for the metric. */
+const MAIN_TABLE = 254;
+const IPV6_METRIC = 1024;
+
+/** Two routes that are one for the kernel. */
+export function isSameRoute(a: Route, b: Route): boolean {
+  const metric = (route: Route) => {
+    const isV6 = route.destination.address.family === 6;
+    return (route.priority ?? 0) === 0 && isV6 ? IPV6_METRIC : (route.priority ?? 0);
+  };
+  const scope = (route: Route) => route.scope ?? (route.gateway === undefined ? LINK_SCOPE : 0);
+  const sameGateway =
+    a.gateway === undefined || b.gateway === undefined
+      ? a.gateway === b.gateway
+      : isSameIp(a.gateway, b.gateway);
+  return (
+    isSameCidr(a.destination, b.destination) &&
+    sameGateway &&
+    (a.table ?? MAIN_TABLE) === (b.table ?? MAIN_TABLE) &&
+    metric(a) === metric(b) &&
+    scope(a) === scope(b)
+  );
+}

@@ -1,0 +1,119 @@
+/** The veth pair that joins a container to its node: made, and found to be ready. */
+import { hostInterfaceName } from "../cni/attachment.ts";
+import type { Container } from "../cni/container.ts";
+import { CniError, ErrorCode, quote } from "../cni/error.ts";
+import type { AttachmentKey } from "../cni/plugin.ts";
+import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { NetlinkError } from "../netlink/error.ts";
+import { deleteLink, findLink, findLinkByIndex, formatMac, type Link, readLink } from "../netlink/link.ts";
+import type { NetlinkMessage } from "../netlink/message.ts";
+import { newVethPair } from "../netlink/veth.ts";
+import type { Rollback } from "../rollback.ts";
+import { Errno } from "../system/errno.ts";
+import { setSysctlIfPresent } from "../system/sysctl.ts";
+import { hostMac } from "./mac.ts";
+
+/** RTNLGRP_LINK. */
+const LINK_EVENTS = 1;
+const READY_LIMIT_MILLISECONDS = 5_000;
+
+/** What a step that changes the host needs. */
+export interface HostChange {
+  readonly netlink: NetlinkConnection;
+  readonly undo: Rollback;
+}
+
+export interface Veth {
+  readonly host: Link;
+  readonly container: Pick<Link, "name" | "index" | "mac" | "mtu">;
+}
+
+export interface NewVeth {
+  readonly owner: AttachmentKey;
+  readonly container: Container;
+  /** Of the container's end. */
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  /** Index of the bridge the host's end becomes a port of. */
+  readonly master?: number;
+  /** Settings of the host's end, by its name; they are made in the system call that makes the pair. */
+  readonly settings: (name: string) => NetlinkMessage;
+}
+
+/** Throws if CNI_IFNAME is taken (specification, ADD: "MUST return an error"). */
+export function refuseTakenName({ netlink, namespace }: Container, ifname: string): void {
+  const taken = findLink(netlink, ifname);
+  if (taken === undefined) return;
+  throw new CniError(
+    ErrorCode.invalidEnvironment,
+    `the interface ${quote(ifname)} already exists in ${namespace.path}`,
+    "the container is attached already, or an earlier attachment was not deleted: run DEL for it first",
+  );
+}
+
+/** Creates the pair. Both ends stay down, and the host's one believes no router advertisements. */
+export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth {
+  const { owner, container, mac, mtu, master } = wanted;
+  const name = hostInterfaceName(owner);
+  undo.onFailure(() => netlink.attempt(deleteLink({ name }), Errno.ENODEV));
+  const pair = newVethPair({
+    host: { name, mac: hostMac(owner) },
+    container: { name: owner.ifname, mac },
+    namespace: container.namespace.descriptor,
+    mtu,
+    ...(master === undefined ? {} : { master }),
+  });
+  const host = createPair(netlink, name, [pair, wanted.settings(name)]);
+  // Before it is up: a container must not configure its host (CVE-2020-10749).
+  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  return { host, container: { name: owner.ifname, index: host.peer, mac: formatMac(mac), mtu } };
+}
+
+/**
+ * Creates the pair; what has its name goes first. That is left of this very attachment: ADD died, or the container's
+ * namespace was exchanged without DEL. CNI_IFNAME is free, so its other end serves nobody. Returns the host's end.
+ */
+function createPair(netlink: NetlinkConnection, name: string, messages: readonly NetlinkMessage[]): Link {
+  let bodies: readonly Uint8Array[];
+  try {
+    bodies = netlink.execute(...messages);
+  } catch (thrown) {
+    if (!(thrown instanceof NetlinkError) || thrown.errno !== Errno.EEXIST) throw thrown;
+    netlink.attempt(deleteLink({ name }), Errno.ENODEV);
+    bodies = netlink.execute(...messages);
+  }
+  const [echo] = bodies;
+  const host = echo === undefined ? findLink(netlink, name) : readLink(echo);
+  if (host !== undefined) return host;
+  const message = `the veth pair ${name} vanished right after it was made`;
+  throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
+}
+
+/**
+ * Returns when the link is in the wanted state. The kernel gets there by itself within a millisecond, in a work
+ * queue: the events say when. Throws what `failure` returns when it does not.
+ */
+export function waitForLink(
+  netlink: NetlinkConnection,
+  index: number,
+  isReady: (link: Link) => boolean,
+  failure: () => CniError,
+): void {
+  const ready = () => {
+    const now = findLinkByIndex(netlink, index);
+    return now !== undefined && isReady(now);
+  };
+  if (ready()) return;
+  const events = new NetlinkConnection(Protocol.route);
+  try {
+    events.subscribe(LINK_EVENTS);
+    const deadline = Date.now() + READY_LIMIT_MILLISECONDS;
+    while (!ready()) {
+      const left = deadline - Date.now();
+      if (left <= 0) throw failure();
+      events.waitForEvents(left);
+    }
+  } finally {
+    events.close();
+  }
+}
