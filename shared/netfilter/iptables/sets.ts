@@ -113,7 +113,7 @@ export function networksInSet(connection: NetlinkConnection, family: Family): st
 
 function deleteFromSets(connection: NetlinkConnection, addresses: readonly IpAddress[]): void {
   const answers = connection.transact(
-    addresses.map((address) => deleteElement(setNames[address.family], address)),
+    addresses.map((address) => deleteElement(setNames[address.family], { address })),
   );
   for (const { error } of answers) if (error !== undefined && !isMissing(error)) throw error;
 }
