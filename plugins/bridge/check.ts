@@ -9,12 +9,12 @@ import {
   drift,
   findReported,
   ipsOf,
-  requirePrevResult,
 } from "../../shared/attachment/check.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { formatIp, isSameIp } from "../../shared/ip/address.ts";
 import { checkMasquerade } from "../../shared/netfilter/masquerade.ts";

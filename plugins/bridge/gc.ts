@@ -1,22 +1,14 @@
 /** GC: what belongs to attachments of this network that the runtime no longer knows goes, and nothing else. */
 import { hostInterfaceName, networkText } from "../../shared/cni/attachment.ts";
 import { delegateGc } from "../../shared/cni/delegate.ts";
-import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
+import { runAll } from "../../shared/cni/error.ts";
 import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
+import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
 import { collectMasquerade } from "../../shared/netfilter/masquerade.ts";
 import { collectSpoofChecks } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { deleteLink, type Link, listLinks } from "../../shared/netlink/link.ts";
 import { Errno } from "../../shared/system/errno.ts";
-
-/** The attachments to keep. An empty list is meant; a missing one is not. */
-export function attachmentsToKeep(request: Request): AttachmentKey[] {
-  const { name, validAttachments } = request.configuration;
-  if (validAttachments !== undefined) return validAttachments.map((item) => ({ network: name, ...item }));
-  const advice =
-    "without the list of live attachments everything would look dead; an empty list is taken at its word";
-  throw new CniError(ErrorCode.invalidConfiguration, "cni.dev/valid-attachments is missing", advice);
-}
 
 function isStale(link: Link, network: string, kept: ReadonlySet<string>): boolean {
   return link.kind === "veth" && link.alias.startsWith(networkText(network)) && !kept.has(link.name);

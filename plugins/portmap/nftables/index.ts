@@ -10,6 +10,7 @@ export const nftablesAdaptor: PortmapAdaptor = {
   prepare: refuse,
   ensure: refuse,
   check: refuse,
-  remove: refuse,
-  collect: refuse,
+  // Nothing is there that it has made.
+  remove: () => {},
+  collect: () => {},
 };
