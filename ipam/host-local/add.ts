@@ -2,10 +2,10 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Dns, Result, ResultIp } from "../../shared/cni/result.ts";
 import { readText } from "../../shared/system/file.ts";
+import { lockLimit } from "../../shared/system/folder-lock.ts";
 import { allocate } from "./allocate.ts";
 import { readHostLocal } from "./configuration.ts";
 import { withAdvice } from "./faults.ts";
-import { lockLimit } from "./lock.ts";
 import { assignRequested, readRequested } from "./requests.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 import { Store } from "./store.ts";

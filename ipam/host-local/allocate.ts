@@ -1,8 +1,9 @@
 /** Which addresses an attachment gets: requested ones, its own from before, or the next free. */
+
+import { describeNamespace, isAlive, isGone } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
 import { exhausted } from "./exhaustion.ts";
-import { describeNamespace, isAlive, isGone } from "./liveness.ts";
 import { isAllowed, type Range, type RangeSet, rangeOf } from "./range.ts";
 import type { Held, Owner, OwnerRecord } from "./records.ts";
 import type { Wish } from "./requests.ts";

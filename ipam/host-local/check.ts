@@ -2,10 +2,10 @@
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { formatIp } from "../../shared/ip/address.ts";
+import { lockLimit } from "../../shared/system/folder-lock.ts";
 import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
 import { storeAdvice, withAdvice } from "./faults.ts";
 import { NetworkFolder } from "./folder.ts";
-import { lockLimit } from "./lock.ts";
 import { rangeOf } from "./range.ts";
 import { type Owner, parseReservation } from "./records.ts";
 import { Store } from "./store.ts";

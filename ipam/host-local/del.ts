@@ -1,8 +1,8 @@
 /** DEL: releases what an attachment holds. Nothing held is fine, and then nothing is written. */
 import type { Request } from "../../shared/cni/plugin.ts";
+import { lockLimit } from "../../shared/system/folder-lock.ts";
 import { readPlace } from "./configuration.ts";
 import { storeAdvice, withAdvice } from "./faults.ts";
-import { lockLimit } from "./lock.ts";
 import { Store } from "./store.ts";
 
 export function del({ containerId, ifname, configuration, environment }: Request): void {

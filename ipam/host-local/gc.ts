@@ -1,10 +1,11 @@
 /** GC: releases what neither the runtime nor the kernel knows any more. */
+
+import { isAlive } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import { lockLimit } from "../../shared/system/folder-lock.ts";
 import { readPlace } from "./configuration.ts";
 import { storeAdvice, withAdvice } from "./faults.ts";
-import { isAlive } from "./liveness.ts";
-import { lockLimit } from "./lock.ts";
 import type { Owner, OwnerRecord } from "./records.ts";
 import { Store } from "./store.ts";
 

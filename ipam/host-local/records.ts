@@ -14,6 +14,8 @@
  * - state: "<boot id> <stamp>";
  * - temporary: a reservation in the making.
  */
+
+import type { NamespaceRecord } from "../../shared/attachment/liveness.ts";
 import { isObject } from "../../shared/cni/fields.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 
@@ -28,13 +30,6 @@ export interface Held {
   readonly name: string;
   /** Differs once somebody else has removed the file and made it again. */
   readonly file: string;
-}
-
-/** A network namespace as it was found at ADD. */
-export interface NamespaceRecord {
-  readonly path: string;
-  /** Device and inode: the same path can lead to another namespace later. */
-  readonly identity: string;
 }
 
 export interface OwnerRecord extends Owner {

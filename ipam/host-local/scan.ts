@@ -4,10 +4,11 @@
  *
  * On the way it removes what nobody owns: reservations from before the boot, and blank files.
  */
+
+import { isAlive } from "../../shared/attachment/liveness.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { startOfBoot } from "./boot.ts";
 import { type NetworkFolder, prepareReservation, type ReservationFile } from "./folder.ts";
-import { isAlive } from "./liveness.ts";
 import { type Held, isBlank, isSameOwner, type OwnerRecord, ownerName, parseReservation } from "./records.ts";
 
 /** What the index said of an address. */

@@ -1,7 +1,8 @@
 /** The search for a free address. */
+
+import { isGone } from "../../shared/attachment/liveness.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { NetworkFolder } from "./folder.ts";
-import { isGone } from "./liveness.ts";
 import { findCandidate, type RangeSet } from "./range.ts";
 import type { Store } from "./store.ts";
 

@@ -2,11 +2,11 @@
 
 import { Errno } from "../../shared/system/errno.ts";
 import { removeFile } from "../../shared/system/file.ts";
+import { lock, makeAndLock, unlock } from "../../shared/system/folder-lock.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { bootId } from "./boot.ts";
 import type { Place } from "./configuration.ts";
 import { NetworkFolder, prepareReservation } from "./folder.ts";
-import { lock, makeAndLock, unlock } from "./lock.ts";
 import { OwnerIndex } from "./owner-index.ts";
 import {
   type Held,

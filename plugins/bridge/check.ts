@@ -10,7 +10,6 @@ import {
   findReported,
   ipsOf,
   RECREATE,
-  requirePrevResult,
 } from "../../shared/attachment/check.ts";
 import { checkForwarding } from "../../shared/attachment/forwarding.ts";
 import { checkApplied } from "../../shared/attachment/masquerade.ts";
@@ -19,6 +18,7 @@ import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { formatIp, isSameIp } from "../../shared/ip/address.ts";
 import { checkSpoofCheck } from "../../shared/netfilter/spoof-check.ts";

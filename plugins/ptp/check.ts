@@ -9,7 +9,6 @@ import {
   drift,
   findReported,
   ipsOf,
-  requirePrevResult,
 } from "../../shared/attachment/check.ts";
 import { checkForwarding } from "../../shared/attachment/forwarding.ts";
 import { checkApplied } from "../../shared/attachment/masquerade.ts";

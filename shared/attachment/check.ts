@@ -1,7 +1,6 @@
 /** What CHECK asks of any interface with addresses: that the container's side is as the result says. */
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
-import type { Request } from "../cni/plugin.ts";
 import type { Result, ResultInterface, ResultIp } from "../cni/result.ts";
 import { formatCidr, isSameCidr } from "../ip/cidr.ts";
 import { listAddresses } from "../netlink/address.ts";
@@ -16,14 +15,6 @@ export function drift(message: string, advice: string): CniError {
 
 /** What to do when somebody changed what ADD made. */
 export const RECREATE = "something changed it after the container was attached; recreate the container";
-
-/** The result of ADD, which the runtime must hand to CHECK. Throws code 7 without it. */
-export function requirePrevResult(request: Request): Result {
-  const { prevResult } = request.configuration;
-  if (prevResult !== undefined) return prevResult;
-  const advice = "the runtime must pass the result of ADD as prevResult";
-  throw new CniError(ErrorCode.invalidConfiguration, "CHECK needs prevResult", advice);
-}
 
 export interface Attached {
   readonly index: number;

@@ -1,21 +1,13 @@
 /** GC of attachments by veth pair: what the runtime no longer knows goes, and nothing else. */
 import { hostInterfaceName, networkText } from "../cni/attachment.ts";
 import { delegateGc } from "../cni/delegate.ts";
-import { CniError, ErrorCode, runAll } from "../cni/error.ts";
+import { runAll } from "../cni/error.ts";
 import type { AttachmentKey, Request } from "../cni/plugin.ts";
+import { attachmentsToKeep } from "../cni/valid-attachments.ts";
 import { collectMasquerade } from "../netfilter/masquerade.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { deleteLink, type Link, listLinks } from "../netlink/link.ts";
 import { Errno } from "../system/errno.ts";
-
-/** The attachments to keep. An empty list is meant; a missing one is not. */
-function attachmentsToKeep(request: Request): AttachmentKey[] {
-  const { name, validAttachments } = request.configuration;
-  if (validAttachments !== undefined) return validAttachments.map((item) => ({ network: name, ...item }));
-  const advice =
-    "without the list of live attachments everything would look dead; an empty list is taken at its word";
-  throw new CniError(ErrorCode.invalidConfiguration, "cni.dev/valid-attachments is missing", advice);
-}
 
 function isStale(link: Link, network: string, kept: ReadonlySet<string>): boolean {
   return link.kind === "veth" && link.alias.startsWith(networkText(network)) && !kept.has(link.name);

@@ -2,7 +2,7 @@
 import type { NetlinkMessage } from "../netlink/message.ts";
 
 /** The upper byte of a message's type. */
-export const Subsystem = { ipset: 6, nftables: 10 } as const;
+export const Subsystem = { conntrack: 1, ipset: 6, nftables: 10 } as const;
 
 /** nfgen_family: include/uapi/linux/netfilter.h. */
 export const NetfilterFamily = { inet: 1, ipv4: 2, bridge: 7, ipv6: 10 } as const;

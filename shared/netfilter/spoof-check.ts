@@ -106,7 +106,7 @@ export function removeSpoofCheck(owner: AttachmentKey, hostInterface: string): v
 function referenceChains({ containerId, ifname }: AttachmentKey): ChainPlace[] {
   const table = { family: NetfilterFamily.bridge, name: "nat" };
   const chain = `cni-br-iface-${containerId}-${ifname}`;
-  return [chain, `${chain}-mac`].map((name) => ({ table, base: "PREROUTING", chain: name }));
+  return [chain, `${chain}-mac`].map((name) => ({ table, bases: ["PREROUTING"], chain: name }));
 }
 
 /** Throws CniError if the interface is not guarded with exactly this address. */

@@ -53,6 +53,11 @@ export class Attributes {
     return at === undefined ? undefined : this.view.getUint16(at, true);
   }
 
+  u16be(type: number): number | undefined {
+    const at = this.payload(type, 2);
+    return at === undefined ? undefined : this.view.getUint16(at, false);
+  }
+
   u32(type: number): number | undefined {
     const at = this.payload(type, 4);
     return at === undefined ? undefined : this.view.getUint32(at, true);

@@ -154,6 +154,14 @@ function putNumber(bytes: Uint8Array, start: number, value: number): void {
   }
 }
 
+/** Gives a file another name, which must be free; false if it is taken. link(2): of many that try, one succeeds. */
+export function linkToFreeName(file: string, name: string): boolean {
+  const failed = tryCall("link", cString(file), cString(name));
+  if (failed === -Errno.EEXIST) return false;
+  if (failed < 0) throw new SystemError("link", name, -failed);
+  return true;
+}
+
 /** Removes a file; a missing one is fine. Returns whether there was one. */
 export function removeFile(path: string): boolean {
   const failed = tryCall("unlink", cString(path));

@@ -28,6 +28,7 @@ const library = dlopen("libc.so.6", {
   fcntl: { args: [int, int, int], returns: int },
   memfd_create: { args: [pointer, unsigned], returns: int },
   flock: { args: [int, int], returns: int },
+  link: { args: [pointer, pointer], returns: int },
   unlink: { args: [pointer], returns: int },
   rename: { args: [pointer, pointer], returns: int },
   renameat2: { args: [int, pointer, int, pointer, unsigned], returns: int },

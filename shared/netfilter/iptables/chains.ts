@@ -8,12 +8,12 @@ import type { Family } from "../../ip/address.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { sha512 } from "../../system/hash.ts";
 import type { Collection, Host } from "../masquerade-adaptor.ts";
-import { removeChains } from "../nftables/chain-removal.ts";
 import { needle, searchable } from "../search.ts";
+import { removeNatChains } from "./chain-removal.ts";
 import { readLegacyNat } from "./legacy-variant.ts";
-import { nftRules, nftTable } from "./nat-table.ts";
-import { RestoreRefused, requireRestore, runRestore } from "./restore.ts";
-import { BASE_CHAIN, removalInput } from "./rules.ts";
+import { nftRules } from "./nat-table.ts";
+import { masquerading } from "./restore.ts";
+import { BASE_CHAIN } from "./rules.ts";
 
 const families: readonly Family[] = [4, 6];
 
@@ -28,38 +28,8 @@ export function referenceChainName({ network, containerId }: AttachmentKey): str
 }
 
 /** Removes the chains that exist of these, in both families and in both packet filters. */
-export function removeNatChains(host: Host, chains: readonly string[]): void {
-  const places = families.flatMap((family) =>
-    chains.map((chain) => ({ table: nftTable(family), base: BASE_CHAIN, chain })),
-  );
-  removeChains(host.connection, places);
-  for (const family of families) removeFromLegacy(host, family, chains);
-}
-
-/** The legacy filter changes only through the tool: one run, with the rules named as the kernel has them. */
-function removeFromLegacy(host: Host, family: Family, chains: readonly string[]): void {
-  const input = legacyRemoval(family, chains);
-  if (input === undefined) return;
-  try {
-    runRestore(requireRestore(family, host.environment, "legacy"), input);
-  } catch (thrown) {
-    // Another process may have removed the same in the meantime; if not, it is as wrong as before.
-    if (!(thrown instanceof RestoreRefused) || legacyRemoval(family, chains) === input) throw thrown;
-    removeFromLegacy(host, family, chains);
-  }
-}
-
-/** The input that removes those of the chains that exist; undefined if none does. */
-function legacyRemoval(family: Family, chains: readonly string[]): string | undefined {
-  const rules = readLegacyNat(family) ?? [];
-  const present = chains.filter((chain) => rules.some((rule) => rule.chain === chain));
-  if (present.length === 0) return undefined;
-  const jumps = rules.flatMap(({ chain, source, comment, jump }) =>
-    chain === BASE_CHAIN && jump !== undefined && present.includes(jump)
-      ? [{ source, comment, chain: jump }]
-      : [],
-  );
-  return removalInput(jumps, present);
+export function removeMasqueradeChains(host: Host, chains: readonly string[]): void {
+  removeNatChains(host, [{ bases: [BASE_CHAIN], chains }], masquerading);
 }
 
 /** A jump from POSTROUTING: where to, and the text of its rule with its comment in it. */
@@ -91,7 +61,7 @@ export function collectChains(host: Host, { network, keep }: Collection): void {
     .filter(({ text }) => text.includes(mine) || text.includes(reference))
     .map(({ chain }) => chain)
     .filter((chain) => !kept.has(chain));
-  if (stale.length > 0) removeNatChains(host, [...new Set(stale)]);
+  if (stale.length > 0) removeMasqueradeChains(host, [...new Set(stale)]);
 }
 
 /** Whether the owner has a chain of its own and a jump to it, in either packet filter. */

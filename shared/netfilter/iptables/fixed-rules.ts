@@ -7,7 +7,7 @@ import type { Host } from "../masquerade-adaptor.ts";
 import { findComplete, findMissing, type NatView, readNat } from "./nat-table.ts";
 import { type Restore, RestoreRefused, requireRestore, runRestore } from "./restore.ts";
 import { countJumps, heldPaths, masqueradeInput, type NatRules } from "./rules.ts";
-import { discardSet, makeSet, networksInSet } from "./sets.ts";
+import { discardSet, makeAddressSet, networksInSet } from "./sets.ts";
 
 /**
  * Sees to it that the rules for these paths are there. False: this kernel, or this iptables, has no IP sets.
@@ -29,7 +29,7 @@ function repair(host: Host, family: Family, paths: readonly string[]): boolean {
   // Another process may have done it while this one waited.
   if (isInOrder(view, paths)) return true;
   const restore = requireRestore(family, environment);
-  const set = makeSet(connection, family);
+  const set = makeAddressSet(connection, family);
   if (set === "unable") return false;
   const input = masqueradeInput(family, allPaths(host, family, view, paths), countJumps(held(view, restore)));
   try {

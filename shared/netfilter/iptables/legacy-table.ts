@@ -3,13 +3,12 @@
  * matches and its target. Layout: include/uapi/linux/netfilter/x_tables.h, netfilter_ipv4/ip_tables.h and
  * netfilter_ipv6/ip6_tables.h. Pure.
  */
-import { bitsOf, type Family, fromBytes } from "../../ip/address.ts";
-import type { Cidr } from "../../ip/cidr.ts";
+import type { Family } from "../../ip/address.ts";
 
 /** Offsets in struct ipt_entry and struct ip6t_entry. */
 const layouts = {
-  4: { source: 0, mask: 8, address: 4, targetOffset: 88, nextOffset: 90, size: 112 },
-  6: { source: 0, mask: 32, address: 16, targetOffset: 140, nextOffset: 142, size: 168 },
+  4: { targetOffset: 88, nextOffset: 90, cameFrom: 92, size: 112 },
+  6: { targetOffset: 140, nextOffset: 142, cameFrom: 144, size: 168 },
 } as const;
 
 /** struct xt_entry_match and xt_entry_target: size (16 bits), name (29 bytes), revision, then its own data. */
@@ -19,11 +18,12 @@ const DATA = 32;
 
 export interface LegacyRule {
   readonly chain: string;
-  readonly source: Cidr;
   /** Empty if it has none. */
   readonly comment: string;
   /** The chain it jumps to. */
   readonly jump?: string;
+  /** What it says, as bytes to compare and to search: without its counters, and without where its jump lands. */
+  readonly body: Uint8Array;
 }
 
 const decoder = new TextDecoder();
@@ -72,15 +72,13 @@ function readComment(bytes: Uint8Array, view: DataView, from: number, to: number
   return "";
 }
 
-function readSource(bytes: Uint8Array, at: number, family: Family): Cidr {
-  const { source, mask, address } = layouts[family];
-  const maskBytes = bytes.subarray(at + mask, at + mask + address);
-  const bits = [...maskBytes].reduce((count, byte) => count + byte.toString(2).replaceAll("0", "").length, 0);
-  // fromBytes tells the family by the length, which is right here; a mapped address stays IPv6.
-  return {
-    address: { family, value: fromBytes(bytes.subarray(at + source, at + source + address)).value },
-    prefixLength: Math.min(bits, bitsOf(family)),
-  };
+/** The entry without what changes while its rule stays the same. */
+function bodyOf(bytes: Uint8Array, { at, target, next }: Entry, family: Family, jumps: boolean): Uint8Array {
+  const body = bytes.slice(at, next);
+  const { cameFrom, size } = layouts[family];
+  body.fill(0, cameFrom, size);
+  if (jumps) body.fill(0, target - at + DATA, target - at + DATA + 4);
+  return body;
 }
 
 /** Where the built-in chains begin: offset to name. */
@@ -93,7 +91,8 @@ export function readLegacyRules(bytes: Uint8Array, family: Family, builtIn: Buil
   const starts = new Map([...chainStarts(bytes, entries), ...builtIn]);
   const rules: LegacyRule[] = [];
   let chain = "";
-  for (const { at, target } of entries) {
+  for (const entry of entries) {
+    const { at, target } = entry;
     chain = starts.get(at) ?? chain;
     const name = textAt(bytes, target + NAME, NAME_LENGTH);
     if (name === "ERROR") continue;
@@ -101,9 +100,9 @@ export function readLegacyRules(bytes: Uint8Array, family: Family, builtIn: Buil
     const jump = name === "" ? starts.get(view.getInt32(target + DATA, true)) : undefined;
     rules.push({
       chain,
-      source: readSource(bytes, at, family),
       comment: readComment(bytes, view, at + layouts[family].size, target),
       ...(jump === undefined ? {} : { jump }),
+      body: bodyOf(bytes, entry, family, jump !== undefined),
     });
   }
   return rules;

@@ -1,4 +1,4 @@
-/** Asks the kernel for the nat table of legacy iptables, without a process, and without making the table. */
+/** Asks the kernel for a table of legacy iptables, without a process, and without making the table. */
 import type { Family } from "../../ip/address.ts";
 import { Errno } from "../../system/errno.ts";
 import { closeFile, readTextIfPresent } from "../../system/file.ts";
@@ -27,39 +27,46 @@ const hookChains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"] a
 /** The table may change between the two questions. */
 const ATTEMPTS = 10;
 
+export type LegacyTableName = "nat" | "raw";
+
 /** The rules of the nat table; undefined if legacy iptables has none in this namespace. */
 export function readLegacyNat(family: Family): LegacyRule[] | undefined {
+  return readLegacyTable(family, "nat");
+}
+
+/** The rules of a table; undefined if legacy iptables does not have it in this namespace. */
+export function readLegacyTable(family: Family, table: LegacyTableName): LegacyRule[] | undefined {
   const { names, domain, level } = families[family];
   // The questions below would make the table; this file only names it.
   const tables = readTextIfPresent(names)?.split("\n") ?? [];
-  if (!tables.includes("nat")) return undefined;
+  if (!tables.includes(table)) return undefined;
   const socket = call("socket", "for iptables", domain, SOCK_DGRAM_CLOEXEC, 0);
   try {
-    return readTable(socket, level, family);
+    return readTable(socket, level, family, table);
   } finally {
     closeFile(socket);
   }
 }
 
-function ask(socket: number, level: number, option: number, buffer: Uint8Array): number {
-  buffer.set(new TextEncoder().encode("nat\0"));
+function ask(socket: number, level: number, option: number, table: string, buffer: Uint8Array): number {
+  buffer.set(new TextEncoder().encode(`${table}\0`));
   const length = new Uint8Array(new Uint32Array([buffer.length]).buffer);
   return tryCall("getsockopt", socket, level, option, buffer, length);
 }
 
-function readTable(socket: number, level: number, family: Family): LegacyRule[] {
+function readTable(socket: number, level: number, family: Family, table: string): LegacyRule[] {
   for (let attempt = 1; ; attempt++) {
     const info = new Uint8Array(INFO_LENGTH);
-    const failed = ask(socket, level, GET_INFO, info);
-    if (failed < 0) throw new SystemError("getsockopt", "the iptables nat table", -failed);
+    const failed = ask(socket, level, GET_INFO, table, info);
+    if (failed < 0) throw new SystemError("getsockopt", `the iptables ${table} table`, -failed);
     const view = new DataView(info.buffer);
     const size = view.getUint32(80, true);
     const buffer = new Uint8Array(ENTRIES_START + size);
     new DataView(buffer.buffer).setUint32(32, size, true);
-    const refused = ask(socket, level, GET_ENTRIES, buffer);
+    const refused = ask(socket, level, GET_ENTRIES, table, buffer);
     if (refused === 0) return readLegacyRules(buffer.subarray(ENTRIES_START), family, builtInChains(view));
     if (refused !== -Errno.EAGAIN || attempt === ATTEMPTS) {
-      throw new SystemError("getsockopt", "the iptables nat table", -refused);
+      throw new SystemError("getsockopt", `the iptables ${table} table`, -refused);
     }
   }
 }

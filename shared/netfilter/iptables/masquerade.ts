@@ -18,7 +18,7 @@ import {
   isOwnChainInPlace,
   ownChainName,
   referenceChainName,
-  removeNatChains,
+  removeMasqueradeChains,
 } from "./chains.ts";
 import { ensureFixedRules } from "./fixed-rules.ts";
 import { findMissing, readNat } from "./nat-table.ts";
@@ -65,7 +65,7 @@ function prepareFamily(host: Host, family: Family, { addresses, exceptions }: Ma
 /** The fallback: see ownChainInput. */
 function ensureOwnChains(host: Host, { owner, addresses, exceptions }: Masqueraded): void {
   const chain = ownChainName(owner);
-  removeNatChains(host, [chain]);
+  removeMasqueradeChains(host, [chain]);
   for (const family of families) {
     const own = ofFamily(addresses, family);
     if (own.length === 0) continue;
@@ -97,7 +97,10 @@ function fault(owner: AttachmentKey, what: string): CniError {
 
 function remove(host: Host, { owner, addresses, hasSiblings }: Removal): void {
   const chains = [ownChainName(owner), ...(hasSiblings ? [] : [referenceChainName(owner)])];
-  runAll([() => removeFromSets(host.connection, owner, addresses), () => removeNatChains(host, chains)]);
+  runAll([
+    () => removeFromSets(host.connection, owner, addresses),
+    () => removeMasqueradeChains(host, chains),
+  ]);
 }
 
 function collect(host: Host, collection: Collection): void {

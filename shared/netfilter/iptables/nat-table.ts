@@ -2,9 +2,8 @@
 import type { Family } from "../../ip/address.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { NetfilterFamily } from "../nfnetlink.ts";
-import { isAbsent } from "../nftables/chain-removal.ts";
-import { type HeldRule, listRules, readRules, type Table } from "../nftables/message.ts";
-import { isNftablesLoaded } from "../nftables/presence.ts";
+import { rulesOfChain } from "../nftables/chain-removal.ts";
+import type { HeldRule, Table } from "../nftables/message.ts";
 import { searchable } from "../search.ts";
 import type { LegacyRule } from "./legacy-table.ts";
 import { readLegacyNat } from "./legacy-variant.ts";
@@ -17,13 +16,7 @@ export function nftTable(family: Family): Table {
 
 /** The rules of a chain; none if there is no such chain. */
 export function nftRules(connection: NetlinkConnection, family: Family, chain: string): HeldRule[] {
-  if (!isNftablesLoaded()) return [];
-  try {
-    return readRules(connection.dump(listRules(nftTable(family), chain)));
-  } catch (thrown) {
-    if (isAbsent(thrown)) return [];
-    throw thrown;
-  }
+  return rulesOfChain(connection, nftTable(family), chain);
 }
 
 export function nftNat(connection: NetlinkConnection, family: Family): NatRules {

@@ -14,12 +14,22 @@ const TIMEOUT_MILLISECONDS = 15_000;
 /** iptables.h: RESOURCE_PROBLEM, the lock was not to be had. */
 const EXIT_RESOURCE_PROBLEM = 4;
 
+/** What the rules are for, in errors. */
+export interface Purpose {
+  /** Completes "the rules of". */
+  readonly name: string;
+  /** What to configure instead. */
+  readonly instead: string;
+}
+
+export const masquerading: Purpose = { name: "masquerade", instead: 'set "ipMasq" to false' };
+
 /** iptables-restore refused its input, and changed nothing. */
 export class RestoreRefused extends CniError {
-  constructor(path: string, how: string, said: string) {
+  constructor(path: string, how: string, said: string, purpose: Purpose) {
     super(
       ErrorCode.internal,
-      `${path} refused the rules of masquerade (${how})`,
+      `${path} refused the rules of ${purpose.name} (${how})`,
       `the kernel or iptables may lack a module for NAT; it said: ${said}`,
     );
     this.name = "RestoreRefused";
@@ -61,18 +71,23 @@ function findRestore(family: Family, environment: Environment, wanted?: Variant)
   return path === undefined ? undefined : { path, variant: variantOf(path) };
 }
 
-export function requireRestore(family: Family, environment: Environment, wanted?: Variant): Restore {
+export function requireRestore(
+  family: Family,
+  environment: Environment,
+  wanted?: Variant,
+  purpose = masquerading,
+): Restore {
   const restore = findRestore(family, environment, wanted);
   if (restore !== undefined) return restore;
   throw new CniError(
     ErrorCode.notAvailable,
-    `${names[family]}-restore is not installed on this node, and its rules for masquerade are not in place`,
-    `install the package "iptables", or set "ipMasq" to false; looked in ${programFolders(environment).join(" ")}`,
+    `${names[family]}-restore is not installed on this node, and its rules for ${purpose.name} are not in place`,
+    `install the package "iptables", or ${purpose.instead}; looked in ${programFolders(environment).join(" ")}`,
   );
 }
 
 /** Applies the input in one step, beside the rules that are there. Throws RestoreRefused, or CniError code 11. */
-export function runRestore(restore: Restore, input: string): void {
+export function runRestore(restore: Restore, input: string, purpose = masquerading): void {
   const outcome = runProcess(restore.path, {
     arguments: ["--noflush", "--wait", String(LOCK_SECONDS)],
     // Nothing else of the runtime's environment is for iptables.
@@ -93,5 +108,5 @@ export function runRestore(restore: Restore, input: string): void {
     );
   }
   const how = outcome.signal === undefined ? `exit code ${outcome.exitCode}` : `signal ${outcome.signal}`;
-  throw new RestoreRefused(restore.path, how, said);
+  throw new RestoreRefused(restore.path, how, said, purpose);
 }

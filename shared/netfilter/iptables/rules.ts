@@ -81,12 +81,12 @@ export function heldPaths(rules: NatRules): string[] {
 }
 
 /** A word for iptables-restore: in double quotes, with a backslash before what ends or escapes them. */
-export function quote(text: string): string {
+export function quoteWord(text: string): string {
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
-function commented(comment: string): string {
-  return `-m comment --comment ${quote(comment)}`;
+export function commented(comment: string): string {
+  return `-m comment --comment ${quoteWord(comment)}`;
 }
 
 /**
@@ -139,26 +139,6 @@ export function ownChainInput(
     ...inside,
     `-A ${chain} ${note} -j MASQUERADE --random-fully`,
     ...jumps,
-  ];
-  return `${lines.join("\n")}\nCOMMIT\n`;
-}
-
-/** A jump from the base chain as the legacy tables have it. */
-export interface Jump {
-  readonly source: Cidr;
-  readonly comment: string;
-  readonly chain: string;
-}
-
-/** Removes jumps and the chains they lead to. */
-export function removalInput(jumps: readonly Jump[], chains: readonly string[]): string {
-  const lines = [
-    "*nat",
-    ...jumps.map(
-      ({ source, comment, chain }) =>
-        `-D ${BASE_CHAIN} -s ${formatCidr(source)} ${commented(comment)} -j ${chain}`,
-    ),
-    ...chains.flatMap((chain) => [`-F ${chain}`, `-X ${chain}`]),
   ];
   return `${lines.join("\n")}\nCOMMIT\n`;
 }

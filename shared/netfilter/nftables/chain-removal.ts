@@ -8,6 +8,7 @@ import {
   deleteRule,
   flushChain,
   getChain,
+  type HeldRule,
   listRules,
   readRules,
   type Table,
@@ -15,10 +16,10 @@ import {
 import { isNftablesLoaded } from "./presence.ts";
 import { retryCommit } from "./transaction.ts";
 
-/** A chain, and the chain that jumps to it. */
+/** A chain, and the chains that may jump to it. */
 export interface ChainPlace {
   readonly table: Table;
-  readonly base: string;
+  readonly bases: readonly string[];
   readonly chain: string;
 }
 
@@ -46,6 +47,17 @@ export function presentChains(connection: NetlinkConnection, places: readonly Ch
   });
 }
 
+/** The rules of a chain; none if there is no such chain. */
+export function rulesOfChain(connection: NetlinkConnection, table: Table, chain: string): HeldRule[] {
+  if (!isNftablesLoaded()) return [];
+  try {
+    return readRules(connection.dump(listRules(table, chain)));
+  } catch (thrown) {
+    if (isAbsent(thrown)) return [];
+    throw thrown;
+  }
+}
+
 /** Whether a rule jumps to the chain: the name stands in its verdict, between the attribute's header and a NUL. */
 export function jumpsTo(rule: string, chain: string): boolean {
   return rule.includes(needle(`\0${chain}\0`));
@@ -69,10 +81,12 @@ export function removeChains(connection: NetlinkConnection, places: readonly Cha
 /** The rules go by their handles, which the kernel never uses twice. */
 function jumpRemovals(connection: NetlinkConnection, present: readonly ChainPlace[]) {
   const bases = new Map(
-    present.map((place) => [`${place.table.family} ${place.table.name} ${place.base}`, place]),
+    present.flatMap(({ table, bases }) =>
+      bases.map((base) => [`${table.family} ${table.name} ${base}`, { table, base }] as const),
+    ),
   );
   return [...bases.values()].flatMap(({ table, base }) =>
-    readRules(connection.dump(listRules(table, base)))
+    rulesOfChain(connection, table, base)
       .filter((rule) => {
         const text = searchable(rule.body);
         return present.some(({ chain }) => jumpsTo(text, chain));

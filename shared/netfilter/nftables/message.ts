@@ -2,10 +2,11 @@
  * nf_tables objects as messages: tables, chains and rules. include/uapi/linux/netfilter/nf_tables.h.
  * Pure bytes; changes are sent by commit() in transaction.ts, questions by NetlinkConnection.
  */
-import { Attributes } from "../../netlink/attributes.ts";
+import { Attributes, readAttributes } from "../../netlink/attributes.ts";
 import { BodyWriter } from "../../netlink/body-writer.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../nfnetlink.ts";
+import { searchable } from "../search.ts";
 import type { Expression } from "./expression.ts";
 import { COMMENT, encodeUserData, readComment, textDatum } from "./user-data.ts";
 
@@ -154,4 +155,16 @@ export function readRules(bodies: readonly Uint8Array[]): HeldRule[] {
       body,
     };
   });
+}
+
+/**
+ * What a rule does and its comment, as a text to search in and to compare: the same until somebody changes the rule.
+ * Left out are its handle and what its counters have counted.
+ */
+export function expressionsText({ body }: HeldRule): string {
+  const attributes = new Attributes(body, 4);
+  const expressions = readAttributes(attributes.bytes(NFTA_RULE_EXPRESSIONS) ?? new Uint8Array(0));
+  const lasting = expressions.filter(({ value }) => new Attributes(value).text(1) !== "counter");
+  const userData = attributes.bytes(NFTA_RULE_USERDATA) ?? new Uint8Array(0);
+  return [...lasting.map(({ value }) => value), userData].map(searchable).join("");
 }

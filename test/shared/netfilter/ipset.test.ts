@@ -34,8 +34,8 @@ const cases: [string, NetlinkMessage, string][] = [
     addElement("podwire-masq6", { address: address("fd00::2"), comment: "x" }),
     recorded.addElement6,
   ],
-  ["test", testElement("s4", address("10.1.0.2")), recorded.testElement4],
-  ["delete", deleteElement("s4", address("10.1.0.2")), recorded.deleteElement4],
+  ["test", testElement("s4", { address: address("10.1.0.2") }), recorded.testElement4],
+  ["delete", deleteElement("s4", { address: address("10.1.0.2") }), recorded.deleteElement4],
   ["destroy", destroySet("s4"), recorded.destroySet4],
 ];
 
@@ -143,10 +143,10 @@ describe.runIf(canRun("ipset"))("IP sets in the kernel", () => {
     const missing = 4103;
     expect(
       await send(
-        'testElement("a", parseIp("10.1.0.2"))',
-        'testElement("a", parseIp("10.1.0.4"))',
-        'deleteElement("a", parseIp("10.1.0.2"))',
-        'deleteElement("a", parseIp("10.1.0.2"))',
+        'testElement("a", { address: parseIp("10.1.0.2") })',
+        'testElement("a", { address: parseIp("10.1.0.4") })',
+        'deleteElement("a", { address: parseIp("10.1.0.2") })',
+        'deleteElement("a", { address: parseIp("10.1.0.2") })',
         'destroySet("a")',
       ),
     ).toEqual([0, missing, 0, 0, 0]);

@@ -17,7 +17,6 @@ test("any bytes are survived", () => {
 
 interface Rule {
   readonly chain: string;
-  readonly source: string;
   readonly comment: string;
   readonly jump?: string;
 }
@@ -33,8 +32,7 @@ describe.runIf(canRun("iptables-legacy-restore", "ip6tables-legacy-restore"))("t
     runInBun<Rule[] | null>(
       node,
       `import { readLegacyNat } from "./shared/netfilter/iptables/legacy-variant.ts";
-       import { formatCidr } from "./shared/ip/cidr.ts";
-       const rules = readLegacyNat(${family})?.map((rule) => ({ ...rule, source: formatCidr(rule.source) }));
+       const rules = readLegacyNat(${family})?.map(({ body, ...rule }) => rule);
        console.log(JSON.stringify(rules ?? null));`,
     );
 
@@ -48,11 +46,11 @@ describe.runIf(canRun("iptables-legacy-restore", "ip6tables-legacy-restore"))("t
   });
 
   const cases = [
-    [4, "iptables-legacy", "10.1.0.2/32", "192.0.2.0/24", "0.0.0.0/0", "1.2.3.4:80"],
-    [6, "ip6tables-legacy", "fd00::2/128", "2001:db8::/32", "::/0", "[fd00::9]:80"],
+    [4, "iptables-legacy", "10.1.0.2/32", "192.0.2.0/24", "1.2.3.4:80"],
+    [6, "ip6tables-legacy", "fd00::2/128", "2001:db8::/32", "[fd00::9]:80"],
   ] as const;
 
-  test.each(cases)("is read as iptables made it (IPv%i)", async (family, tool, pod, wide, all, target) => {
+  test.each(cases)("is read as iptables made it (IPv%i)", async (family, tool, pod, wide, target) => {
     const input = `*nat
 :FIRST - [0:0]
 :EMPTY - [0:0]
@@ -68,11 +66,11 @@ COMMIT
     await node.exec(`${tool}-restore`, [], { input });
     const rules = (await read(family))?.filter((rule) => rule.comment !== "" || rule.jump !== undefined);
     const expected: Rule[] = [
-      { chain: "OUTPUT", source: all, comment: "x".repeat(255), jump: "FIRST" },
-      { chain: "POSTROUTING", source: pod, comment: "short", jump: "FIRST" },
-      { chain: "POSTROUTING", source: wide, comment: "second match", jump: "EMPTY" },
-      { chain: "FIRST", source: all, comment: 'name: "net" id: "c1"' },
-      { chain: "FIRST", source: all, comment: "", jump: "EMPTY" },
+      { chain: "OUTPUT", comment: "x".repeat(255), jump: "FIRST" },
+      { chain: "POSTROUTING", comment: "short", jump: "FIRST" },
+      { chain: "POSTROUTING", comment: "second match", jump: "EMPTY" },
+      { chain: "FIRST", comment: 'name: "net" id: "c1"' },
+      { chain: "FIRST", comment: "", jump: "EMPTY" },
     ];
     const sorted = (list: readonly Rule[] | undefined) => list?.map((rule) => JSON.stringify(rule)).sort();
     expect(sorted(rules)).toEqual(sorted(expected));

@@ -1,14 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Cidr, parseCidr } from "../../../../shared/ip/cidr.ts";
+import { legacyRemoval } from "../../../../shared/netfilter/iptables/legacy-removal.ts";
+import type { LegacyRule } from "../../../../shared/netfilter/iptables/legacy-table.ts";
 import {
   heldPaths,
   masqueradeInput,
   missingRule,
   type NatRules,
   ownChainInput,
-  quote,
-  removalInput,
+  quoteWord,
   subnetsOf,
 } from "../../../../shared/netfilter/iptables/rules.ts";
 
@@ -102,20 +103,34 @@ describe("the chain of one attachment", () => {
 -A POSTROUTING -s 10.2.0.2 ${note} -j PODWIRE-0
 COMMIT
 `);
-    const jump = { source: cidr("10.1.0.2/32"), comment: 'name: "n"', chain: "CNI-1" };
-    expect(removalInput([jump], ["CNI-1"])).toBe(`*nat
--D POSTROUTING -s 10.1.0.2/32 -m comment --comment "name: \\"n\\"" -j CNI-1
--F CNI-1
--X CNI-1
-COMMIT
-`);
   });
 });
 
-test("quote keeps any text in one word", () => {
+test("chains of the legacy table go with the jumps to them, by number, the last one first", () => {
+  const rule = (chain: string, jump?: string): LegacyRule => ({
+    chain,
+    comment: "",
+    body: new Uint8Array(0),
+    ...(jump === undefined ? {} : { jump }),
+  });
+  const rules = [
+    rule("PREROUTING"),
+    rule("PREROUTING", "A"),
+    rule("POSTROUTING", "A"),
+    rule("POSTROUTING", "KEPT"),
+    rule("POSTROUTING", "A"),
+    rule("A"),
+    rule("KEPT"),
+  ];
+  const input = legacyRemoval(rules, [{ bases: ["POSTROUTING"], chains: ["A", "GONE"] }]);
+  expect(input).toBe("*nat\n-D POSTROUTING 3\n-D POSTROUTING 1\n-F A\n-X A\nCOMMIT\n");
+  expect(legacyRemoval(rules, [{ bases: ["POSTROUTING"], chains: ["GONE"] }])).toBeUndefined();
+});
+
+test("quoteWord keeps any text in one word", () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
-      const inside = quote(text).slice(1, -1);
+      const inside = quoteWord(text).slice(1, -1);
       expect(inside.replace(/\\(["\\])/g, "$1")).toBe(text);
       expect(inside.replace(/\\["\\]/g, "")).not.toMatch(/["\\]/);
     }),

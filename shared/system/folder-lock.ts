@@ -1,9 +1,9 @@
-/** The lock of a network's folder: the reference's, so that both can work on one folder. */
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
-import { makeDirectory } from "../../shared/system/directory.ts";
-import { Errno } from "../../shared/system/errno.ts";
-import { closeFile, OpenFlag } from "../../shared/system/file.ts";
-import { call, cString, SystemError, tryCall } from "../../shared/system/libc.ts";
+/** The lock of a folder: a file in it called `lock`, as the reference plugins have it, so that both can work on one folder. */
+import { CniError, ErrorCode } from "../cni/error.ts";
+import { makeDirectory } from "./directory.ts";
+import { Errno } from "./errno.ts";
+import { closeFile, OpenFlag } from "./file.ts";
+import { call, cString, SystemError, tryCall } from "./libc.ts";
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NON_BLOCKING = 4;
@@ -57,7 +57,7 @@ function heldTooLong(folder: string, limitSeconds: number): CniError {
   return new CniError(
     ErrorCode.tryAgainLater,
     `the lock ${folder}/lock was not free within ${limitSeconds} s`,
-    "another IPAM process holds it, and may hang: find it with `fuser` or `lslocks`; " +
+    "another plugin's process holds it, and may hang: find it with `fuser` or `lslocks`; " +
       "PODWIRE_LOCK_TIMEOUT sets another limit, in seconds",
   );
 }
@@ -73,7 +73,7 @@ function acquireOrClose(descriptor: number, folder: string, limitSeconds: number
 }
 
 /**
- * Takes the lock of a network's folder, to read or to release; undefined if there is no folder. Where there is no lock
+ * Takes the lock of a folder, to read or to release; undefined if there is no folder. Where there is no lock
  * file and none can be made, nobody holds it, and nobody else adds anything: it is done without. Release it with
  * unlock.
  */
@@ -85,7 +85,7 @@ export function lock(folder: string, limitSeconds: number): number | undefined {
   throw new SystemError("open", `${folder}/lock`, -descriptor);
 }
 
-/** Takes the lock of a network's folder, to add to it, making the folder if need be. */
+/** Takes the lock of a folder, to add to it, making the folder if need be. */
 export function makeAndLock(folder: string, limitSeconds: number): number {
   let descriptor = openLock(folder);
   if (descriptor === -Errno.ENOENT) {

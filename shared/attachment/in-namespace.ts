@@ -1,15 +1,15 @@
 /** Looks into a network namespace. A module of its own, since it brings in netlink: see liveness.ts. */
-import { isSameIp, parseIp } from "../../shared/ip/address.ts";
-import { listAddresses } from "../../shared/netlink/address.ts";
-import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { findLink } from "../../shared/netlink/link.ts";
-import { namespaceIdentity, openNamespace } from "../../shared/system/netns.ts";
-import type { NamespaceRecord } from "./records.ts";
+import { isSameIp, parseIp } from "../ip/address.ts";
+import { listAddresses } from "../netlink/address.ts";
+import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { findLink } from "../netlink/link.ts";
+import { namespaceIdentity, openNamespace } from "../system/netns.ts";
+import type { NamespaceRecord } from "./liveness.ts";
 
 /** Whether an interface of that name in the namespace, if it is still the same one, has the address. */
-export function hasAddress(namespace: NamespaceRecord, ifname: string, name: string): boolean {
+export function hasAddress(namespace: NamespaceRecord, ifname: string, text: string): boolean {
   const opened = openNamespace(namespace.path);
-  const address = parseIp(name);
+  const address = parseIp(text);
   if (typeof opened === "string" || address === undefined) return false;
   try {
     if (namespaceIdentity(opened) !== namespace.identity) return false;

@@ -1,6 +1,19 @@
-/** Whether the attachment a reservation was made for still exists. */
-import { type FileStatus, fileStatus } from "../../shared/system/file-status.ts";
-import type { NamespaceRecord, OwnerRecord } from "./records.ts";
+/** Whether an attachment that something was made for still exists. */
+import { type FileStatus, fileStatus } from "../system/file-status.ts";
+
+/** A network namespace as it was found at ADD. */
+export interface NamespaceRecord {
+  readonly path: string;
+  /** Device and inode: the same path can lead to another namespace later. */
+  readonly identity: string;
+}
+
+/** Where an attachment's interface was put. */
+export interface Placement {
+  /** Empty if it is not known. */
+  readonly ifname: string;
+  readonly namespace?: NamespaceRecord;
+}
 
 function statusIfAny(path: string): FileStatus | undefined {
   try {
@@ -21,13 +34,13 @@ export function describeNamespace(path: string): NamespaceRecord | undefined {
 const lookInside = () => require("./in-namespace.ts") as typeof import("./in-namespace.ts");
 
 /**
- * Whether a reservation is in use: its address is on its interface, in the namespace it was made for, or in the one
+ * Whether an attachment is in use: its address is on its interface, in the namespace it was made for, or in the one
  * the runtime names now.
  */
-export function isAlive(record: OwnerRecord, name: string, netns = ""): boolean {
+export function isAlive(record: Placement, address: string, netns = ""): boolean {
   if (record.ifname === "") return false;
   for (const place of [record.namespace, describeNamespace(netns)]) {
-    if (place !== undefined && lookInside().hasAddress(place, record.ifname, name)) return true;
+    if (place !== undefined && lookInside().hasAddress(place, record.ifname, address)) return true;
   }
   return false;
 }
@@ -35,14 +48,14 @@ export function isAlive(record: OwnerRecord, name: string, netns = ""): boolean 
 const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 
 /**
- * Whether the namespace a reservation was made for is gone for certain, for when an address is needed badly: nothing
+ * Whether the namespace an attachment was made in is gone for certain, for when its address is needed badly: nothing
  * is at its path any more, or another namespace is.
  *
  * Anything doubtful counts as there. A plain file at the path may be the far side of a mount that this process does
  * not see; a path in /proc goes with one process, and others may live in the namespace; an identity that was never a
  * namespace's proves nothing.
  */
-export function isGone({ namespace }: OwnerRecord): boolean {
+export function isGone({ namespace }: Placement): boolean {
   if (namespace === undefined || namespace.path.startsWith("/proc/")) return false;
   const namespaces = fileStatus("/proc/self/ns/net")?.device;
   if (namespaces === undefined || !namespace.identity.startsWith(`${namespaces}:`)) return false;

@@ -1,0 +1,76 @@
+/** The backends, each evaluated when it is first used: a call without ports needs none. */
+import { runAll } from "../../shared/cni/error.ts";
+import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import { type Backend, backends, chooseBackend } from "../../shared/netfilter/backend.ts";
+import { withNetfilter, withNetfilterLeftOpen } from "../../shared/netfilter/host.ts";
+import type { Forwarding, PortmapAdaptor, PortmapHost } from "./adaptor.ts";
+
+type Environment = PortmapHost["environment"];
+
+const loaders: Readonly<Record<Backend, () => PortmapAdaptor>> = {
+  iptables: () => (require("./iptables/index.ts") as typeof import("./iptables/index.ts")).iptablesAdaptor,
+  nftables: () => (require("./nftables/index.ts") as typeof import("./nftables/index.ts")).nftablesAdaptor,
+};
+
+/** Works with one backend: the one that is given, or the node's. */
+export function withBackend(
+  backend: Backend | undefined,
+  environment: Environment,
+  work: (adaptor: PortmapAdaptor, host: PortmapHost) => void,
+): void {
+  const adaptor = loaders[backend ?? chooseBackend(environment)]();
+  withNetfilter((connection) => work(adaptor, { connection, environment }));
+}
+
+function withEachBackend(
+  environment: Environment,
+  work: (adaptor: PortmapAdaptor, host: PortmapHost) => void,
+): void {
+  withNetfilterLeftOpen((connection) =>
+    runAll(backends.map((name) => () => work(loaders[name](), { connection, environment }))),
+  );
+}
+
+/** Removes the owner's rules, whichever backend made them: the configuration may have changed since ADD. */
+export function removeEverywhere(
+  owner: AttachmentKey,
+  forwarding: Forwarding | undefined,
+  environment: Environment,
+): void {
+  withEachBackend(environment, (adaptor, host) => adaptor.remove(host, owner, forwarding));
+}
+
+/** Removes what is the network's and belongs to none of `keep`. */
+export function collectEverywhere(
+  network: string,
+  keep: readonly AttachmentKey[],
+  environment: Environment,
+): void {
+  withEachBackend(environment, (adaptor, host) => adaptor.collect(host, network, keep));
+}
+
+/**
+ * Throws unless the forwarding is in place. Without a configured backend any will do: what the node offers may have
+ * changed since ADD.
+ */
+export function checkAny(
+  backend: Backend | undefined,
+  forwarding: Forwarding,
+  environment: Environment,
+): void {
+  const chosen = backend ?? chooseBackend(environment);
+  const check = (name: Backend) =>
+    withBackend(name, environment, (adaptor, host) => adaptor.check(host, forwarding));
+  try {
+    check(chosen);
+  } catch (thrown) {
+    const [other] = backends.filter((name) => name !== chosen);
+    if (backend !== undefined || other === undefined) throw thrown;
+    try {
+      check(other);
+    } catch {
+      // What the chosen one says is what helps.
+      throw thrown;
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/** The configuration of portmap: parsed, defaulted and validated before anything is changed. */
+import { quote } from "../../shared/cni/error.ts";
+import type { Fields } from "../../shared/cni/fields.ts";
+import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
+import { type Backend, readBackend } from "../../shared/netfilter/backend.ts";
+import type { Forwarding } from "./adaptor.ts";
+import { type PortRequest, readPortRequests } from "./port-requests.ts";
+
+const DEFAULT_MARK_BIT = 13;
+const HIGHEST_MARK_BIT = 31;
+
+export interface PortmapConfig
+  extends Pick<Forwarding, "snat" | "masqAll" | "markBit" | "externalSetMarkChain" | "conditions"> {
+  /** Undefined: as the node offers. */
+  readonly backend: Backend | undefined;
+  readonly ports: readonly PortRequest[];
+}
+
+function readMarkBit(fields: Fields): number {
+  const bit = fields.integer("markMasqBit") ?? DEFAULT_MARK_BIT;
+  if (bit >= 0 && bit <= HIGHEST_MARK_BIT) return bit;
+  throw fields.invalid("markMasqBit", `is ${bit}`, `MasqMarkBit must be between 0 and ${HIGHEST_MARK_BIT}`);
+}
+
+/** A chain's name as iptables takes it: at most 28 characters, none of them white space. */
+function readExternalChain(fields: Fields, backend: Backend | undefined): string | undefined {
+  const key = "externalSetMarkChain";
+  const chain = fields.text(key) ?? "";
+  if (chain === "") return undefined;
+  if (fields.integer("markMasqBit") !== undefined) {
+    const advice =
+      "Cannot specify externalSetMarkChain and markMasqBit: the chain sets the mark, keep one of the two";
+    throw fields.invalid(key, "cannot be set together with markMasqBit", advice);
+  }
+  if (backend === "nftables") {
+    throw fields.invalid(
+      key,
+      "cannot be used with nftables",
+      'set "backend" to "iptables", or remove the key',
+    );
+  }
+  if (/^[^\s!"'\\-][^\s"'\\]{0,27}$/.test(chain)) return chain;
+  throw fields.invalid(
+    key,
+    `is no name of a chain: ${quote(chain)}`,
+    "give the name of a chain in the table nat",
+  );
+}
+
+/** The raw words of a backend's matches. The first one tells whose they are, as in the reference plugin. */
+function readConditions(fields: Fields, key: string, backend: Backend | undefined): readonly string[] {
+  const words = fields.texts(key) ?? [];
+  for (const word of words) {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to refuse
+    if (word !== "" && !/[\u0000-\u001f\u007f]/.test(word)) continue;
+    const advice = 'each element is one word of the rule, such as "-d" or "192.0.2.0/24"';
+    throw fields.invalid(
+      key,
+      `has a word that is empty or holds a control character: ${quote(word)}`,
+      advice,
+    );
+  }
+  const language = languageOf(words);
+  if (language === undefined || backend === undefined || language === backend) return words;
+  const advice = `write the conditions for ${backend}, or set "backend" to "${language}"`;
+  throw fields.invalid(key, `is written for ${language}, and the backend is ${backend}`, advice);
+}
+
+function languageOf([first]: readonly string[]): Backend | undefined {
+  if (first === undefined) return undefined;
+  return first.startsWith("-") || first.startsWith("!") ? "iptables" : "nftables";
+}
+
+/** Reads the configuration. Throws codes 6 and 7. */
+export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguration): PortmapConfig {
+  const backend = readBackend(fields, "backend");
+  const externalSetMarkChain = readExternalChain(fields, backend);
+  return {
+    backend,
+    snat: fields.boolean("snat") ?? true,
+    masqAll: fields.boolean("masqAll") ?? false,
+    markBit: readMarkBit(fields),
+    ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
+    conditions: {
+      4: readConditions(fields, "conditionsV4", backend),
+      6: readConditions(fields, "conditionsV6", backend),
+    },
+    ports: readPortRequests(runtimeConfig),
+  };
+}
+
+/** The backend the words of the configuration ask for; undefined if they leave it open. */
+export function backendOf({ backend, conditions, externalSetMarkChain }: PortmapConfig): Backend | undefined {
+  if (backend !== undefined) return backend;
+  if (externalSetMarkChain !== undefined) return "iptables";
+  return languageOf(conditions[4]) ?? languageOf(conditions[6]);
+}

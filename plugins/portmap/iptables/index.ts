@@ -1,0 +1,122 @@
+/** The iptables backend: a chain for each attachment, entered from one of sixteen buckets by its host ports. */
+import { drift } from "../../../shared/attachment/check.ts";
+import { networkText } from "../../../shared/cni/attachment.ts";
+import { CniError, ErrorCode, runAll } from "../../../shared/cni/error.ts";
+import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
+import type { Family } from "../../../shared/ip/address.ts";
+import type { Cidr } from "../../../shared/ip/cidr.ts";
+import { removeNatChains } from "../../../shared/netfilter/iptables/chain-removal.ts";
+import { type Purpose, requireRestore } from "../../../shared/netfilter/iptables/restore.ts";
+import { needle } from "../../../shared/netfilter/search.ts";
+import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
+import { checkLocalhost, routeLocalhost } from "../localhost.ts";
+import { forwardFamily, needsOf } from "./apply.ts";
+import { isWithoutSetRules, missingFixed } from "./fixed.ts";
+import { checkOwn, checkReference, findOwn, rememberRules } from "./held.ts";
+import { bucketChain, bucketChains, bucketOf, OWN_CHAIN, ownChainName, reference } from "./rules.ts";
+import { collectFromSets, isInSets, removeFromSets, removeOwnElements } from "./sets.ts";
+import { viewOf, viewsOf } from "./view.ts";
+
+const families: readonly Family[] = [4, 6];
+
+export const hostPorts: Purpose = { name: "host ports", instead: 'set "backend" to "nftables"' };
+
+const usedTargets = ({ targets, mappings }: Forwarding): readonly Cidr[] =>
+  targets.filter(({ address }) => mappings.some(({ family }) => family === address.family));
+
+function prepare({ connection, environment }: PortmapHost, forwarding: Forwarding): void {
+  const used = usedTargets(forwarding).map(({ address }) => address.family);
+  const { externalSetMarkChain: chain } = forwarding;
+  for (const family of used.length === 0 ? [4 as const] : used) {
+    const restore = requireRestore(family, environment, undefined, hostPorts);
+    if (chain === undefined || used.length === 0) continue;
+    if (viewOf(connection, family, restore).present([chain]).length > 0) continue;
+    throw new CniError(
+      ErrorCode.invalidConfiguration,
+      `"externalSetMarkChain" is ${chain}, and the nat table has no such chain (IPv${family})`,
+      "whoever marks packets must make it first, such as kube-proxy; or remove the key",
+    );
+  }
+}
+
+function ensure(host: PortmapHost, forwarding: Forwarding): void {
+  const targets = usedTargets(forwarding);
+  const views = new Map(
+    targets.map(
+      (target) => [target.address.family, forwardFamily(host, forwarding, target, hostPorts)] as const,
+    ),
+  );
+  for (const target of targets) {
+    if (needsOf(forwarding, target.address.family).localhost) routeLocalhost(target.address);
+  }
+  rememberRules(forwarding, views);
+}
+
+function checkFamily(host: PortmapHost, forwarding: Forwarding, target: Cidr): void {
+  const { connection } = host;
+  const { family } = target.address;
+  const view = findOwn(connection, family, forwarding.owner);
+  if (view === undefined) {
+    checkReference(connection, forwarding, target);
+    return;
+  }
+  checkOwn(view, forwarding, family);
+  const needs = needsOf(forwarding, family);
+  const withSets = !isWithoutSetRules(view, needs);
+  const missing = missingFixed(view, { ...needs, withSets });
+  const advice =
+    "somebody changed the packet filter; the next ADD of a host port on this node brings it back";
+  if (missing !== undefined) throw drift(`missing in the packet filter: ${missing} (IPv${family})`, advice);
+  const mappings = forwarding.mappings.filter((mapping) => mapping.family === family);
+  if (withSets && !isInSets(connection, mappings)) {
+    throw drift(`a host port is missing in the IP sets (IPv${family})`, "recreate the container");
+  }
+  if (needs.localhost) checkLocalhost(target.address);
+}
+
+function check(host: PortmapHost, forwarding: Forwarding): void {
+  runAll(usedTargets(forwarding).map((target) => () => checkFamily(host, forwarding, target)));
+}
+
+function remove(host: PortmapHost, owner: AttachmentKey, forwarding: Forwarding | undefined): void {
+  const used = forwarding?.mappings.map((mapping) => bucketChain(bucketOf(mapping)));
+  const groups = [
+    { bases: used === undefined ? bucketChains : [...new Set(used)], chains: [ownChainName(owner)] },
+    // What we have no record of may be the reference plugin's.
+    ...(forwarding === undefined ? [{ bases: [reference.base], chains: [reference.chainName(owner)] }] : []),
+  ];
+  runAll([
+    () => {
+      if (forwarding === undefined) removeOwnElements(host.connection, owner);
+      else removeFromSets(host.connection, forwarding.mappings);
+    },
+    () => removeNatChains(host, groups, hostPorts),
+  ]);
+}
+
+/** The chains that rules of `base` lead to, whose comment has `mark` in it. */
+function findChains(host: PortmapHost, bases: readonly string[], mark: string, pattern: RegExp): string[] {
+  const rules = families.flatMap((family) =>
+    viewsOf(host.connection, family).flatMap((view) => bases.flatMap((base) => view.rules("nat", base))),
+  );
+  return rules.flatMap(({ text }) => (text.includes(needle(mark)) ? (pattern.exec(text) ?? []) : []));
+}
+
+function collect(host: PortmapHost, network: string, keep: readonly AttachmentKey[]): void {
+  const kept = new Set(keep.flatMap((owner) => [ownChainName(owner), reference.chainName(owner)]));
+  const stale = (bases: readonly string[], mark: string, pattern: RegExp) => ({
+    bases,
+    chains: [...new Set(findChains(host, bases, mark, pattern))].filter((chain) => !kept.has(chain)),
+  });
+  runAll([
+    () => collectFromSets(host.connection, network, keep),
+    () => {
+      const own = stale(bucketChains, networkText(network), OWN_CHAIN);
+      const theirs = stale([reference.base], reference.comment(network), reference.pattern);
+      const groups = [own, theirs].filter(({ chains }) => chains.length > 0);
+      if (groups.length > 0) removeNatChains(host, groups, hostPorts);
+    },
+  ]);
+}
+
+export const iptablesAdaptor: PortmapAdaptor = { prepare, ensure, check, remove, collect };

@@ -1,0 +1,49 @@
+/** Ports on 127.0.0.1: what the kernel must be told for traffic from there to leave the node. */
+import { drift } from "../../shared/attachment/check.ts";
+import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
+import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { findLinkByIndex } from "../../shared/netlink/link.ts";
+import { findOutputInterface } from "../../shared/netlink/route.ts";
+import { readSysctl, setSysctl } from "../../shared/system/sysctl.ts";
+
+/** The host's interface that an address is reached by; undefined without a route to it. */
+function interfaceTowards(address: IpAddress): string | undefined {
+  const host = new NetlinkConnection(Protocol.route);
+  try {
+    const index = findOutputInterface(host, address);
+    return index === undefined ? undefined : findLinkByIndex(host, index)?.name;
+  } finally {
+    host.close();
+  }
+}
+
+const keyOf = (link: string) => `ipv4/conf/${link}/route_localnet`;
+
+/**
+ * Lets packets with a source in 127.0.0.0/8 be routed by the interface towards a container. It lets packets to
+ * 127.0.0.0/8 in there, too: a rule that drops them must be in place before.
+ */
+export function routeLocalhost(target: IpAddress): void {
+  const link = interfaceTowards(target);
+  if (link === undefined) {
+    const message = `there is no route on the node to the container's address ${formatIp(target)}`;
+    const advice = "a plugin before portmap in the chain must connect the container to the node";
+    throw new CniError(ErrorCode.internal, message, advice);
+  }
+  if (readSysctl(keyOf(link)) === "1") return;
+  try {
+    setSysctl(keyOf(link), "1");
+  } catch (thrown) {
+    const advice = `run: sysctl -w net.ipv4.conf.${link}.route_localnet=1, or set "snat" to false (${messageOf(thrown)})`;
+    throw new CniError(ErrorCode.io, `could not make 127.0.0.1 reach containers by ${link}`, advice, thrown);
+  }
+}
+
+/** Throws if routeLocalhost has been undone. */
+export function checkLocalhost(target: IpAddress): void {
+  const link = interfaceTowards(target);
+  if (link !== undefined && readSysctl(keyOf(link)) === "1") return;
+  const advice = `sysctl -w net.ipv4.conf.${link ?? "INTERFACE"}.route_localnet=1 repairs it`;
+  throw drift(`route_localnet is off towards ${formatIp(target)}: 127.0.0.1 does not lead there`, advice);
+}

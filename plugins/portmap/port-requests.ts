@@ -1,0 +1,113 @@
+/** runtimeConfig.portMappings: what the runtime wants forwarded, checked, and as mappings per family. */
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
+import type { Fields } from "../../shared/cni/fields.ts";
+import type { Result } from "../../shared/cni/result.ts";
+import { type Family, formatIp, type IpAddress, isUnspecified, parseIp } from "../../shared/ip/address.ts";
+import type { Cidr } from "../../shared/ip/cidr.ts";
+import type { Mapping, TransportProtocol } from "./adaptor.ts";
+
+const HIGHEST_PORT = 65535;
+const protocols: readonly TransportProtocol[] = ["tcp", "udp", "sctp"];
+
+/** One element of portMappings. */
+export interface PortRequest {
+  readonly protocol: TransportProtocol;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  /** Of all families: both. A family alone: any address of it. */
+  readonly host: IpAddress | Family | "any";
+}
+
+function readPort(fields: Fields, key: string): number {
+  const port = fields.integer(key);
+  if (port !== undefined && port >= 1 && port <= HIGHEST_PORT) return port;
+  const problem = port === undefined ? "is missing" : `is ${port}`;
+  throw fields.invalid(key, problem, `a port is a number from 1 to ${HIGHEST_PORT}`);
+}
+
+function readProtocol(fields: Fields): TransportProtocol {
+  const text = fields.text("protocol") ?? "";
+  if (text === "") return "tcp";
+  const protocol = protocols.find((name) => name === text.toLowerCase());
+  if (protocol !== undefined) return protocol;
+  throw fields.invalid("protocol", `is unknown: ${quote(text)}`, `give one of ${protocols.join(", ")}`);
+}
+
+function readHost(fields: Fields): PortRequest["host"] {
+  const text = fields.text("hostIP") ?? "";
+  if (text === "") return "any";
+  const address = parseIp(text);
+  if (address !== undefined) return isUnspecified(address) ? address.family : address;
+  const advice = "give an address of the node, 0.0.0.0 or :: for all of a family, or leave it out";
+  throw fields.invalid("hostIP", `is no IP address: ${quote(text)}`, advice);
+}
+
+/** Reads portMappings; none is fine. Throws codes 6 and 7. */
+export function readPortRequests(runtimeConfig: Fields): PortRequest[] {
+  return (runtimeConfig.objects("portMappings") ?? []).map((fields) => ({
+    protocol: readProtocol(fields),
+    hostPort: readPort(fields, "hostPort"),
+    containerPort: readPort(fields, "containerPort"),
+    host: readHost(fields),
+  }));
+}
+
+/**
+ * The container's addresses that ports lead to, one a family: the first of the result's that is on the interface, or
+ * that no interface is named for.
+ */
+export function targetsOf(result: Result, ifname: string): Cidr[] {
+  const targets: Cidr[] = [];
+  for (const { address, interface: index } of result.ips) {
+    const holder = index === undefined ? undefined : result.interfaces[index];
+    const isOwn = holder === undefined || (holder.name === ifname && (holder.sandbox ?? "") !== "");
+    if (!isOwn || targets.some((each) => each.address.family === address.address.family)) continue;
+    targets.push(address);
+  }
+  return targets;
+}
+
+/** A mapping's name, by which no two may be the same: "tcp port 80 of 192.0.2.1". */
+export function describeMapping({ protocol, hostPort, hostIp, family }: Mapping): string {
+  const where = hostIp === undefined ? `all IPv${family} addresses` : formatIp(hostIp);
+  return `${protocol} port ${hostPort} of ${where}`;
+}
+
+function expand(request: PortRequest, families: readonly Family[]): Mapping[] {
+  const { protocol, hostPort, containerPort, host } = request;
+  const plain = { protocol, hostPort, containerPort };
+  if (host === "any") return families.map((family) => ({ ...plain, family }));
+  if (typeof host === "number") return families.includes(host) ? [{ ...plain, family: host }] : [];
+  return families.includes(host.family) ? [{ ...plain, family: host.family, hostIp: host }] : [];
+}
+
+function nothingToLeadTo({ host, hostPort }: PortRequest): CniError {
+  const family = host === "any" ? "" : `IPv${typeof host === "number" ? host : host.family} `;
+  const message = `the host port ${hostPort} is asked for, but the container has no ${family}address`;
+  const advice =
+    family === ""
+      ? "portmap needs the addresses of the plugin before it in the chain: give that one an ipam section"
+      : "ask for the port on an address of the other family, or give the network a range of this one";
+  return new CniError(ErrorCode.invalidConfiguration, message, advice);
+}
+
+/** The mappings of each family that has a target. Throws code 7 where there is none, or one is asked for twice. */
+export function expandRequests(requests: readonly PortRequest[], targets: readonly Cidr[]): Mapping[] {
+  const families = targets.map(({ address }) => address.family);
+  const mappings: Mapping[] = [];
+  const seen = new Set<string>();
+  for (const request of requests) {
+    const expanded = expand(request, families);
+    if (expanded.length === 0) throw nothingToLeadTo(request);
+    for (const mapping of expanded) {
+      const name = describeMapping(mapping);
+      if (seen.has(name)) {
+        const advice = "a host port leads to one place: remove one of the two from portMappings";
+        throw new CniError(ErrorCode.invalidConfiguration, `${name} is asked for twice`, advice);
+      }
+      seen.add(name);
+      mappings.push(mapping);
+    }
+  }
+  return mappings;
+}

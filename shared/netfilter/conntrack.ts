@@ -1,0 +1,138 @@
+/**
+ * The kernel's connection tracking table, over netlink: entries of a host port are found and forgotten, so that
+ * packets on a known path are looked at by the rules anew. include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+ */
+import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
+import { Attributes } from "../netlink/attributes.ts";
+import { BodyWriter } from "../netlink/body-writer.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { Flag, type NetlinkMessage } from "../netlink/message.ts";
+import { Errno } from "../system/errno.ts";
+import { readSysctl } from "../system/sysctl.ts";
+import { NetfilterFamily, nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "./nfnetlink.ts";
+
+const Command = { get: 1, delete: 2 } as const;
+
+/** enum ctattr_type. */
+const Attribute = { original: 1, reply: 2, id: 12, zone: 18, filter: 25 } as const;
+/** enum ctattr_tuple, ctattr_ip and ctattr_l4proto. */
+const Tuple = { ip: 1, protocol: 2 } as const;
+const Ip = { 4: { source: 1, destination: 2 }, 6: { source: 3, destination: 4 } } as const;
+const Protocol = { number: 1, sourcePort: 2, destinationPort: 3 } as const;
+
+/** enum ctattr_filter, and its flags: net/netfilter/nf_internals.h. */
+const FILTER_ORIGINAL = 1;
+const FilterFlag = { destination: 1 << 1, protocol: 1 << 3, destinationPort: 1 << 5 } as const;
+
+/** What connections are looked for by: where they were sent to, before any translation. */
+export interface ConntrackQuery {
+  readonly family: Family;
+  /** IPPROTO_TCP and so on. */
+  readonly protocol: number;
+  readonly port: number;
+  /** Absent: any. */
+  readonly address?: IpAddress;
+}
+
+/** One direction's goal, or its origin. */
+export interface Endpoint {
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+export interface TrackedConnection {
+  readonly family: Family;
+  /** Where the first packet was sent to. */
+  readonly destination: Endpoint;
+  /** Where answers come from: another endpoint than `destination` if it was translated. */
+  readonly answeredBy: Endpoint;
+  /** The message it was found in, which names it to the kernel. */
+  readonly body: Uint8Array;
+}
+
+function familyNumber(family: Family): number {
+  return family === 4 ? NetfilterFamily.ipv4 : NetfilterFamily.ipv6;
+}
+
+/** Whether the table has any entries; false also where the kernel tracks nothing. Costs no question to the table. */
+export function isAnythingTracked(): boolean {
+  const count = readSysctl("netfilter/nf_conntrack_count");
+  return count !== undefined && count !== "0";
+}
+
+/** Kernels since 5.8 hand out only what the filter names; older ones pass over it and hand out everything. */
+function listMessage({ family, protocol, port, address }: ConntrackQuery): NetlinkMessage {
+  const { protocol: byProtocol, destinationPort, destination } = FilterFlag;
+  const flags = byProtocol | destinationPort | (address === undefined ? 0 : destination);
+  const body = new BodyWriter()
+    .raw(nfnetlinkHeader(familyNumber(family)))
+    .nested(Attribute.original, (tuple) => {
+      tuple.nested(Tuple.ip, (ip) => {
+        if (address !== undefined) ip.bytes(Ip[family].destination, toBytes(address));
+      });
+      tuple.nested(Tuple.protocol, (inner) => {
+        inner.u8(Protocol.number, protocol).u16be(Protocol.destinationPort, port);
+      });
+    })
+    .nested(Attribute.filter, (filter) => filter.u32(FILTER_ORIGINAL, flags))
+    .finish();
+  return nfnetlinkMessage(Subsystem.conntrack, Command.get, 0, body, "look for tracked connections");
+}
+
+function endpoint(tuple: Attributes, family: Family, side: "source" | "destination"): Endpoint | undefined {
+  const address = tuple.nested(Tuple.ip).bytes(Ip[family][side]);
+  const port = tuple
+    .nested(Tuple.protocol)
+    .u16be(side === "source" ? Protocol.sourcePort : Protocol.destinationPort);
+  return address === undefined || port === undefined ? undefined : { address: fromBytes(address), port };
+}
+
+function readConnection(
+  body: Uint8Array,
+  { family, protocol, port, address }: ConntrackQuery,
+): TrackedConnection[] {
+  const attributes = new Attributes(body, 4);
+  const original = attributes.nested(Attribute.original);
+  const destination = endpoint(original, family, "destination");
+  const answeredBy = endpoint(attributes.nested(Attribute.reply), family, "source");
+  if (destination === undefined || answeredBy === undefined) return [];
+  if (original.nested(Tuple.protocol).u8(Protocol.number) !== protocol || destination.port !== port)
+    return [];
+  if (address !== undefined && destination.address.value !== address.value) return [];
+  return [{ family, destination, answeredBy, body }];
+}
+
+/** The connections that were sent to a port. */
+export function findConnections(connection: NetlinkConnection, query: ConntrackQuery): TrackedConnection[] {
+  return connection.dump(listMessage(query)).flatMap((body) => readConnection(body, query));
+}
+
+/** By its tuple and its number, so that no later connection of the same tuple is meant. */
+function forgetMessage({ family, body }: TrackedConnection): NetlinkMessage {
+  const NESTED = 0x8000;
+  const attributes = new Attributes(body, 4);
+  const writer = new BodyWriter().raw(nfnetlinkHeader(familyNumber(family)));
+  writer.bytes(Attribute.original | NESTED, attributes.bytes(Attribute.original) ?? new Uint8Array(0));
+  for (const type of [Attribute.id, Attribute.zone]) {
+    const value = attributes.bytes(type);
+    if (value !== undefined) writer.bytes(type, value);
+  }
+  const purpose = "forget a tracked connection";
+  return nfnetlinkMessage(
+    Subsystem.conntrack,
+    Command.delete,
+    Flag.request | Flag.ack,
+    writer.finish(),
+    purpose,
+  );
+}
+
+/** Removes the entries; those that have ended meanwhile are fine. */
+export function forgetConnections(
+  connection: NetlinkConnection,
+  tracked: readonly TrackedConnection[],
+): void {
+  for (const { error } of connection.transact(tracked.map(forgetMessage))) {
+    if (error !== undefined && error.errno !== Errno.ENOENT) throw error;
+  }
+}
