@@ -16,6 +16,7 @@ import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { formatIp, type IpAddress, isSameIp } from "../../shared/ip/address.ts";
 import { formatCidr, hostCidr } from "../../shared/ip/cidr.ts";
