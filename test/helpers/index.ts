@@ -7,4 +7,4 @@ export type { CniCommand, PluginCall, PluginRun } from "./plugin.ts";
 export { canRun, requireRoot, requireTool } from "./requirements.ts";
 export { type Attachment, type Network, type Result, Runtime, readNetwork } from "./runtime.ts";
 export type { Snapshot } from "./snapshot.ts";
-export { ping, seenAddress, startEcho } from "./traffic.ts";
+export { ping, seenAddress, seenByUdp, startEcho, startUdpEcho } from "./traffic.ts";

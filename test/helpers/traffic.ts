@@ -44,3 +44,25 @@ export async function seenAddress(
   const run = await node.exec(process.execPath, args, { reject: false, ...inside(options.netns) });
   return run.exitCode === 0 ? run.stdout.trim() : undefined;
 }
+
+/** The same as startEcho, for UDP. */
+export async function startUdpEcho(node: Node, port: number, netns?: string): Promise<RunningCommand> {
+  const server = node.start(process.execPath, [program, "listen-udp", String(port)], inside(netns));
+  await server.firstLine();
+  return server;
+}
+
+/** The same as seenAddress, for UDP. All datagrams come from the local port `from`: the kernel knows them again. */
+export async function seenByUdp(
+  node: Node,
+  host: string,
+  port: number,
+  options: { readonly from: number; readonly netns?: string; readonly milliseconds?: number },
+): Promise<string | undefined> {
+  const numbers = [port, options.milliseconds ?? 3000, options.from].map(String);
+  const run = await node.exec(process.execPath, [program, "ask-udp", host, ...numbers], {
+    reject: false,
+    ...inside(options.netns),
+  });
+  return run.exitCode === 0 ? run.stdout.trim() : undefined;
+}

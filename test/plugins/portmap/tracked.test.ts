@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { canRun, seenByUdp, startEcho, startUdpEcho } from "../../helpers/index.ts";
+import { addressesOf, backends, bridgeConfig, PortHost, programs } from "./host.ts";
+
+const mapping = { hostPort: 5353, containerPort: 53, protocol: "udp" };
+const from = 4000;
+
+describe.runIf(canRun(...programs)).each(backends)("connections the kernel knows already (%s)", (backend) => {
+  const families = [
+    {
+      family: 4,
+      address: (host: PortHost) => host.outside.nodeAddress4,
+      self: (host: PortHost) => host.outside.address4,
+    },
+    {
+      family: 6,
+      address: (host: PortHost) => host.outside.nodeAddress6,
+      self: (host: PortHost) => host.outside.address6,
+    },
+  ];
+
+  const tracked = async (host: PortHost, ...filter: string[]) =>
+    (await host.node.exec("conntrack", ["-L", ...filter], { reject: false })).stdout
+      .split("\n")
+      .filter((line) => line.includes("src="));
+
+  test.each(families)(
+    "lead to the container after ADD: a UDP client that asked before gets answers (IPv$family)",
+    async ({ address, self }) => {
+      await using host = await PortHost.create(backend);
+      const pod = await host.bridge.pod("a");
+      const result = await host.bridge.add(pod, bridgeConfig());
+      await startUdpEcho(host.node, 53, "a");
+      // Rules look at connections only where the kernel tracks them.
+      await host.node.exec("sh", [
+        "-ec",
+        "iptables -t nat -A OUTPUT -j RETURN; ip6tables -t nat -A OUTPUT -j RETURN",
+      ]);
+      const options = { from, milliseconds: 500 };
+      expect(await seenByUdp(host.outside, address(host), 5353, options)).toBeUndefined();
+      await host.portmap.add(pod, host.config([mapping], result));
+      expect(await seenByUdp(host.outside, address(host), 5353, { from })).toBe(self(host));
+    },
+  );
+
+  test.each(families)(
+    "lead to the next container, and not to the last one (IPv$family)",
+    async ({ address, self }) => {
+      await using host = await PortHost.create(backend);
+      const [a, b] = await host.bridge.pods("a", "b");
+      await host.attach(a, [mapping]);
+      await startUdpEcho(host.node, 53, "a");
+      expect(await seenByUdp(host.outside, address(host), 5353, { from })).toBe(self(host));
+      await host.detach(a);
+      expect(await tracked(host, "-p", "udp", "--orig-port-dst", "5353")).toEqual([]);
+      expect(await seenByUdp(host.outside, address(host), 5353, { from, milliseconds: 500 })).toBeUndefined();
+      await host.attach(b, [mapping]);
+      await startUdpEcho(host.node, 53, "b");
+      expect(await seenByUdp(host.outside, address(host), 5353, { from })).toBe(self(host));
+    },
+  );
+
+  test("to other machines, and through the node, stay though they have the port", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b] = await host.bridge.pods("a", "b");
+    const { v4 } = addressesOf(await host.attach(b, [{ hostPort: 1, containerPort: 1 }]));
+    await host.outside.exec("ip", ["route", "add", "10.1.0.0/24", "via", host.outside.nodeAddress4]);
+    await startUdpEcho(host.outside, 5353);
+    await startUdpEcho(host.node, 5353, "b");
+    await startEcho(host.node, 8080);
+    expect(await seenByUdp(host.node, host.outside.address4, 5353, { from })).toBeDefined();
+    expect(await seenByUdp(host.outside, v4, 5353, { from })).toBeDefined();
+    // A TCP connection of the node itself: not translated, and not disturbed.
+    expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBeDefined();
+    const before = await tracked(host, "--orig-port-dst", "5353");
+    expect(before).toHaveLength(2);
+    const tcp = await tracked(host, "-p", "tcp", "--orig-port-dst", "8080");
+    expect(tcp).toHaveLength(1);
+    await host.attach(a, [mapping, { hostPort: 8080, containerPort: 80 }]);
+    const names = (lines: readonly string[]) =>
+      lines.map((line) => /src=.*?dport=\d+/.exec(line)?.[0]).sort();
+    expect(names(await tracked(host, "--orig-port-dst", "5353"))).toEqual(names(before));
+    expect(names(await tracked(host, "-p", "tcp", "--orig-port-dst", "8080"))).toEqual(names(tcp));
+    await host.detach(a);
+    expect(names(await tracked(host, "--orig-port-dst", "5353"))).toEqual(names(before));
+  });
+});

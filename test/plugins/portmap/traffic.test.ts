@@ -1,0 +1,155 @@
+import { describe, expect, test } from "vitest";
+import { canRun, startEcho } from "../../helpers/index.ts";
+import { addressesOf, backends, PortHost, programs } from "./host.ts";
+
+const mapping = { hostPort: 8080, containerPort: 80 };
+const gateway = { v4: "10.1.0.1", v6: "fd00:1::1" };
+
+describe.runIf(canRun(...programs)).each(backends)("a forwarded port (%s)", (backend) => {
+  test("is reached from another machine, whose address the container sees, in both families", async () => {
+    await using host = await PortHost.create(backend);
+    const pod = await host.bridge.pod("a");
+    await host.attach(pod, [mapping]);
+    await startEcho(host.node, 80, "a");
+    const { outside } = host;
+    expect(await host.fromOutside(outside.nodeAddress4, 8080)).toBe(outside.address4);
+    expect(await host.fromOutside(outside.nodeAddress6, 8080)).toBe(outside.address6);
+    expect(await host.fromOutside(outside.nodeAddress4, 80, 800)).toBeUndefined();
+  });
+
+  test("is reached from the node by its addresses and by 127.0.0.1", async () => {
+    await using host = await PortHost.create(backend);
+    const pod = await host.bridge.pod("a");
+    await host.attach(pod, [mapping]);
+    await startEcho(host.node, 80, "a");
+    expect(await host.fromNode("127.0.0.1", 8080)).toBe(gateway.v4);
+    expect(await host.fromNode(host.outside.nodeAddress4, 8080)).toBeDefined();
+    expect(await host.fromNode(host.outside.nodeAddress6, 8080)).toBeDefined();
+    expect(await host.fromNode(gateway.v4, 8080)).toBe(gateway.v4);
+  });
+
+  // With br_netfilter the kernel translates while it bridges, and hands frames back only to a hairpin port.
+  const bridgings = [
+    { bridgedPass: 0, hairpinMode: false },
+    { bridgedPass: 1, hairpinMode: true },
+  ];
+
+  test.each(bridgings)(
+    "is reached by the container itself and by its neighbour, who are masqueraded ($bridgedPass, $hairpinMode)",
+    async ({ bridgedPass, hairpinMode }) => {
+      await using host = await PortHost.create(backend);
+      for (const family of ["", "6"]) {
+        const key = `net.bridge.bridge-nf-call-ip${family}tables`;
+        await host.node.exec("sysctl", ["-qw", `${key}=${bridgedPass}`], { reject: false });
+      }
+      const [a, b] = await host.bridge.pods("a", "b");
+      await host.attach(a, [mapping], {}, { hairpinMode });
+      await host.attach(b, []);
+      await startEcho(host.node, 80, "a");
+      for (const pod of ["a", "b"]) {
+        expect(await host.fromNode(host.outside.nodeAddress4, 8080, pod)).toBe(gateway.v4);
+        expect(await host.fromNode(host.outside.nodeAddress6, 8080, pod)).toBe(gateway.v6);
+        expect(await host.fromNode(gateway.v4, 8080, pod)).toBe(gateway.v4);
+      }
+    },
+  );
+
+  test("with masqAll has all clients seem to be the node", async () => {
+    await using host = await PortHost.create(backend);
+    const pod = await host.bridge.pod("a");
+    await host.attach(pod, [mapping], { masqAll: true });
+    await startEcho(host.node, 80, "a");
+    expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBe(gateway.v4);
+    expect(await host.fromOutside(host.outside.nodeAddress6, 8080)).toBe(gateway.v6);
+  });
+
+  test("without snat keeps every source address, and leaves 127.0.0.1 alone", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b] = await host.bridge.pods("a", "b");
+    await host.attach(a, [mapping], { snat: false });
+    // Off the bridge's own network: answers to a neighbour on it would not pass the node.
+    const other = await host.attach(
+      b,
+      [],
+      { name: "other" },
+      { bridge: "br1", ipMasq: false, ipam: { type: "host-local", subnet: "10.9.0.0/24" } },
+    );
+    await startEcho(host.node, 80, "a");
+    expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBe(host.outside.address4);
+    expect(await host.fromNode(host.outside.nodeAddress4, 8080, "b")).toBe(addressesOf(other).v4);
+    const { stdout } = await host.node.exec("cat", ["/proc/sys/net/ipv4/conf/br0/route_localnet"]);
+    expect(stdout).toBe("0");
+    expect(await host.fromNode("127.0.0.1", 8080, undefined, 800)).toBeUndefined();
+  });
+
+  test("of one address is that address's only, and comes before one of all addresses", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b] = await host.bridge.pods("a", "b");
+    await host.node.exec("ip", ["address", "add", "203.0.113.9/24", "dev", host.outside.uplink]);
+    await host.attach(a, [mapping]);
+    await host.attach(b, [{ hostPort: 8080, containerPort: 81, hostIP: "203.0.113.9" }]);
+    await startEcho(host.node, 80, "a");
+    expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBe(host.outside.address4);
+    expect(await host.fromOutside("203.0.113.9", 8080, 800)).toBeUndefined();
+    await startEcho(host.node, 81, "b");
+    expect(await host.fromOutside("203.0.113.9", 8080)).toBe(host.outside.address4);
+    await host.detach(b);
+    // Now the one of all addresses has it.
+    expect(await host.fromOutside("203.0.113.9", 8080)).toBe(host.outside.address4);
+  });
+
+  test("of 0.0.0.0 or :: is of that family only", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b] = await host.bridge.pods("a", "b");
+    await host.attach(a, [{ ...mapping, hostIP: "0.0.0.0" }]);
+    await startEcho(host.node, 80, "a");
+    expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBe(host.outside.address4);
+    expect(await host.fromOutside(host.outside.nodeAddress6, 8080, 800)).toBeUndefined();
+    await host.attach(b, [{ ...mapping, hostIP: "::" }]);
+    await startEcho(host.node, 80, "b");
+    expect(await host.fromOutside(host.outside.nodeAddress6, 8080)).toBe(host.outside.address6);
+  });
+});
+
+describe.runIf(canRun(...programs)).each(backends)(
+  "what has the port of a mapping, but not its address (%s)",
+  (backend) => {
+    test("is left alone: traffic through the node, and from it to others", async () => {
+      await using host = await PortHost.create(backend);
+      const [a, b] = await host.bridge.pods("a", "b");
+      await host.attach(a, [mapping]);
+      const { v4 } = addressesOf(await host.attach(b, []));
+      await startEcho(host.outside, 8080);
+      await startEcho(host.node, 8080, "b");
+      await host.outside.exec("ip", ["route", "add", "10.1.0.0/24", "via", host.outside.nodeAddress4]);
+      // From outside through the node, from a pod to the outside, from the node to the outside.
+      expect(await host.fromOutside(v4, 8080)).toBe(host.outside.address4);
+      expect(await host.fromNode(host.outside.address4, 8080, "a")).toBe(host.outside.nodeAddress4);
+      expect(await host.fromNode(host.outside.address4, 8080)).toBe(host.outside.nodeAddress4);
+    });
+
+    test("127.0.0.1 of the node is out of reach for a container, as without mappings", async () => {
+      await using host = await PortHost.create(backend);
+      const pod = await host.bridge.pod("a");
+      await host.attach(pod, [mapping]);
+      await startEcho(host.node, 9000);
+      expect(await host.fromNode("127.0.0.1", 9000)).toBe("127.0.0.1");
+      // The container sends packets to 127.0.0.1 by its gateway.
+      await host.node.exec(
+        "sh",
+        [
+          "-ec",
+          `sysctl -qw net.ipv4.conf.all.route_localnet=1
+       ip address del 127.0.0.1/8 dev lo || true
+       ip route replace 127.0.0.1/32 via 10.1.0.1 src 10.1.0.2 table main
+       ip rule add from all lookup main pref 0
+       ip rule add from all lookup local pref 10`,
+        ],
+        { netns: "a" },
+      );
+      expect(await host.fromNode("127.0.0.1", 9000, "a", 1000)).toBeUndefined();
+      const { stdout } = await host.node.exec("iptables-save", ["-c", "-t", "raw"]);
+      expect(stdout).toMatch(/\[[1-9]\d*:\d+\] -A PREROUTING -d 127\.0\.0\.0\/8 ! -i lo/);
+    });
+  },
+);
