@@ -44,15 +44,20 @@ export interface PortmapHost {
 export interface PortmapAdaptor {
   /** Throws what would keep `ensure` from working. Changes nothing. */
   prepare(host: PortmapHost, forwarding: Forwarding): void;
-  /** Puts the rules in place; they replace what the owner had. */
-  ensure(host: PortmapHost, forwarding: Forwarding): void;
+  /**
+   * Puts the rules in place; the owner has no others. Returns whether there were no rules of any attachment, so that
+   * those of others may be lost: somebody has emptied the packet filter.
+   */
+  ensure(host: PortmapHost, forwarding: Forwarding): boolean;
   /** Throws if a rule is missing or is not as `ensure` makes it. */
   check(host: PortmapHost, forwarding: Forwarding): void;
   /**
-   * Removes all that is the owner's, also what the reference plugin made for its container. `forwarding` is what was
-   * recorded at ADD; without a record everything is found by the owner alone.
+   * Removes all that is the owner's. `forwarding` is what was recorded at ADD; without a record everything is found by
+   * the owner alone, which takes the longer the more ports there are.
    */
   remove(host: PortmapHost, owner: AttachmentKey, forwarding: Forwarding | undefined): void;
+  /** Removes what the reference plugin made for the owner's container. */
+  removeReference(host: PortmapHost, owner: AttachmentKey): void;
   /** Removes what belongs to the network and to none of `keep`. */
   collect(host: PortmapHost, network: string, keep: readonly AttachmentKey[]): void;
 }

@@ -40,6 +40,11 @@ export function removeEverywhere(
   withEachBackend(environment, (adaptor, host) => adaptor.remove(host, owner, forwarding));
 }
 
+/** Removes what the reference plugin made for the owner's container. */
+export function removeReference(owner: AttachmentKey, environment: Environment): void {
+  withEachBackend(environment, (adaptor, host) => adaptor.removeReference(host, owner));
+}
+
 /** Removes what is the network's and belongs to none of `keep`. */
 export function collectEverywhere(
   network: string,

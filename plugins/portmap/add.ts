@@ -1,29 +1,52 @@
 /** ADD: ports of the host lead to the container. */
+
 import { describeNamespace } from "../../shared/attachment/liveness.ts";
+import { ownerText } from "../../shared/cni/attachment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
+import { type Backend, chooseBackend } from "../../shared/netfilter/backend.ts";
 import { Rollback } from "../../shared/rollback.ts";
+import type { PortmapAdaptor, PortmapHost } from "./adaptor.ts";
 import { removeEverywhere, withBackend } from "./adaptors.ts";
 import { backendOf, type PortmapConfig } from "./config.ts";
 import type { PortRecord } from "./record.ts";
-import { claim, release } from "./registry.ts";
+import { allRecords, claim, isOwnerAlive, recordOf, release } from "./registry.ts";
 import { forwardingOf } from "./request.ts";
 import { forgetOthers, forgetOwn } from "./tracked.ts";
 
-function recordFor(request: Request, config: PortmapConfig, result: Result): PortRecord {
+function recordFor(request: Request, config: PortmapConfig, result: Result, backend: Backend): PortRecord {
   const namespace = describeNamespace(request.netns);
   const forwarding = forwardingOf(request, config, result);
-  return { forwarding, ...(namespace === undefined ? {} : { namespace }) };
+  return { forwarding, backend, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+/** Brings back what other attachments had, from their records: a node's ports come back with the next container. */
+function restoreOthers(
+  { forwarding, backend }: PortRecord,
+  adaptor: PortmapAdaptor,
+  host: PortmapHost,
+): void {
+  for (const other of allRecords()) {
+    const isOther = ownerText(other.forwarding.owner) !== ownerText(forwarding.owner);
+    if (!isOther || other.backend !== backend || !isOwnerAlive(other)) continue;
+    try {
+      adaptor.ensure(host, other.forwarding);
+    } catch {
+      // It is not this attachment's fault, and CHECK of the other one tells.
+    }
+  }
 }
 
 /** Forwards the configured ports. A failure at any step leaves nothing of this attachment. */
 export function forwardPorts(request: Request, config: PortmapConfig, result: Result): void {
   const { environment } = request;
-  const record = recordFor(request, config, result);
+  const backend = backendOf(config) ?? chooseBackend(environment);
+  const record = recordFor(request, config, result, backend);
   const { forwarding } = record;
   const { owner } = forwarding;
+  const former = recordOf(owner)?.forwarding;
   const undo = new Rollback();
-  withBackend(backendOf(config), environment, (adaptor, host) => {
+  withBackend(backend, environment, (adaptor, host) => {
     adaptor.prepare(host, forwarding);
     try {
       claim(record, environment, (dead) => {
@@ -32,7 +55,8 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
       });
       undo.onFailure(() => release(owner, environment));
       undo.onFailure(() => removeEverywhere(owner, forwarding, environment));
-      adaptor.ensure(host, forwarding);
+      if (former !== undefined) removeEverywhere(owner, former, environment);
+      if (adaptor.ensure(host, forwarding)) restoreOthers(record, adaptor, host);
       forgetOthers(forwarding);
       undo.commit();
     } finally {

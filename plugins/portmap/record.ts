@@ -4,11 +4,14 @@ import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { formatIp, parseIp } from "../../shared/ip/address.ts";
 import { type Cidr, formatCidr, parseCidr } from "../../shared/ip/cidr.ts";
+import { type Backend, backends } from "../../shared/netfilter/backend.ts";
 import type { Forwarding, Mapping } from "./adaptor.ts";
 
 /** An owner's record: what is forwarded to it, and where its interface was. */
 export interface PortRecord {
   readonly forwarding: Forwarding;
+  /** Whose rules they are. */
+  readonly backend: Backend;
   readonly namespace?: NamespaceRecord;
 }
 
@@ -16,10 +19,11 @@ function mappingObject({ hostIp, ...rest }: Mapping): JsonObject {
   return hostIp === undefined ? rest : { ...rest, hostIp: formatIp(hostIp) };
 }
 
-export function recordText({ forwarding, namespace }: PortRecord): string {
+export function recordText({ forwarding, backend, namespace }: PortRecord): string {
   const { targets, mappings, ...rest } = forwarding;
   const value = {
     ...rest,
+    backend,
     targets: targets.map(formatCidr),
     mappings: mappings.map(mappingObject),
     ...(namespace === undefined ? {} : { namespace }),
@@ -85,5 +89,6 @@ export function parseRecord(text: string): PortRecord | undefined {
     ...(isText(externalSetMarkChain) ? { externalSetMarkChain } : {}),
     conditions: { 4: texts(given["4"]), 6: texts(given["6"]) },
   };
-  return { forwarding, ...(namespace === undefined ? {} : { namespace }) };
+  const backend = backends.find((name) => name === value["backend"]) ?? "iptables";
+  return { forwarding, backend, ...(namespace === undefined ? {} : { namespace }) };
 }

@@ -16,6 +16,7 @@ import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
 import { linkToFreeName, readTextIfPresent, removeFile, writeFile } from "../../shared/system/file.ts";
+import { fileExists } from "../../shared/system/file-status.ts";
 import { lock, lockLimit, makeAndLock, unlock } from "../../shared/system/folder-lock.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import type { Mapping } from "./adaptor.ts";
@@ -49,6 +50,11 @@ export function recordOf(owner: AttachmentKey): PortRecord | undefined {
   return readRecord(ownerPath(owner));
 }
 
+/** Whether anything was ever recorded on this node since it booted. */
+export function isKept(): boolean {
+  return fileExists(OWNERS);
+}
+
 /** Runs `work` as the only one who changes the registry, which is made if need be. */
 function withLock<Value>(environment: Environment, work: () => Value): Value {
   let descriptor: number;
@@ -71,7 +77,8 @@ function withLock<Value>(environment: Environment, work: () => Value): Value {
   }
 }
 
-function aliveness({ forwarding, namespace }: PortRecord): boolean {
+/** Whether the interface the ports lead to is still there. */
+export function isOwnerAlive({ forwarding, namespace }: PortRecord): boolean {
   const { owner, targets } = forwarding;
   const placement = { ifname: owner.ifname, ...(namespace === undefined ? {} : { namespace }) };
   return targets.some(({ address }) => isAlive(placement, formatIp(address)));
@@ -106,7 +113,7 @@ function findDead(record: PortRecord): PortRecord[] {
   for (const mapping of record.forwarding.mappings) {
     const holder = readRecord(claimPath(mapping));
     if (holder === undefined || isSameOwner(holder.forwarding.owner, record.forwarding.owner)) continue;
-    if (aliveness(holder)) throw conflict(mapping, holder.forwarding);
+    if (isOwnerAlive(holder)) throw conflict(mapping, holder.forwarding);
     dead.set(ownerText(holder.forwarding.owner), holder);
   }
   return [...dead.values()];
@@ -159,10 +166,15 @@ export function release(owner: AttachmentKey, environment: Environment): void {
   }
 }
 
+/** All records. */
+export function allRecords(): PortRecord[] {
+  const records = listDirectory(OWNERS).map((name) => readRecord(`${OWNERS}/${name}`));
+  return records.filter((record): record is PortRecord => record !== undefined);
+}
+
 /** The records of a network. */
 export function recordsOf(network: string): PortRecord[] {
-  const records = listDirectory(OWNERS).map((name) => readRecord(`${OWNERS}/${name}`));
-  return records.filter((record): record is PortRecord => record?.forwarding.owner.network === network);
+  return allRecords().filter(({ forwarding }) => forwarding.owner.network === network);
 }
 
 /** Removes claims whose owner has no record: what a process leaves that is killed between the two. */

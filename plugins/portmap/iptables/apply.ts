@@ -15,28 +15,20 @@ import { withNetfilterLock } from "../../../shared/netfilter/lock.ts";
 import { removeChains } from "../../../shared/netfilter/nftables/chain-removal.ts";
 import { discardSets, isWithoutSets } from "../../../shared/netfilter/sets.ts";
 import type { Forwarding, PortmapHost } from "../adaptor.ts";
+import { localhostTarget } from "../localhost.ts";
 import { isWithoutSetRules, missingFixed, repairOf } from "./fixed.ts";
-import {
-  bucketChains,
-  type FixedNeeds,
-  isOnLocalhost,
-  ownChainName,
-  ownLines,
-  restoreInput,
-} from "./rules.ts";
+import { bucketChains, type FixedNeeds, ownChainName, ownLines, restoreInput } from "./rules.ts";
 import { addToSets, makeSets, removeOwnElements } from "./sets.ts";
 import { type TableView, viewOf } from "./view.ts";
 
 /** What the forwarding needs of the shared rules. */
-export function needsOf(
-  { snat, markBit, externalSetMarkChain, mappings }: Forwarding,
-  family: Family,
-): FixedNeeds {
+export function needsOf(forwarding: Forwarding, family: Family): FixedNeeds {
+  const { snat, markBit, externalSetMarkChain } = forwarding;
   return {
     family,
     withSets: true,
     ...(snat && externalSetMarkChain === undefined ? { markBit } : {}),
-    localhost: snat && mappings.some((mapping) => mapping.family === family && isOnLocalhost(mapping)),
+    localhost: localhostTarget(forwarding)?.family === family,
   };
 }
 

@@ -9,7 +9,7 @@ import { removeNatChains } from "../../../shared/netfilter/iptables/chain-remova
 import { type Purpose, requireRestore } from "../../../shared/netfilter/iptables/restore.ts";
 import { needle } from "../../../shared/netfilter/search.ts";
 import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
-import { checkLocalhost, routeLocalhost } from "../localhost.ts";
+import { checkLocalhost, localhostTarget, routeLocalhost } from "../localhost.ts";
 import { forwardFamily, needsOf } from "./apply.ts";
 import { isWithoutSetRules, missingFixed } from "./fixed.ts";
 import { checkOwn, checkReference, findOwn, rememberRules } from "./held.ts";
@@ -39,17 +39,18 @@ function prepare({ connection, environment }: PortmapHost, forwarding: Forwardin
   }
 }
 
-function ensure(host: PortmapHost, forwarding: Forwarding): void {
+function ensure(host: PortmapHost, forwarding: Forwarding): boolean {
   const targets = usedTargets(forwarding);
   const views = new Map(
     targets.map(
       (target) => [target.address.family, forwardFamily(host, forwarding, target, hostPorts)] as const,
     ),
   );
-  for (const target of targets) {
-    if (needsOf(forwarding, target.address.family).localhost) routeLocalhost(target.address);
-  }
+  const local = localhostTarget(forwarding);
+  if (local !== undefined) routeLocalhost(local);
   rememberRules(forwarding, views);
+  // To bring back the rules of others would take more runs of iptables: their next ADD does it.
+  return false;
 }
 
 function checkFamily(host: PortmapHost, forwarding: Forwarding, target: Cidr): void {
@@ -80,18 +81,18 @@ function check(host: PortmapHost, forwarding: Forwarding): void {
 
 function remove(host: PortmapHost, owner: AttachmentKey, forwarding: Forwarding | undefined): void {
   const used = forwarding?.mappings.map((mapping) => bucketChain(bucketOf(mapping)));
-  const groups = [
-    { bases: used === undefined ? bucketChains : [...new Set(used)], chains: [ownChainName(owner)] },
-    // What we have no record of may be the reference plugin's.
-    ...(forwarding === undefined ? [{ bases: [reference.base], chains: [reference.chainName(owner)] }] : []),
-  ];
+  const bases = used === undefined ? bucketChains : [...new Set(used)];
   runAll([
     () => {
       if (forwarding === undefined) removeOwnElements(host.connection, owner);
       else removeFromSets(host.connection, forwarding.mappings);
     },
-    () => removeNatChains(host, groups, hostPorts),
+    () => removeNatChains(host, [{ bases, chains: [ownChainName(owner)] }], hostPorts),
   ]);
+}
+
+function removeReference(host: PortmapHost, owner: AttachmentKey): void {
+  removeNatChains(host, [{ bases: [reference.base], chains: [reference.chainName(owner)] }], hostPorts);
 }
 
 /** The chains that rules of `base` lead to, whose comment has `mark` in it. */
@@ -119,4 +120,11 @@ function collect(host: PortmapHost, network: string, keep: readonly AttachmentKe
   ]);
 }
 
-export const iptablesAdaptor: PortmapAdaptor = { prepare, ensure, check, remove, collect };
+export const iptablesAdaptor: PortmapAdaptor = {
+  prepare,
+  ensure,
+  check,
+  remove,
+  removeReference,
+  collect,
+};

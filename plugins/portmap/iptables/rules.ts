@@ -9,10 +9,11 @@
 import { ownerHash, ownerText } from "../../../shared/cni/attachment.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 import { type Family, formatIp, type IpAddress } from "../../../shared/ip/address.ts";
-import { type Cidr, contains, formatCidr, networkOf, parseCidr } from "../../../shared/ip/cidr.ts";
+import { type Cidr, formatCidr, networkOf } from "../../../shared/ip/cidr.ts";
 import { commented, quoteWord } from "../../../shared/netfilter/iptables/rules.ts";
 import { sha512 } from "../../../shared/system/hash.ts";
 import type { Forwarding, Mapping } from "../adaptor.ts";
+import { loopback4 } from "../localhost.ts";
 
 export const HOSTPORTS_CHAIN = "PODWIRE-HOSTPORTS";
 const BUCKETS = 16;
@@ -129,13 +130,6 @@ export function bucketRules({ family, withSets }: Pick<FixedNeeds, "family" | "w
   );
 }
 
-const loopback = parseCidr("127.0.0.0/8") as Cidr;
-
-/** Whether the mapping is one that 127.0.0.1 leads to. */
-export function isOnLocalhost({ family, hostIp }: Mapping): boolean {
-  return family === 4 && (hostIp === undefined || contains(loopback, hostIp));
-}
-
 function endpoint(address: IpAddress, port: number): string {
   return address.family === 4 ? `${formatIp(address)}:${port}` : `[${formatIp(address)}]:${port}`;
 }
@@ -150,7 +144,7 @@ function markedSources({ snat, masqAll }: Forwarding, target: Cidr): string[] {
   if (!snat) return [];
   if (masqAll) return [""];
   const own = `-s ${formatCidr(networkOf(target))} `;
-  return target.address.family === 4 ? [own, `-s ${formatCidr(loopback)} `] : [own];
+  return target.address.family === 4 ? [own, `-s ${formatCidr(loopback4)} `] : [own];
 }
 
 /** The lines that make the owner's chain and the jumps to it; neither may be there before. */

@@ -3,11 +3,9 @@ import { ownerText } from "../../../shared/cni/attachment.ts";
 import { type IpAddress, toBytes } from "../../../shared/ip/address.ts";
 import type { Cidr } from "../../../shared/ip/cidr.ts";
 import type { Element } from "../../../shared/netfilter/nftables/element.ts";
-import type { Forwarding, Mapping, TransportProtocol } from "../adaptor.ts";
+import type { Forwarding, Mapping } from "../adaptor.ts";
+import { protocolNumbers } from "../protocols.ts";
 import { mapName, profileOf, setName } from "./rules.ts";
-
-/** IANA's numbers. */
-const protocolNumbers: Readonly<Record<TransportProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 export interface PlacedElement {
   readonly set: string;

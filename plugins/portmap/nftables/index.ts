@@ -16,6 +16,7 @@ import { retryCommit, tryWithoutCommit } from "../../../shared/netfilter/nftable
 import type { NetlinkConnection } from "../../../shared/netlink/connection.ts";
 import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
+import { checkLocalhost, localhostTarget, routeLocalhost } from "../localhost.ts";
 import { allSets, elementsOf, type PlacedElement } from "./elements.ts";
 import { removeReferenceRules } from "./reference.ts";
 import { chainsOf, fixedRules, suffixesOf } from "./rules.ts";
@@ -58,9 +59,11 @@ function refuseUnable(
   );
 }
 
-function ensure({ connection }: PortmapHost, forwarding: Forwarding): void {
+function ensure({ connection }: PortmapHost, forwarding: Forwarding): boolean {
+  let wasEmpty = false;
   retryCommit(connection, () => {
     const rules = rulesOf(connection, ownTable);
+    wasEmpty = suffixesOf(rules).length === 0;
     const fixed = areInOrder(rules, chainsOf(forwarding)) ? [] : fixedRules(rules, forwarding);
     const wrong = lookUp(connection, elementsOf(forwarding)).filter((found) => !isRight(found));
     return [
@@ -69,6 +72,10 @@ function ensure({ connection }: PortmapHost, forwarding: Forwarding): void {
       ...wrong.map(({ set, element }) => newElements(ownTable, set, [element])),
     ];
   });
+  // After the rule that keeps neighbours away from there.
+  const local = localhostTarget(forwarding);
+  if (local !== undefined) routeLocalhost(local);
+  return wasEmpty;
 }
 
 function drift(owner: AttachmentKey, what: string): CniError {
@@ -85,7 +92,11 @@ function check({ connection }: PortmapHost, forwarding: Forwarding): void {
     throw drift(owner, "rules of the table inet podwire are missing");
   }
   const wrong = lookUp(connection, elementsOf(forwarding)).find((found) => !isRight(found));
-  if (wrong === undefined) return;
+  if (wrong === undefined) {
+    const local = localhostTarget(forwarding);
+    if (local !== undefined) checkLocalhost(local);
+    return;
+  }
   const problem = wrong.held === undefined ? "is missing in" : "leads elsewhere, or is another's, in";
   throw drift(owner, `${wrong.what} ${problem} ${wrong.set} of the table inet podwire`);
 }
@@ -114,8 +125,12 @@ function removeOwner(
   retryCommit(connection, () => {
     if (forwarding !== undefined) return removeRecorded(connection, forwarding);
     const text = ownerText(owner);
-    return [...search(connection, (comment) => comment === text), ...removeReferenceRules(connection, owner)];
+    return search(connection, (comment) => comment === text);
   });
+}
+
+function removeReference({ connection }: PortmapHost, owner: AttachmentKey): void {
+  retryCommit(connection, () => removeReferenceRules(connection, owner));
 }
 
 function collect({ connection }: PortmapHost, network: string, keep: readonly AttachmentKey[]): void {
@@ -132,4 +147,11 @@ function prepare({ connection }: PortmapHost, forwarding: Forwarding): void {
   if (!areInOrder(rules, chains)) refuseUnable(connection, forwarding, rules);
 }
 
-export const nftablesAdaptor: PortmapAdaptor = { prepare, ensure, check, remove: removeOwner, collect };
+export const nftablesAdaptor: PortmapAdaptor = {
+  prepare,
+  ensure,
+  check,
+  remove: removeOwner,
+  removeReference,
+  collect,
+};

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, startEcho } from "../../helpers/index.ts";
+import { hostState } from "../attachment/witness.ts";
 import { hostLocal } from "../bridge/host.ts";
-import { hostState } from "../bridge/witness.ts";
 import {
   backends,
   bridgeConfig,
