@@ -9,11 +9,12 @@
  * never masqueraded.
  */
 import { type Family, parseIp } from "../../../shared/ip/address.ts";
-import { type Cidr, formatCidr, hostCidr, isSingle, networkOf, parseCidr } from "../../../shared/ip/cidr.ts";
+import { type Cidr, formatCidr, hostCidr, isSingle, networkOf } from "../../../shared/ip/cidr.ts";
 import { type ChainSpecification, putInOrder } from "../../../shared/netfilter/nftables/chain.ts";
 import {
   Comparison,
   compare,
+  counter,
   decide,
   type Expression,
   Header,
@@ -51,6 +52,7 @@ import {
 import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import { sha512 } from "../../../shared/system/hash.ts";
 import type { Forwarding } from "../adaptor.ts";
+import { loopback4 } from "../localhost.ts";
 import { compileConditions } from "./conditions.ts";
 
 const families: readonly Family[] = [4, 6];
@@ -208,7 +210,6 @@ const toLocalAddresses: Rule = {
 };
 
 const loopback6 = hostCidr(parseIp("::1") as Cidr["address"]);
-const loopback4 = parseCidr("127.0.0.0/8") as Cidr;
 
 /** The kernel routes ::1 nowhere: services of the host that listen there stay reachable. */
 const notToLoopback6: Rule = {
@@ -243,6 +244,7 @@ const guard: ChainSpecification = {
         loadMeta(Meta.iifname, REGISTER),
         compare(REGISTER, Comparison.notEqual, interfaceKey("lo")),
         ...matchNetwork("destination", loopback4),
+        counter(),
         decide({ code: Verdict.drop }),
       ],
     },

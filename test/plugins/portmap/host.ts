@@ -6,7 +6,7 @@ import { failed, Host, hostLocal, type Keys, network, type Pod, subnet4, subnet6
 export { failed, type Keys, type Pod, subnet4, subnet6 };
 
 /** The backends that are tested: each test runs once for each. */
-export const backends = ["iptables"] as const;
+export const backends = ["iptables", "nftables"] as const;
 export type Backend = (typeof backends)[number];
 
 /** The programs that the tests of this folder call. */
