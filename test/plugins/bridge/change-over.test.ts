@@ -8,8 +8,9 @@ import {
   seenAddress,
   startEcho,
 } from "../../helpers/index.ts";
+import { detachByReference } from "../attachment/reference.ts";
 import { hostState, links, ports, reservations } from "../attachment/witness.ts";
-import { Host, hostLocal, type Keys, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
+import { Host, hostLocal, type Keys, network, programs, subnet4, subnet6 } from "./host.ts";
 
 /** The reference 1.1.1 knows no 1.1.0. */
 const config = network({ cniVersion: "1.0.0", isDefaultGateway: true, ipam: hostLocal([subnet4, subnet6]) });
@@ -102,17 +103,6 @@ describe.runIf(canRun(referencePlugin("bridge"), ...programs))("what the referen
     expect(await seenAddress(node, outside.address6, 80, { netns: "a" })).toBe(outside.nodeAddress6);
   });
 });
-
-/**
- * DEL by the reference, as runtimes do it: again when it failed. Debian's build fails the first time, its work done,
- * when iptables says that a chain of its own does not exist.
- */
-const detachByReference = async (reference: Host, pod: Pod, keys: Keys): Promise<void> => {
-  const first = await reference.call("DEL", pod, keys);
-  if (first.exitCode === 0) return;
-  expect(first.json.msg).toMatch(/iptables.* does not exist/s);
-  await reference.del(pod, keys);
-};
 
 describe.runIf(canRun(referencePlugin("bridge"), ...programs))("what ours attached", () => {
   test.each(kinds)(

@@ -1,0 +1,44 @@
+/** ADDs that are killed, and how a runtime clears up after them. */
+import { expect } from "vitest";
+import type { FaultStage } from "./fault-stage.ts";
+import type { Host, Pod } from "./host.ts";
+import type { Step } from "./system-calls.ts";
+import { links } from "./witness.ts";
+
+/** The calls that change something: a kill between two of them is a kill at the second. */
+export const changing = ["sendto", "write", "renameat2", "openat", "mkdir", "ftruncate", "unlink"];
+
+const neighbour = { containerId: "id-neighbour", ifname: "eth0" };
+
+/** The ways a runtime gets rid of what a killed ADD left; each is tried at every, or every third step. */
+export const cures: [string, number, (stage: FaultStage) => Promise<void>][] = [
+  ["DEL", 1, ({ host, pod, config }) => host.del(pod, config)],
+  ["DEL without the namespace", 3, ({ host, pod, config }) => host.del({ ...pod, netns: "" }, config)],
+  ["GC", 1, ({ host, pod, config }) => host.gc(config, [{ ...pod, ...neighbour }])],
+  [
+    "ADD again and DEL",
+    3,
+    async ({ host, pod, config }) => {
+      await host.check(pod, config, await addAfresh(host, pod, config));
+      await host.del(pod, config);
+    },
+  ],
+];
+
+/** A runtime gives the container of a failed ADD a DEL before its next ADD, unless it has died itself. */
+const addAfresh = async (host: Host, pod: Pod, config: FaultStage["config"]) => {
+  const run = await host.call("ADD", pod, config);
+  if (run.exitCode === 0) return run.json;
+  // The killed one had come as far as the interface in the container.
+  expect((await links(host.node, pod.name)).map(({ ifname }) => ifname)).toContain(pod.ifname);
+  await host.del(pod, config);
+  return host.add(pod, config);
+};
+
+/** Kills ADD at a step. Returns false if it has come to its end: the kernel began fewer calls again this time. */
+export const kill = async (stage: FaultStage, step: Step): Promise<boolean> => {
+  const run = await stage.callWith("ADD", step, "signal=SIGKILL");
+  if (run.exitCode === 0) return false;
+  expect(run).toMatchObject({ signal: "SIGKILL", stdout: "" });
+  return true;
+};
