@@ -2,26 +2,53 @@
 import { sha512 } from "../system/hash.ts";
 import type { AttachmentKey } from "./plugin.ts";
 
-/**
- * A name part of bounded length: an interface alias and an ipset comment hold 255 bytes. A long one is cut and
- * ends in its hash, so that it still names one thing only.
- */
-function bounded(part: string): string {
-  return part.length <= 72 ? part : `${part.slice(0, 55)}~${sha512(part).slice(0, 16)}`;
+/** How long the parts may be: an interface alias and an ipset comment hold 255 bytes. */
+const MOST = { network: 72, container: 72 } as const;
+/** The same for a comment of at most 128 bytes. */
+const MOST_IN_COMMENT = { network: 40, container: 35 } as const;
+
+/** A name part of bounded length. A long one is cut and ends in its hash, so that it still names one thing only. */
+function bounded(part: string, most: number): string {
+  return part.length <= most ? part : `${part.slice(0, most - 17)}~${sha512(part).slice(0, 16)}`;
 }
 
 /** The text that marks everything of a network: the start of ownerText of each of its attachments. */
 export function networkText(network: string): string {
-  return `podwire network=${bounded(network)} `;
+  return startOf(network, MOST);
+}
+
+type Lengths = typeof MOST | typeof MOST_IN_COMMENT;
+
+function startOf(network: string, most: Lengths): string {
+  return `podwire network=${bounded(network, most.network)} `;
+}
+
+function textOf({ network, containerId, ifname }: AttachmentKey, most: Lengths): string {
+  return `${startOf(network, most)}container=${bounded(containerId, most.container)} interface=${ifname}`;
 }
 
 /**
- * The owner's name on a host-side object: interface alias, ipset comment, nftables comment. At most 200 bytes,
- * no two attachments have the same.
+ * The owner's name on a host-side object: interface alias, ipset comment. At most 200 bytes, no two attachments have
+ * the same.
  */
 export function ownerText(owner: AttachmentKey): string {
-  const { network, containerId, ifname } = owner;
-  return `${networkText(network)}container=${bounded(containerId)} interface=${ifname}`;
+  return textOf(owner, MOST);
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * The same as a comment of nftables: at most 128 bytes, or nft would not load again what it has listed
+ * (NFTNL_UDATA_COMMENT_MAXLEN in libnftnl/udata.h), and with it nothing of the whole file.
+ */
+export function ownerComment(owner: AttachmentKey): string {
+  const text = ownerText(owner);
+  return encoder.encode(text).length <= 128 ? text : textOf(owner, MOST_IN_COMMENT);
+}
+
+/** Whether a text is ownerComment, or ownerText, of an attachment of the network. */
+export function isOfNetwork(text: string, network: string): boolean {
+  return text.startsWith(networkText(network)) || text.startsWith(startOf(network, MOST_IN_COMMENT));
 }
 
 const hashes = new WeakMap<AttachmentKey, string>();

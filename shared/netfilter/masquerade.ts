@@ -79,7 +79,12 @@ export function prepareMasquerade(backend: Backend | undefined, environment: Env
  * throws, removeMasquerade takes back what was done.
  */
 export function ensureMasquerade(request: MasqueradeRequest): void {
-  withBackend(request, (adaptor, host) => adaptor.ensure(host, request));
+  const addresses = request.addresses.map(({ address }) => address);
+  withBackend(request, (adaptor, host) => {
+    // The earlier owner may be of a time when the backend was another.
+    for (const other of Object.values(adaptors)) if (other !== adaptor) other.forget(host, addresses);
+    adaptor.ensure(host, request);
+  });
 }
 
 /** Removes everything of the owner, whichever backend made it; nothing there is fine. */

@@ -1,5 +1,5 @@
 /** macspoofchk: a bridge port's frames must carry the attachment's own source MAC address, or are dropped. */
-import { networkText, ownerText } from "../cni/attachment.ts";
+import { isOfNetwork, ownerComment } from "../cni/attachment.ts";
 import { CniError, ErrorCode, runAll } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
@@ -90,7 +90,7 @@ export function ensureSpoofCheck({ owner, hostInterface, mac }: SpoofCheck): voi
 
 /** Removes the guard of the interface, and what the reference bridge plugin made for this attachment. */
 export function removeSpoofCheck(owner: AttachmentKey, hostInterface: string): void {
-  const isOwn = (element: HeldElement) => element.comment === ownerText(owner);
+  const isOwn = (element: HeldElement) => element.comment === ownerComment(owner);
   withNetfilterLeftOpen((connection) =>
     runAll([
       () =>
@@ -115,7 +115,7 @@ export function checkSpoofCheck({ owner, hostInterface, mac }: SpoofCheck): void
   withNetfilter((connection) => {
     const [held] = findPort(connection, port);
     const isPaired = findElement(connection, spoofTable, allowed.name, [port, macBytes(mac)]) !== undefined;
-    if (isRuleInPlace(connection) && held?.comment === ownerText(owner) && isPaired) return;
+    if (isRuleInPlace(connection) && held?.comment === ownerComment(owner) && isPaired) return;
     throw new CniError(
       ErrorCode.internal,
       `frames from ${hostInterface} are not held to the MAC address ${mac} of ${owner.ifname}`,
@@ -126,9 +126,8 @@ export function checkSpoofCheck({ owner, hostInterface, mac }: SpoofCheck): void
 
 /** Removes the guards of attachments of the network that are not in `keep`. */
 export function collectSpoofChecks(network: string, keep: readonly AttachmentKey[]): void {
-  const kept = new Set(keep.map(ownerText));
-  const isStale = ({ comment }: HeldElement) =>
-    comment.startsWith(networkText(network)) && !kept.has(comment);
+  const kept = new Set(keep.map(ownerComment));
+  const isStale = ({ comment }: HeldElement) => isOfNetwork(comment, network) && !kept.has(comment);
   withNetfilterLeftOpen((connection) =>
     retryCommit(connection, () => {
       const ports = allElements(connection, spoofTable, guarded.name);

@@ -5,7 +5,7 @@
  * address, so neither a frame nor an ADD pays for the ports there are. Both name the owner in their comments.
  */
 
-import { ownerText } from "../cni/attachment.ts";
+import { ownerComment } from "../cni/attachment.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { NetfilterFamily } from "./nfnetlink.ts";
@@ -108,7 +108,7 @@ export function addressOf(element: HeldElement): Uint8Array | undefined {
 
 /** Guards a port that is not guarded yet. */
 export function addPort(owner: AttachmentKey, port: Uint8Array, mac: Uint8Array): NetlinkMessage[] {
-  const comment = ownerText(owner);
+  const comment = ownerComment(owner);
   const extra = [{ type: MAC_DATUM, value: mac }];
   return [
     newElements(spoofTable, guarded.name, [{ key: [port], comment, extra }]),

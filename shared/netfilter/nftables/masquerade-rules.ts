@@ -6,7 +6,7 @@
  * what stays in the network or goes where the configuration says, and masquerades the rest. What grows is the number of
  * rules with the number of networks. The set `attachments` tells which addresses an attachment has.
  */
-import { ownerText } from "../../cni/attachment.ts";
+import { ownerComment } from "../../cni/attachment.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
 import { type Family, formatIp, type IpAddress, parseIp, toBytes } from "../../ip/address.ts";
 import { type Cidr, formatCidr, isSingle, networkOf, parseCidr } from "../../ip/cidr.ts";
@@ -25,7 +25,7 @@ import {
   newOwnTable,
   ownTable,
 } from "./own-table.ts";
-import { dataTypes, newSet, type SetSpecification } from "./set.ts";
+import { dataTypes, type HeldSet, newSet, type SetSpecification } from "./set.ts";
 import { textDatum, type UserDatum } from "./user-data.ts";
 
 export const BASE_CHAIN = "postrouting";
@@ -122,14 +122,24 @@ export function chainsOf(profiles: readonly Profile[]): ChainSpecification[] {
   ];
 }
 
-/** The sets that the base chain asks. */
-export function setsOf(held: readonly HeldRule[]): { family: Family; set: string; rule: HeldRule }[] {
-  return held.flatMap((rule) => {
-    if (rule.chain !== BASE_CHAIN) return [];
-    const end = rule.comment.indexOf(EXCEPT);
-    const family = families.find((each) => rule.comment.startsWith(setStarts[each]));
-    return end < 0 || family === undefined ? [] : [{ family, set: rule.comment.slice(0, end), rule }];
+/** A set of addresses. */
+export interface AddressSet {
+  readonly family: Family;
+  readonly set: string;
+}
+
+/** The sets of addresses among those of the table, whether or not a rule asks them. */
+export function addressSets(held: readonly HeldSet[]): AddressSet[] {
+  return held.flatMap(({ name, keyNumber }) => {
+    const family = families.find((each) => name.startsWith(setStarts[each]));
+    // Somebody may keep sets of their own in the table.
+    return family === undefined || addressTypes[family].number !== keyNumber ? [] : [{ family, set: name }];
   });
+}
+
+/** The rules of the base chain that ask the set: one, unless somebody copied it. */
+export function rulesAsking(held: readonly HeldRule[], set: string): HeldRule[] {
+  return held.filter(({ chain, comment }) => chain === BASE_CHAIN && comment.startsWith(set + EXCEPT));
 }
 
 /** The set of one profile; its elements are the addresses. */
@@ -152,10 +162,13 @@ const ADDRESSES_DATUM = 0x61;
 /** NFT_USERDATA_MAXLEN, less the two headers. */
 const ROOM = 256 - 4;
 
+const encoder = new TextEncoder();
+
 /** The user data of an attachment's element: none if it does not fit; the sets' comments tell then. */
 export function addressData(owner: AttachmentKey, addresses: readonly Cidr[]): UserDatum[] {
   const datum = textDatum(ADDRESSES_DATUM, addresses.map(({ address }) => formatIp(address)).join(" "));
-  return ownerText(owner).length + 1 + datum.value.length <= ROOM ? [datum] : [];
+  const comment = encoder.encode(ownerComment(owner)).length + 1;
+  return comment + datum.value.length <= ROOM ? [datum] : [];
 }
 
 const decoder = new TextDecoder();

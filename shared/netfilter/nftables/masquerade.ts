@@ -1,16 +1,20 @@
 /** Masquerade by nf_tables: masquerade-rules.ts tells how. One batch a call, no process. */
-import { hostInterfaceName, networkText, ownerText } from "../../cni/attachment.ts";
+import { hostInterfaceName, isOfNetwork, ownerComment } from "../../cni/attachment.ts";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
 import { formatIp, type IpAddress } from "../../ip/address.ts";
 import type { Cidr } from "../../ip/cidr.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
+import { NetlinkError } from "../../netlink/error.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilter } from "../host.ts";
+import { withNetfilterLock } from "../lock.ts";
 import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
 import { areInOrder } from "./chain.ts";
-import { deleteElements, type HeldElement, newElements } from "./element.ts";
+import { type HeldElement, newElements } from "./element.ts";
+import { allEntries, type Entry, findEntries, heldSets, removeEntries, removeKeys } from "./entries.ts";
 import {
+  type AddressSet,
   addressData,
   addressesOf,
   addressKey,
@@ -21,51 +25,19 @@ import {
   fixedRules,
   type Profile,
   profileOf,
-  setsOf,
+  rulesAsking,
 } from "./masquerade-rules.ts";
-import { deleteChain, deleteRule, flushChain, type HeldRule } from "./message.ts";
+import { deleteChain, deleteRule, flushChain, newChain } from "./message.ts";
 import { ownTable } from "./own-table.ts";
-import { allElements, findElement, findElements, rulesOf } from "./question.ts";
+import { allElements, findElement, findElements, hasTable, rulesOf } from "./question.ts";
 import { deleteSet, interfaceKey } from "./set.ts";
-import { retryCommit, tryWithoutCommit } from "./transaction.ts";
+import { isOutdated, retryCommit, tryWithoutCommit } from "./transaction.ts";
 
 const attachmentKey = (owner: AttachmentKey) => [interfaceKey(hostInterfaceName(owner))];
 
 function profilesOf({ addresses, exceptions }: Masqueraded): Profile[] {
   const all = addresses.map((cidr) => profileOf(cidr, exceptions));
   return all.filter((profile, index) => all.findIndex(({ set }) => set === profile.set) === index);
-}
-
-/** An address in a set. */
-interface Entry {
-  readonly set: string;
-  readonly address: IpAddress;
-  readonly held: HeldElement;
-}
-
-/** Where these addresses are: in which of the sets that the rules chain asks, one round trip. */
-function findEntries(
-  connection: NetlinkConnection,
-  rules: readonly HeldRule[],
-  addresses: readonly IpAddress[],
-): Entry[] {
-  const places = addresses.flatMap((address) =>
-    setsOf(rules).flatMap(({ family, set }) => (family === address.family ? [{ set, address }] : [])),
-  );
-  if (places.length === 0) return [];
-  const found = findElements(
-    connection,
-    ownTable,
-    places.map(({ set, address }) => ({ set, key: addressKey(address) })),
-  );
-  return places.flatMap((place, index) => {
-    const held = found[index];
-    return held === undefined ? [] : [{ ...place, held }];
-  });
-}
-
-function removeEntries(entries: readonly Entry[]): NetlinkMessage[] {
-  return entries.map(({ set, address }) => deleteElements(ownTable, set, [addressKey(address)]));
 }
 
 /** What an attachment has: its own element, and its addresses in the sets. */
@@ -77,73 +49,89 @@ interface Holding {
 /** All of the owner. Without a list of its addresses (nft saves none) the sets are searched for its name. */
 function findHolding(
   connection: NetlinkConnection,
-  rules: readonly HeldRule[],
+  sets: readonly AddressSet[],
   owner: AttachmentKey,
 ): Holding {
   const attachment = findElement(connection, ownTable, attachments.name, attachmentKey(owner));
   if (attachment === undefined) return { attachment, entries: [] };
   const known = addressesOf(attachment);
-  const entries =
-    known === undefined ? searchEntries(connection, rules) : findEntries(connection, rules, known);
-  return { attachment, entries: entries.filter(({ held }) => held.comment === ownerText(owner)) };
+  const entries = known === undefined ? allEntries(connection, sets) : findEntries(connection, sets, known);
+  return { attachment, entries: entries.filter(({ held }) => held.comment === ownerComment(owner)) };
 }
 
-function searchEntries(connection: NetlinkConnection, rules: readonly HeldRule[]): Entry[] {
-  return setsOf(rules).flatMap(({ family, set }) =>
-    allElements(connection, ownTable, set).map((held) => ({
-      set,
-      held,
-      address: { family, value: fromKey(held.key) },
-    })),
-  );
-}
-
-function fromKey(key: Uint8Array): bigint {
-  let value = 0n;
-  for (let at = 0; at < key.length; at++) value = (value << 8n) | BigInt(key[at] ?? 0);
-  return value;
-}
-
-function removeHolding(owner: AttachmentKey, { attachment, entries }: Holding): NetlinkMessage[] {
+function removeHolding({ attachment, entries }: Holding): NetlinkMessage[] {
   const removals = removeEntries(entries);
-  if (attachment !== undefined)
-    removals.push(deleteElements(ownTable, attachments.name, [attachmentKey(owner)]));
-  return removals;
+  return attachment === undefined
+    ? removals
+    : [...removals, ...removeKeys(attachments.name, [attachment.key])];
 }
+
+/** A network to try the rules with. */
+const sample: Masqueraded = {
+  owner: { network: "", containerId: "", ifname: "" },
+  addresses: [{ address: { family: 4, value: 0xc0000201n }, prefixLength: 24 }],
+  exceptions: [],
+};
 
 function prepare(): void {
   withNetfilter((connection) => {
     if (areInOrder(rulesOf(connection, ownTable), chainsOf([]))) return;
-    const error = tryWithoutCommit(connection, fixedRules([], []));
-    if (error === undefined) return;
-    throw new CniError(
-      ErrorCode.notAvailable,
-      `masquerade by nftables does not work on this kernel: ${error.message}`,
-      'load the modules nft_chain_nat and nft_masq (Linux 5.2 or newer), or install the package "iptables" and set "ipMasqBackend" to "iptables"',
+    const error = tryWithoutCommit(connection, fixedRules([], profilesOf(sample)));
+    if (error !== undefined) throw refusal(connection, error);
+  });
+}
+
+function refusal(connection: NetlinkConnection, error: NetlinkError): CniError {
+  if (hasTable(connection, ownTable)) {
+    return new CniError(
+      ErrorCode.internal,
+      `the table inet podwire is not what podwire makes: ${error.message}`,
+      "see what is in it with: nft list table inet podwire; remove it with: nft delete table inet podwire",
       error,
     );
-  });
+  }
+  return new CniError(
+    ErrorCode.notAvailable,
+    `masquerade by nftables does not work on this kernel: ${error.message}`,
+    'load the modules nft_chain_nat and nft_masq (Linux 5.2 or newer), or install the package "iptables" and set "ipMasqBackend" to "iptables"',
+    error,
+  );
+}
+
+/**
+ * Sees to it that the rules of these networks are there. Mostly they are, and then this only reads. One process at a
+ * time, and on nothing but the ruleset as it was: of two that find the base chain missing, the second would empty what
+ * the first has just filled.
+ */
+function ensureRules(connection: NetlinkConnection, profiles: readonly Profile[]): void {
+  const chains = chainsOf(profiles);
+  if (areInOrder(rulesOf(connection, ownTable), chains)) return;
+  const mend = () => {
+    const rules = rulesOf(connection, ownTable);
+    return areInOrder(rules, chains) ? [] : fixedRules(rules, profiles);
+  };
+  try {
+    withNetfilterLock(() => retryCommit(connection, mend, "as it was"));
+  } catch (thrown) {
+    throw thrown instanceof NetlinkError ? refusal(connection, thrown) : thrown;
+  }
 }
 
 function ensure({ connection }: Host, masqueraded: Masqueraded): void {
   const { owner, addresses, exceptions } = masqueraded;
   const profiles = profilesOf(masqueraded);
   retryCommit(connection, () => {
-    const rules = rulesOf(connection, ownTable);
-    const holding = findHolding(connection, rules, owner);
-    const others = findEntries(
-      connection,
-      rules,
-      addresses.map(({ address }) => address),
-    ).filter(({ held }) => held.comment !== ownerText(owner));
-    const fixed = areInOrder(rules, chainsOf(profiles)) ? [] : fixedRules(rules, profiles);
+    // Inside, as GC may take out a network's rules until its first address is there.
+    ensureRules(connection, profiles);
+    const sets = heldSets(connection);
+    const holding = findHolding(connection, sets, owner);
+    const wanted = addresses.map(({ address }) => address);
+    const isOwn = ({ held }: Entry) => held.comment === ownerComment(owner);
+    const others = findEntries(connection, sets, wanted).filter(
+      (entry) => holding.attachment === undefined || !isOwn(entry),
+    );
     // A removal costs a wait when the socket is closed, so there is none unless something is in the way.
-    return [
-      ...fixed,
-      ...removeHolding(owner, holding),
-      ...removeEntries(others),
-      ...addOwner(owner, addresses, exceptions),
-    ];
+    return [...removeHolding(holding), ...removeEntries(others), ...addOwner(owner, addresses, exceptions)];
   });
 }
 
@@ -152,7 +140,7 @@ function addOwner(
   addresses: readonly Cidr[],
   exceptions: readonly Cidr[],
 ): NetlinkMessage[] {
-  const comment = ownerText(owner);
+  const comment = ownerComment(owner);
   const element = { key: attachmentKey(owner), comment, extra: addressData(owner, addresses) };
   return [
     newElements(ownTable, attachments.name, [element]),
@@ -172,7 +160,7 @@ function check({ connection }: Host, masqueraded: Masqueraded): void {
     key: addressKey(cidr.address),
   }));
   const found = findElements(connection, ownTable, places);
-  const at = found.findIndex((held) => held?.comment !== ownerText(owner));
+  const at = found.findIndex((held) => held?.comment !== ownerComment(owner));
   const absent = addresses[at];
   if (absent !== undefined) {
     throw fault(
@@ -191,53 +179,57 @@ function fault(owner: AttachmentKey, what: string): CniError {
 }
 
 function remove({ connection }: Host, { owner }: Removal): void {
-  retryCommit(connection, () => {
-    const attachment = findElement(connection, ownTable, attachments.name, attachmentKey(owner));
-    if (attachment === undefined) return [];
-    const rules = rulesOf(connection, ownTable);
-    return removeHolding(owner, findHolding(connection, rules, owner));
-  });
+  retryCommit(connection, () => removeHolding(findHolding(connection, heldSets(connection), owner)));
 }
+
+/** So many removals fit into one batch: a socket's send buffer has 208 KiB, and a removal takes up to 28 bytes. */
+const MOST_REMOVALS = 3000;
 
 function collect({ connection }: Host, { network, keep }: Collection): void {
-  const kept = new Set(keep.map(ownerText));
-  const isStale = ({ comment }: HeldElement) =>
-    comment.startsWith(networkText(network)) && !kept.has(comment);
-  retryCommit(connection, () => {
-    const rules = rulesOf(connection, ownTable);
+  const kept = new Set(keep.map(ownerComment));
+  const isStale = ({ comment }: HeldElement) => isOfNetwork(comment, network) && !kept.has(comment);
+  let isDone = false;
+  const removeStale = () => {
+    const entries = allEntries(connection, heldSets(connection)).filter(({ held }) => isStale(held));
     const stale = allElements(connection, ownTable, attachments.name).filter(isStale);
-    const entries = searchEntries(connection, rules);
-    return [
-      ...removeEntries(entries.filter(({ held }) => isStale(held))),
-      ...stale.map(({ key }) => deleteElements(ownTable, attachments.name, [[key]])),
-    ];
-  });
-  removeUnused(connection);
+    isDone = entries.length <= MOST_REMOVALS && stale.length <= MOST_REMOVALS;
+    const keys = stale.slice(0, MOST_REMOVALS).map(({ key }) => key);
+    return [...removeEntries(entries.slice(0, MOST_REMOVALS)), ...removeKeys(attachments.name, keys)];
+  };
+  // An address that somebody else gets at this moment has the same key.
+  while (!isDone) retryCommit(connection, removeStale, "as it was");
+  for (const { set } of heldSets(connection)) removeUnused(connection, set);
 }
 
-/** Takes out the networks that have no address any more, unless one gets some at this moment. */
-function removeUnused(connection: NetlinkConnection): void {
-  retryCommit(
-    connection,
-    () => {
-      const rules = rulesOf(connection, ownTable);
-      const unused = setsOf(rules).filter(({ set }) => allElements(connection, ownTable, set).length === 0);
-      return unused.flatMap(({ set, rule }) => [
-        deleteRule(ownTable, BASE_CHAIN, rule.handle),
-        flushChain(ownTable, chainOf(set)),
-        deleteChain(ownTable, chainOf(set)),
-        deleteSet(ownTable, set),
-      ]);
-    },
-    "as it was",
-  );
+/** Takes out a network that has no address any more, unless it gets one at this moment. */
+function removeUnused(connection: NetlinkConnection, set: string): void {
+  const [chain, isInUse] = [chainOf(set), () => allElements(connection, ownTable, set).length > 0];
+  try {
+    retryCommit(
+      connection,
+      () =>
+        isInUse()
+          ? []
+          : [
+              ...rulesAsking(rulesOf(connection, ownTable), set).map((rule) =>
+                deleteRule(ownTable, BASE_CHAIN, rule.handle),
+              ),
+              // It may be missing, and then cannot be removed.
+              newChain(ownTable, chain),
+              flushChain(ownTable, chain),
+              deleteChain(ownTable, chain),
+              deleteSet(ownTable, set),
+            ],
+      "as it was",
+    );
+  } catch (thrown) {
+    // A rule of somebody else's refers to it: then it stays, and does no harm.
+    if (!isOutdated(thrown)) throw thrown;
+  }
 }
 
 function forget({ connection }: Host, addresses: readonly IpAddress[]): void {
-  retryCommit(connection, () => {
-    const rules = rulesOf(connection, ownTable);
-    return removeEntries(findEntries(connection, rules, addresses));
-  });
+  retryCommit(connection, () => removeEntries(findEntries(connection, heldSets(connection), addresses)));
 }
 
 export const nftablesMasquerade: MasqueradeAdaptor = { prepare, ensure, check, remove, collect, forget };

@@ -12,6 +12,7 @@ import { COMMENT, encodeUserData, readComment, textDatum } from "./user-data.ts"
 
 const Command = {
   newTable: 0,
+  getTable: 1,
   newChain: 3,
   getChain: 4,
   deleteChain: 5,
@@ -73,6 +74,11 @@ export function newTable(table: Table, comment: string): NetlinkMessage {
   const NFTA_TABLE_USERDATA = 6;
   const write = (writer: BodyWriter) => writeComment(writer, NFTA_TABLE_USERDATA, comment);
   return tableMessage(Command.newTable, Flag.create, table, write, `make the table ${table.name}`);
+}
+
+/** Asks whether a table exists: ENOENT if it does not. */
+export function getTable(table: Table): NetlinkMessage {
+  return tableMessage(Command.getTable, Flag.ack, table, () => {}, `look for the table ${table.name}`);
 }
 
 const NFTA_CHAIN_NAME = 3;

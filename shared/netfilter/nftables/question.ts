@@ -2,8 +2,9 @@
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { isAbsent } from "./chain-removal.ts";
 import { getElement, type HeldElement, listElements, readElements } from "./element.ts";
-import { type HeldRule, listRules, readRules, type Table } from "./message.ts";
+import { getTable, type HeldRule, listRules, readRules, type Table } from "./message.ts";
 import { isNftablesLoaded } from "./presence.ts";
+import { type HeldSet, listSets, readSets } from "./set.ts";
 
 function orNone<Value>(ask: () => Value[]): Value[] {
   if (!isNftablesLoaded()) return [];
@@ -18,6 +19,16 @@ function orNone<Value>(ask: () => Value[]): Value[] {
 /** The rules of a chain, or of the whole table, in order. */
 export function rulesOf(connection: NetlinkConnection, table: Table, chain?: string): HeldRule[] {
   return orNone(() => readRules(connection.dump(listRules(table, chain))));
+}
+
+/** The sets of a table. */
+export function setsIn(connection: NetlinkConnection, table: Table): HeldSet[] {
+  return orNone(() => readSets(connection.dump(listSets(table))));
+}
+
+/** Whether there is a table of that name. */
+export function hasTable(connection: NetlinkConnection, table: Table): boolean {
+  return isNftablesLoaded() && connection.transact([getTable(table)])[0]?.error === undefined;
 }
 
 /** All elements of a set: as many as there are attachments. */

@@ -1,10 +1,12 @@
 /** nf_tables sets and maps as messages; what is in them: element.ts. include/uapi/linux/netfilter/nf_tables.h. */
+
+import { Attributes } from "../../netlink/attributes.ts";
 import type { BodyWriter } from "../../netlink/body-writer.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { type Table, tableMessage } from "./message.ts";
 import { encodeUserData, SET_COMMENT, SET_DATA_ORDER, SET_KEY_ORDER, textDatum } from "./user-data.ts";
 
-const Command = { newSet: 9, deleteSet: 11 } as const;
+const Command = { newSet: 9, getSet: 10, deleteSet: 11 } as const;
 
 /** A type of key or value: nft's number for it, so that it lists values readably, and its bytes. */
 export interface DataType {
@@ -65,11 +67,11 @@ function orderOf(key: readonly DataType[]): Uint8Array {
 }
 
 const NFTA_SET_NAME = 2;
+const NFTA_SET_KEY_TYPE = 4;
 
 /** Makes the set unless it exists. `id` tells it from the batch's other new sets. */
 export function newSet(table: Table, set: SetSpecification, id: number): NetlinkMessage {
   const NFTA_SET_FLAGS = 3;
-  const NFTA_SET_KEY_TYPE = 4;
   const NFTA_SET_KEY_LEN = 5;
   const NFTA_SET_DATA_TYPE = 6;
   const NFTA_SET_DATA_LEN = 7;
@@ -96,4 +98,27 @@ export function newSet(table: Table, set: SetSpecification, id: number): Netlink
 export function deleteSet(table: Table, set: string): NetlinkMessage {
   const write = (writer: BodyWriter) => writer.text(NFTA_SET_NAME, set);
   return tableMessage(Command.deleteSet, 0, table, write, `remove the set ${set}`);
+}
+
+/** For NetlinkConnection.dump: the sets and maps of a table. */
+export function listSets(table: Table): NetlinkMessage {
+  return tableMessage(Command.getSet, 0, table, () => {}, `list the sets of the table ${table.name}`);
+}
+
+/** A set as the kernel has it. */
+export interface HeldSet {
+  readonly name: string;
+  /** Of a DataType; of a concatenation, those of its fields in one. */
+  readonly keyNumber: number;
+}
+
+/** The sets in the answers to listSets. */
+export function readSets(bodies: readonly Uint8Array[]): HeldSet[] {
+  return bodies.map((body) => {
+    const attributes = new Attributes(body, 4);
+    return {
+      name: attributes.text(NFTA_SET_NAME) ?? "",
+      keyNumber: attributes.u32be(NFTA_SET_KEY_TYPE) ?? 0,
+    };
+  });
 }

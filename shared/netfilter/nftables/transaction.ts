@@ -2,7 +2,7 @@
 import { Attributes } from "../../netlink/attributes.ts";
 import { BodyWriter } from "../../netlink/body-writer.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
-import type { NetlinkError } from "../../netlink/error.ts";
+import { NetlinkError } from "../../netlink/error.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { Errno } from "../../system/errno.ts";
 import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../nfnetlink.ts";
@@ -14,6 +14,8 @@ const NFNL_MSG_BATCH_END = 0x11;
 /** Others change the packet filter too: what a batch was built on may be gone by the time it arrives. */
 const OUTDATED: readonly number[] = [Errno.ENOENT, Errno.EEXIST, Errno.EBUSY, Errno.ERESTART];
 const ATTEMPTS = 10;
+/** Where the whole ruleset must be as it was: lost to anybody's commit, and refused before any work. */
+const GENERATION_ATTEMPTS = 100;
 
 /** The number of the ruleset: every commit, whoever makes it, gives it the next one. */
 function generationOf(connection: NetlinkConnection): number | undefined {
@@ -63,6 +65,11 @@ export function tryWithoutCommit(
   return firstRefusal(connection, opened(messages));
 }
 
+/** Whether a change was refused because something else is, or is not, there than it was built on. */
+export function isOutdated(thrown: unknown): boolean {
+  return thrown instanceof NetlinkError && OUTDATED.includes(thrown.errno);
+}
+
 /**
  * Makes all the changes in one step, or none of them and throws the first refusal. They may depend on what is there:
  * when that has changed meanwhile, they are asked for again. Mostly the kernel notices by itself that they do not
@@ -79,6 +86,7 @@ export function retryCommit(
     if (messages.length === 0) return;
     const error = firstRefusal(connection, batch(messages, generation));
     if (error === undefined) return;
-    if (!OUTDATED.includes(error.errno) || attempt === ATTEMPTS) throw error;
+    const most = error.errno === Errno.ERESTART ? GENERATION_ATTEMPTS : ATTEMPTS;
+    if (!isOutdated(error) || attempt >= most) throw error;
   }
 }

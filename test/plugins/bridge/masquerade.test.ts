@@ -1,42 +1,21 @@
 import { describe, expect, test } from "vitest";
-import { canRun, createOutside, type Outside, ping, seenAddress, startEcho } from "../../helpers/index.ts";
-import { pluginOptions } from "../../helpers/plugin.ts";
-import { hostState, links, reservations } from "../attachment/witness.ts";
-import { failed, Host, hostLocal, type Keys, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
+import { canRun, ping, seenAddress, startEcho } from "../../helpers/index.ts";
+import { hostState } from "../attachment/witness.ts";
+import { failed, Host, hostLocal, programs, subnet4 } from "./host.ts";
+import {
+  backends,
+  createWorld,
+  masqueraded,
+  seenOutside,
+  unanswered,
+  withBackend,
+  without,
+} from "./masquerade-world.ts";
 
-const config = network({ isDefaultGateway: true, ipMasq: true, ipam: hostLocal([subnet4, subnet6]) });
-const withoutMasquerade = { ...config, ipMasq: false };
+describe.runIf(canRun(...programs)).each(backends)("ipMasq by %s", (backend) => {
+  const config = withBackend(backend);
+  const withoutMasquerade = without(backend);
 
-interface World extends AsyncDisposable {
-  readonly host: Host;
-  readonly outside: Outside;
-}
-
-/** A host with a way out, and a server there that says where its clients come from. */
-const createWorld = async (): Promise<World> => {
-  const host = await Host.create();
-  const outside = await createOutside(host.node);
-  await startEcho(outside, 80);
-  const dispose = async () => {
-    await outside.dispose();
-    await host.node.dispose();
-  };
-  return { host, outside, [Symbol.asyncDispose]: dispose };
-};
-
-/** What the outside sees of a container's connection, by family. */
-const seenOutside = async ({ host, outside }: World, pod: Pod) => {
-  const options = { netns: pod.name, milliseconds: 1500 };
-  return {
-    v4: await seenAddress(host.node, outside.address4, 80, options),
-    v6: await seenAddress(host.node, outside.address6, 80, options),
-  };
-};
-
-const masqueraded = ({ outside }: World) => ({ v4: outside.nodeAddress4, v6: outside.nodeAddress6 });
-const unanswered = { v4: undefined, v6: undefined };
-
-describe.runIf(canRun("strace", ...programs))("ipMasq", () => {
   test("gives what leaves the network the node's address, in both families, and not without the key", async () => {
     await using world = await createWorld();
     const [a, b] = await world.host.pods("a", "b");
@@ -114,111 +93,60 @@ describe.runIf(canRun("strace", ...programs))("ipMasq", () => {
   test("has as many rules for many containers as for one", async () => {
     await using host = await Host.create();
     const rulesOf = async () => {
-      const { iptables, ip6tables } = await hostState(host.node);
-      return [iptables.length, ip6tables.length];
+      const { iptables, ip6tables, nftables } = await hostState(host.node);
+      const rules = nftables.filter((line) => !line.includes("podwire network="));
+      return [iptables.length, ip6tables.length, rules.length];
     };
     const counts: number[][] = [];
     for (const pod of await host.pods("a", "b", "c", "d")) {
       await host.add(pod, config);
       counts.push(await rulesOf());
     }
+    expect(Math.max(...(counts[0] ?? []))).toBeGreaterThan(4);
     expect(counts).toEqual(Array(4).fill(counts[0]));
   });
-});
 
-/** The programs that a call of the plugin runs. */
-const programsRunBy = async (host: Host, command: "ADD" | "DEL", pod: Pod, keys: Keys): Promise<string[]> => {
-  const args = ["-f", "-qq", "-e", "trace=execve", "-o", "/run/execs", host.executable];
-  const options = pluginOptions(host.executable, host.request(command, pod, keys));
-  const { exitCode, stdout } = await host.node.exec("strace", args, options);
-  expect(exitCode, stdout).toBe(0);
-  const lines = (await host.node.exec("grep", ["= 0$", "/run/execs"])).stdout.split("\n");
-  return lines.map((line) => /execve\("[^"]*\/([^/"]+)"/.exec(line)?.[1] ?? line).slice(1);
-};
-
-describe.runIf(canRun("strace", ...programs))("ipMasq runs other programs", () => {
-  test("once a family for the first container, and never for the next ones or for DEL", async () => {
-    await using host = await Host.create();
-    const [a, b] = await host.pods("a", "b");
-    const first = await programsRunBy(host, "ADD", a, config);
-    expect(first.sort()).toEqual(["ip6tables-restore", "iptables-restore"]);
-    expect(await programsRunBy(host, "ADD", b, config)).toEqual([]);
-    expect(await programsRunBy(host, "DEL", a, config)).toEqual([]);
-    expect(await programsRunBy(host, "DEL", b, config)).toEqual([]);
+  test("spares networks that the configuration names: they see the container's own address", async () => {
+    await using world = await createWorld();
+    const { host, outside } = world;
+    const [a, b, c] = await host.pods("a", "b", "c");
+    const named = { ...config, nonMasqueradeCIDRs: ["10.9.0.0/24", "fd00:9::/64", "192.0.2.0/24"] };
+    const pod = await host.add(a, named);
+    const own = pod.ips.map(({ address }: { address: string }) => address.split("/")[0]);
+    for (const [index, other] of [b, c].entries()) {
+      await host.add(other, {
+        ...config,
+        name: `other${index}`,
+        bridge: `br${index + 1}`,
+        ipam: hostLocal([`10.${9 + index}.0.0/24`, `fd00:${9 + index}::/64`]),
+      });
+      await startEcho(host.node, 80, other.name);
+    }
+    const seen = (address: string) => seenAddress(host.node, address, 80, { netns: "a" });
+    expect([await seen("10.9.0.2"), await seen("fd00:9::2")]).toEqual(own);
+    expect([await seen("10.10.0.2"), await seen("fd00:10::2")]).toEqual(["10.10.0.1", "fd00:10::1"]);
+    expect(await seenOutside(world, a)).toEqual(masqueraded(world));
+    expect(outside.nodeAddress4).not.toBe(own[0]);
+    await host.check(a, named, pod);
+    // The list of the configuration is what CHECK looks for.
+    const more = { ...named, nonMasqueradeCIDRs: ["198.51.100.0/24"], prevResult: pod };
+    failed(await host.call("CHECK", a, more), 999, /masqueraded/);
   });
-});
 
-/** Takes every iptables program away from the node: they are one file under many names. */
-const removeIptables = async (host: Host) => {
-  for (const variant of ["nft", "legacy"]) {
-    await host.node.exec("mount", ["--bind", "/dev/null", `/usr/sbin/xtables-${variant}-multi`]);
-  }
-};
-
-describe.runIf(canRun(...programs))("ipMasq without iptables on the node", () => {
-  test("fails ADD before anything is changed, with the package to install, and fails STATUS", async () => {
+  test("refuses a list of networks that is none, before anything is changed", async () => {
     await using host = await Host.create();
     const pod = await host.pod("a");
     const before = await hostState(host.node);
-    await removeIptables(host);
-    failed(await host.call("ADD", pod, config), 50, /iptables/);
-    failed(await host.call("STATUS", undefined, config), 50, /iptables/);
-    await host.node.exec("umount", ["/usr/sbin/xtables-nft-multi"]);
-    await host.node.exec("umount", ["/usr/sbin/xtables-legacy-multi"]);
+    for (const [list, code, words] of [
+      ["10.0.0.0/8", 6, /"nonMasqueradeCIDRs" must be a list/],
+      [[8], 6, /"nonMasqueradeCIDRs\[0\]" must be a string/],
+      [["10.0.0.0/8", "10.0.0.0"], 7, /"nonMasqueradeCIDRs\[1\]" is no network.*192\.168\.0\.0\/16/],
+      [["fd00::/129"], 7, /"nonMasqueradeCIDRs\[0\]" is no network/],
+      [["10.1.2.3/8"], 7, /"nonMasqueradeCIDRs\[0\]" has host bits set.*its network is 10\.0\.0\.0\/8/],
+      [[""], 7, /"nonMasqueradeCIDRs\[0\]" is no network/],
+    ] as const) {
+      failed(await host.call("ADD", pod, { ...config, nonMasqueradeCIDRs: list }), code, words);
+    }
     expect(await hostState(host.node)).toEqual(before);
-    expect(await links(host.node, "a")).toHaveLength(1);
   });
-
-  test("is no obstacle to DEL, GC, or a network that does not ask for it", async () => {
-    await using host = await Host.create();
-    const [a, b] = await host.pods("a", "b");
-    await host.add(a, config);
-    await removeIptables(host);
-    await host.add(b, withoutMasquerade);
-    await host.del(b, withoutMasquerade);
-    await host.del(a, config);
-    await host.gc(config, []);
-    expect((await hostState(host.node)).ipsets.filter((line) => line.startsWith("add "))).toEqual([]);
-  });
-
-  test.each(["nftables", "carrier pigeon", "IPTABLES"])(
-    "refuses the backend %s, which it does not have",
-    async (ipMasqBackend) => {
-      await using host = await Host.create();
-      const pod = await host.pod("a");
-      const before = await hostState(host.node);
-      failed(await host.call("ADD", pod, { ...config, ipMasqBackend }), 7, "ipMasqBackend");
-      expect(await hostState(host.node)).toEqual(before);
-    },
-  );
 });
-
-/** The environment in which iptables is the old one, which has a lock; somebody holds it for as long as the node is. */
-const holdLock = async (host: Host) => {
-  const script = `mkdir /run/tools
-    for tool in iptables ip6tables; do ln -s /usr/sbin/$tool-legacy-restore /run/tools/$tool-restore; done`;
-  await host.node.exec("sh", ["-ec", script]);
-  const holder = host.node.start("flock", ["/run/xtables.lock", "sh", "-c", "echo held; exec sleep 1000"]);
-  await holder.firstLine();
-  return { PATH: "/run/tools:/usr/sbin:/usr/bin" };
-};
-
-describe.runIf(canRun("flock", ...programs))(
-  "ipMasq while another program holds the lock of iptables",
-  () => {
-    test("fails ADD with code 11 after a while, and leaves nothing of the attachment", async () => {
-      await using host = await Host.create();
-      const pod = await host.pod("a");
-      const before = await hostState(host.node);
-      const env = await holdLock(host);
-      failed(await host.call("ADD", pod, config, { env }), 11, /lock/);
-      const after = await hostState(host.node);
-      for (const kind of ["links", "addresses", "routes", "iptables", "ip6tables", "nftables"] as const) {
-        expect(after[kind]).toEqual(before[kind]);
-      }
-      expect(after.ipsets.filter((line) => line.startsWith("add "))).toEqual([]);
-      expect(await reservations(host.node)).toEqual([]);
-      expect(await links(host.node, "a")).toHaveLength(1);
-    });
-  },
-);

@@ -7,18 +7,15 @@ import {
   installVariants,
   natRules,
   owner,
+  requestOf,
   runIptables,
   setMembers,
   type Variant,
+  variants,
+  ways,
 } from "./world.ts";
 
-const tools = ["iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy", "ipset", "ip"];
-
-const variants = ["nf_tables", "legacy"] as const;
-const ways = variants.flatMap((variant) => [
-  { variant, withoutSets: false, how: `${variant}, IP sets` },
-  { variant, withoutSets: true, how: `${variant}, a chain per attachment` },
-]);
+const tools = ["iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy", "ipset", "ip", "nft"];
 
 let node: Node;
 beforeEach(async () => {
@@ -53,7 +50,12 @@ const remove = (variant: Variant, containerId: string) =>
     environment: environmentOf(variant),
   });
 
-describe.runIf(canRun(...tools)).each(ways)("masqueraded traffic ($how)", ({ variant, withoutSets }) => {
+describe.runIf(canRun(...tools)).each(ways)("masqueraded traffic ($how)", (way) => {
+  const ensureBy = (containerId: string, ...addresses: string[]) =>
+    call(node, "masquerade", "ensureMasquerade", requestOf(way, owner(containerId), addresses));
+  const checkBy = (containerId: string, ...addresses: string[]) =>
+    call(node, "masquerade", "checkMasquerade", requestOf(way, owner(containerId), addresses));
+
   test("leaves with the node's address, but inside the own network with its own", async () => {
     await using outside = await createOutside(node);
     await createPods(node, {
@@ -68,8 +70,8 @@ describe.runIf(canRun(...tools)).each(ways)("masqueraded traffic ($how)", ({ var
 
     // The outside has no way back to a pod's own address.
     expect(await seen(outside.address4, 300)).toBeUndefined();
-    expect(await ensure(variant, "c1", ["10.1.0.2/24", "fd00:1::2/64"], { withoutSets })).toBeNull();
-    expect(await check(variant, "c1", ["10.1.0.2/24", "fd00:1::2/64"])).toBeNull();
+    expect(await ensureBy("c1", "10.1.0.2/24", "fd00:1::2/64")).toBeNull();
+    expect(await checkBy("c1", "10.1.0.2/24", "fd00:1::2/64")).toBeNull();
 
     expect(await seen(outside.address4)).toBe(outside.nodeAddress4);
     expect(await seen(outside.address6)).toBe(outside.nodeAddress6);
@@ -80,7 +82,7 @@ describe.runIf(canRun(...tools)).each(ways)("masqueraded traffic ($how)", ({ var
     // Whoever did not ask for it keeps the own address.
     expect(await seenAddress(node, "10.1.0.2", 7000, { netns: "near", milliseconds: 300 })).toBeUndefined();
 
-    expect(await remove(variant, "c1")).toBeNull();
+    expect(await remove(way.variant, "c1")).toBeNull();
     expect(await seen(outside.address4, 300)).toBeUndefined();
     expect(await seen("10.2.0.2")).toBe("10.1.0.2");
   });
@@ -90,7 +92,7 @@ describe.runIf(canRun(...tools)).each(ways)("masqueraded traffic ($how)", ({ var
     await createPods(node, { a: ["10.1.0.2"], b: ["10.2.0.2"], c: ["10.2.0.3"] });
     await startEcho(outside, 7000);
     await startEcho(node, 7000, "c");
-    expect(await ensure(variant, "c1", ["10.1.0.2/24", "10.2.0.2/24"], { withoutSets })).toBeNull();
+    expect(await ensureBy("c1", "10.1.0.2/24", "10.2.0.2/24")).toBeNull();
     for (const netns of ["a", "b"]) {
       expect(await seenAddress(node, outside.address4, 7000, { netns })).toBe(outside.nodeAddress4);
     }

@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canRun, createNode, type Node, referenceBin, referencePlugin } from "../../helpers/index.ts";
-import { call, environmentOf, installVariants, natRules, type Owner, owner, setMembers } from "./world.ts";
+import {
+  call,
+  environmentOf,
+  installVariants,
+  natRules,
+  nftMembers,
+  type Owner,
+  owner,
+  setMembers,
+} from "./world.ts";
 
 const tools = ["iptables-nft", "iptables-legacy", "nft", "ipset", referencePlugin("bridge")];
 
@@ -98,20 +107,24 @@ describe.runIf(canRun(...tools)).each(["nf_tables", "legacy"] as const)(
       expect([after.nat4, after.nat6]).toEqual([before.nat4, before.nat6]);
     });
 
-    test("does not keep ours from working beside it", async () => {
+    test.each([
+      ["iptables", 1, 0],
+      ["nftables", 0, 1],
+    ])("does not keep ours from working beside it (%s)", async (backend, inSet, inTable) => {
       await attach(owner("theirs"));
       const before = await everything();
       const request = {
         owner: owner("ours"),
         addresses: ["10.1.0.9/24"],
         exceptions: [],
-        backend: "iptables",
+        backend,
         environment,
       };
       expect(await call(node, "masquerade", "ensureMasquerade", request)).toBeNull();
       expect(await call(node, "masquerade", "checkMasquerade", request)).toBeNull();
       expect(await natRules(node, variant)).toEqual(expect.arrayContaining(before.nat4));
-      expect(await setMembers(node, "podwire-masq4")).toHaveLength(1);
+      expect(await setMembers(node, "podwire-masq4")).toHaveLength(inSet);
+      expect(await nftMembers(node, "pods4")).toHaveLength(inTable);
     });
   },
 );

@@ -3,6 +3,48 @@ import { expect } from "vitest";
 import { bunBinary, type Node, projectRoot, runInBun } from "../../helpers/index.ts";
 
 export type Variant = "nf_tables" | "legacy";
+export const variants = ["nf_tables", "legacy"] as const;
+
+/** A way of masquerading; `variant` says which iptables the node has, whatever the backend. */
+export interface Way {
+  readonly how: string;
+  readonly backend: "iptables" | "nftables";
+  readonly variant: Variant;
+  readonly withoutSets: boolean;
+}
+
+export const setsWay: Way = {
+  how: "nf_tables, IP sets",
+  backend: "iptables",
+  variant: "nf_tables",
+  withoutSets: false,
+};
+export const nftablesWay: Way = { ...setsWay, how: "nftables", backend: "nftables" };
+
+/** Everything that shared/netfilter/masquerade.ts promises is true for each of these. */
+export const ways: readonly Way[] = [
+  setsWay,
+  { ...setsWay, how: "nf_tables, a chain per attachment", withoutSets: true },
+  { ...setsWay, how: "legacy, IP sets", variant: "legacy" },
+  { ...setsWay, how: "legacy, a chain per attachment", variant: "legacy", withoutSets: true },
+  nftablesWay,
+];
+
+/** What ensureMasquerade and checkMasquerade are given; `more` is added, or replaces. */
+export const requestOf = (
+  { backend, variant, withoutSets }: Way,
+  who: Owner,
+  addresses: readonly string[],
+  more: object = {},
+) => ({
+  owner: who,
+  addresses,
+  exceptions: [],
+  backend,
+  environment: environmentOf(variant),
+  withoutSets,
+  ...more,
+});
 
 /** Where a folder on the node has the iptables of a variant under the plain names. */
 const toolFolder = (variant: Variant) => `/run/tools-${variant}`;
@@ -14,7 +56,7 @@ const suffix = (variant: Variant) => (variant === "legacy" ? "legacy" : "nft");
 
 /** Puts both kinds of iptables on the node, to be chosen by PATH. */
 export const installVariants = async (node: Node): Promise<void> => {
-  for (const variant of ["nf_tables", "legacy"] as const) {
+  for (const variant of variants) {
     const folder = toolFolder(variant);
     const links = ["iptables", "ip6tables"].flatMap((tool) =>
       ["", "-restore", "-save"].map(
@@ -41,6 +83,48 @@ export const setMembers = async (node: Node, set: string): Promise<string[]> => 
   return stdout.split("\n").filter((line) => line.includes(" comment "));
 };
 
+interface NftElement {
+  readonly elem: { readonly val: string; readonly comment?: string };
+}
+
+interface NftSet {
+  readonly name: string;
+  readonly elem?: readonly (string | NftElement)[];
+}
+
+/** The elements of our table's sets whose name begins so, as "ADDRESS COMMENT", as nft lists them. */
+export const nftMembers = async (node: Node, start: string): Promise<string[]> => {
+  const { stdout } = await node.exec("nft", ["-j", "list", "ruleset"]);
+  const objects = JSON.parse(stdout).nftables as { readonly set?: NftSet & { readonly table: string } }[];
+  return objects
+    .flatMap(({ set }) => (set?.table === "podwire" && set.name.startsWith(start) ? (set.elem ?? []) : []))
+    .map((element) =>
+      typeof element === "string" ? element : `${element.elem.val} ${element.elem.comment ?? ""}`,
+    )
+    .sort();
+};
+
+/** Who is masqueraded at which address, as the tools show it, whichever way it is done: "10.1.0.2 net c1 eth0". */
+export const masqueraded = async (node: Node, variant: Variant): Promise<string[]> => {
+  const lines = [
+    ...(await setMembers(node, "podwire-masq4")),
+    ...(await setMembers(node, "podwire-masq6")),
+    ...(await natRules(node, variant)),
+    ...(await natRules(node, variant, 6)),
+    ...(await nftMembers(node, "pods")),
+  ];
+  const forms = [
+    /^(\S+) comment "podwire (network=\S+ container=\S+ interface=\S+) in/,
+    /^-A POSTROUTING -s (\S+)\/\d+ .*"podwire (network=\S+ container=\S+ interface=\S+)"/,
+    /^(\S+) podwire (network=\S+ container=\S+ interface=\S+)$/,
+  ];
+  return lines.flatMap((line) => {
+    const found = forms.map((form) => form.exec(line)).find((match) => match !== null);
+    if (found === undefined || found === null) return [];
+    return [`${found[1]} ${found[2]}`.replace(/(network|container|interface)=/g, "")];
+  });
+};
+
 export interface Owner {
   readonly network: string;
   readonly containerId: string;
@@ -62,7 +146,7 @@ export const callSource = (module: string, name: string, ...values: unknown[]): 
   import { parseCidr } from "./shared/ip/cidr.ts";
   import { parseIp } from "./shared/ip/address.ts";
   const values = JSON.parse(${JSON.stringify(JSON.stringify(values))}, (key, value) =>
-    key === "addresses" ? value.map(parseCidr) : key === "ips" ? value.map(parseIp) : value);
+    key === "addresses" || key === "exceptions" ? value.map(parseCidr) : key === "ips" ? value.map(parseIp) : value);
   let outcome = null;
   try {
     ${name}(...values.map((value) => value?.ips ?? value));
