@@ -48,8 +48,8 @@ async function attach(
 }
 
 /** The first attachment makes what stays for the next ones, the bridge for instance. */
-async function warmUp(node: Node, runtime: Runtime): Promise<void> {
-  const container = await attach(node, runtime, "zero", {});
+async function warmUp(node: Node, runtime: Runtime, request: Partial<Attachment>): Promise<void> {
+  const container = await attach(node, runtime, "zero", request);
   await runtime.del(container, container.result);
 }
 
@@ -65,7 +65,7 @@ export async function runExample(
   await using node = await createNode();
   await using outside = await createOutside(node);
   const runtime = new Runtime(node, readNetwork(join(projectRoot, "conf-examples", file)));
-  await warmUp(node, runtime);
+  await warmUp(node, runtime, requests[0]);
   const before = await node.snapshot();
   const first = await attach(node, runtime, "one", requests[0]);
   const second = await attach(node, runtime, "two", requests[1]);

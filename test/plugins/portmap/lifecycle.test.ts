@@ -150,7 +150,9 @@ describe.runIf(canRun(...programs)).each(backends)("ADD (%s)", (backend) => {
     const pods = await host.bridge.pods(...names);
     const attach = async (index: number) => {
       const pod = pods[index];
-      if (pod !== undefined) await host.attach(pod, [{ hostPort: 8000 + index, containerPort: 80 }]);
+      if (pod === undefined) return;
+      const mappings = [{ hostPort: 8000 + index, containerPort: 80 }];
+      await host.check(pod, mappings, await host.attach(pod, mappings));
     };
     await Promise.all(names.map((_, index) => attach(index)));
     for (const index of [0, 13, 29]) {

@@ -72,16 +72,16 @@ describe.runIf(canRun(...programs)).each(backends)("connections the kernel knows
     expect(await seenByUdp(host.outside, v4, 5353, { from })).toBeDefined();
     // A TCP connection of the node itself: not translated, and not disturbed.
     expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBeDefined();
-    const before = await tracked(host, "--orig-port-dst", "5353");
+    const before = await tracked(host, "-p", "udp", "--orig-port-dst", "5353");
     expect(before).toHaveLength(2);
     const tcp = await tracked(host, "-p", "tcp", "--orig-port-dst", "8080");
     expect(tcp).toHaveLength(1);
     await host.attach(a, [mapping, { hostPort: 8080, containerPort: 80 }]);
     const names = (lines: readonly string[]) =>
       lines.map((line) => /src=.*?dport=\d+/.exec(line)?.[0]).sort();
-    expect(names(await tracked(host, "--orig-port-dst", "5353"))).toEqual(names(before));
+    expect(names(await tracked(host, "-p", "udp", "--orig-port-dst", "5353"))).toEqual(names(before));
     expect(names(await tracked(host, "-p", "tcp", "--orig-port-dst", "8080"))).toEqual(names(tcp));
     await host.detach(a);
-    expect(names(await tracked(host, "--orig-port-dst", "5353"))).toEqual(names(before));
+    expect(names(await tracked(host, "-p", "udp", "--orig-port-dst", "5353"))).toEqual(names(before));
   });
 });
