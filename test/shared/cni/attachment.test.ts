@@ -6,6 +6,9 @@ import { canRun, createNode, runInBun } from "../../helpers/index.ts";
 interface Named {
   readonly owner: AttachmentKey;
   readonly text: string;
+  readonly comment: string;
+  /** Of which of the first 60 owners' networks it is. */
+  readonly ofNetworks: readonly boolean[];
   readonly network: string;
   readonly host: string;
   readonly hash: string;
@@ -45,11 +48,14 @@ describe.runIf(canRun("ip"))("the names of attachments", () => {
     await using node = await createNode();
     named = await runInBun(
       node,
-      `import { hostInterfaceName, networkText, ownerHash, ownerText } from "./shared/cni/attachment.ts";
+      `import { hostInterfaceName, isOfNetwork, networkText, ownerComment, ownerHash, ownerText } from "./shared/cni/attachment.ts";
        import { containerMac, hostMac } from "./shared/attachment/mac.ts";
        const hex = (bytes) => Buffer.from(bytes).toString("hex");
-       console.log(JSON.stringify(${JSON.stringify(all)}.map((owner) => ({
-         owner, text: ownerText(owner), network: networkText(owner.network), host: hostInterfaceName(owner),
+       const all = ${JSON.stringify(all)};
+       const networks = all.slice(0, 60).map(({ network }) => network);
+       console.log(JSON.stringify(all.map((owner) => ({
+         owner, text: ownerText(owner), comment: ownerComment(owner),
+         ofNetworks: networks.map((network) => isOfNetwork(ownerComment(owner), network)), network: networkText(owner.network), host: hostInterfaceName(owner),
          hash: ownerHash(owner), containerMac: hex(containerMac(owner, [])), hostMac: hex(hostMac(owner)) }))));`,
     );
   });
@@ -66,6 +72,7 @@ describe.runIf(canRun("ip"))("the names of attachments", () => {
 
   test("are one for each, in words, as a hash and as an interface", () => {
     expectDistinct(({ text }) => text);
+    expectDistinct(({ comment }) => comment);
     expectDistinct(({ hash }) => hash);
     expectDistinct(({ host }) => host);
     expectDistinct(({ hostMac }) => hostMac);
@@ -73,8 +80,10 @@ describe.runIf(canRun("ip"))("the names of attachments", () => {
   });
 
   test("fit where they are put: an alias, a comment, an interface name", () => {
-    for (const { text, host } of named) {
+    for (const { text, comment, host } of named) {
       expect(Buffer.byteLength(text), text).toBeLessThanOrEqual(200);
+      expect(Buffer.byteLength(comment), comment).toBeLessThanOrEqual(128);
+      if (Buffer.byteLength(text) <= 128) expect(comment).toBe(text);
       expect(host).toMatch(/^veth[0-9a-f]{11}$/);
     }
   });
@@ -92,6 +101,9 @@ describe.runIf(canRun("ip"))("the names of attachments", () => {
       for (const other of named.slice(0, 60)) {
         expect(other.text.startsWith(network)).toBe(other.owner.network === owner.network);
       }
+    }
+    for (const { owner, ofNetworks } of named) {
+      expect(ofNetworks).toEqual(named.slice(0, 60).map((other) => other.owner.network === owner.network));
     }
   });
 
