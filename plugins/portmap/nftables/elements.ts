@@ -1,5 +1,5 @@
 /** What a forwarding puts into the sets and maps, each element with its owner. Pure. */
-import { ownerText } from "../../../shared/cni/attachment.ts";
+import { ownerComment } from "../../../shared/cni/attachment.ts";
 import { type IpAddress, toBytes } from "../../../shared/ip/address.ts";
 import type { Cidr } from "../../../shared/ip/cidr.ts";
 import type { Element } from "../../../shared/netfilter/nftables/element.ts";
@@ -46,7 +46,7 @@ function targetElements({ address }: Cidr, { snat, masqAll }: Forwarding, commen
 export function elementsOf(forwarding: Forwarding): PlacedElement[] {
   const { owner, targets, mappings } = forwarding;
   const { suffix } = profileOf(forwarding);
-  const comment = ownerText(owner);
+  const comment = ownerComment(owner);
   const mapped = mappings.flatMap((mapping) => {
     const target = targets.find(({ address }) => address.family === mapping.family)?.address;
     return target === undefined ? [] : [mappingElement(mapping, target, suffix, comment)];

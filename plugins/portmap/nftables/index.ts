@@ -1,5 +1,5 @@
 /** Host ports by nf_tables: rules.ts tells how. One batch a call, no process. */
-import { networkText, ownerText } from "../../../shared/cni/attachment.ts";
+import { isOfNetwork, ownerComment } from "../../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 import { areInOrder } from "../../../shared/netfilter/nftables/chain.ts";
@@ -9,10 +9,10 @@ import {
   joinFields,
   newElements,
 } from "../../../shared/netfilter/nftables/element.ts";
-import type { HeldRule } from "../../../shared/netfilter/nftables/message.ts";
+import { ensureRules, refuseUnable, type Subject } from "../../../shared/netfilter/nftables/mend.ts";
 import { ownTable } from "../../../shared/netfilter/nftables/own-table.ts";
 import { allElements, findElements, rulesOf } from "../../../shared/netfilter/nftables/question.ts";
-import { retryCommit, tryWithoutCommit } from "../../../shared/netfilter/nftables/transaction.ts";
+import { retryCommit } from "../../../shared/netfilter/nftables/transaction.ts";
 import type { NetlinkConnection } from "../../../shared/netlink/connection.ts";
 import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
@@ -44,30 +44,22 @@ function remove(set: string, key: readonly Uint8Array[]): NetlinkMessage {
   return deleteElements(ownTable, set, [key]);
 }
 
-function refuseUnable(
-  connection: NetlinkConnection,
-  forwarding: Forwarding,
-  rules: readonly HeldRule[],
-): void {
-  const error = tryWithoutCommit(connection, fixedRules(rules, forwarding));
-  if (error === undefined) return;
-  throw new CniError(
-    ErrorCode.notAvailable,
-    `host ports by nftables do not work on this kernel: ${error.message}`,
-    'load the modules nft_chain_nat, nft_nat, nft_masq and nft_fib_inet (Linux 5.2 or newer), or install the package "iptables" and set "backend" to "iptables"',
-    error,
-  );
+function rulesFor(forwarding: Forwarding): Subject {
+  return {
+    what: "host ports",
+    advice:
+      'load the modules nft_chain_nat, nft_nat, nft_masq and nft_fib_inet (Linux 5.2 or newer), or install the package "iptables" and set "backend" to "iptables"',
+    chains: chainsOf(forwarding),
+    mend: (held) => fixedRules(held, forwarding),
+  };
 }
 
 function ensure({ connection }: PortmapHost, forwarding: Forwarding): boolean {
-  let wasEmpty = false;
+  const wasEmpty = suffixesOf(rulesOf(connection, ownTable)).length === 0;
+  ensureRules(connection, rulesFor(forwarding));
   retryCommit(connection, () => {
-    const rules = rulesOf(connection, ownTable);
-    wasEmpty = suffixesOf(rules).length === 0;
-    const fixed = areInOrder(rules, chainsOf(forwarding)) ? [] : fixedRules(rules, forwarding);
     const wrong = lookUp(connection, elementsOf(forwarding)).filter((found) => !isRight(found));
     return [
-      ...fixed,
       ...wrong.flatMap(({ set, element, held }) => (held === undefined ? [] : [remove(set, element.key)])),
       ...wrong.map(({ set, element }) => newElements(ownTable, set, [element])),
     ];
@@ -124,7 +116,7 @@ function removeOwner(
 ): void {
   retryCommit(connection, () => {
     if (forwarding !== undefined) return removeRecorded(connection, forwarding);
-    const text = ownerText(owner);
+    const text = ownerComment(owner);
     return search(connection, (comment) => comment === text);
   });
 }
@@ -134,17 +126,13 @@ function removeReference({ connection }: PortmapHost, owner: AttachmentKey): voi
 }
 
 function collect({ connection }: PortmapHost, network: string, keep: readonly AttachmentKey[]): void {
-  const start = networkText(network);
-  const kept = new Set(keep.map(ownerText));
-  retryCommit(connection, () =>
-    search(connection, (comment) => comment.startsWith(start) && !kept.has(comment)),
-  );
+  const kept = new Set(keep.map(ownerComment));
+  const isStale = (comment: string) => isOfNetwork(comment, network) && !kept.has(comment);
+  retryCommit(connection, () => search(connection, isStale), "as it was");
 }
 
 function prepare({ connection }: PortmapHost, forwarding: Forwarding): void {
-  const chains = chainsOf(forwarding);
-  const rules = rulesOf(connection, ownTable);
-  if (!areInOrder(rules, chains)) refuseUnable(connection, forwarding, rules);
+  refuseUnable(connection, rulesFor(forwarding));
 }
 
 export const nftablesAdaptor: PortmapAdaptor = {

@@ -5,10 +5,8 @@ import type { AttachmentKey } from "../../cni/plugin.ts";
 import { formatIp, type IpAddress } from "../../ip/address.ts";
 import type { Cidr } from "../../ip/cidr.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
-import { NetlinkError } from "../../netlink/error.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilter } from "../host.ts";
-import { withNetfilterLock } from "../lock.ts";
 import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
 import { areInOrder } from "./chain.ts";
 import { type HeldElement, newElements } from "./element.ts";
@@ -27,11 +25,12 @@ import {
   profileOf,
   rulesAsking,
 } from "./masquerade-rules.ts";
+import { ensureRules, refuseUnable, type Subject } from "./mend.ts";
 import { deleteChain, deleteRule, flushChain, newChain } from "./message.ts";
 import { ownTable } from "./own-table.ts";
-import { allElements, findElement, findElements, hasTable, rulesOf } from "./question.ts";
+import { allElements, findElement, findElements, rulesOf } from "./question.ts";
 import { deleteSet, interfaceKey } from "./set.ts";
-import { isOutdated, retryCommit, tryWithoutCommit } from "./transaction.ts";
+import { isOutdated, retryCommit } from "./transaction.ts";
 
 const attachmentKey = (owner: AttachmentKey) => [interfaceKey(hostInterfaceName(owner))];
 
@@ -73,48 +72,21 @@ const sample: Masqueraded = {
   exceptions: [],
 };
 
+function rulesFor(profiles: readonly Profile[]): Subject {
+  return {
+    what: "masquerade",
+    advice:
+      'load the modules nft_chain_nat and nft_masq (Linux 5.2 or newer), or install the package "iptables" and set "ipMasqBackend" to "iptables"',
+    chains: chainsOf(profiles),
+    mend: (held) => fixedRules(held, profiles),
+  };
+}
+
 function prepare(): void {
   withNetfilter((connection) => {
     if (areInOrder(rulesOf(connection, ownTable), chainsOf([]))) return;
-    const error = tryWithoutCommit(connection, fixedRules([], profilesOf(sample)));
-    if (error !== undefined) throw refusal(connection, error);
+    refuseUnable(connection, rulesFor(profilesOf(sample)));
   });
-}
-
-function refusal(connection: NetlinkConnection, error: NetlinkError): CniError {
-  if (hasTable(connection, ownTable)) {
-    return new CniError(
-      ErrorCode.internal,
-      `the table inet podwire is not what podwire makes: ${error.message}`,
-      "see what is in it with: nft list table inet podwire; remove it with: nft delete table inet podwire",
-      error,
-    );
-  }
-  return new CniError(
-    ErrorCode.notAvailable,
-    `masquerade by nftables does not work on this kernel: ${error.message}`,
-    'load the modules nft_chain_nat and nft_masq (Linux 5.2 or newer), or install the package "iptables" and set "ipMasqBackend" to "iptables"',
-    error,
-  );
-}
-
-/**
- * Sees to it that the rules of these networks are there. Mostly they are, and then this only reads. One process at a
- * time, and on nothing but the ruleset as it was: of two that find the base chain missing, the second would empty what
- * the first has just filled.
- */
-function ensureRules(connection: NetlinkConnection, profiles: readonly Profile[]): void {
-  const chains = chainsOf(profiles);
-  if (areInOrder(rulesOf(connection, ownTable), chains)) return;
-  const mend = () => {
-    const rules = rulesOf(connection, ownTable);
-    return areInOrder(rules, chains) ? [] : fixedRules(rules, profiles);
-  };
-  try {
-    withNetfilterLock(() => retryCommit(connection, mend, "as it was"));
-  } catch (thrown) {
-    throw thrown instanceof NetlinkError ? refusal(connection, thrown) : thrown;
-  }
 }
 
 function ensure({ connection }: Host, masqueraded: Masqueraded): void {
@@ -122,7 +94,7 @@ function ensure({ connection }: Host, masqueraded: Masqueraded): void {
   const profiles = profilesOf(masqueraded);
   retryCommit(connection, () => {
     // Inside, as GC may take out a network's rules until its first address is there.
-    ensureRules(connection, profiles);
+    ensureRules(connection, rulesFor(profiles));
     const sets = heldSets(connection);
     const holding = findHolding(connection, sets, owner);
     const wanted = addresses.map(({ address }) => address);

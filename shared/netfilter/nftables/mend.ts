@@ -1,0 +1,62 @@
+/** Keeping the rules of our table in order: one process at a time, and only where something is missing. */
+import { CniError, ErrorCode } from "../../cni/error.ts";
+import type { NetlinkConnection } from "../../netlink/connection.ts";
+import { NetlinkError } from "../../netlink/error.ts";
+import type { NetlinkMessage } from "../../netlink/message.ts";
+import { withNetfilterLock } from "../lock.ts";
+import { areInOrder, type ChainSpecification } from "./chain.ts";
+import type { HeldRule } from "./message.ts";
+import { ownTable } from "./own-table.ts";
+import { hasTable, rulesOf } from "./question.ts";
+import { retryCommit, tryWithoutCommit } from "./transaction.ts";
+
+/** What is kept in order, and what to say where it cannot be. */
+export interface Subject {
+  /** In words, such as "masquerade". */
+  readonly what: string;
+  /** The kernel modules it needs, and what to do instead. */
+  readonly advice: string;
+  readonly chains: readonly ChainSpecification[];
+  /** Everything that brings the chains in order, given the rules there are. */
+  readonly mend: (held: readonly HeldRule[]) => NetlinkMessage[];
+}
+
+function refusal(connection: NetlinkConnection, { what, advice }: Subject, error: NetlinkError): CniError {
+  if (hasTable(connection, ownTable)) {
+    return new CniError(
+      ErrorCode.internal,
+      `the table inet podwire is not what podwire makes: ${error.message}`,
+      "see what is in it with: nft list table inet podwire; remove it with: nft delete table inet podwire",
+      error,
+    );
+  }
+  const message = `${what} by nftables does not work on this kernel: ${error.message}`;
+  return new CniError(ErrorCode.notAvailable, message, advice, error);
+}
+
+/** For the validation phase: throws if the rules are not there, and could not be made. Changes nothing. */
+export function refuseUnable(connection: NetlinkConnection, subject: Subject): void {
+  const rules = rulesOf(connection, ownTable);
+  if (areInOrder(rules, subject.chains)) return;
+  const error = tryWithoutCommit(connection, subject.mend(rules));
+  if (error !== undefined) throw refusal(connection, subject, error);
+}
+
+/**
+ * Sees to it that the chains are there. Mostly they are, and then this only reads. One process at a time, and on
+ * nothing but the ruleset as it was: of two that find a chain missing, the second would empty what the first has just
+ * filled.
+ */
+export function ensureRules(connection: NetlinkConnection, subject: Subject): void {
+  const { chains, mend } = subject;
+  if (areInOrder(rulesOf(connection, ownTable), chains)) return;
+  const missing = () => {
+    const rules = rulesOf(connection, ownTable);
+    return areInOrder(rules, chains) ? [] : mend(rules);
+  };
+  try {
+    withNetfilterLock(() => retryCommit(connection, missing, "as it was"));
+  } catch (thrown) {
+    throw thrown instanceof NetlinkError ? refusal(connection, subject, thrown) : thrown;
+  }
+}
