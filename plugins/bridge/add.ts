@@ -136,7 +136,15 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const devices = prepareHost(context, config, present, plan);
   const owner = attachmentOf(request);
   const mac = config.mac ?? containerMac(owner, addresses);
-  const port = createPort(context, config, { owner, bridge: devices.bridge, container, mac, mtu });
+  const masqueraded = config.masquerade.enabled ? addresses : [];
+  const port = createPort(context, config, {
+    owner,
+    bridge: devices.bridge,
+    container,
+    mac,
+    mtu,
+    masqueraded,
+  });
   bringUp(context, container, config, port, plan);
   applyFilters(request, config, port, addresses, undo);
   // Late, as it is for the whole node and is not taken back.

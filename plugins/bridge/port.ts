@@ -1,6 +1,5 @@
 /** The container's port on the bridge: the host's end of the pair, its settings, its VLANs. */
 import { createVeth, type NewVeth, type Veth, waitForLink } from "../../shared/attachment/veth.ts";
-import { ownerText } from "../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { addVlans, isForwarding, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
@@ -15,7 +14,6 @@ export type NewPort = Omit<NewVeth, "master" | "settings"> & { readonly bridge: 
 export function createPort(context: HostContext, config: BridgeConfig, wanted: NewPort): Veth {
   const { netlink } = context;
   const settings = {
-    alias: ownerText(wanted.owner),
     hairpin: config.hairpin,
     isolated: config.portIsolation,
     up: false,
@@ -23,7 +21,7 @@ export function createPort(context: HostContext, config: BridgeConfig, wanted: N
   const veth = createVeth(context, {
     ...wanted,
     master: wanted.bridge.index,
-    settings: (name) => setPort(name, settings),
+    settings: (name, alias) => setPort(name, { ...settings, alias }),
   });
   setVlans(netlink, config, veth.host);
   netlink.execute(setLink({ index: veth.host.index }, { up: true }));

@@ -45,10 +45,10 @@ export interface PortmapAdaptor {
   /** Throws what would keep `ensure` from working. Changes nothing. */
   prepare(host: PortmapHost, forwarding: Forwarding): void;
   /**
-   * Puts the rules in place; the owner has no others. Returns whether there were no rules of any attachment, so that
+   * Puts the rules in place; they replace what the owner had, which is `former` as it was recorded. Returns whether there were no rules of any attachment, so that
    * those of others may be lost: somebody has emptied the packet filter.
    */
-  ensure(host: PortmapHost, forwarding: Forwarding): boolean;
+  ensure(host: PortmapHost, forwarding: Forwarding, former?: Forwarding): boolean;
   /** Throws if a rule is missing or is not as `ensure` makes it. */
   check(host: PortmapHost, forwarding: Forwarding): void;
   /**

@@ -44,7 +44,7 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
   const record = recordFor(request, config, result, backend);
   const { forwarding } = record;
   const { owner } = forwarding;
-  const former = recordOf(owner)?.forwarding;
+  const former = recordOf(owner);
   const undo = new Rollback();
   withBackend(backend, environment, (adaptor, host) => {
     adaptor.prepare(host, forwarding);
@@ -55,8 +55,10 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
       });
       undo.onFailure(() => release(owner, environment));
       undo.onFailure(() => removeEverywhere(owner, forwarding, environment));
-      if (former !== undefined) removeEverywhere(owner, former, environment);
-      if (adaptor.ensure(host, forwarding)) restoreOthers(record, adaptor, host);
+      if (former !== undefined && former.backend !== backend) {
+        removeEverywhere(owner, former.forwarding, environment);
+      }
+      if (adaptor.ensure(host, forwarding, former?.forwarding)) restoreOthers(record, adaptor, host);
       forgetOthers(forwarding);
       undo.commit();
     } finally {

@@ -6,7 +6,6 @@ import { applyMasquerade, refuseImpossibleMasquerade } from "../../shared/attach
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
 import { createVeth, type HostChange, refuseTakenName } from "../../shared/attachment/veth.ts";
-import { ownerText } from "../../shared/cni/attachment.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
@@ -30,7 +29,8 @@ function attach(request: Request, config: PtpConfig, container: Container, chang
     container,
     mac: containerMac(owner, addresses),
     mtu: chooseMtu(netlink, config.mtu),
-    settings: (name) => setLink({ name }, { alias: ownerText(owner) }),
+    masqueraded: config.masquerade.enabled ? addresses : [],
+    settings: (name, alias) => setLink({ name }, { alias }),
   });
   configureContainer(container, veth, plan);
   configureHost(netlink, veth, plan);

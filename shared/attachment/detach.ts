@@ -1,10 +1,11 @@
 /** DEL of an attachment by veth pair: everything goes, whatever is left of the container or the runtime's memory. */
+import { masqueradedIn } from "../cni/alias.ts";
 import { hostInterfaceName } from "../cni/attachment.ts";
 import { type Container, openContainerIfPresent } from "../cni/container.ts";
 import { delegateDel } from "../cni/delegate.ts";
 import { runAll } from "../cni/error.ts";
 import { attachmentOf, type Request } from "../cni/plugin.ts";
-import { removeMasquerade } from "../netfilter/masquerade.ts";
+import { type RemovalRequest, removeMasquerade } from "../netfilter/masquerade.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { deleteLink, findLink, listLinks } from "../netlink/link.ts";
 import { Errno } from "../system/errno.ts";
@@ -23,17 +24,24 @@ function hasOtherVeth(container: Container, ifname: string): boolean {
   return listLinks(container.netlink).some((link) => link.kind === "veth" && link.name !== ifname);
 }
 
-/** Removes the veth pair. Returns whether the container has other interfaces of that kind. */
-function removeLink(request: Request, host: NetlinkConnection): boolean {
+/** What the masquerade's removal is told of an attachment. */
+type Remains = Pick<RemovalRequest, "hasSiblings" | "addresses">;
+
+/** Removes the veth pair. Returns what it told. */
+function removeLink(request: Request, host: NetlinkConnection): Remains {
   // The host's end alone tells: no namespace is needed, and a namespace that now serves another container is
   // left alone.
-  const refused = host.attempt(deleteLink({ name: hostInterfaceName(attachmentOf(request)) }), Errno.ENODEV);
-  if (refused === undefined) return true;
+  const link = findLink(host, hostInterfaceName(attachmentOf(request)));
+  if (link !== undefined) {
+    host.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
+    const addresses = masqueradedIn(link.alias)?.map(({ address }) => address);
+    return { hasSiblings: true, ...(addresses === undefined ? {} : { addresses }) };
+  }
   const container = openContainerIfPresent(request);
-  if (container === undefined) return false;
+  if (container === undefined) return { hasSiblings: false };
   try {
     removeFromInside(container, request.ifname);
-    return hasOtherVeth(container, request.ifname);
+    return { hasSiblings: hasOtherVeth(container, request.ifname) };
   } finally {
     container.close();
   }
@@ -48,13 +56,13 @@ export function detach(request: Request, steps: readonly (() => void)[] = []): v
   const owner = attachmentOf(request);
   const host = new NetlinkConnection(Protocol.route);
   // Until the link is known to be gone, take it that the container has more of them.
-  let hasSiblings = true;
+  let remains: Remains = { hasSiblings: true };
   try {
     runAll([
       () => {
-        hasSiblings = removeLink(request, host);
+        remains = removeLink(request, host);
       },
-      () => removeMasquerade({ owner, hasSiblings, environment }),
+      () => removeMasquerade({ ...remains, owner, environment }),
       ...steps,
       // Last: an address is free for others only when nothing of the old attachment is left.
       () => {

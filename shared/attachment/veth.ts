@@ -1,8 +1,10 @@
 /** The veth pair that joins a container to its node: made, and found to be ready. */
+import { linkAlias } from "../cni/alias.ts";
 import { hostInterfaceName } from "../cni/attachment.ts";
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
+import type { Cidr } from "../ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import { deleteLink, findLink, findLinkByIndex, formatMac, type Link, readLink } from "../netlink/link.ts";
@@ -36,8 +38,10 @@ export interface NewVeth {
   readonly mtu: number;
   /** Index of the bridge the host's end becomes a port of. */
   readonly master?: number;
-  /** Settings of the host's end, by its name; they are made in the system call that makes the pair. */
-  readonly settings: (name: string) => NetlinkMessage;
+  /** The addresses that will be masqueraded. */
+  readonly masqueraded: readonly Cidr[];
+  /** Settings of the host's end; they are made in the system call that makes the pair. */
+  readonly settings: (name: string, alias: string) => NetlinkMessage;
 }
 
 /** Throws if CNI_IFNAME is taken (specification, ADD: "MUST return an error"). */
@@ -63,7 +67,7 @@ export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth
     mtu,
     ...(master === undefined ? {} : { master }),
   });
-  const host = createPair(netlink, name, [pair, wanted.settings(name)]);
+  const host = createPair(netlink, name, [pair, wanted.settings(name, linkAlias(owner, wanted.masqueraded))]);
   // Before it is up: a container must not configure its host (CVE-2020-10749).
   setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   return { host, container: { name: owner.ifname, index: host.peer, mac: formatMac(mac), mtu } };

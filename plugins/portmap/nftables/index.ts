@@ -54,12 +54,22 @@ function rulesFor(forwarding: Forwarding): Subject {
   };
 }
 
-function ensure({ connection }: PortmapHost, forwarding: Forwarding): boolean {
+const placeOf = ({ set, element }: PlacedElement) => `${set} ${String(joinFields(element.key))}`;
+
+/** The elements of a former forwarding that the present one does not have. */
+function leftOf(former: Forwarding, forwarding: Forwarding): PlacedElement[] {
+  const kept = new Set(elementsOf(forwarding).map(placeOf));
+  return elementsOf(former).filter((placed) => !kept.has(placeOf(placed)));
+}
+
+function ensure({ connection }: PortmapHost, forwarding: Forwarding, former?: Forwarding): boolean {
   const wasEmpty = suffixesOf(rulesOf(connection, ownTable)).length === 0;
   ensureRules(connection, rulesFor(forwarding));
   retryCommit(connection, () => {
+    const others = former === undefined ? [] : leftOf(former, forwarding);
     const wrong = lookUp(connection, elementsOf(forwarding)).filter((found) => !isRight(found));
     return [
+      ...removeOwn(connection, others),
       ...wrong.flatMap(({ set, element, held }) => (held === undefined ? [] : [remove(set, element.key)])),
       ...wrong.map(({ set, element }) => newElements(ownTable, set, [element])),
     ];
@@ -103,8 +113,9 @@ function search(connection: NetlinkConnection, isMeant: (comment: string) => boo
   );
 }
 
-function removeRecorded(connection: NetlinkConnection, forwarding: Forwarding): NetlinkMessage[] {
-  return lookUp(connection, elementsOf(forwarding)).flatMap(({ set, element, held }) =>
+/** Removes those of the elements that are still their owner's. */
+function removeOwn(connection: NetlinkConnection, elements: readonly PlacedElement[]): NetlinkMessage[] {
+  return lookUp(connection, elements).flatMap(({ set, element, held }) =>
     held?.comment === element.comment ? [remove(set, element.key)] : [],
   );
 }
@@ -115,7 +126,7 @@ function removeOwner(
   forwarding: Forwarding | undefined,
 ): void {
   retryCommit(connection, () => {
-    if (forwarding !== undefined) return removeRecorded(connection, forwarding);
+    if (forwarding !== undefined) return removeOwn(connection, elementsOf(forwarding));
     const text = ownerComment(owner);
     return search(connection, (comment) => comment === text);
   });

@@ -1,10 +1,12 @@
 /** Masquerade by nf_tables: masquerade-rules.ts tells how. One batch a call, no process. */
+import { masqueradedIn, ownerIn } from "../../cni/alias.ts";
 import { hostInterfaceName, isOfNetwork, ownerComment } from "../../cni/attachment.ts";
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
 import { formatIp, type IpAddress } from "../../ip/address.ts";
 import type { Cidr } from "../../ip/cidr.ts";
-import type { NetlinkConnection } from "../../netlink/connection.ts";
+import { NetlinkConnection, Protocol } from "../../netlink/connection.ts";
+import { listLinks } from "../../netlink/link.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilter } from "../host.ts";
 import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
@@ -89,12 +91,40 @@ function prepare(): void {
   });
 }
 
+/** The owner's addresses as ADD has them, from the alias of its interface. */
+function attachedOf(network: string, exceptions: readonly Cidr[]): Masqueraded[] {
+  const host = new NetlinkConnection(Protocol.route);
+  try {
+    return listLinks(host).flatMap(({ alias }) => {
+      const owner = ownerIn(alias, network);
+      const addresses = owner === undefined ? [] : (masqueradedIn(alias) ?? []);
+      return owner === undefined || addresses.length === 0 ? [] : [{ owner, addresses, exceptions }];
+    });
+  } finally {
+    host.close();
+  }
+}
+
+/** So many attachments fit into one batch. */
+const MOST_RESTORED = 200;
+
+/** Brings back what the network's other attachments had: the rules were gone, and so may be the sets. */
+function restoreOthers(connection: NetlinkConnection, { owner, exceptions }: Masqueraded): void {
+  const attached = attachedOf(owner.network, exceptions);
+  for (let start = 0; start < attached.length; start += MOST_RESTORED) {
+    const some = attached.slice(start, start + MOST_RESTORED);
+    const profiles = profilesOf({ owner, exceptions, addresses: some.flatMap(({ addresses }) => addresses) });
+    ensureRules(connection, rulesFor(profiles));
+    retryCommit(connection, () => some.flatMap((one) => addOwner(one.owner, one.addresses, exceptions)));
+  }
+}
+
 function ensure({ connection }: Host, masqueraded: Masqueraded): void {
   const { owner, addresses, exceptions } = masqueraded;
   const profiles = profilesOf(masqueraded);
   retryCommit(connection, () => {
     // Inside, as GC may take out a network's rules until its first address is there.
-    ensureRules(connection, rulesFor(profiles));
+    if (ensureRules(connection, rulesFor(profiles))) restoreOthers(connection, masqueraded);
     const sets = heldSets(connection);
     const holding = findHolding(connection, sets, owner);
     const wanted = addresses.map(({ address }) => address);

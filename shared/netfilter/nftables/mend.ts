@@ -45,17 +45,18 @@ export function refuseUnable(connection: NetlinkConnection, subject: Subject): v
 /**
  * Sees to it that the chains are there. Mostly they are, and then this only reads. One process at a time, and on
  * nothing but the ruleset as it was: of two that find a chain missing, the second would empty what the first has just
- * filled.
+ * filled. Returns whether something was missing.
  */
-export function ensureRules(connection: NetlinkConnection, subject: Subject): void {
+export function ensureRules(connection: NetlinkConnection, subject: Subject): boolean {
   const { chains, mend } = subject;
-  if (areInOrder(rulesOf(connection, ownTable), chains)) return;
+  if (areInOrder(rulesOf(connection, ownTable), chains)) return false;
   const missing = () => {
     const rules = rulesOf(connection, ownTable);
     return areInOrder(rules, chains) ? [] : mend(rules);
   };
   try {
     withNetfilterLock(() => retryCommit(connection, missing, "as it was"));
+    return true;
   } catch (thrown) {
     throw thrown instanceof NetlinkError ? refusal(connection, subject, thrown) : thrown;
   }
