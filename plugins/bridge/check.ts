@@ -139,7 +139,7 @@ function checkGatewayAddresses({ config, result, attached, host }: Checked, brid
       const advice = `ip address add ${text} dev ${device.name} repairs it`;
       throw drift(`the gateway address ${text} is missing on ${device.name}`, advice);
     }
-    checkForwarding(gateway.family);
+    checkForwarding(gateway.family, device.name);
   }
 }
 

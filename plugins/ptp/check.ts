@@ -65,7 +65,7 @@ function checkHostSide(host: NetlinkConnection, end: Link, ips: readonly RoutedI
     () => checkIsUp(end, "on the host"),
     () => checkGatewayAddresses(host, end, gatewaysOf(ips)),
     ...ips.map((ip) => () => checkHostRoute(host, end, ip.address.address)),
-    ...familiesOf(ips).map((family) => () => checkForwarding(family)),
+    ...familiesOf(ips).map((family) => () => checkForwarding(family, end.name)),
   ]);
 }
 

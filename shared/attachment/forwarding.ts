@@ -4,7 +4,7 @@ import type { Family } from "../ip/address.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLinkByIndex } from "../netlink/link.ts";
 import { linksWithAdvertisedRoutes } from "../netlink/route.ts";
-import { readSysctl, setSysctl } from "../system/sysctl.ts";
+import { readSysctl, setSharedSysctl, setSysctl } from "../system/sysctl.ts";
 import { drift } from "./check.ts";
 
 const switches = { 4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding" } as const;
@@ -29,7 +29,7 @@ export function enableForwarding(host: NetlinkConnection, families: readonly Fam
     if (readSysctl(key) === "1") continue;
     try {
       if (family === 6) keepAdvertisedRoutes(host);
-      setSysctl(key, "1");
+      setSharedSysctl(key, "1");
     } catch (thrown) {
       const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=1 (${messageOf(thrown)})`;
       throw new CniError(ErrorCode.io, `could not switch on IPv${family} forwarding`, advice, thrown);
@@ -37,10 +37,12 @@ export function enableForwarding(host: NetlinkConnection, families: readonly Fam
   }
 }
 
-/** Throws if the node does not forward the family. */
-export function checkForwarding(family: Family): void {
-  const key = switches[family];
-  if (readSysctl(key) === "1") return;
-  const advice = `sysctl -w net.${key.replaceAll("/", ".")}=1 repairs it`;
-  throw drift(`IPv${family} forwarding is off on this node`, advice);
+/** Throws if the node does not forward the family, or not what comes in by the interface. */
+export function checkForwarding(family: Family, interfaceName: string): void {
+  for (const key of [switches[family], `ipv${family}/conf/${interfaceName}/forwarding`]) {
+    if (readSysctl(key) === "1") continue;
+    const where = key === switches[family] ? "this node" : interfaceName;
+    const advice = `sysctl -w net.${key.replaceAll("/", ".")}=1 repairs it`;
+    throw drift(`IPv${family} forwarding is off on ${where}`, advice);
+  }
 }

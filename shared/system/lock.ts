@@ -28,3 +28,14 @@ export function lockOwnNamespace(): NamespaceLock {
     release: () => closeFile(descriptor),
   };
 }
+
+/** Does the work while no other process does any under the lock of the same file, which is opened and not changed. */
+export function whileLocked(path: string, work: () => void): void {
+  const descriptor = openFile(path, OpenFlag.readOnly);
+  try {
+    call("flock", path, descriptor, LOCK_EXCLUSIVE);
+    work();
+  } finally {
+    closeFile(descriptor);
+  }
+}

@@ -4,12 +4,24 @@ import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, openFile, readSmallText, writeAll } from "./file.ts";
 import { fileExists } from "./file-status.ts";
 import { SystemError } from "./libc.ts";
+import { whileLocked } from "./lock.ts";
 
 const pathOf = (key: string) => `/proc/sys/net/${key}`;
 
 /** The value of "ipv4/ip_forward", say; undefined if this kernel, or an interface, has no such key. */
 export function readSysctl(key: string): string | undefined {
   return readSmallText(pathOf(key))?.trim();
+}
+
+/**
+ * Sets a value of the whole namespace unless it is set, one process at a time. The kernel writes such a value, tries
+ * for its big lock, and takes the value back before it tries again (net/ipv4/devinet.c, devinet_sysctl_forward): of two
+ * writers at once, one can see the other's passing value, and then neither tells the interfaces.
+ */
+export function setSharedSysctl(key: string, value: string): void {
+  whileLocked(pathOf(key), () => {
+    if (readSysctl(key) !== value) setSysctl(key, value);
+  });
 }
 
 export function hasSysctl(key: string): boolean {

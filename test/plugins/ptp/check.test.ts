@@ -77,6 +77,11 @@ const drifts: [string, string, RegExp][] = [
   ["the host has a blackhole for it", "ip route replace blackhole 10.1.0.2", /10\.1\.0\.2\/32/],
   ["IPv4 forwarding is off", "sysctl -w net.ipv4.ip_forward=0", /IPv4 forwarding/],
   ["IPv6 forwarding is off", "sysctl -w net.ipv6.conf.all.forwarding=0", /IPv6 forwarding/],
+  [
+    "forwarding is off on the host's end",
+    "sysctl -w net.ipv4.conf.$END.forwarding=0",
+    /IPv4 forwarding.*veth/,
+  ],
   ["masquerade is gone", "iptables -t nat -F; ipset flush podwire-masq4 || true", /masquerad/i],
   [
     "the reservation is gone",

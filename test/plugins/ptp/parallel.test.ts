@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
 import { inLanes, makePods } from "../attachment/crowd.ts";
-import { hostState, links, reservations } from "../attachment/witness.ts";
-import { everything, Host, programs, succeeded } from "./host.ts";
+import { hostState, links, reservations, sysctl } from "../attachment/witness.ts";
+import { everything, Host, network, programs, succeeded } from "./host.ts";
 
 const count = 50;
 
@@ -30,6 +30,19 @@ describe.runIf(canRun(...programs))(`${count} parallel ADDs on a clean host`, ()
     expect(ipsets.filter((line) => line.startsWith("add "))).toEqual([]);
     expect(routes.filter((line) => line.includes("veth"))).toEqual([]);
     expect(addresses.filter((line) => line.includes("veth"))).toEqual([]);
+  }, 300_000);
+
+  test("switch forwarding on for every interface, on one clean host after the other", async () => {
+    for (let time = 1; time <= 8; time++) {
+      await using host = await Host.create();
+      const pods = await makePods(host, 20);
+      await Promise.all(pods.map((pod) => host.add(pod, network())));
+      for (const { ifname } of await vethsOf(host)) {
+        for (const family of ["ipv4", "ipv6"]) {
+          expect(await sysctl(host.node, `${family}/conf/${ifname}/forwarding`), ifname).toBe("1");
+        }
+      }
+    }
   }, 300_000);
 
   test("and DELs all at once do not disturb each other", async () => {

@@ -102,20 +102,28 @@ describe.runIf(canRun(staticIpam, ...programs))("containers and their node reach
 });
 
 describe.runIf(canRun(...programs))("the outside", () => {
-  test("sees the node with ipMasq, and without it does not answer", async () => {
-    await using world = await createWorld();
-    const { host, outside } = world;
-    await startEcho(outside, 80);
-    const [a, b] = await host.pods("a", "b");
-    await attach(host, a, network({ ipMasq: true }));
-    await attach(host, b, network());
-    const seen = (netns: string, address: string) =>
-      seenAddress(host.node, address, 80, { netns, milliseconds: 1500 });
-    expect(await seen("a", outside.address4)).toBe(outside.nodeAddress4);
-    expect(await seen("a", outside.address6)).toBe(outside.nodeAddress6);
-    expect(await seen("b", outside.address4)).toBeUndefined();
-    expect(await seen("b", outside.address6)).toBeUndefined();
-  });
+  test.each(["iptables", "nftables"])(
+    "sees the node with ipMasq, and without it does not answer: %s",
+    async (ipMasqBackend) => {
+      const masqueraded = network({ ipMasq: true, ipMasqBackend });
+      await using world = await createWorld();
+      const { host, outside } = world;
+      await startEcho(outside, 80);
+      const [a, b] = await host.pods("a", "b");
+      await attach(host, a, masqueraded);
+      await attach(host, b, network());
+      const seen = (netns: string, address: string) =>
+        seenAddress(host.node, address, 80, { netns, milliseconds: 1500 });
+      expect(await seen("a", outside.address4)).toBe(outside.nodeAddress4);
+      expect(await seen("a", outside.address6)).toBe(outside.nodeAddress6);
+      expect(await seen("b", outside.address4)).toBeUndefined();
+      expect(await seen("b", outside.address6)).toBeUndefined();
+      // Whatever the configuration says at DEL, nothing of it stays.
+      await host.del(a, network());
+      const { ipsets, nftables } = await hostState(host.node);
+      expect([...ipsets, ...nftables].filter((line) => line.includes("id-a"))).toEqual([]);
+    },
+  );
 
   test("sees the container, and reaches it, where it has a route", async () => {
     await using world = await createWorld();
