@@ -114,7 +114,12 @@ export class PortHost implements AsyncDisposable {
   }
 
   /** The same from the node itself, or from a pod on it. */
-  fromNode(address: string, port: number, netns?: string, milliseconds = 10_000): Promise<string | undefined> {
+  fromNode(
+    address: string,
+    port: number,
+    netns?: string,
+    milliseconds = 10_000,
+  ): Promise<string | undefined> {
     return seenAddress(this.node, address, port, { milliseconds, ...(netns === undefined ? {} : { netns }) });
   }
 }
