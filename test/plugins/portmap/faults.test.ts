@@ -10,7 +10,7 @@ const limit = 300_000;
 /** The calls that change something, or look at what was changed. A kill between two of them is a kill at the second. */
 const changing = ["sendto", "write", "link", "unlink", "openat", "mkdir", "recvfrom", "flock"];
 
-/** Every so many steps, so that each test takes its share: `start` differs, and all of them together meet each step. */
+/** Every so many steps: all of them would take too long. */
 const some = (steps: readonly Step[], start: number, stride: number) =>
   steps.filter((_, index) => index % stride === start);
 
