@@ -13,7 +13,7 @@ import {
 } from "../../../shared/netfilter/iptables/restore.ts";
 import { withNetfilterLock } from "../../../shared/netfilter/lock.ts";
 import { removeChains } from "../../../shared/netfilter/nftables/chain-removal.ts";
-import { discardSets, isWithoutSets } from "../../../shared/netfilter/sets.ts";
+import { discardSets } from "../../../shared/netfilter/sets.ts";
 import type { Forwarding, PortmapHost } from "../adaptor.ts";
 import { localhostTarget } from "../localhost.ts";
 import { isWithoutSetRules, missingFixed, repairOf } from "./fixed.ts";
@@ -87,7 +87,7 @@ function repairAndAdd(work: Work): void {
   }
   // The legacy tables change only through the tool: in the same run.
   const clearing = leftover ? jumpRemovals(view.legacy, [{ bases: bucketChains, chains: [chain] }]) : [];
-  if (wayInPlace(view, needs) === false || isWithoutSets()) {
+  if (wayInPlace(view, needs) === false) {
     run(work, view, false, clearing);
     return;
   }

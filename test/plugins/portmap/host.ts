@@ -109,12 +109,17 @@ export class PortHost implements AsyncDisposable {
   }
 
   /** What a server behind the port sees as its client's address, from another machine. */
-  fromOutside(address: string, port: number, milliseconds = 2500): Promise<string | undefined> {
+  fromOutside(address: string, port: number, milliseconds = 10_000): Promise<string | undefined> {
     return seenAddress(this.outside, address, port, { milliseconds });
   }
 
   /** The same from the node itself, or from a pod on it. */
-  fromNode(address: string, port: number, netns?: string, milliseconds = 2500): Promise<string | undefined> {
+  fromNode(
+    address: string,
+    port: number,
+    netns?: string,
+    milliseconds = 10_000,
+  ): Promise<string | undefined> {
     return seenAddress(this.node, address, port, { milliseconds, ...(netns === undefined ? {} : { netns }) });
   }
 }

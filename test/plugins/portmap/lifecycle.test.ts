@@ -79,6 +79,13 @@ describe.runIf(canRun(...programs)).each(backends)("ADD (%s)", (backend) => {
     const changed = [{ ...mapping, containerPort: 81 }];
     await host.portmap.add(pod, host.config(changed, result));
     const once = await hostState(host.node);
+    // Nothing stays of a family that is no longer asked for.
+    const single = [{ ...mapping, hostIP: "0.0.0.0" }];
+    await host.portmap.add(pod, host.config(single, result));
+    expect((await hostState(host.node)).ip6tables.filter((line) => line.includes("PODWIRE-DN"))).toEqual([]);
+    await host.check(pod, single, result);
+    await host.portmap.add(pod, host.config(changed, result));
+    expect(await hostState(host.node)).toEqual(once);
     await host.portmap.add(pod, host.config(changed, result));
     expect(await hostState(host.node)).toEqual(once);
     await host.check(pod, changed, result);
