@@ -1,20 +1,32 @@
 /**
- * Measures our executables beside Debian's reference plugins, on nodes that are thrown away afterwards.
+ * Measures our executables beside Debian's reference plugins, on nodes that are thrown away afterwards: what the
+ * calls cost, and what the packets cost that pass what the calls have set up.
  *
- *   npm run bench -- [--pairs N] [--held N] [--only NAME]... [--write FILE]
+ *   npm run bench -- [--only CASE]... [--packets] [--pairs N] [--held N] [--held-reference N]
+ *                    [--rounds N] [--seconds S] [--settle S] [--write FILE]
+ *
+ * With neither --only nor --packets it measures everything.
  */
 import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { projectRoot } from "../test/helpers/index.ts";
-import { cases } from "./bench/cases.ts";
-import { type Extent, type Measured, measureCase } from "./bench/measure.ts";
+import { type Case, cases } from "./bench/cases.ts";
+import type { Extent } from "./bench/extent.ts";
+import { type Measured, measureCase } from "./bench/measure.ts";
+import { type MeasuredPackets, measurePackets } from "./bench/packets/measure.ts";
+import { packetSubjects } from "./bench/packets/subjects.ts";
 import { report, writeReport } from "./bench/report.ts";
 
 const { values } = parseArgs({
   options: {
     pairs: { type: "string", default: "40" },
     held: { type: "string", default: "1000" },
+    "held-reference": { type: "string" },
+    rounds: { type: "string", default: "9" },
+    seconds: { type: "string", default: "2" },
+    settle: { type: "string", default: "60" },
     only: { type: "string", multiple: true },
+    packets: { type: "boolean", default: false },
     write: { type: "string" },
   },
 });
@@ -28,27 +40,58 @@ function count(text: string, least: number, most: number): number {
   throw new Error(`${text} is not a number from ${least} to ${most}`);
 }
 
-function selectCases() {
-  const wanted = values.only ?? cases.map(({ name }) => name);
-  return wanted.map((name) => {
+function readExtent(): Extent {
+  const held = count(values.held, 0, mostHeld);
+  return {
+    pairs: count(values.pairs, 1, 10_000),
+    held,
+    heldReference: Math.min(held, count(values["held-reference"] ?? values.held, 0, mostHeld)),
+    rounds: count(values.rounds, 1, 1000),
+    seconds: count(values.seconds, 1, 60),
+    settle: count(values.settle, 0, 600),
+  };
+}
+
+function selectCases(): readonly Case[] {
+  if (values.only === undefined) return values.packets ? [] : cases;
+  return values.only.map((name) => {
     const found = cases.find((one) => one.name === name);
-    if (found === undefined)
-      throw new Error(`no case ${name}; there are ${cases.map((one) => one.name).join(", ")}`);
-    return found;
+    if (found !== undefined) return found;
+    throw new Error(`no case ${name}; there are ${cases.map((one) => one.name).join(", ")}`);
   });
+}
+
+const say = (text: string) => process.stderr.write(`${text}\n`);
+
+async function measureCalls(extent: Extent): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  for (const subject of selectCases()) {
+    say(`measuring ${subject.name}: ${extent.pairs} pairs, ${extent.held} held`);
+    measured.push(await measureCase(subject, extent));
+  }
+  return measured;
+}
+
+async function measureAllPackets(extent: Extent): Promise<MeasuredPackets[]> {
+  const measured: MeasuredPackets[] = [];
+  if (values.only !== undefined && !values.packets) return measured;
+  if (Math.min(extent.held, extent.heldReference) < 1) {
+    say("packets are not measured: they need attachments (--held, --held-reference)");
+    return measured;
+  }
+  for (const subject of packetSubjects) {
+    say(`measuring packets, ${subject.name}: ${extent.rounds} rounds of ${extent.seconds} s`);
+    measured.push(await measurePackets(subject, extent));
+  }
+  return measured;
 }
 
 async function main(): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error("the benchmark makes network namespaces: run it as root");
-  const extent: Extent = { pairs: count(values.pairs, 1, 10_000), held: count(values.held, 0, mostHeld) };
-  const selected = selectCases();
+  const extent = readExtent();
+  selectCases();
   await execa("npm", ["run", "--silent", "build"], { cwd: projectRoot, stdio: ["ignore", 2, 2] });
-  const measured: Measured[] = [];
-  for (const subject of selected) {
-    process.stderr.write(`measuring ${subject.name}: ${extent.pairs} pairs, ${extent.held} held\n`);
-    measured.push(await measureCase(subject, extent));
-  }
-  const text = report(measured, extent);
+  const text = report(await measureCalls(extent), await measureAllPackets(extent), extent);
   console.log(text);
   if (values.write !== undefined) writeReport(values.write, text);
 }

@@ -1,5 +1,5 @@
 /**
- * Shows the plugins at work, from the build to the last DEL, on a host that is thrown away afterwards: nothing
+ * Shows the plugins at work, from the build to the last DEL, on hosts that are thrown away afterwards: nothing
  * on this machine is changed. Exit code 0 only if everything worked.
  */
 import { join } from "node:path";
@@ -12,12 +12,12 @@ import {
   projectRoot,
   Runtime,
   readNetwork,
-  type Snapshot,
 } from "../test/helpers/index.ts";
 import { attach, type Container, detach } from "./demo/containers.ts";
-import { kept, tracesOf } from "./demo/leftovers.ts";
+import { showHostPort } from "./demo/host-port.ts";
+import { showLeftovers } from "./demo/leftovers.ts";
 import { expectPing, expectTranslation } from "./demo/proofs.ts";
-import { detail, Failure, step, success } from "./demo/screen.ts";
+import { Failure, step, success } from "./demo/screen.ts";
 
 const example = "conf-examples/single-node.conflist";
 
@@ -34,16 +34,6 @@ async function showTraffic(node: Node, outside: Outside, one: Container, two: Co
   await expectPing(node, one, outside.address4);
   await expectTranslation(node, outside, one);
   await expectTranslation(node, outside, two);
-}
-
-async function showLeftovers(node: Node, before: Snapshot, containers: Container[]): Promise<void> {
-  step("Look for what is left");
-  const after = await node.snapshot();
-  const traces = tracesOf(containers, after);
-  if (traces.length > 0) throw new Failure(`left behind:\n${traces.join("\n")}`);
-  success("of the containers: nothing");
-  detail("kept on the node for the next container:");
-  for (const line of kept(before, after)) detail(`  ${line}`);
 }
 
 async function attachAndDetach(node: Node, outside: Outside): Promise<void> {
@@ -63,14 +53,20 @@ async function attachAndDetach(node: Node, outside: Outside): Promise<void> {
   await showLeftovers(node, before, [one, two]);
 }
 
-async function main(): Promise<void> {
-  if (process.getuid?.() !== 0) throw new Failure("the demo makes network namespaces: run it as root");
-  await buildExecutables();
+/** Plays a part on a node of its own, with an outside beyond it. */
+async function onFreshNode(play: (node: Node, outside: Outside) => Promise<void>): Promise<void> {
   step("Make a throw-away node, and an outside beyond it");
   await using node = await createNode();
   await using outside = await createOutside(node);
   success(`the node is ${outside.nodeAddress4}, the outside is ${outside.address4}`);
-  await attachAndDetach(node, outside);
+  await play(node, outside);
+}
+
+async function main(): Promise<void> {
+  if (process.getuid?.() !== 0) throw new Failure("the demo makes network namespaces: run it as root");
+  await buildExecutables();
+  await onFreshNode(attachAndDetach);
+  await onFreshNode(showHostPort);
 }
 
 try {

@@ -1,8 +1,9 @@
 import { distBin, referenceBin } from "../../test/helpers/index.ts";
 import type { Case } from "./cases.ts";
-import type { Answer } from "./protocol.ts";
+import type { Extent } from "./extent.ts";
+import type { Cost, Verb } from "./protocol.ts";
 import { settle } from "./settle.ts";
-import { createSite, type Site, type Verb } from "./site.ts";
+import { createSite, measuredContainer, type Site } from "./site.ts";
 
 /** All measurements of one verb at one site, in the order they were made. */
 export interface Series {
@@ -19,11 +20,6 @@ export interface Measured {
   readonly series: Readonly<Record<Verb, Readonly<Record<Place, Series>>>>;
 }
 
-export interface Extent {
-  readonly pairs: number;
-  readonly held: number;
-}
-
 /** Calls that warm the caches before any is counted. */
 const warmUps = 5;
 
@@ -34,23 +30,24 @@ const emptySeries = (): Record<Place, Series> => ({
   theirsHeld: { wall: [], cpu: [] },
 });
 
-function record(series: Series, { wall, cpu }: Answer): void {
+function record(series: Series, { wall, cpu }: Cost): void {
   series.wall.push(wall);
   series.cpu.push(cpu);
 }
 
-async function openSites(subject: Case, { held, pairs }: Extent): Promise<Record<Place, Site>> {
+async function openSites({ network }: Case, extent: Extent) {
+  const { held, heldReference, pairs } = extent;
   const sites = {
-    oursEmpty: await createSite(distBin, subject),
-    theirsEmpty: await createSite(referenceBin, subject),
-    oursHeld: await createSite(distBin, subject),
-    theirsHeld: await createSite(referenceBin, subject),
-  };
+    oursEmpty: await createSite(distBin, network),
+    theirsEmpty: await createSite(referenceBin, network),
+    oursHeld: await createSite(distBin, network),
+    theirsHeld: await createSite(referenceBin, network),
+  } satisfies Record<Place, Site>;
   await sites.oursHeld.hold(held);
-  await sites.theirsHeld.hold(held);
-  const names = Array.from({ length: pairs + warmUps }, (_, round) => `measured${round}`);
-  for (const place of places) await sites[place].prepare(names);
-  await settle();
+  await sites.theirsHeld.hold(heldReference);
+  const containers = Array.from({ length: pairs + warmUps }, (_, round) => measuredContainer(round));
+  for (const place of places) await sites[place].prepare(containers);
+  await settle(extent.settle);
   return sites;
 }
 
@@ -64,8 +61,8 @@ export async function measureCase(subject: Case, extent: Extent): Promise<Measur
       const order = round % 2 === 0 ? places : [...places].reverse();
       for (const verb of ["ADD", "DEL"] as const) {
         for (const place of order) {
-          const answer = await sites[place].measure(verb, `measured${round}`);
-          if (round >= warmUps) record(series[verb][place], answer);
+          const cost = await sites[place].measure(verb, measuredContainer(round));
+          if (round >= warmUps) record(series[verb][place], cost);
         }
       }
     }

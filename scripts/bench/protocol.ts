@@ -1,21 +1,26 @@
 /** What a site and the worker inside it say to each other. */
+import type { Attachment, Network } from "../../test/helpers/index.ts";
 
-/** One call of a plugin. The paths are those of the node. */
-export interface Call {
-  readonly executable: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** The file that is standard input, and the one that standard output goes to. */
-  readonly input: string;
-  readonly output: string;
+export type Verb = "ADD" | "DEL";
+
+/** What the worker is started with, as its only argument. */
+export interface WorkerSetup {
+  /** The folder with the executables. */
+  readonly folder: string;
+  readonly network: Network;
 }
 
 export type WorkerRequest =
-  | { readonly kind: "measure"; readonly call: Call }
-  | { readonly kind: "fill"; readonly calls: readonly Call[]; readonly width: number };
+  | { readonly kind: "measure"; readonly verb: Verb; readonly attachment: Attachment }
+  | { readonly kind: "attach"; readonly attachments: readonly Attachment[]; readonly width: number };
 
-/** Milliseconds, and the output files of the calls that failed. */
-export interface Answer {
+/** Milliseconds, added up over the plugins of the network. */
+export interface Cost {
   readonly wall: number;
   readonly cpu: number;
-  readonly failed: readonly string[];
+}
+
+export interface Answer extends Cost {
+  /** What went wrong, if anything did. */
+  readonly failure?: string;
 }

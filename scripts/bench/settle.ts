@@ -25,13 +25,14 @@ async function load(): Promise<number> {
 }
 
 const calm = 0.05;
-const longest = 60;
 
 /**
  * Waits until the machine has calmed down: new interfaces announce themselves for some seconds to all others on
- * their bridge, and namespaces that were thrown away are taken apart in the background.
+ * their bridge, and namespaces that were thrown away are taken apart in the background. Gives up after `longest`
+ * seconds.
  */
-export async function settle(): Promise<void> {
+export async function settle(longest: number): Promise<void> {
   for (let second = 0; second < longest; second += 1) if ((await load()) < calm) return;
-  process.stderr.write(`the machine is still busy after ${longest} s: the figures will be noisy\n`);
+  if (longest > 0)
+    process.stderr.write(`the machine is still busy after ${longest} s: the figures will be noisy\n`);
 }

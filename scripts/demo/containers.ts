@@ -10,10 +10,15 @@ export interface Container {
   readonly address: string;
 }
 
-/** Makes a container, attaches it, and shows the result. */
-export async function attach(node: Node, runtime: Runtime, name: string): Promise<Container> {
+/** Makes a container, attaches it, and shows the result. `request` is what the runtime asks for beside that. */
+export async function attach(
+  node: Node,
+  runtime: Runtime,
+  name: string,
+  request: Pick<Attachment, "capabilities"> = {},
+): Promise<Container> {
   const netns = await node.addNetns(name);
-  const attachment = { containerId: `demo-container-${name}`, netns, ifname: "eth0" };
+  const attachment = { containerId: `demo-container-${name}`, netns, ifname: "eth0", ...request };
   const result = await runtime.add(attachment);
   const address = result.ips?.[0]?.address.replace(/\/.*/, "");
   if (address === undefined) throw new Failure(`ADD gave ${name} no address: ${JSON.stringify(result)}`);

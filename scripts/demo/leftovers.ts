@@ -1,15 +1,17 @@
-import type { Snapshot } from "../../test/helpers/index.ts";
+import type { Node, Snapshot } from "../../test/helpers/index.ts";
 import type { Container } from "./containers.ts";
+import { detail, Failure, step, success } from "./screen.ts";
 
 const sections = (snapshot: Snapshot): [string, string[]][] => Object.entries(snapshot);
 
 /** By what a container would be recognised: its ID, its addresses, the names of the interfaces made for it. */
-function marks({ attachment, result, address }: Container): string[] {
+function marks({ attachment, result }: Container): string[] {
   const own = (result.interfaces ?? []).filter(({ name }) => name !== attachment.ifname);
   // The first interface is the bridge, which stays.
   const hostEnds = own.slice(1).map(({ name }) => name);
   const inside = (result.interfaces ?? []).filter(({ name }) => name === attachment.ifname);
-  return [attachment.containerId, address, ...hostEnds, ...inside.map(({ mac }) => mac)];
+  const addresses = (result.ips ?? []).map(({ address }) => address.replace(/\/.*/, ""));
+  return [attachment.containerId, ...addresses, ...hostEnds, ...inside.map(({ mac }) => mac)];
 }
 
 function mentions(line: string, mark: string): boolean {
@@ -18,7 +20,7 @@ function mentions(line: string, mark: string): boolean {
 }
 
 /** All lines of a snapshot that mention one of the containers. */
-export function tracesOf(containers: readonly Container[], snapshot: Snapshot): string[] {
+function tracesOf(containers: readonly Container[], snapshot: Snapshot): string[] {
   const all = containers.flatMap(marks);
   return sections(snapshot).flatMap(([section, lines]) =>
     lines.filter((line) => all.some((mark) => mentions(line, mark))).map((line) => `${section}: ${line}`),
@@ -45,7 +47,7 @@ const readers: Record<string, (line: string) => string> = {
 const frame = /^(\*|COMMIT|:(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) )/;
 
 /** What the second snapshot has and the first had not, told in short. */
-export function kept(before: Snapshot, after: Snapshot): string[] {
+function kept(before: Snapshot, after: Snapshot): string[] {
   const known = new Map(sections(before).map(([section, lines]) => [section, new Set(lines)]));
   return sections(after).flatMap(([section, lines]) => {
     const read = readers[section];
@@ -53,4 +55,31 @@ export function kept(before: Snapshot, after: Snapshot): string[] {
     const added = lines.filter((line) => !known.get(section)?.has(line) && !frame.test(line));
     return [...new Set(added.map((line) => `${section}: ${read(line)}`))];
   });
+}
+
+/** Lines that differ in nothing but numbers, told by the first of them when they are more than two. */
+function inShort(lines: readonly string[]): string[] {
+  const kinds = new Map<string, string[]>();
+  for (const line of lines) {
+    const kind = line.replace(/\d+/g, "0");
+    kinds.set(kind, [...(kinds.get(kind) ?? []), line]);
+  }
+  return [...kinds.values()].flatMap(([first = "", ...more]) =>
+    more.length > 1 ? [first, `  and ${more.length} more of this kind`] : [first, ...more],
+  );
+}
+
+/** Shows that nothing of the containers is on the node, and what is new on it since `before`. */
+export async function showLeftovers(
+  node: Node,
+  before: Snapshot,
+  containers: readonly Container[],
+): Promise<void> {
+  step("Look for what is left");
+  const after = await node.snapshot();
+  const traces = tracesOf(containers, after);
+  if (traces.length > 0) throw new Failure(`left behind:\n${traces.join("\n")}`);
+  success("of the containers: nothing");
+  detail("kept on the node for the next container:");
+  for (const line of inShort(kept(before, after))) detail(`  ${line}`);
 }

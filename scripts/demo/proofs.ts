@@ -27,3 +27,29 @@ export async function expectTranslation(node: Node, outside: Outside, from: Cont
   }
   success(`${from.name} connects to ${outside.address4}, which sees ${seen}`);
 }
+
+/** Shows that a port of the node leads to a server in a container, which sees the client's own address. */
+export async function expectForwarding(outside: Outside, to: Container, hostPort: number): Promise<void> {
+  for (const [host, client] of [
+    [outside.nodeAddress4, outside.address4],
+    [outside.nodeAddress6, outside.address6],
+  ] as const) {
+    const answer = await seenAddress(outside, host, hostPort);
+    if (answer !== client) {
+      throw new Failure(
+        `${to.name} answered ${answer ?? "nothing"} to ${client}, port ${hostPort} of ${host}`,
+      );
+    }
+    success(`${client} connects to ${host}, port ${hostPort}; ${to.name} answers with whom it sees:`);
+    detail(answer);
+  }
+}
+
+/** Shows that a port of the node leads nowhere. */
+export async function expectClosed(outside: Outside, hostPort: number): Promise<void> {
+  for (const host of [outside.nodeAddress4, outside.nodeAddress6]) {
+    const answer = await seenAddress(outside, host, hostPort);
+    if (answer !== undefined) throw new Failure(`port ${hostPort} of ${host} still answers: ${answer}`);
+    success(`port ${hostPort} of ${host} is closed`);
+  }
+}

@@ -49,7 +49,13 @@ function runtimeConfig(plugin: Json, offered: Json): Json {
   return Object.fromEntries(Object.entries(offered).filter(([capability]) => able[capability] === true));
 }
 
-function pluginConfig(network: Network, index: number, attachment: Attachment, prevResult?: Result): Json {
+/** What a plugin of a network finds on its standard input. `prevResult` is the result as far as it is known. */
+export function pluginConfig(
+  network: Network,
+  index: number,
+  attachment: Attachment,
+  prevResult?: Result,
+): Json {
   const plugin: Json = network.plugins[index] ?? {};
   const runtime = runtimeConfig(plugin, attachment.capabilities ?? {});
   return {

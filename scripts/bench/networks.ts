@@ -1,0 +1,38 @@
+/** The networks that are measured. Each has one range of addresses, wide enough for all attachments. */
+import type { Network } from "../../test/helpers/index.ts";
+
+type Plugin = Network["plugins"][number];
+
+/** What translates addresses and ports: the reference has no `nftables` before 1.6 and ignores the key. */
+export type Backend = "iptables" | "nftables";
+
+const ipam = {
+  type: "host-local",
+  ranges: [[{ subnet: "10.64.0.0/16" }]],
+  routes: [{ dst: "0.0.0.0/0" }],
+};
+
+export const bridge: Plugin = { type: "bridge", bridge: "cni0", isGateway: true, ipam };
+
+export const ptp: Plugin = { type: "ptp", ipam };
+
+/** An IPAM plugin by itself, given what a plugin that delegates to it would hand on. */
+export const hostLocal: Plugin = { type: "host-local", ipam };
+
+export const portmap = (backend: Backend): Plugin => ({
+  type: "portmap",
+  backend,
+  capabilities: { portMappings: true },
+});
+
+export const masqueraded = (plugin: Plugin, ipMasqBackend?: Backend): Plugin => ({
+  ...plugin,
+  ipMasq: true,
+  ...(ipMasqBackend === undefined ? {} : { ipMasqBackend }),
+});
+
+export const network = (...plugins: readonly Plugin[]): Network => ({
+  cniVersion: "1.0.0",
+  name: "bench",
+  plugins,
+});

@@ -1,0 +1,91 @@
+/** How many connections a second pass a node, with one attachment and with many. */
+import { join } from "node:path";
+import { bunBinary, createOutside, type Outside, projectRoot } from "../../../test/helpers/index.ts";
+import type { Extent } from "../extent.ts";
+import { settle } from "../settle.ts";
+import { containerPort, createSite, heldContainer, type Site } from "../site.ts";
+import type { GeneratorRequest, Route, Traffic } from "./protocol.ts";
+import type { PacketSubject } from "./subjects.ts";
+
+/** The two ways of a connection that the node translates. */
+export const ways = ["masquerade", "hostPort"] as const;
+export type Way = (typeof ways)[number];
+
+const fillings = ["one", "many"] as const;
+type Filling = (typeof fillings)[number];
+
+export interface MeasuredPackets {
+  readonly subject: PacketSubject;
+  /** How many attachments the node with many has. */
+  readonly held: number;
+  readonly traffic: Readonly<Record<Way, Readonly<Record<Filling, Traffic[]>>>>;
+}
+
+/** A node with attachments, between one of them and the outside. */
+interface Passage extends AsyncDisposable {
+  run(way: Way, seconds: number): Promise<Traffic>;
+}
+
+const outsidePort = 7000;
+const generator = join(projectRoot, "scripts/bench/packets/generator.ts");
+
+function routesOf(outside: Outside, held: number): Record<Way, Route> {
+  // In the middle: where rules are gone through one by one, this one's cost is the mean of all.
+  const { name, hostPort } = heldContainer(Math.floor(held / 2));
+  const inside = `/run/netns/${name}`;
+  const beyond = `/proc/${outside.pid}/ns/net`;
+  return {
+    masquerade: {
+      client: inside,
+      server: beyond,
+      serverPort: outsidePort,
+      address: outside.address4,
+      port: outsidePort,
+    },
+    hostPort: {
+      client: beyond,
+      server: inside,
+      serverPort: containerPort,
+      address: outside.nodeAddress4,
+      port: hostPort,
+    },
+  };
+}
+
+async function openPassage({ folder, network }: PacketSubject, held: number): Promise<Passage> {
+  const site: Site = await createSite(folder, network);
+  const outside = await createOutside(site.node);
+  await site.hold(held);
+  const routes = routesOf(outside, held);
+  return {
+    run: async (way, seconds) => {
+      const request: GeneratorRequest = { route: routes[way], seconds };
+      const timeout = (seconds + 20) * 1000;
+      return site.node.execJson<Traffic>(bunBinary, [generator, JSON.stringify(request)], { timeout });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await outside.dispose();
+      await site[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Measures both ways: in every round the node with one attachment and the one with many, in turn. */
+export async function measurePackets(subject: PacketSubject, extent: Extent): Promise<MeasuredPackets> {
+  const held = subject.isReference ? extent.heldReference : extent.held;
+  await using one = await openPassage(subject, 1);
+  await using many = await openPassage(subject, held);
+  const passages = { one, many };
+  const traffic = { masquerade: { one: [], many: [] }, hostPort: { one: [], many: [] } } as Record<
+    Way,
+    Record<Filling, Traffic[]>
+  >;
+  await settle(extent.settle);
+  for (let round = 0; round < extent.rounds; round += 1) {
+    const order = round % 2 === 0 ? fillings : [...fillings].reverse();
+    for (const way of ways)
+      for (const filling of order)
+        traffic[way][filling].push(await passages[filling].run(way, extent.seconds));
+  }
+  return { subject, held, traffic };
+}

@@ -1,0 +1,48 @@
+/** What passing packets cost, as Markdown. */
+import type { Extent } from "../extent.ts";
+import { median, pairedRatio } from "../statistics.ts";
+import { judgeLeast, table } from "../table.ts";
+import { type MeasuredPackets, type Way, ways } from "./measure.ts";
+import type { Traffic } from "./protocol.ts";
+import { flatGoal } from "./subjects.ts";
+
+const titles: Readonly<Record<Way, string>> = {
+  masquerade: "container to outside, masquerade",
+  hostPort: "outside to container, host port",
+};
+
+const rates = (runs: readonly Traffic[]): number[] =>
+  runs.map(({ connections, seconds }) => connections / seconds);
+
+const rate = (runs: readonly Traffic[]): string => median(rates(runs)).toFixed(0);
+
+function row({ subject, held, traffic }: MeasuredPackets, way: Way): string[] {
+  const { one, many } = traffic[way];
+  const ratio = pairedRatio(rates(many), rates(one));
+  return [
+    titles[way],
+    subject.name,
+    rate(one),
+    rate(many),
+    String(held),
+    ratio.toFixed(2),
+    judgeLeast(ratio, subject.isReference ? undefined : flatGoal),
+  ];
+}
+
+/** The generator's own share of its CPU time, in percent. */
+function ownShare(measured: readonly MeasuredPackets[]): string {
+  const runs = measured.flatMap(({ traffic }) => ways.flatMap((way) => Object.values(traffic[way]).flat()));
+  return (100 * median(runs.map(({ own }) => own))).toFixed(0);
+}
+
+export function reportPackets(measured: readonly MeasuredPackets[], extent: Extent): string[] {
+  const heading = ["way", "by", "with 1", "with many", "many", "ratio", "goal"];
+  return [
+    "Packets: TCP connections a second, one after the other, opened and closed, with one attachment on the node and",
+    `with many. Each has masquerade and one host port (ptp, then portmap). Medians of ${extent.rounds} rounds of`,
+    `${extent.seconds} s; of the CPU time of the program that connects ${ownShare(measured)} % is its own code's, the rest is the kernel's.`,
+    "",
+    table([heading, ...ways.flatMap((way) => measured.map((one) => row(one, way)))]),
+  ];
+}

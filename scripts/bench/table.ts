@@ -1,0 +1,22 @@
+/** Rows of cells as a Markdown table that is also readable as it is. The first row is the heading. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const [heading = [], ...body] = rows;
+  const widths = heading.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${widths.map((width, column) => (cells[column] ?? "").padEnd(width)).join(" | ")} |`;
+  return [heading, widths.map((width) => "-".repeat(width)), ...body].map(line).join("\n");
+}
+
+/** How a figure stands to the goal that it be no more than that. */
+export function judgeMost(figure: number, goal: number | undefined): string {
+  if (goal === undefined) return "";
+  const missed = Math.round((figure / goal - 1) * 100);
+  return `<= ${goal}, ${figure <= goal ? "met" : `missed by ${missed} %`}`;
+}
+
+/** How a figure stands to the goal that it be no less than that. */
+export function judgeLeast(figure: number, goal: number | undefined): string {
+  if (goal === undefined) return "";
+  const missed = Math.round((1 - figure / goal) * 100);
+  return `>= ${goal}, ${figure >= goal ? "met" : `missed by ${missed} %`}`;
+}
