@@ -4,6 +4,7 @@ import { describeNamespace } from "../../shared/attachment/liveness.ts";
 import { ownerText } from "../../shared/cni/attachment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
+import type { Family } from "../../shared/ip/address.ts";
 import { type Backend, chooseBackend } from "../../shared/netfilter/backend.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import type { PortmapAdaptor, PortmapHost } from "./adaptor.ts";
@@ -37,6 +38,19 @@ function restoreOthers(
   }
 }
 
+/**
+ * Whether the rules that are made now take the place of all there were, in one step. That is so with iptables, where
+ * each removal would cost another run of the tool; nftables knows the former elements only by their keys.
+ */
+function isReplaced(former: PortRecord, { backend, forwarding }: PortRecord): boolean {
+  const isUsed = (family: Family) => forwarding.mappings.some((mapping) => mapping.family === family);
+  return (
+    backend === "iptables" &&
+    former.backend === backend &&
+    former.forwarding.mappings.every(({ family }) => isUsed(family))
+  );
+}
+
 /** Forwards the configured ports. A failure at any step leaves nothing of this attachment. */
 export function forwardPorts(request: Request, config: PortmapConfig, result: Result): void {
   const { environment } = request;
@@ -44,7 +58,7 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
   const record = recordFor(request, config, result, backend);
   const { forwarding } = record;
   const { owner } = forwarding;
-  const former = recordOf(owner)?.forwarding;
+  const former = recordOf(owner);
   const undo = new Rollback();
   withBackend(backend, environment, (adaptor, host) => {
     adaptor.prepare(host, forwarding);
@@ -54,8 +68,12 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
         forgetOwn(dead.forwarding);
       });
       undo.onFailure(() => release(owner, environment));
-      undo.onFailure(() => removeEverywhere(owner, forwarding, environment));
-      if (former !== undefined) removeEverywhere(owner, former, environment);
+      undo.onFailure(() =>
+        removeEverywhere(owner, former === undefined ? forwarding : undefined, environment),
+      );
+      if (former !== undefined && !isReplaced(former, record)) {
+        removeEverywhere(owner, former.forwarding, environment);
+      }
       if (adaptor.ensure(host, forwarding)) restoreOthers(record, adaptor, host);
       forgetOthers(forwarding);
       undo.commit();
