@@ -4,6 +4,7 @@ import { describeNamespace } from "../../shared/attachment/liveness.ts";
 import { ownerText } from "../../shared/cni/attachment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
+import type { Family } from "../../shared/ip/address.ts";
 import { type Backend, chooseBackend } from "../../shared/netfilter/backend.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import type { PortmapAdaptor, PortmapHost } from "./adaptor.ts";
@@ -37,6 +38,16 @@ function restoreOthers(
   }
 }
 
+/**
+ * Whether the rules that are made now take the place of all there were. Those of iptables do so per family, in the run
+ * that makes them.
+ */
+function isReplaced(former: PortRecord, { backend, forwarding }: PortRecord): boolean {
+  const isUsed = (family: Family) => forwarding.mappings.some((mapping) => mapping.family === family);
+  if (former.backend !== backend) return false;
+  return backend === "nftables" || former.forwarding.mappings.every(({ family }) => isUsed(family));
+}
+
 /** Forwards the configured ports. A failure at any step leaves nothing of this attachment. */
 export function forwardPorts(request: Request, config: PortmapConfig, result: Result): void {
   const { environment } = request;
@@ -54,8 +65,10 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
         forgetOwn(dead.forwarding);
       });
       undo.onFailure(() => release(owner, environment));
-      undo.onFailure(() => removeEverywhere(owner, forwarding, environment));
-      if (former !== undefined && former.backend !== backend) {
+      undo.onFailure(() =>
+        removeEverywhere(owner, former === undefined ? forwarding : undefined, environment),
+      );
+      if (former !== undefined && !isReplaced(former, record)) {
         removeEverywhere(owner, former.forwarding, environment);
       }
       if (adaptor.ensure(host, forwarding, former?.forwarding)) restoreOthers(record, adaptor, host);

@@ -64,12 +64,12 @@ export function collectChains(host: Host, { network, keep }: Collection): void {
   if (stale.length > 0) removeMasqueradeChains(host, [...new Set(stale)]);
 }
 
-/** Whether the owner has a chain of its own and a jump to it, in either packet filter. */
+/** Whether the owner has a chain of its own, ours or the reference plugins', and a jump to it, in either packet filter. */
 export function isOwnChainInPlace(
   connection: NetlinkConnection,
   family: Family,
   owner: AttachmentKey,
 ): boolean {
-  const chain = ownChainName(owner);
-  return findJumps(connection, family).some((jump) => jump.chain === chain);
+  const chains = [ownChainName(owner), referenceChainName(owner)];
+  return findJumps(connection, family).some(({ chain }) => chains.includes(chain));
 }
