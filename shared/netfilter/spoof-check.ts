@@ -6,7 +6,7 @@ import type { NetlinkConnection } from "../netlink/connection.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { withNetfilter, withNetfilterLeftOpen } from "./host.ts";
 import { NetfilterFamily } from "./nfnetlink.ts";
-import { type ChainPlace, removeChains } from "./nftables/chain-removal.ts";
+import { type ChainPlace, presentChains, removeChains } from "./nftables/chain-removal.ts";
 import type { HeldElement } from "./nftables/element.ts";
 import { allElements, findElement, rulesOf } from "./nftables/question.ts";
 import { interfaceKey } from "./nftables/set.ts";
@@ -116,6 +116,8 @@ export function checkSpoofCheck({ owner, hostInterface, mac }: SpoofCheck): void
     const [held] = findPort(connection, port);
     const isPaired = findElement(connection, spoofTable, allowed.name, [port, macBytes(mac)]) !== undefined;
     if (isRuleInPlace(connection) && held?.comment === ownerComment(owner) && isPaired) return;
+    // Made by the reference plugin.
+    if (presentChains(connection, referenceChains(owner)).length > 0) return;
     throw new CniError(
       ErrorCode.internal,
       `frames from ${hostInterface} are not held to the MAC address ${mac} of ${owner.ifname}`,
