@@ -36,7 +36,7 @@ function connectFor(seconds: number, connect: () => void): Traffic {
   }
   const elapsed = performance.now() - begin;
   const { user, system } = process.cpuUsage(cpu);
-  return { connections, seconds: elapsed / 1000, own: user / (user + system) };
+  return { connections, seconds: elapsed / 1000, cpu: (user + system) / 1e6, own: user / 1e6 };
 }
 
 function generate({ route, seconds }: GeneratorRequest): Traffic {

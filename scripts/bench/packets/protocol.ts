@@ -19,6 +19,7 @@ export interface GeneratorRequest {
 export interface Traffic {
   readonly connections: number;
   readonly seconds: number;
-  /** The part of the generator's CPU time, from 0 to 1, that went into its own code and not into the kernel. */
+  /** CPU seconds of the generator, the kernel's work for it included; in them, those of its own code. */
+  readonly cpu: number;
   readonly own: number;
 }

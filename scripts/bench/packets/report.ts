@@ -14,6 +14,12 @@ const titles: Readonly<Record<Way, string>> = {
 const rates = (runs: readonly Traffic[]): number[] =>
   runs.map(({ connections, seconds }) => connections / seconds);
 
+/** Microseconds of CPU time a connection. */
+const costs = (runs: readonly Traffic[]): number[] =>
+  runs.map(({ connections, cpu }) => (1e6 * cpu) / connections);
+
+const cost = (runs: readonly Traffic[]): string => median(costs(runs)).toFixed(0);
+
 const rate = (runs: readonly Traffic[]): string => median(rates(runs)).toFixed(0);
 
 function row({ subject, held, traffic }: MeasuredPackets, way: Way): string[] {
@@ -27,17 +33,19 @@ function row({ subject, held, traffic }: MeasuredPackets, way: Way): string[] {
     String(held),
     ratio.toFixed(2),
     judgeLeast(ratio, subject.isReference ? undefined : flatGoal),
+    `${cost(one)} / ${cost(many)}`,
+    pairedRatio(costs(many), costs(one)).toFixed(2),
   ];
 }
 
 /** The generator's own share of its CPU time, in percent. */
 function ownShare(measured: readonly MeasuredPackets[]): string {
   const runs = measured.flatMap(({ traffic }) => ways.flatMap((way) => Object.values(traffic[way]).flat()));
-  return (100 * median(runs.map(({ own }) => own))).toFixed(0);
+  return (100 * median(runs.map(({ own, cpu }) => own / cpu))).toFixed(0);
 }
 
 export function reportPackets(measured: readonly MeasuredPackets[], extent: Extent): string[] {
-  const heading = ["way", "by", "with 1", "with many", "many", "ratio", "goal"];
+  const heading = ["way", "by", "with 1", "with many", "many", "ratio", "goal", "CPU us", "CPU ratio"];
   return [
     "Packets: TCP connections a second, one after the other, opened and closed, with one attachment on the node and",
     `with many. Each has masquerade and one host port (ptp, then portmap). Medians of ${extent.rounds} rounds of`,
