@@ -70,3 +70,32 @@ describe.runIf(canRun(...tools)).each(variants)("what the reference plugin forwa
     }
   });
 });
+
+describe.runIf(canRun(...programs))("what a newer reference plugin forwards by nftables", () => {
+  // As its version 1.6 makes them: a table a family, and the container's ID as each rule's comment.
+  const ruleset = `
+    table ip cni_hostport {
+      chain hostports {
+        tcp dport 8080 dnat to 10.1.0.2:80 comment "id-a"
+        tcp dport 8081 dnat to 10.1.0.3:80 comment "id-ab"
+      }
+      chain masquerading {
+        type nat hook postrouting priority srcnat;
+        ip saddr 10.1.0.0/24 ip daddr 10.1.0.2 masquerade comment "id-a"
+      }
+    }
+    table ip6 cni_hostport {
+      chain hostports { tcp dport 8080 dnat to [fd00:1::2]:80 comment "id-a"; }
+    }`;
+
+  test("is taken down by DEL, and nothing of others", async () => {
+    await using host = await PortHost.create("nftables");
+    const pod = await host.bridge.pod("a");
+    await host.node.exec("nft", ["-f", "-"], { input: ruleset });
+    await host.detach(pod);
+    const { stdout } = await host.node.exec("nft", ["list", "ruleset"]);
+    expect(stdout).not.toContain('"id-a"');
+    expect(stdout).toContain('comment "id-ab"');
+    await host.detach(pod);
+  });
+});
