@@ -15,7 +15,7 @@
  * - temporary: a reservation in the making.
  */
 
-import type { NamespaceRecord } from "../../shared/attachment/liveness.ts";
+import type { NamespaceRecord } from "../../shared/attachment/namespace-record.ts";
 import { isObject } from "../../shared/cni/fields.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 

@@ -1,5 +1,5 @@
 /** A forwarding as it is kept on disk: JSON, with addresses as texts. Nothing here touches the disk. */
-import type { NamespaceRecord } from "../../shared/attachment/liveness.ts";
+import type { NamespaceRecord } from "../../shared/attachment/namespace-record.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { formatIp, parseIp } from "../../shared/ip/address.ts";

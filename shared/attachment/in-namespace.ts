@@ -4,7 +4,7 @@ import { listAddresses } from "../netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { findLink } from "../netlink/link.ts";
 import { namespaceIdentity, openNamespace } from "../system/netns.ts";
-import type { NamespaceRecord } from "./liveness.ts";
+import type { NamespaceRecord } from "./namespace-record.ts";
 
 /** Whether an interface of that name in the namespace, if it is still the same one, has the address. */
 export function hasAddress(namespace: NamespaceRecord, ifname: string, text: string): boolean {

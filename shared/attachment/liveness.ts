@@ -1,12 +1,7 @@
 /** Whether an attachment that something was made for still exists. */
-import { type FileStatus, fileStatus } from "../system/file-status.ts";
 
-/** A network namespace as it was found at ADD. */
-export interface NamespaceRecord {
-  readonly path: string;
-  /** Device and inode: the same path can lead to another namespace later. */
-  readonly identity: string;
-}
+import { type FileStatus, fileStatus } from "../system/file-status.ts";
+import type { NamespaceRecord } from "./namespace-record.ts";
 
 /** Where an attachment's interface was put. */
 export interface Placement {

@@ -5,7 +5,8 @@ import type { Cidr } from "../../../shared/ip/cidr.ts";
 import type { Element } from "../../../shared/netfilter/nftables/element.ts";
 import type { Forwarding, Mapping } from "../adaptor.ts";
 import { protocolNumbers } from "../protocols.ts";
-import { mapName, profileOf, setName } from "./rules.ts";
+import { setName } from "./hairpin-rules.ts";
+import { mapName, profileOf } from "./rules.ts";
 
 export interface PlacedElement {
   readonly set: string;

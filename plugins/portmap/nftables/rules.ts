@@ -9,25 +9,20 @@
  * never masqueraded.
  */
 import { type Family, parseIp } from "../../../shared/ip/address.ts";
-import { type Cidr, formatCidr, hostCidr, isSingle, networkOf } from "../../../shared/ip/cidr.ts";
+import { type Cidr, hostCidr, isSingle, networkOf } from "../../../shared/ip/cidr.ts";
 import { type ChainSpecification, putInOrder } from "../../../shared/netfilter/nftables/chain.ts";
 import {
   Comparison,
   compare,
   counter,
   decide,
-  type Expression,
   Header,
   loadDestinationKind,
   loadMeta,
   loadPayload,
-  lookup,
   lookupValue,
   Meta,
-  maskBits,
-  masquerade,
   registerAt,
-  storeMeta,
   translateDestination,
   Verdict,
 } from "../../../shared/netfilter/nftables/expression.ts";
@@ -38,7 +33,6 @@ import {
   loadAddress,
   matchFamily,
   matchNetwork,
-  matchPrefix,
   natHooks,
   newOwnTable,
   ownTable,
@@ -54,6 +48,8 @@ import { sha512 } from "../../../shared/system/hash.ts";
 import type { Forwarding } from "../adaptor.ts";
 import { loopback4 } from "../localhost.ts";
 import { compileConditions } from "./conditions.ts";
+import { hairpinSets, masqueradeChains } from "./hairpin-rules.ts";
+import { changeMark, hostOrder } from "./mark.ts";
 
 const families: readonly Family[] = [4, 6];
 const REGISTER = registerAt(0);
@@ -83,15 +79,6 @@ export function mapName(family: Family, precision: Precision, suffix: string): s
   return `hostports${family}-${precision}${suffix}`;
 }
 
-export const setName = {
-  /** Containers whose neighbours' connections through a host port are masqueraded. */
-  snat: (family: Family) => `snat${family}`,
-  /** Pairs of the same address: a container that reaches itself through its host port. */
-  self: (family: Family) => `self${family}`,
-  /** Containers for which all connections through a host port are. */
-  masqAll: (family: Family) => `masqall${family}`,
-};
-
 /** The sets and maps that a profile needs. */
 function setsOf({ suffix }: Profile): SetSpecification[] {
   const { transportProtocol, port } = dataTypes;
@@ -111,29 +98,9 @@ function setsOf({ suffix }: Profile): SetSpecification[] {
         value,
         comment: "ports of the host, and where they lead",
       },
-      { name: setName.snat(family), key: [address], comment: "neighbours come with the host's address" },
-      { name: setName.self(family), key: [address, address], comment: "so does the container itself" },
-      { name: setName.masqAll(family), key: [address], comment: "and here everybody (masqAll)" },
+      ...hairpinSets(family),
     ];
   });
-}
-
-/** A number as the kernel has it in a register: in this machine's byte order. */
-function hostOrder(number: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, number >>> 0, true);
-  return bytes;
-}
-
-const bitOf = (markBit: number) => 2 ** markBit;
-
-function changeMark(bit: number, isSet: boolean): Expression[] {
-  const mask = hostOrder(~bit);
-  return [
-    loadMeta(Meta.mark, REGISTER),
-    maskBits(REGISTER, mask, hostOrder(isSet ? bit : 0)),
-    storeMeta(Meta.mark, REGISTER),
-  ];
 }
 
 /** The rule that leads to the container: the key's fields side by side, then the value's in their place. */
@@ -159,13 +126,12 @@ const DISPATCH = { address: "hostports-address", any: "hostports-any" } as const
 
 /** The chain that looks ports up, and marks what it translates. */
 function lookupChain({ suffix, markBit }: Profile, precision: Precision): ChainSpecification {
-  const bit = bitOf(markBit);
   return {
     name: chainName(precision, suffix),
     first: [
-      { comment: "what is found carries the mark", expressions: changeMark(bit, true) },
+      { comment: "what is found carries the mark", expressions: changeMark(markBit, true) },
       ...families.map((family) => translation(family, precision, suffix)),
-      { comment: "what is not found does not", expressions: changeMark(bit, false) },
+      { comment: "what is not found does not", expressions: changeMark(markBit, false) },
     ],
   };
 }
@@ -251,65 +217,6 @@ const guard: ChainSpecification = {
   ],
 };
 
-function inSet(family: Family, set: string): Expression[] {
-  return [loadAddress("destination", family), lookup(set, REGISTER)];
-}
-
-const hairpinRules: readonly Rule[] = [
-  {
-    comment: "from localhost",
-    expressions: [...matchNetwork("source", loopback4), ...inSet(4, setName.snat(4)), masquerade()],
-  },
-  ...families.flatMap((family): Rule[] => [
-    {
-      comment: `from the container itself (IPv${family})`,
-      expressions: [
-        ...matchFamily(family),
-        loadAddress("source", family),
-        loadAddress("destination", family, registerAt(addressTypes[family].length)),
-        lookup(setName.self(family), REGISTER),
-        masquerade(),
-      ],
-    },
-    {
-      comment: `from anywhere, with masqAll (IPv${family})`,
-      expressions: [...matchFamily(family), ...inSet(family, setName.masqAll(family)), masquerade()],
-    },
-  ]),
-];
-
-/** Neighbours would answer each other directly, past the translation. What grows: one rule a network. */
-function neighbourRule(network: Cidr): Rule {
-  const { family } = network.address;
-  return {
-    comment: `from neighbours in ${formatCidr(network)}`,
-    expressions: [
-      ...matchFamily(family),
-      ...matchPrefix("source", network),
-      ...matchPrefix("destination", network),
-      ...inSet(family, setName.snat(family)),
-      masquerade(),
-    ],
-  };
-}
-
-function masqueradeChains({ markBit }: Profile, networks: readonly Cidr[]): ChainSpecification[] {
-  const bit = hostOrder(bitOf(markBit));
-  const marked: Rule = {
-    comment: `marked with bit ${markBit}: came through a host port`,
-    expressions: [
-      loadMeta(Meta.mark, REGISTER),
-      maskBits(REGISTER, bit),
-      compare(REGISTER, Comparison.equal, bit),
-      decide({ code: Verdict.jump, chain: "hairpin" }),
-    ],
-  };
-  return [
-    { name: "hostports-postrouting", hook: natHooks.postrouting, first: [], others: [marked] },
-    { name: "hairpin", first: hairpinRules, others: networks.map(neighbourRule) },
-  ];
-}
-
 /** The chains that a forwarding needs. Throws code 7 if its conditions cannot be expressed. */
 export function chainsOf(forwarding: Forwarding): ChainSpecification[] {
   const profile = profileOf(forwarding);
@@ -322,7 +229,7 @@ export function chainsOf(forwarding: Forwarding): ChainSpecification[] {
       others: dispatchRules(profile, precision),
     })),
     ...precisions.map((precision) => lookupChain(profile, precision)),
-    ...masqueradeChains(profile, forwarding.snat ? networks : []),
+    ...masqueradeChains(profile.markBit, forwarding.snat ? networks : []),
     guard,
   ];
 }
