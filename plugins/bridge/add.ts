@@ -57,7 +57,8 @@ function refuseImpossible(
 function containerInterface(config: BridgeConfig, port: Veth, addressing: Addressing): ContainerInterface {
   const { name, index } = port.container;
   const { detectDuplicates } = config;
-  return { name, index, ips: addressing.ips, routes: addressing.kernelRoutes, detectDuplicates };
+  const { ips, kernelRoutes: routes } = addressing;
+  return { name, index, ips, routes, detectDuplicates, isAnnounced: ips.length > 0 };
 }
 
 /** Addresses and routes inside, or just the link up; returns when frames pass. */
@@ -150,7 +151,7 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));
   if (addresses.length > 0) {
-    announce(container, port.container.index, mac);
+    announce(container, port.container, mac);
     if (config.detectDuplicates) waitForDetection(container, containerInterface(config, port, plan));
   }
   return buildResult(request, withCurrentMtu(netlink, devices, request), port, plan, ipam);
