@@ -56,10 +56,13 @@ export function findDelegate(request: Request, type: string): Delegate {
   );
 }
 
-/** The IPAM plugin of that name in this executable. A plugin that makes interfaces would delegate for ever. */
-function builtinIpam(request: Request, type: string): Plugin | undefined {
+/**
+ * The IPAM plugin of that name in this executable. Nothing else of it may be a delegate here: a plugin that makes
+ * interfaces would delegate in turn, for ever.
+ */
+function builtinIpam(request: Request, type: string): Plugin {
   const plugin = request.builtin(type);
-  if (plugin === undefined || plugin.isIpam) return plugin;
+  if (plugin?.isIpam === true) return plugin;
   const advice = 'an IPAM plugin is expected, such as "host-local"';
   throw new CniError(
     ErrorCode.invalidConfiguration,
@@ -170,8 +173,8 @@ function delegateVerb(request: Request, type: string, command: "DEL" | "CHECK" |
 
 /** DEL by a delegate. Our own plugins need no CNI_PATH for it: a DEL must not depend on what ADD had. */
 export function delegateDel(request: Request, type: string): void {
-  const builtin = request.path.length === 0 ? builtinIpam(request, type) : undefined;
-  if (builtin !== undefined) builtin.del({ ...request, command: "DEL" });
+  const builtin = request.path.length === 0 ? request.builtin(type) : undefined;
+  if (builtin?.isIpam === true) builtin.del({ ...request, command: "DEL" });
   else delegateVerb(request, type, "DEL");
 }
 
