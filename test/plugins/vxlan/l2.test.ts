@@ -11,10 +11,10 @@ describe.runIf(canRun(...programs))("vxlan in the mode l2", () => {
         expect(await ping(from.host.node, to.addresses[0] ?? "", { netns: from.name })).toBe(true);
       }
     }
-    expect(await fdbOf(pods[0]?.host.node as never)).toEqual([
+    expect(await fdbOf(world.host(0).node)).toEqual([
       "00:00:00:00:00:00 192.0.2.2",
       "00:00:00:00:00:00 192.0.2.3",
     ]);
-    expect(await guardOf(pods[0]?.host.node as never)).toEqual(["192.0.2.2", "192.0.2.3"]);
+    expect(await guardOf(world.host(0).node)).toEqual(["192.0.2.2", "192.0.2.3"]);
   });
 });

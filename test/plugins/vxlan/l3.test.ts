@@ -20,7 +20,7 @@ describe.runIf(canRun(...programs))("vxlan in the mode l3", () => {
         expect(await ping(from.host.node, to.addresses[0] ?? "", { netns: from.name })).toBe(true);
       }
     }
-    const [{ node }] = world.hosts as never;
+    const { node } = world.host(0);
     expect(await fdbOf(node)).toEqual(["0e:76:c0:00:02:02 192.0.2.2", "0e:76:c0:00:02:03 192.0.2.3"]);
     expect(await neighboursOf(node)).toEqual([
       "10.244.2.0 0e:76:c0:00:02:02",

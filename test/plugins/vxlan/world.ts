@@ -28,12 +28,14 @@ export interface AttachedPod extends Pod {
 export interface World extends AsyncDisposable {
   readonly underlay: Underlay;
   readonly hosts: readonly VxlanHost[];
+  host(index: number): VxlanHost;
 }
 
 export async function createWorld(count: number, options: UnderlayOptions = {}): Promise<World> {
   const underlay = await createUnderlay(count, options);
   const hosts = underlay.members.map((member) => new VxlanHost(member));
-  return { underlay, hosts, [Symbol.asyncDispose]: () => underlay[Symbol.asyncDispose]() };
+  const host = (index: number) => hosts[index] as VxlanHost;
+  return { underlay, hosts, host, [Symbol.asyncDispose]: () => underlay[Symbol.asyncDispose]() };
 }
 
 /** Attaches a new pod. */
