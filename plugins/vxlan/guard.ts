@@ -19,7 +19,12 @@ import {
   registerAt,
   Verdict,
 } from "../../shared/netfilter/nftables/expression.ts";
-import { deleteRule, type HeldRule, type Rule } from "../../shared/netfilter/nftables/message.ts";
+import {
+  deleteChain,
+  deleteRule,
+  type HeldRule,
+  type Rule,
+} from "../../shared/netfilter/nftables/message.ts";
 import {
   addressTypes,
   loadAddress,
@@ -155,10 +160,23 @@ export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
   });
 }
 
-/** Removes all guards of a network. */
+/** Removes all guards of a network, and the chain with the last one. */
 export function removeGuard(network: string): void {
   withNetfilter((connection) =>
-    retryCommit(connection, () => staleRules(rulesOf(connection, ownTable, GUARD_CHAIN), { network }, "")),
+    retryCommit(
+      connection,
+      () => {
+        const rules = rulesOf(connection, ownTable, GUARD_CHAIN);
+        const own = ownRules(rules, network);
+        if (own.length === 0) return [];
+        const isLast = own.length === rules.length;
+        return [
+          ...staleRules(rules, { network }, ""),
+          ...(isLast ? [deleteChain(ownTable, GUARD_CHAIN)] : []),
+        ];
+      },
+      "as it was",
+    ),
   );
 }
 
