@@ -209,9 +209,9 @@ describe.runIf(canRunAll)("a configuration with", () => {
         failed(run, code, words);
         const after = await hostState(host.node);
         // A file of IPAM's index is nobody's, as our empty table; forwarding is switched on for the node.
-      const shared = { files: [], sysctls: [], nftables: [] };
-      expect({ ...after, ...shared }).toEqual({ ...before, ...shared });
-      expect(after.nftables.join()).not.toContain("vteps");
+        const shared = { files: [], sysctls: [], nftables: [] };
+        expect({ ...after, ...shared }).toEqual({ ...before, ...shared });
+        expect(after.nftables.join()).not.toContain("vteps");
       } finally {
         await host.node.deleteNetns("pod");
       }
