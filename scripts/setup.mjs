@@ -1,6 +1,6 @@
 // Makes a fresh clone ready to run: npm packages, and the programs that the demo, the tests or the bench call.
 // Plain JavaScript without packages, since it runs before there are any.
-//   node scripts/setup.mjs [demo | test | bench]
+//   node scripts/setup.mjs [demo | demo:vxlan | test | bench]
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -17,22 +17,29 @@ const demoPrograms = {
   ping: "iputils-ping",
 };
 
+const overlayPrograms = { ...demoPrograms, bridge: "iproute2", tcpdump: "tcpdump" };
+
 const benchPrograms = { ...demoPrograms, "/usr/lib/cni/bridge": "containernetworking-plugins" };
 
 const testPrograms = {
   ...benchPrograms,
+  ...overlayPrograms,
   busybox: "busybox-static",
   conntrack: "conntrack",
   modprobe: "kmod",
   radvd: "radvd",
   strace: "strace",
   sysctl: "procps",
-  tcpdump: "tcpdump",
   // What this kernel cannot do is tested on Debian's own kernel, in a virtual machine.
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };
 
-const programsFor = { demo: demoPrograms, bench: benchPrograms, test: testPrograms };
+const programsFor = {
+  demo: demoPrograms,
+  "demo:vxlan": overlayPrograms,
+  bench: benchPrograms,
+  test: testPrograms,
+};
 
 function fail(message) {
   process.stderr.write(`setup: ${message}\n`);

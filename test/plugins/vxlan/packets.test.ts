@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { capture } from "../../helpers/capture.ts";
 import { canRun, ping } from "../../helpers/index.ts";
-import { ARP, decapsulateAll, etherType, innerAddresses } from "./packets.ts";
+import { ARP, decapsulateAll, etherType, innerAddresses } from "../../helpers/vxlan-packets.ts";
 import {
   type AttachedPod,
   attachEverywhere,

@@ -1,5 +1,5 @@
 /** Captured frames taken apart, by the formats of RFC 791, 768, 8200 and 7348. */
-import type { Frame } from "../../helpers/capture.ts";
+import type { Frame } from "./capture.ts";
 
 export interface Encapsulated {
   readonly family: 4 | 6;
