@@ -19,11 +19,14 @@ const demoPrograms = {
 
 const overlayPrograms = { ...demoPrograms, bridge: "iproute2", tcpdump: "tcpdump" };
 
-const benchPrograms = { ...demoPrograms, "/usr/lib/cni/bridge": "containernetworking-plugins" };
+const benchPrograms = {
+  ...overlayPrograms,
+  "/usr/lib/cni/bridge": "containernetworking-plugins",
+  iperf3: "iperf3",
+};
 
 const testPrograms = {
   ...benchPrograms,
-  ...overlayPrograms,
   busybox: "busybox-static",
   conntrack: "conntrack",
   modprobe: "kmod",

@@ -50,22 +50,23 @@ class Sum {
   count = 0;
   total = 0;
 
-  /** Takes in the attributes that `isMeant`, and `first`. */
-  add(view: DataView, start: number, end: number, first: number, meant: number): void {
+  /** Takes in `first`, and those attributes between the two positions whose types are in the mask `meant`. */
+  add(words: Int32Array, start: number, end: number, first: number, meant: number): void {
     const PRIME = 0x01000193;
     let hash = first ^ 0x811c9dc5;
-    for (let at = start; at + 4 <= end; ) {
-      const length = view.getUint16(at, true);
-      if (length < 4) break;
-      const type = view.getUint16(at + 2, true) & 0x3fff;
+    for (let at = start; at < end; ) {
+      // struct nlattr: length and type.
+      const header = words[at] as number;
+      const behind = at + (((header & 0xffff) + 3) >> 2);
+      if (behind <= at || behind > end) break;
+      const type = (header >>> 16) & 0x3fff;
       if (type < 32 && ((meant >>> type) & 1) !== 0) {
-        hash = Math.imul(hash ^ type, PRIME);
-        for (let word = at + 4; word < at + length; word += 4) {
-          hash = Math.imul(hash ^ view.getInt32(word, true), PRIME);
+        for (; at < behind; at++) {
+          hash = Math.imul(hash ^ (words[at] as number), PRIME);
           hash ^= hash >>> 15;
         }
       }
-      at += (length + 3) & ~3;
+      at = behind;
     }
     this.count++;
     this.total = (this.total + hash) | 0;
@@ -80,26 +81,27 @@ const ROUTE_ATTRIBUTES = bits(1, 4, 5, 6, 7);
 /** NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS; of rules: chain, handle. */
 const SET_ATTRIBUTES = bits(2, 3);
 const MAIN_TABLE = 254;
+/** RTNH_F_ONLINK. */
+const ONLINK = 4;
 const families = [4, 6] as const;
 
-/** Neighbours and forwarding entries that were given; `protocol`: those of a bridge, where others have theirs too. */
-function addNeighbours(sum: Sum, index: number, isOurs: (state: number, isBridged: boolean) => boolean) {
-  return (view: DataView, start: number, end: number) => {
-    if (view.getInt32(start + 4, true) !== index) return;
-    const state = view.getUint16(start + 8, true);
-    if (!isOurs(state, false)) return;
-    sum.add(view, start + 12, end, state, NEIGHBOUR_ATTRIBUTES);
+/** Neighbours and forwarding entries in one of these states (struct ndmsg: interface in word 1, state in 2). */
+function addNeighbours(sum: Sum, index: number, states: number) {
+  return (words: Int32Array, start: number, end: number) => {
+    const state = (words[start + 2] as number) & states;
+    if (words[start + 1] === index && state !== 0)
+      sum.add(words, start + 3, end, state, NEIGHBOUR_ATTRIBUTES);
   };
 }
 
-const isGiven = (state: number) => (state & (NeighbourState.permanent | NeighbourState.noArp)) !== 0;
-const isPermanent = (state: number) => (state & NeighbourState.permanent) !== 0;
+const { permanent, noArp } = NeighbourState;
 
+/** Our routes (struct rtmsg: prefix length in word 0, protocol in 1, flags in 2). */
 function addRoutes(sum: Sum) {
-  return (view: DataView, start: number, end: number) => {
-    if (view.getUint8(start + 5) !== PROTOCOL) return;
-    const flags = view.getUint8(start + 8) & 4;
-    sum.add(view, start + 12, end, (view.getUint8(start + 1) << 8) | flags, ROUTE_ATTRIBUTES);
+  return (words: Int32Array, start: number, end: number) => {
+    if ((((words[start + 1] as number) >>> 8) & 0xff) !== PROTOCOL) return;
+    const first = ((words[start] as number) & 0xff00) | ((words[start + 2] as number) & ONLINK);
+    sum.add(words, start + 3, end, first, ROUTE_ATTRIBUTES);
   };
 }
 
@@ -107,8 +109,9 @@ function addRoutes(sum: Sum) {
 function scanGuard(sum: Sum, { vni, port, network }: VxlanConfig, underlay: Underlay): boolean {
   const set = guardSet({ network, vni, port, family: underlay.local.family });
   return withNetfilter((connection) => {
-    const add = (view: DataView, start: number, end: number) =>
-      sum.add(view, start + 4, end, 0, SET_ATTRIBUTES);
+    // Behind struct nfgenmsg, which is one word.
+    const add = (words: Int32Array, start: number, end: number) =>
+      sum.add(words, start + 1, end, 0, SET_ATTRIBUTES);
     return (
       connection.scan(listRules(ownTable, GUARD_CHAIN), add) &&
       connection.scan(listElements(ownTable, set), add)
@@ -133,10 +136,10 @@ function stateDigest(
 ): string | undefined {
   const sum = new Sum();
   const { index } = device;
-  if (!netlink.scan(listFdbMessage(index), addNeighbours(sum, index, isGiven))) return undefined;
+  if (!netlink.scan(listFdbMessage(index), addNeighbours(sum, index, permanent | noArp))) return undefined;
   const neighboursOn = config.l3 === undefined ? (config.l2?.suppress === true ? device.master : 0) : index;
   for (const family of families) {
-    const seen = addNeighbours(sum, neighboursOn, isPermanent);
+    const seen = addNeighbours(sum, neighboursOn, permanent);
     if (neighboursOn !== 0 && !netlink.scan(listNeighboursMessage(neighboursOn, family), seen))
       return undefined;
     if (config.l3 === undefined || !config.l3.networks.some(({ address }) => address.family === family))
