@@ -3,9 +3,19 @@ import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { joinBridge, newBridge } from "../../shared/netlink/bridge.ts";
+import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { NetlinkError } from "../../shared/netlink/error.ts";
-import { deleteLink, findLink, type Link, listLinks, parseMac, setLink } from "../../shared/netlink/link.ts";
-import type { NetlinkMessage } from "../../shared/netlink/message.ts";
+import {
+  deleteLink,
+  findLink,
+  findLinkByIndex,
+  formatMac,
+  type Link,
+  type LinkChange,
+  listLinks,
+  parseMac,
+  setLink,
+} from "../../shared/netlink/link.ts";
 import { changeVxlan, type NewVxlan, newVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
@@ -91,23 +101,36 @@ function createDevice({ netlink, undo }: Change, { network }: VxlanConfig, wante
   setSysctlIfPresent(`ipv6/conf/${name}/addr_gen_mode`, "1");
 }
 
-/** The messages that bring back what a device was, as far as it can be changed while it lives. */
-function restored(link: Link): NetlinkMessage[] {
-  const { index, name, mtu, master, isUp } = link;
-  const held = readVxlan(link);
-  const mac = parseMac(link.mac);
-  const change =
-    held.local === undefined ? [] : [changeVxlan({ index, name }, { ...held, local: held.local })];
-  return [...change, setLink({ index }, { mtu, master, up: isUp, ...(mac === undefined ? {} : { mac }) })];
+/** The change from one to the other. A MAC address is written only if it differs: writing it flushes the neighbours. */
+function linkChange(now: { mac: string; mtu: number }, wanted: { mac: string; mtu: number }): LinkChange {
+  const mac = now.mac === wanted.mac ? undefined : parseMac(wanted.mac);
+  return { ...(now.mtu === wanted.mtu ? {} : { mtu: wanted.mtu }), ...(mac === undefined ? {} : { mac }) };
+}
+
+function changeLink(netlink: NetlinkConnection, index: number, change: LinkChange): void {
+  if (Object.keys(change).length > 0) netlink.execute(setLink({ index }, change));
+}
+
+/** Brings back what a device was, as far as it can be changed while it lives. */
+function restoreDevice(netlink: NetlinkConnection, before: Link): void {
+  const { index, name, master, isUp } = before;
+  const held = readVxlan(before);
+  const now = findLinkByIndex(netlink, index);
+  if (now === undefined) return;
+  if (held.local !== undefined)
+    netlink.transact([changeVxlan({ index, name }, { ...held, local: held.local })]);
+  changeLink(netlink, index, {
+    ...linkChange(now, before),
+    ...(now.master === master ? {} : { master }),
+    ...(now.isUp === isUp ? {} : { up: isUp }),
+  });
 }
 
 function changeDevice({ netlink, undo }: Change, present: Link, wanted: NewVxlan): void {
-  undo.onFailure(() => void netlink.transact(restored(present)));
+  undo.onFailure(() => restoreDevice(netlink, present));
   const { index, name } = present;
-  netlink.execute(
-    changeVxlan({ index, name }, wanted),
-    setLink({ index }, { mtu: wanted.mtu, mac: wanted.mac }),
-  );
+  netlink.execute(changeVxlan({ index, name }, wanted));
+  changeLink(netlink, index, linkChange(present, { mac: formatMac(wanted.mac), mtu: wanted.mtu }));
 }
 
 function removeDevice({ netlink, undo }: Change, link: Link): void {

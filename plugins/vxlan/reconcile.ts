@@ -2,13 +2,13 @@
 import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { NetlinkError } from "../../shared/netlink/error.ts";
-import { findLink, type Link, listLinks, setLink } from "../../shared/netlink/link.ts";
+import { findLink, formatMac, type Link, listLinks, setLink } from "../../shared/netlink/link.ts";
 import { findWays } from "../../shared/netlink/route.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import type { VxlanConfig } from "./config.ts";
 import { type Change, deviceText } from "./context.ts";
 import { bringUpDevice, ensureDevice, ensureOverlayBridge, findOverlayBridge } from "./device.ts";
-import { planDevice } from "./device-plan.ts";
+import { type DevicePlan, planDevice } from "./device-plan.ts";
 import { type DirectWays, wantedEntries } from "./entries.ts";
 import { ensureGuard, type Guard, heldVteps, removeGuard } from "./guard.ts";
 import { compareAll, heldEntries } from "./kernel-entries.ts";
@@ -121,6 +121,22 @@ function seal(
   netlink.execute(setLink({ index: device.index }, { alias }));
 }
 
+/** A new MAC address flushes the neighbours, so that their undo comes after that of the device: what was there is noted. */
+function keepForUndo(
+  { netlink, undo }: Change,
+  config: VxlanConfig,
+  { present, wanted, isRecreated }: DevicePlan,
+  bridge: Link | undefined,
+): void {
+  if (present === undefined || isRecreated || present.mac === formatMac(wanted.mac)) return;
+  const before = heldEntries(netlink, config, present, bridge);
+  undo.onFailure(() => {
+    const now = heldEntries(netlink, config, present, bridge);
+    const differences = compareAll(now, before, present, bridge);
+    netlink.transact(differences.flatMap((each) => each.additions.map(({ message }) => message)));
+  });
+}
+
 /** Everything is found to be possible first. Throws codes 6, 7 and 11; what was done until then is in `change.undo`. */
 export function reconcile(change: Change, config: VxlanConfig, underlay: Underlay, digest: string): void {
   const { netlink } = change;
@@ -130,6 +146,7 @@ export function reconcile(change: Change, config: VxlanConfig, underlay: Underla
   const found = config.l2 === undefined ? undefined : findOverlayBridge(links, config);
   const overlay = { config, peers, direct: findDirectWays(netlink, config, peers) };
   const bridge = config.l2 === undefined ? undefined : ensureOverlayBridge(change, config.bridge, found);
+  keepForUndo(change, config, plan, bridge);
   ensureDevice(change, config, plan);
   // Before the device is up: it hears nobody that it should not.
   applyGuard(change, config, guardOf(config, underlay), peers);
