@@ -5,7 +5,9 @@
  *   npm run bench -- [--only CASE]... [--packets] [--pairs N] [--held N] [--held-reference N]
  *                    [--rounds N] [--seconds S] [--settle S] [--write FILE]
  *
- * With neither --only nor --packets it measures everything.
+ * With neither --only nor --packets it measures everything but overlays:
+ *
+ *   npm run bench -- vxlan [--rounds N] [--seconds S]
  */
 import { parseArgs } from "node:util";
 import { execa } from "execa";
@@ -16,8 +18,12 @@ import { type Measured, measureCase } from "./bench/measure.ts";
 import { type MeasuredPackets, measurePackets } from "./bench/packets/measure.ts";
 import { packetSubjects } from "./bench/packets/subjects.ts";
 import { report, writeReport } from "./bench/report.ts";
+import { reportVxlan } from "./bench/vxlan/report.ts";
+import { measureScale } from "./bench/vxlan/scale.ts";
+import { measureTraffic } from "./bench/vxlan/traffic.ts";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     pairs: { type: "string", default: "40" },
     held: { type: "string", default: "1000" },
@@ -86,9 +92,18 @@ async function measureAllPackets(extent: Extent): Promise<MeasuredPackets[]> {
   return measured;
 }
 
+/** Overlays have a benchmark of their own: the reference plugins have none. */
+async function measureOverlays({ rounds, seconds }: Extent): Promise<void> {
+  say(`measuring vxlan: ${rounds} rounds of ADDs, and of ${seconds} s of traffic`);
+  console.log(reportVxlan(await measureScale(rounds), await measureTraffic(rounds, seconds)));
+}
+
 async function main(): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error("the benchmark makes network namespaces: run it as root");
   const extent = readExtent();
+  const [subject] = positionals;
+  if (subject === "vxlan") return measureOverlays(extent);
+  if (subject !== undefined) throw new Error(`no benchmark ${subject}; there is vxlan`);
   selectCases();
   await execa("npm", ["run", "--silent", "build"], { cwd: projectRoot, stdio: ["ignore", 2, 2] });
   const text = report(await measureCalls(extent), await measureAllPackets(extent), extent);

@@ -36,7 +36,19 @@ function findModules(kind: "plugins" | "ipam"): Map<string, string> {
 /** require() and not import, so that a module is evaluated only when it is asked for. */
 const loader = (module: string) => `() => require("${module}").default`;
 
-/** The program of one plugin, with the IPAM plugins it may run as delegates. */
+/** The plugins beside those of IPAM that a plugin runs: plugin.json in its folder names them. */
+function namedDelegates(module: string, plugins: Map<string, string>): [string, string][] {
+  const file = join(root, module, "../plugin.json");
+  if (!existsSync(file)) return [];
+  const { delegates } = JSON.parse(readFileSync(file, "utf8")) as { delegates: string[] };
+  return delegates.map((name) => {
+    const path = plugins.get(name);
+    if (path === undefined) throw new Error(`${file} names ${name}, which is no plugin`);
+    return [name, path];
+  });
+}
+
+/** The program of one plugin, with the plugins it may run as delegates. */
 function programSource(name: string, module: string, delegates: Map<string, string>): string {
   const loaders = [...delegates].map(([delegate, path]) => `"${delegate}": ${loader(path)},`);
   return `import { main } from "./shared/main.ts";
@@ -69,7 +81,8 @@ async function bundleAll(plugins: Map<string, string>, ipam: Map<string, string>
   const programs: string[] = [];
   for (const [name, module] of all) {
     // An IPAM plugin has no delegates.
-    const source = programSource(name, module, ipam.has(name) ? new Map() : ipam);
+    const delegates = ipam.has(name) ? new Map() : new Map([...ipam, ...namedDelegates(module, plugins)]);
+    const source = programSource(name, module, delegates);
     programs.push(`"${name}"() {\n${await bundle(name, source)}\n}`);
   }
   const names = JSON.stringify([...all.keys()]);

@@ -1,6 +1,6 @@
 // Makes a fresh clone ready to run: npm packages, and the programs that the demo, the tests or the bench call.
 // Plain JavaScript without packages, since it runs before there are any.
-//   node scripts/setup.mjs [demo | test | bench]
+//   node scripts/setup.mjs [demo | demo:vxlan | test | bench]
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,13 @@ const demoPrograms = {
   ping: "iputils-ping",
 };
 
-const benchPrograms = { ...demoPrograms, "/usr/lib/cni/bridge": "containernetworking-plugins" };
+const overlayPrograms = { ...demoPrograms, bridge: "iproute2", tcpdump: "tcpdump" };
+
+const benchPrograms = {
+  ...overlayPrograms,
+  "/usr/lib/cni/bridge": "containernetworking-plugins",
+  iperf3: "iperf3",
+};
 
 const testPrograms = {
   ...benchPrograms,
@@ -27,12 +33,16 @@ const testPrograms = {
   radvd: "radvd",
   strace: "strace",
   sysctl: "procps",
-  tcpdump: "tcpdump",
   // What this kernel cannot do is tested on Debian's own kernel, in a virtual machine.
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };
 
-const programsFor = { demo: demoPrograms, bench: benchPrograms, test: testPrograms };
+const programsFor = {
+  demo: demoPrograms,
+  "demo:vxlan": overlayPrograms,
+  bench: benchPrograms,
+  test: testPrograms,
+};
 
 function fail(message) {
   process.stderr.write(`setup: ${message}\n`);

@@ -1,4 +1,5 @@
 /** The bridge itself: found or created. Shared by every attachment on it. */
+import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
 import type { HostChange } from "../../shared/attachment/veth.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
@@ -20,8 +21,6 @@ import { readSysctl, setSysctl, setSysctlIfPresent } from "../../shared/system/s
 import type { BridgeConfig } from "./config.ts";
 import { usesVlans } from "./vlan.ts";
 
-/** The alias of a bridge that we made: its MAC address is fixed. */
-const ALIAS = "podwire bridge";
 /** The alias of the bridge port behind a VLAN's gateway interface. */
 export const GATEWAY_PORT_ALIAS = "podwire VLAN gateway";
 const NO_MAC = "00:00:00:00:00:00";
@@ -100,7 +99,7 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
   if (usesVlans(config.vlan)) switchOnVlans(context, bridge);
   const isPromiscuous = (bridge.flags & LinkFlag.promiscuous) !== 0;
   const wantsPromiscuous = config.promiscuous && !isPromiscuous;
-  if (bridge.alias === ALIAS && bridge.isUp && !wantsPromiscuous) return bridge;
+  if (bridge.alias === BRIDGE_ALIAS && bridge.isUp && !wantsPromiscuous) return bridge;
   // Writing the address, be it the same, keeps it from following the ports. A bridge that has lost its last
   // port has none, and gets one.
   const mac = bridge.mac === NO_MAC ? randomMac() : (parseMac(bridge.mac) ?? randomMac());
@@ -114,7 +113,7 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
     if (before !== undefined) setSysctl(acceptRa, before);
   });
   setSysctlIfPresent(acceptRa, "0");
-  const marked = bridge.alias === "" ? { alias: ALIAS } : {};
+  const marked = bridge.alias === "" ? { alias: BRIDGE_ALIAS } : {};
   const promiscuous = wantsPromiscuous ? { promiscuous: true } : {};
   netlink.execute(setLink({ index: bridge.index }, { up: true, mac, ...marked, ...promiscuous }));
   return { ...bridge, mac: formatMac(mac) };

@@ -11,6 +11,7 @@ const VLAN_FILTERING = 7;
 /** IFLA_BRPORT_*. */
 const PORT_STATE = 1;
 const PORT_HAIRPIN = 4;
+const PORT_NEIGHBOUR_SUPPRESSION = 32;
 const PORT_ISOLATED = 33;
 /** BR_STATE_FORWARDING. */
 const FORWARDING = 3;
@@ -89,6 +90,37 @@ export function setPort(name: string, port: PortSettings): NetlinkMessage {
     body: body.finish(),
     purpose: `set up the bridge port ${name}`,
   };
+}
+
+/**
+ * Equivalent to: ip link set dev NAME master BRIDGE type bridge_slave neigh_suppress on|off. With suppression the bridge
+ * answers ARP and neighbour solicitations for addresses that it knows to be behind the port.
+ */
+export function joinBridge(
+  link: { index: number; name: string },
+  bridge: { index: number; name: string },
+  suppressNeighbours: boolean,
+): NetlinkMessage[] {
+  const request = (body: BodyWriter, purpose: string): NetlinkMessage => ({
+    type: LinkMessage.new,
+    flags: Flag.request | Flag.ack,
+    body: body.finish(),
+    purpose,
+  });
+  const settings = new BodyWriter().raw(linkHeader(link.index)).nested(LinkAttribute.linkInfo, (info) => {
+    info
+      .text(LinkInfo.portKind, "bridge")
+      .nested(LinkInfo.portData, (data) => data.u8(PORT_NEIGHBOUR_SUPPRESSION, Number(suppressNeighbours)));
+  });
+  const joined = new BodyWriter().raw(linkHeader(link.index)).u32(LinkAttribute.master, bridge.index);
+  return [
+    request(joined, `make ${link.name} a port of the bridge ${bridge.name}`),
+    request(settings, `set up the bridge port ${link.name}`),
+  ];
+}
+
+export function suppressesNeighbours(port: Link): boolean {
+  return port.portData.u8(PORT_NEIGHBOUR_SUPPRESSION) === 1;
 }
 
 export function isHairpin(port: Link): boolean {

@@ -1,5 +1,5 @@
 /** Neighbours: which MAC address an IP address has. Constants: include/uapi/linux/neighbour.h. */
-import { formatIp, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
+import { type Family, formatIp, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
 import { addressFamily } from "./address.ts";
 import { Attributes } from "./attributes.ts";
 import { BodyWriter } from "./body-writer.ts";
@@ -7,15 +7,15 @@ import type { NetlinkConnection } from "./connection.ts";
 import { formatMac } from "./link.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
 
-const RTM_NEWNEIGH = 28;
-const RTM_GETNEIGH = 30;
+/** RTM_*NEIGH. */
+export const NeighbourMessage = { new: 28, delete: 29, get: 30 } as const;
 /** NDA_*. */
 const DESTINATION = 1;
 const MAC = 2;
 const INTERFACE = 8;
+const PROTOCOL = 12;
 /** NUD_*. */
-const REACHABLE = 0x02;
-const PERMANENT = 0x80;
+export const NeighbourState = { reachable: 0x02, noArp: 0x40, permanent: 0x80 } as const;
 
 export interface Neighbour {
   readonly index: number;
@@ -24,32 +24,61 @@ export interface Neighbour {
   readonly mac: string;
   /** Stays as it is, whatever the neighbour says. */
   readonly isPermanent: boolean;
+  /** Who made it, as rtm_protocol of routes; 0: nobody said. */
+  readonly protocol: number;
 }
 
-/** struct ndmsg. */
-function header(family: number, index: number, state: number): Uint8Array {
+/** struct ndmsg; `flags` are NTF_*. */
+export function neighbourHeader(family: number, index: number, state: number, flags = 0): Uint8Array {
   const bytes = new Uint8Array(12);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, family);
   view.setInt32(4, index, true);
   view.setUint16(8, state, true);
+  view.setUint8(10, flags);
   return bytes;
+}
+
+export interface NeighbourOptions {
+  /** One of NeighbourState. */
+  readonly state?: number;
+  readonly protocol?: number;
 }
 
 /**
  * Equivalent to: ip neighbour replace ADDRESS lladdr MAC dev INDEX nud reachable. As if the neighbour had just been
- * asked: traffic starts at once, and the entry follows when the neighbour announces another MAC address.
+ * asked: traffic starts at once, and the entry follows when the neighbour announces another MAC address. With the state
+ * `permanent` it stays.
  */
-export function setNeighbour(index: number, address: IpAddress, mac: Uint8Array): NetlinkMessage {
+export function setNeighbour(
+  index: number,
+  address: IpAddress,
+  mac: Uint8Array,
+  { state = NeighbourState.reachable, protocol = 0 }: NeighbourOptions = {},
+): NetlinkMessage {
+  const body = new BodyWriter()
+    .raw(neighbourHeader(addressFamily[address.family], index, state))
+    .bytes(DESTINATION, toBytes(address))
+    .bytes(MAC, mac);
+  if (protocol !== 0) body.u8(PROTOCOL, protocol);
   return {
-    type: RTM_NEWNEIGH,
+    type: NeighbourMessage.new,
     flags: Flag.request | Flag.ack | Flag.create | Flag.replace,
-    body: new BodyWriter()
-      .raw(header(addressFamily[address.family], index, REACHABLE))
-      .bytes(DESTINATION, toBytes(address))
-      .bytes(MAC, mac)
-      .finish(),
+    body: body.finish(),
     purpose: `tell interface number ${index} of its neighbour ${formatIp(address)}`,
+  };
+}
+
+/** Equivalent to: ip neighbour delete ADDRESS dev INDEX. */
+export function deleteNeighbour(index: number, address: IpAddress): NetlinkMessage {
+  return {
+    type: NeighbourMessage.delete,
+    flags: Flag.request | Flag.ack,
+    body: new BodyWriter()
+      .raw(neighbourHeader(addressFamily[address.family], index, 0))
+      .bytes(DESTINATION, toBytes(address))
+      .finish(),
+    purpose: `remove the neighbour ${formatIp(address)} of interface number ${index}`,
   };
 }
 
@@ -63,24 +92,31 @@ function readNeighbour(body: Uint8Array): Neighbour | undefined {
     index: view.getInt32(4, true),
     address: fromBytes(destination),
     mac: formatMac(attributes.bytes(MAC) ?? new Uint8Array(0)),
-    isPermanent: (view.getUint16(8, true) & PERMANENT) !== 0,
+    isPermanent: (view.getUint16(8, true) & NeighbourState.permanent) !== 0,
+    protocol: attributes.u8(PROTOCOL) ?? 0,
   };
 }
 
-/** Equivalent to: ip neighbour show dev INDEX, of both families. The filter is the kernel's (strict checking). */
+/** The request for the neighbours of one family. The filter is the kernel's (strict checking). */
+export function listNeighboursMessage(index: number, family: Family): NetlinkMessage {
+  return {
+    type: NeighbourMessage.get,
+    flags: Flag.request,
+    body: new BodyWriter()
+      .raw(neighbourHeader(addressFamily[family], 0, 0))
+      .u32(INTERFACE, index)
+      .finish(),
+    purpose: `list the neighbours of interface number ${index}`,
+  };
+}
+
+const families: readonly Family[] = [4, 6];
+
+/** Equivalent to: ip neighbour show dev INDEX, of both families. */
 export function listNeighbours(connection: NetlinkConnection, index: number): Neighbour[] {
   const neighbours: Neighbour[] = [];
-  for (const family of [addressFamily[4], addressFamily[6]]) {
-    const bodies = connection.dump({
-      type: RTM_GETNEIGH,
-      flags: Flag.request,
-      body: new BodyWriter()
-        .raw(header(family, 0, 0))
-        .u32(INTERFACE, index)
-        .finish(),
-      purpose: `list the neighbours of interface number ${index}`,
-    });
-    for (const body of bodies) {
+  for (const family of families) {
+    for (const body of connection.dump(listNeighboursMessage(index, family))) {
       const neighbour = readNeighbour(body);
       // A kernel that does not filter sends those of all interfaces.
       if (neighbour !== undefined && neighbour.index === index) neighbours.push(neighbour);

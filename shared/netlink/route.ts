@@ -18,6 +18,7 @@ import { NetlinkError } from "./error.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
 
 const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 /** RTA_*. */
 const DESTINATION = 1;
@@ -36,6 +37,10 @@ const UNICAST = 1;
 const PROTOCOL_BOOT = 3;
 const PROTOCOL_RA = 9;
 const SCOPE_LINK = 253;
+/** RTNH_F_ONLINK, in rtm_flags: the gateway is on the link, whatever the routes say. */
+const ONLINK = 4;
+/** RTN_LOCAL: the address is the node's own. */
+const KIND_LOCAL = 2;
 /** The kernel's metric for an IPv6 route that names none. */
 const IPV6_DEFAULT_PRIORITY = 1024;
 
@@ -49,6 +54,10 @@ export interface Route {
   readonly priority?: number | undefined;
   readonly table?: number | undefined;
   readonly scope?: number | undefined;
+  /** rtm_protocol: who made it; boot, as for ip(8), unless told. */
+  readonly protocol?: number | undefined;
+  /** The gateway is on the link though no address there says so. */
+  readonly isOnLink?: boolean | undefined;
 }
 
 /** A route the kernel holds. */
@@ -75,18 +84,42 @@ function describe(route: Route): string {
   return `${formatCidr(route.destination)}${route.gateway === undefined ? "" : ` via ${formatIp(route.gateway)}`}`;
 }
 
-/** What a new route is to others with its destination and metric: one more of them, or refused (EEXIST). */
-export type Placement = "append" | "exclusive";
+/** What a new route is to others with its destination and metric: one more of them, refused (EEXIST), or instead. */
+export type Placement = "append" | "exclusive" | "replace";
 
 /**
  * Equivalent to: ip route append|add DESTINATION [via GATEWAY] dev INDEX [src] [metric] [mtu] [advmss] [table]
  * [scope].
  */
 export function addRoute(index: number, route: Route, placement: Placement = "append"): NetlinkMessage {
+  return {
+    type: RTM_NEWROUTE,
+    flags: Flag.request | Flag.ack | Flag.create | Flag[placement],
+    body: routeBody(index, route),
+    purpose: `add the route ${describe(route)} to interface number ${index}`,
+  };
+}
+
+/** Equivalent to: ip route delete DESTINATION [via GATEWAY] dev INDEX [proto]. */
+export function deleteRoute(index: number, route: Route): NetlinkMessage {
+  return {
+    type: RTM_DELROUTE,
+    flags: Flag.request | Flag.ack,
+    body: routeBody(index, route),
+    purpose: `remove the route ${describe(route)} of interface number ${index}`,
+  };
+}
+
+function routeBody(index: number, route: Route): Uint8Array {
   const { destination, gateway, source } = route;
   const table = route.table ?? MAIN_TABLE;
   const short = table < 256 ? table : 0;
-  const rest = [PROTOCOL_BOOT, scopeOf(route), UNICAST];
+  const rest = [
+    route.protocol ?? PROTOCOL_BOOT,
+    scopeOf(route),
+    UNICAST,
+    route.isOnLink === true ? ONLINK : 0,
+  ];
   const body = new BodyWriter()
     .raw(header(destination.address.family, destination.prefixLength, short, rest))
     .u32(TABLE, table)
@@ -101,15 +134,11 @@ export function addRoute(index: number, route: Route, placement: Placement = "ap
       if (route.advmss !== undefined) metrics.u32(METRIC_ADVMSS, route.advmss);
     });
   }
-  return {
-    type: RTM_NEWROUTE,
-    flags: Flag.request | Flag.ack | Flag.create | (placement === "append" ? Flag.append : Flag.exclusive),
-    body: body.finish(),
-    purpose: `add the route ${describe(route)} to interface number ${index}`,
-  };
+  return body.finish();
 }
 
 function readRoute(body: Uint8Array): KernelRoute {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
   const attributes = new Attributes(body, 12);
   const family: Family = body[0] === addressFamily[4] ? 4 : 6;
   const bytes = attributes.bytes(DESTINATION);
@@ -128,6 +157,7 @@ function readRoute(body: Uint8Array): KernelRoute {
     scope: body[6] ?? 0,
     mtu: metrics.u32(METRIC_MTU),
     advmss: metrics.u32(METRIC_ADVMSS),
+    isOnLink: (view.getUint32(8, true) & ONLINK) !== 0,
   };
 }
 
@@ -150,19 +180,28 @@ function dumpIfPresent(connection: NetlinkConnection, message: NetlinkMessage): 
   }
 }
 
-/** Equivalent to: ip route show table TABLE|all [dev] [proto]. The kernel filters where it can (strict checking). */
-export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): KernelRoute[] {
-  const { family, index = 0, table = 0, protocol = 0 } = filter;
+/** The request for the routes that the filter lets pass, as far as the kernel filters. */
+export function listRoutesMessage({
+  family,
+  index = 0,
+  table = 0,
+  protocol = 0,
+}: RouteFilter): NetlinkMessage {
   const body = new BodyWriter().raw(header(family, 0, table < 256 ? table : 0, [protocol, 0, 0]));
   if (table !== 0) body.u32(TABLE, table);
   if (index !== 0) body.u32(OUTPUT_INTERFACE, index);
-  const bodies = dumpIfPresent(connection, {
+  return {
     type: RTM_GETROUTE,
     flags: Flag.request,
     body: body.finish(),
     purpose: `list the IPv${family} routes`,
-  });
-  return bodies
+  };
+}
+
+/** Equivalent to: ip route show table TABLE|all [dev] [proto]. The kernel filters where it can (strict checking). */
+export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): KernelRoute[] {
+  const { index = 0, table = 0, protocol = 0 } = filter;
+  return dumpIfPresent(connection, listRoutesMessage(filter))
     .map(readRoute)
     .filter((route) => index === 0 || route.index === index)
     .filter(
@@ -170,9 +209,20 @@ export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): 
     );
 }
 
-/** Equivalent to: ip route get ADDRESS. The index of the link traffic leaves by, undefined without a route. */
-export function findOutputInterface(connection: NetlinkConnection, address: IpAddress): number | undefined {
-  const request = {
+/** How the kernel would send to an address. */
+export interface Way {
+  /** The link it leaves by; "lo" for an address of the node itself. */
+  readonly index: number;
+  /** Undefined: the address is on the link. */
+  readonly gateway: IpAddress | undefined;
+  /** The source address the kernel picks. */
+  readonly source: IpAddress | undefined;
+  /** The address is one of this node. */
+  readonly isLocal: boolean;
+}
+
+function findWayMessage(address: IpAddress): NetlinkMessage {
+  return {
     type: RTM_GETROUTE,
     flags: Flag.request,
     body: new BodyWriter()
@@ -181,9 +231,45 @@ export function findOutputInterface(connection: NetlinkConnection, address: IpAd
       .finish(),
     purpose: `look for the route to ${formatIp(address)}`,
   };
+}
+
+function readWay(body: Uint8Array): Way {
+  const attributes = new Attributes(body, 12);
+  const address = (type: number) => {
+    const bytes = attributes.bytes(type);
+    return bytes === undefined ? undefined : fromBytes(bytes);
+  };
+  return {
+    index: attributes.u32(OUTPUT_INTERFACE) ?? 0,
+    gateway: address(GATEWAY),
+    source: address(PREFERRED_SOURCE),
+    isLocal: body[7] === KIND_LOCAL,
+  };
+}
+
+/** Equivalent to: ip route get ADDRESS. Undefined without a route. */
+export function findWay(connection: NetlinkConnection, address: IpAddress): Way | undefined {
   // No route: ENETUNREACH, EHOSTUNREACH, or whatever an unreachable route says.
-  const { body } = connection.query(request);
-  return body === undefined ? undefined : new Attributes(body, 12).u32(OUTPUT_INTERFACE);
+  const { body } = connection.query(findWayMessage(address));
+  return body === undefined ? undefined : readWay(body);
+}
+
+/** The same for many addresses, with few system calls. */
+export function findWays(
+  connection: NetlinkConnection,
+  addresses: readonly IpAddress[],
+): (Way | undefined)[] {
+  const requests = addresses.map(findWayMessage);
+  // Acknowledged: a batch ends with the last acknowledgement.
+  const answers = connection.transact(
+    requests.map((request) => ({ ...request, flags: request.flags | Flag.ack })),
+  );
+  return answers.map(({ bodies: [body] }) => (body === undefined ? undefined : readWay(body)));
+}
+
+/** The index of the link that traffic to an address leaves by, undefined without a route. */
+export function findOutputInterface(connection: NetlinkConnection, address: IpAddress): number | undefined {
+  return findWay(connection, address)?.index;
 }
 
 /** Indexes of the links that have routes from router advertisements. */

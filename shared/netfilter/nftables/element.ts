@@ -16,12 +16,12 @@ import {
 
 const Command = { newElement: 12, getElement: 13, deleteElement: 14 } as const;
 
-/** The fields of a key and the owner's name; `extra` is kept beside the comment, for this project's own use. */
+/** The fields of a key and, mostly, the owner's name; `extra` is kept beside the comment, for this project's own use. */
 export interface Element {
   readonly key: readonly Uint8Array[];
   /** In a map: the fields of its value. */
   readonly value?: readonly Uint8Array[];
-  readonly comment: string;
+  readonly comment?: string;
   readonly extra?: readonly UserDatum[];
 }
 

@@ -1,0 +1,48 @@
+/** ADD: the overlay of this node is brought in order, and a pod attached to it. */
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import type { Result } from "../../shared/cni/result.ts";
+import { contains, formatCidr } from "../../shared/ip/cidr.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { Rollback } from "../../shared/rollback.ts";
+import { readVxlanConfig, type VxlanConfig } from "./config.ts";
+import { ensureOverlay, hasDevice } from "./overlay.ts";
+import { podDelegation } from "./pod.ts";
+
+/** Other nodes have routes to this node's subnets only. */
+function refuseForeignAddress({ l3 }: VxlanConfig, { ips }: Result): void {
+  if (l3 === undefined) return;
+  const foreign = ips.find(({ address }) => !l3.subnets.some((subnet) => contains(subnet, address.address)));
+  if (foreign === undefined) return;
+  const message = `IPAM gave the address ${formatCidr(foreign.address)}, which is not in this node's l3.subnets`;
+  const advice = "other nodes could not reach it: take the ranges out of ipam, or correct them";
+  throw new CniError(ErrorCode.invalidConfiguration, message, advice);
+}
+
+function attach(request: Request, config: VxlanConfig, netlink: NetlinkConnection, undo: Rollback): Result {
+  const change = { netlink, undo };
+  const underlay = ensureOverlay(change, config, request);
+  const { type, request: made } = podDelegation(request, config, underlay.mtu);
+  const plugin = ownPlugin(request, type);
+  const result = plugin.add(made);
+  undo.onFailure(() => plugin.del({ ...made, command: "DEL" }));
+  refuseForeignAddress(config, result);
+  if (!hasDevice(netlink, config)) ensureOverlay(change, config, request);
+  return result;
+}
+
+/** Attaches the pod. A failure at any step leaves pod, device and peers as they were. */
+export function add(request: Request): Result {
+  const config = readVxlanConfig(request);
+  const netlink = new NetlinkConnection(Protocol.route);
+  const undo = new Rollback();
+  try {
+    const result = attach(request, config, netlink, undo);
+    undo.commit();
+    return result;
+  } finally {
+    undo.run();
+    netlink.close();
+  }
+}

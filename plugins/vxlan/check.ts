@@ -1,0 +1,80 @@
+/** CHECK: whether overlay and attachment are what ADD made. Reports all it finds. */
+import { drift } from "../../shared/attachment/check.ts";
+import { messageOf, runAll } from "../../shared/cni/error.ts";
+import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { findLink } from "../../shared/netlink/link.ts";
+import { readVxlanConfig, type VxlanConfig } from "./config.ts";
+import { isOwnDevice } from "./context.ts";
+import { differencesOf, wantedDevice } from "./device-plan.ts";
+import { guardProblems } from "./guard.ts";
+import { podDelegation } from "./pod.ts";
+import { entryProblems, guardOf, readPeers } from "./reconcile.ts";
+import { findUnderlay, type Underlay } from "./underlay.ts";
+
+const NEXT_ADD = "the next ADD of a pod of this network on this node repairs it";
+/** An error is read by people: of a thousand entries they need the first ones. */
+const MOST_NAMED = 10;
+
+function report(problems: readonly string[], advice: string): void {
+  if (problems.length === 0) return;
+  const more = problems.length > MOST_NAMED ? `; and ${problems.length - MOST_NAMED} more` : "";
+  throw drift(`${problems.slice(0, MOST_NAMED).join("; ")}${more}`, advice);
+}
+
+function checkDevice(netlink: NetlinkConnection, config: VxlanConfig, underlay: Underlay): void {
+  const { device, network, l2 } = config;
+  const link = findLink(netlink, device);
+  if (link === undefined) throw drift(`the VXLAN device ${device} is missing`, NEXT_ADD);
+  if (!isOwnDevice(link, network)) {
+    throw drift(
+      `the interface ${device} is not this network's VXLAN device`,
+      "remove it; the next ADD makes the device",
+    );
+  }
+  const bridge = l2 === undefined ? undefined : findLink(netlink, config.bridge);
+  const wrong = differencesOf(link, wantedDevice(config, underlay), l2, bridge?.index ?? 0);
+  const words = wrong.map(
+    ({ what, held, wanted }) => `the ${what} of ${device} is ${held}, expected ${wanted}`,
+  );
+  report(words, `the underlay is ${underlay.choice}; ${NEXT_ADD}`);
+}
+
+function checkOverlay(netlink: NetlinkConnection, config: VxlanConfig): void {
+  const underlay = findUnderlay(netlink, config);
+  const peers = readPeers(config, underlay);
+  const vteps = peers.map(({ vtep }) => vtep);
+  runAll([
+    () => checkDevice(netlink, config, underlay),
+    () => {
+      const link = findLink(netlink, config.device);
+      if (link !== undefined && isOwnDevice(link, config.network))
+        report(entryProblems(netlink, config, peers, link), NEXT_ADD);
+    },
+    () => {
+      if (config.guard) report(guardProblems(guardOf(config, underlay), vteps), NEXT_ADD);
+    },
+  ]);
+}
+
+/** What is gone from the underlay is not a matter of the call, as it would be in ADD. */
+function asDrift(work: () => void): void {
+  try {
+    work();
+  } catch (thrown) {
+    throw drift(messageOf(thrown), "");
+  }
+}
+
+/** Throws if anything is not as it should be. */
+export function check(request: Request): void {
+  const config = readVxlanConfig(request);
+  const netlink = new NetlinkConnection(Protocol.route);
+  try {
+    const { type, request: made } = podDelegation(request, config);
+    runAll([() => asDrift(() => checkOverlay(netlink, config)), () => ownPlugin(request, type).check(made)]);
+  } finally {
+    netlink.close();
+  }
+}

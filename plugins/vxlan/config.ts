@@ -1,0 +1,159 @@
+/** The vxlan plugin's configuration: parsed, defaulted and validated before anything is changed. Peers apart. */
+import { quote } from "../../shared/cni/error.ts";
+import { Fields } from "../../shared/cni/fields.ts";
+import { interfaceNameFault } from "../../shared/cni/names.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { DontFragment, HIGHEST_VNI } from "../../shared/netlink/vxlan.ts";
+import { type L2Config, type L3Config, readL2, readL3 } from "./modes.ts";
+import { readMac } from "./peers/static.ts";
+
+export interface VxlanConfig {
+  /** The network's name. */
+  readonly network: string;
+  readonly vni: number;
+  /** UDP destination port of all nodes. */
+  readonly port: number;
+  readonly device: string;
+  readonly underlay: { readonly dev: string | undefined; readonly local: IpAddress | undefined };
+  /** Of the pods; undefined: the underlay's less what encapsulation takes. */
+  readonly mtu: number | undefined;
+  /** Of the device; undefined: derived from the local address. */
+  readonly mac: string | undefined;
+  readonly ttl: number;
+  /** One of DontFragment. */
+  readonly df: number;
+  readonly sourcePorts: readonly [number, number];
+  readonly checksum: boolean;
+  readonly learning: boolean;
+  /** Undefined: as the peers say, which are then read. */
+  readonly guard: boolean;
+  /** The device stays when the last pod goes. */
+  readonly keepDevice: boolean;
+  readonly bridge: string;
+  /** One of the two is there. */
+  readonly l2: L2Config | undefined;
+  readonly l3: L3Config | undefined;
+  /** Unread: most calls need no peers. */
+  readonly discovery: Fields;
+  readonly fields: Fields;
+}
+
+/** IANA's port of VXLAN (RFC 7348, section 8). */
+const DEFAULT_PORT = 4789;
+/** RFC 7348, section 5: source ports come from the dynamic range. */
+const DEFAULT_SOURCE_PORTS = [49152, 65535] as const;
+const SMALLEST_MTU = 68;
+const LARGEST_MTU = 65535;
+
+function readNumber(fields: Fields, key: string, low: number, high: number, fallback?: number): number {
+  const value = fields.integer(key) ?? fallback;
+  const advice = `give a number from ${low} to ${high}`;
+  if (value === undefined) throw fields.invalid(key, "is missing", advice);
+  if (value < low || value > high) throw fields.invalid(key, `is ${value}`, advice);
+  return value;
+}
+
+function readInterface(fields: Fields, key: string): string | undefined {
+  const name = fields.text(key) ?? "";
+  if (name === "") return undefined;
+  const fault = interfaceNameFault(name);
+  if (fault === undefined) return name;
+  throw fields.invalid(key, `is no interface name: ${quote(name)}`, fault);
+}
+
+const noFields = new Fields({});
+
+function readUnderlay(fields: Fields): VxlanConfig["underlay"] {
+  const underlay = fields.object("underlay") ?? noFields;
+  const text = underlay.text("local") ?? "";
+  const local = parseIp(text);
+  if (text !== "" && local === undefined) {
+    const advice = "give an address of this node, or leave it out";
+    throw underlay.invalid("local", `is no IP address: ${quote(text)}`, advice);
+  }
+  return { dev: readInterface(underlay, "dev"), local };
+}
+
+function readDf(fields: Fields): number {
+  const text = fields.text("df") ?? "unset";
+  if (text in DontFragment) return DontFragment[text as keyof typeof DontFragment];
+  throw fields.invalid("df", `is ${quote(text)}`, `known are: ${Object.keys(DontFragment).join(", ")}`);
+}
+
+function readSourcePorts(fields: Fields): readonly [number, number] {
+  const list = fields.list("srcPort");
+  if (list === undefined) return DEFAULT_SOURCE_PORTS;
+  const isPort = (value: unknown) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65535;
+  const [low, high] = list as number[];
+  if (list.length === 2 && isPort(low) && isPort(high) && Number(low) <= Number(high))
+    return [Number(low), Number(high)];
+  const advice = "give the lowest and the highest UDP port, such as [49152, 65535]";
+  throw fields.invalid("srcPort", `is no range of ports: ${quote(list)}`, advice);
+}
+
+function readMtu(fields: Fields): number | undefined {
+  const mtu = fields.integer("mtu") ?? 0;
+  return mtu === 0 ? undefined : readNumber(fields, "mtu", SMALLEST_MTU, LARGEST_MTU);
+}
+
+function readMode(fields: Fields): "l2" | "l3" {
+  const mode = fields.text("mode");
+  if (mode === "l2" || mode === "l3") return mode;
+  const problem = mode === undefined ? "is missing" : `is ${quote(mode)}`;
+  throw fields.invalid(
+    "mode",
+    problem,
+    `"l2" joins the pods of all nodes to one segment, "l3" routes between nodes`,
+  );
+}
+
+/** Without a learned address, nodes of an l2 overlay know each other's pods by `macs` only. */
+function readLearning(fields: Fields, mode: "l2" | "l3"): boolean {
+  const learning = fields.boolean("learning") ?? mode === "l2";
+  if (!learning || mode === "l2") return learning;
+  throw fields.invalid("learning", "is true in the mode l3", "all is known there: remove the key");
+}
+
+/** With multicast alone the peers are not known, so there is nobody to tell from strangers. */
+function readGuard(fields: Fields, l2: L2Config | undefined, discovery: Fields): boolean {
+  const hasPeers = (discovery.list("peers") ?? []).length > 0;
+  const canGuard = l2?.flood !== "multicast" || hasPeers;
+  const guard = fields.boolean("guard") ?? canGuard;
+  if (!guard || canGuard) return guard;
+  const advice = "list the peers, or leave the guard out";
+  throw fields.invalid("guard", "needs peers, and a multicast group names none", advice);
+}
+
+/** Reads the configuration, peers apart. Throws codes 6 and 7. */
+export function readVxlanConfig({ configuration }: Request): VxlanConfig {
+  const { fields, name, ipamType } = configuration;
+  const mode = readMode(fields);
+  const vni = readNumber(fields, "vni", 0, HIGHEST_VNI);
+  const underlay = readUnderlay(fields);
+  const discovery = fields.object("discovery") ?? noFields;
+  const l2 = mode === "l2" ? readL2(fields, underlay) : undefined;
+  const l3 = mode === "l3" ? readL3(fields, ipamType) : undefined;
+  const mac = fields.text("mac") ?? "auto";
+  return {
+    network: name,
+    vni,
+    port: readNumber(fields, "port", 1, 65535, DEFAULT_PORT),
+    device: readInterface(fields, "device") ?? `vx${vni}`,
+    underlay,
+    mtu: readMtu(fields),
+    mac: mac === "auto" ? undefined : readMac(fields, "mac", mac),
+    ttl: readNumber(fields, "ttl", 0, 255, 0),
+    df: readDf(fields),
+    sourcePorts: readSourcePorts(fields),
+    checksum: fields.boolean("udpCsum") ?? true,
+    learning: readLearning(fields, mode),
+    guard: readGuard(fields, l2, discovery),
+    keepDevice: fields.boolean("keepDevice") ?? true,
+    bridge: readInterface(fields, "bridge") ?? `br-vx${vni}`,
+    l2,
+    l3,
+    discovery,
+    fields,
+  };
+}

@@ -1,0 +1,149 @@
+/** The VXLAN device as it should be, compared with what is there. Pure. */
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
+import { formatIp, type IpAddress, isSameIp } from "../../shared/ip/address.ts";
+import { suppressesNeighbours } from "../../shared/netlink/bridge.ts";
+import { formatMac, type Link, parseMac } from "../../shared/netlink/link.ts";
+import { DontFragment, type NewVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
+import type { VxlanConfig } from "./config.ts";
+import { isInUse, isOwnDevice } from "./context.ts";
+import type { Underlay } from "./underlay.ts";
+import { vtepMac } from "./vtep-mac.ts";
+
+const DEFAULT_AGEING = 300;
+
+export function wantedDevice(config: VxlanConfig, { local, link, mtu }: Underlay): NewVxlan {
+  const { device, vni, port, ttl, df, learning, sourcePorts, checksum, l2 } = config;
+  return {
+    name: device,
+    mac: parseMac(config.mac ?? vtepMac(local)) as Uint8Array,
+    mtu,
+    vni,
+    port,
+    local,
+    group: l2?.group,
+    // Bound to the interface only where it must be: else the device would go with it.
+    link: l2?.group === undefined ? 0 : link.index,
+    ttl,
+    df: local.family === 4 ? df : DontFragment.unset,
+    learning,
+    ageing: l2?.ageing ?? DEFAULT_AGEING,
+    sourcePorts,
+    checksum,
+  };
+}
+
+export interface Difference {
+  readonly what: string;
+  readonly held: string;
+  readonly wanted: string;
+  /** Whether it can be changed on the living device. */
+  readonly isLive: boolean;
+}
+
+const text = (address: IpAddress | undefined) => (address === undefined ? "none" : formatIp(address));
+
+/** How the device is not as it should be; `master`: the bridge it should be a port of, undefined for none. */
+export function differencesOf(
+  link: Link,
+  wanted: NewVxlan,
+  l2: VxlanConfig["l2"],
+  master: number,
+): Difference[] {
+  const held = readVxlan(link);
+  const family = (address: IpAddress | undefined) =>
+    address === undefined ? "none" : `IPv${address.family}`;
+  const all: [string, unknown, unknown, boolean][] = [
+    ["VNI", held.vni, wanted.vni, false],
+    ["UDP port", held.port, wanted.port, false],
+    ["underlay family", family(held.local), family(wanted.local), false],
+    ["source port range", held.sourcePorts.join("-"), wanted.sourcePorts.join("-"), false],
+    ["UDP checksum", held.checksum, wanted.checksum, false],
+    ["group", text(held.group), text(wanted.group), false],
+    ["underlay interface index", held.link, wanted.link, false],
+    ["local address", text(held.local), text(wanted.local), true],
+    ["TTL", held.ttl, wanted.ttl, true],
+    ["DF setting", held.df, wanted.df, true],
+    ["learning", held.learning, wanted.learning, true],
+    ["ageing", held.ageing, wanted.ageing, true],
+    ["MTU", link.mtu, wanted.mtu, true],
+    ["MAC address", link.mac, formatMac(wanted.mac), true],
+    ["master index", link.master, master, true],
+    ["neighbour suppression", suppressesNeighbours(link), l2?.suppress ?? false, true],
+    ["state", link.isUp ? "up" : "down", "up", true],
+  ];
+  return all
+    .filter(([, is, should]) => is !== should)
+    .map(([what, is, should, isLive]) => ({ what, held: String(is), wanted: String(should), isLive }));
+}
+
+/** The device of that name, if it is this network's. Throws code 7 if it is something else. */
+export function findOwnDevice(links: readonly Link[], { device, network }: VxlanConfig): Link | undefined {
+  const link = links.find(({ name }) => name === device);
+  if (link === undefined || isOwnDevice(link, network)) return link;
+  const whose = link.alias === "" ? "" : ` (${link.alias})`;
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `the interface ${quote(device)}${whose} exists and is not of the network ${quote(network)}`,
+    'choose another name with "device", or remove the interface; nothing that others made is taken over',
+  );
+}
+
+const isSameUnderlay = (a: IpAddress | undefined, b: IpAddress) => (a?.family ?? b.family) === b.family;
+
+/** Throws code 7 if another VXLAN device keeps this one from receiving. */
+export function refuseConflict(links: readonly Link[], config: VxlanConfig, wanted: NewVxlan): void {
+  for (const link of links) {
+    if (link.kind !== "vxlan" || isOwnDevice(link, config.network)) continue;
+    const other = readVxlan(link);
+    if (other.port !== wanted.port || !isSameUnderlay(other.local, wanted.local)) continue;
+    if (other.vni !== wanted.vni && !other.collectsMetadata) continue;
+    const whose = link.alias === "" ? "" : ` (${link.alias})`;
+    const what = other.collectsMetadata ? "takes every VNI of" : `already has the VNI ${wanted.vni} at`;
+    const message = `the VXLAN device ${link.name}${whose} ${what} the UDP port ${wanted.port}`;
+    const advice =
+      "give this network another vni or port, the same on all of its nodes, or remove that device";
+    throw new CniError(ErrorCode.invalidConfiguration, message, advice);
+  }
+}
+
+export interface DevicePlan {
+  readonly wanted: NewVxlan;
+  readonly present: Link | undefined;
+  /** The present one is removed and made anew. */
+  readonly isRecreated: boolean;
+  /** Devices that the network had under other names. */
+  readonly stale: readonly Link[];
+}
+
+/** What has to become of the device. Throws code 7 for what cannot be done. */
+export function planDevice(links: readonly Link[], config: VxlanConfig, underlay: Underlay): DevicePlan {
+  const wanted = wantedDevice(config, underlay);
+  const present = findOwnDevice(links, config);
+  refuseConflict(links, config, wanted);
+  const stale = links.filter((link) => isOwnDevice(link, config.network) && link.name !== config.device);
+  const fixed =
+    present === undefined
+      ? []
+      : differencesOf(present, wanted, config.l2, present.master).filter(({ isLive }) => !isLive);
+  if ((fixed.length > 0 || stale.length > 0) && isInUse(links, config.network)) {
+    throw inUse(config, present ?? stale[0], fixed);
+  }
+  return { wanted, present, isRecreated: fixed.length > 0, stale };
+}
+
+function inUse(
+  { network, device }: VxlanConfig,
+  link: Link | undefined,
+  fixed: readonly Difference[],
+): CniError {
+  const changes =
+    fixed.length === 0
+      ? `the name (${link?.name}, configured is ${device})`
+      : fixed.map(({ what, held, wanted }) => `the ${what} (${held}, configured is ${wanted})`).join(", ");
+  const message = `pods of the network ${quote(network)} use the VXLAN device ${link?.name}, of which ${changes} cannot be changed`;
+  const advice =
+    "delete the pods of this network on this node first, or give the new configuration another network name";
+  return new CniError(ErrorCode.invalidConfiguration, message, advice);
+}
+
+export const isSameLocal = (a: IpAddress | undefined, b: IpAddress) => a !== undefined && isSameIp(a, b);

@@ -1,0 +1,187 @@
+/** The VXLAN device: made, changed while it lives, found to be right. */
+import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import { randomMac } from "../../shared/attachment/mac.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
+import { joinBridge, newBridge } from "../../shared/netlink/bridge.ts";
+import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
+import { NetlinkError } from "../../shared/netlink/error.ts";
+import {
+  deleteLink,
+  findLink,
+  findLinkByIndex,
+  formatMac,
+  type Link,
+  type LinkChange,
+  listLinks,
+  parseMac,
+  setLink,
+} from "../../shared/netlink/link.ts";
+import { changeVxlan, type NewVxlan, newVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
+import { Errno } from "../../shared/system/errno.ts";
+import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
+import type { VxlanConfig } from "./config.ts";
+import { type Change, deviceText, isInUseNow } from "./context.ts";
+import { type DevicePlan, differencesOf } from "./device-plan.ts";
+
+/** The bridge of the mode l2, if it is there. Throws code 7 for something else, or a bridge with another overlay. */
+export function findOverlayBridge(links: readonly Link[], config: VxlanConfig): Link | undefined {
+  const bridge = links.find(({ name }) => name === config.bridge);
+  if (bridge === undefined) return undefined;
+  if (bridge.kind !== "bridge") {
+    const message = `${quote(config.bridge)} already exists but is not a bridge`;
+    throw new CniError(ErrorCode.invalidConfiguration, message, 'choose another name with "bridge"');
+  }
+  const isOther = (link: Link) =>
+    link.kind === "vxlan" && link.master === bridge.index && link.name !== config.device;
+  const other = links.find(isOther);
+  if (other === undefined) return bridge;
+  const message = `the bridge ${bridge.name} already has the VXLAN device ${other.name}: the two networks would be one`;
+  throw new CniError(ErrorCode.invalidConfiguration, message, "give each network a bridge of its own");
+}
+
+/** Makes the bridge unless it was found. */
+export function ensureOverlayBridge({ netlink, undo }: Change, name: string, found: Link | undefined): Link {
+  if (found?.isUp) return found;
+  if (found === undefined) {
+    undo.onFailure(() => {
+      const bridge = findLink(netlink, name);
+      if (bridge?.alias !== BRIDGE_ALIAS) return;
+      if (listLinks(netlink).some(({ master, kind }) => master === bridge.index && kind !== "vxlan")) return;
+      netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
+    });
+    netlink.execute(
+      newBridge({ name, mac: randomMac(), vlanFiltering: false }),
+      setLink({ name }, { alias: BRIDGE_ALIAS }),
+    );
+    setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  } else {
+    undo.onFailure(() => netlink.attempt(setLink({ name }, { up: false }), Errno.ENODEV));
+  }
+  netlink.execute(setLink({ name }, { up: true }));
+  return findLink(netlink, name) ?? vanished(name);
+}
+
+function vanished(name: string): never {
+  const message = `the interface ${name} vanished right after it was made`;
+  throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
+}
+
+/** What the kernel refuses a new device for, in words. */
+function refusal(thrown: unknown, { name, port, local }: NewVxlan): unknown {
+  if (!(thrown instanceof NetlinkError)) return thrown;
+  const { errno, message } = thrown;
+  if (errno === Errno.EOPNOTSUPP) {
+    const advice = "load the module vxlan, or use a kernel with CONFIG_VXLAN";
+    return new CniError(ErrorCode.notAvailable, `this kernel has no VXLAN: ${message}`, advice, thrown);
+  }
+  if (errno === Errno.EADDRINUSE) {
+    const advice = `ss -uanp sport = :${port} may tell which; give the network another "port", the same on all of its nodes`;
+    const problem = `the UDP port ${port}, which ${name} needs, is taken by another VXLAN device or program`;
+    return new CniError(ErrorCode.invalidConfiguration, problem, advice, thrown);
+  }
+  if (errno === Errno.EAFNOSUPPORT && local.family === 6) {
+    return new CniError(
+      ErrorCode.notAvailable,
+      `this kernel has no IPv6 for the underlay: ${message}`,
+      "",
+      thrown,
+    );
+  }
+  return thrown;
+}
+
+function createDevice({ netlink, undo }: Change, { network }: VxlanConfig, wanted: NewVxlan): void {
+  const { name } = wanted;
+  undo.onFailure(() => {
+    if (!isInUseNow(netlink, network)) netlink.attempt(deleteLink({ name }), Errno.ENODEV);
+  });
+  netlink.execute(newVxlan(wanted), setLink({ name }, { alias: deviceText(network) }));
+  // Nobody out there configures this node, and the device speaks for none of the node's own addresses.
+  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  setSysctlIfPresent(`ipv6/conf/${name}/addr_gen_mode`, "1");
+}
+
+/** The change from one to the other. A MAC address is written only if it differs: writing it flushes the neighbours. */
+function linkChange(now: { mac: string; mtu: number }, wanted: { mac: string; mtu: number }): LinkChange {
+  const mac = now.mac === wanted.mac ? undefined : parseMac(wanted.mac);
+  return { ...(now.mtu === wanted.mtu ? {} : { mtu: wanted.mtu }), ...(mac === undefined ? {} : { mac }) };
+}
+
+function changeLink(netlink: NetlinkConnection, index: number, change: LinkChange): void {
+  if (Object.keys(change).length > 0) netlink.execute(setLink({ index }, change));
+}
+
+/** Brings back what a device was, as far as it can be changed while it lives. */
+function restoreDevice(netlink: NetlinkConnection, before: Link): void {
+  const { index, name, master, isUp } = before;
+  const held = readVxlan(before);
+  const now = findLinkByIndex(netlink, index);
+  if (now === undefined) return;
+  if (held.local !== undefined)
+    netlink.transact([changeVxlan({ index, name }, { ...held, local: held.local })]);
+  changeLink(netlink, index, {
+    ...linkChange(now, before),
+    ...(now.master === master ? {} : { master }),
+    ...(now.isUp === isUp ? {} : { up: isUp }),
+  });
+}
+
+function changeDevice({ netlink, undo }: Change, present: Link, wanted: NewVxlan): void {
+  undo.onFailure(() => restoreDevice(netlink, present));
+  const { index, name } = present;
+  netlink.execute(changeVxlan({ index, name }, wanted));
+  changeLink(netlink, index, linkChange(present, { mac: formatMac(wanted.mac), mtu: wanted.mtu }));
+}
+
+function removeDevice({ netlink, undo }: Change, link: Link): void {
+  const held = readVxlan(link);
+  const mac = parseMac(link.mac);
+  undo.onFailure(() => {
+    if (held.local === undefined || mac === undefined) return;
+    const { name, mtu, alias, isUp, master } = link;
+    const again = newVxlan({ ...held, local: held.local, name, mac, mtu });
+    netlink.transact([again, setLink({ name }, { alias, up: isUp, master })]);
+  });
+  netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
+}
+
+/** Brings the device to what the plan says; down, if it is new. */
+export function ensureDevice(change: Change, config: VxlanConfig, plan: DevicePlan): void {
+  const { wanted, present, isRecreated, stale } = plan;
+  try {
+    for (const link of stale) removeDevice(change, link);
+    if (isRecreated && present !== undefined) removeDevice(change, present);
+    if (present === undefined || isRecreated) createDevice(change, config, wanted);
+    else changeDevice(change, present, wanted);
+  } catch (thrown) {
+    throw refusal(thrown, wanted);
+  }
+}
+
+/** Joins the device to its bridge, or takes it out of any, brings it up, and reads back what has become of it. */
+export function bringUpDevice(
+  { netlink }: Change,
+  config: VxlanConfig,
+  { wanted }: DevicePlan,
+  bridge: Link | undefined,
+): Link {
+  const { name } = wanted;
+  const before = findLink(netlink, name) ?? vanished(name);
+  try {
+    if (bridge !== undefined) netlink.execute(...joinBridge(before, bridge, config.l2?.suppress ?? false));
+    else if (before.master !== 0) netlink.execute(setLink({ index: before.index }, { master: 0 }));
+    if (!before.isUp) netlink.execute(setLink({ index: before.index }, { up: true }));
+  } catch (thrown) {
+    throw refusal(thrown, wanted);
+  }
+  const link = findLink(netlink, name) ?? vanished(name);
+  const [wrong] = differencesOf(link, wanted, config.l2, bridge?.index ?? 0);
+  if (wrong === undefined) return link;
+  throw new CniError(
+    ErrorCode.internal,
+    `the ${wrong.what} of ${name} is ${wrong.held} after it was set to ${wrong.wanted}`,
+    wrong.what === "MAC address"
+      ? "a network manager changes it: for systemd-udevd, write a .link file with MACAddressPolicy=none for this interface"
+      : "the kernel does not do what it was asked for, or something on this node changes the interface",
+  );
+}

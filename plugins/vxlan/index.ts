@@ -1,0 +1,19 @@
+/** vxlan: pods on different nodes reach each other, over an overlay that each node keeps in order by itself. */
+import type { Plugin } from "../../shared/cni/plugin.ts";
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { del } from "./del.ts";
+import { gc } from "./gc.ts";
+import { status } from "./status.ts";
+
+const plugin: Plugin = {
+  about: "joins pods of several nodes by a VXLAN overlay",
+  isIpam: false,
+  add,
+  del,
+  check,
+  status,
+  gc,
+};
+
+export default plugin;

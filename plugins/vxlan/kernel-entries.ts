@@ -1,0 +1,116 @@
+/** The overlay's entries in the kernel: read, and brought to what they should be. */
+import { formatIp } from "../../shared/ip/address.ts";
+import { type Cidr, formatCidr, overlaps } from "../../shared/ip/cidr.ts";
+import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
+import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
+import { deleteFdb, type FdbEntry, FLOOD_MAC, listFdb, setFdb } from "../../shared/netlink/fdb.ts";
+import { type Link, parseMac } from "../../shared/netlink/link.ts";
+import {
+  deleteNeighbour,
+  listNeighbours,
+  NeighbourState,
+  setNeighbour,
+} from "../../shared/netlink/neighbour.ts";
+import { addRoute, deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
+import type { VxlanConfig } from "./config.ts";
+import { PROTOCOL } from "./context.ts";
+import { compareEntries, type Difference, type Kind } from "./difference.ts";
+import { describeFdb, type Entries, type NeighbourEntry, type RouteEntry } from "./entries.ts";
+
+const LINK_SCOPE = 253;
+const MAIN_TABLE = 254;
+
+/** The routes of the overlay: those on its device, and those to peers on the same link, into its networks. */
+function heldRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: number): RouteEntry[] {
+  if (l3 === undefined) return [];
+  const families = [...new Set(l3.networks.map((cidr) => cidr.address.family))];
+  return families
+    .flatMap((family) => listRoutes(netlink, { family, table: MAIN_TABLE, protocol: PROTOCOL }))
+    .filter(
+      ({ index, destination }) => index === device || l3.networks.some((one) => overlaps(one, destination)),
+    );
+}
+
+/** What the kernel has of the network: everything given on its own device, and what is marked as ours elsewhere. */
+export function heldEntries(
+  netlink: NetlinkConnection,
+  config: VxlanConfig,
+  device: Link,
+  bridge: Link | undefined,
+): Entries {
+  const fdb = listFdb(netlink, device.index).filter(({ isStatic }) => isStatic);
+  const isRouted = config.l3 !== undefined;
+  const bridgeNeighbours = bridge === undefined ? [] : listNeighbours(netlink, bridge.index);
+  return {
+    addresses: isRouted
+      ? listAddresses(netlink, device.index).flatMap(({ cidr, scope }) => (scope < LINK_SCOPE ? [cidr] : []))
+      : [],
+    neighbours: isRouted
+      ? listNeighbours(netlink, device.index).filter(({ isPermanent }) => isPermanent)
+      : [],
+    bridgeNeighbours: bridgeNeighbours.filter(
+      ({ isPermanent, protocol }) => isPermanent && protocol === PROTOCOL,
+    ),
+    fdb: fdb.filter(({ isOfBridge }) => !isOfBridge),
+    bridgeFdb: fdb.filter(({ isOfBridge }) => isOfBridge),
+    routes: heldRoutes(netlink, config, device.index),
+  };
+}
+
+const permanent = { state: NeighbourState.permanent, protocol: PROTOCOL };
+
+function neighbourKind({ index, name }: Link): Kind<NeighbourEntry> {
+  return {
+    identity: ({ address }) => formatIp(address),
+    text: ({ address, mac }) => `neighbour ${formatIp(address)} lladdr ${mac} on ${name}`,
+    set: ({ address, mac }) => setNeighbour(index, address, parseMac(mac) as Uint8Array, permanent),
+    remove: ({ address }) => deleteNeighbour(index, address),
+  };
+}
+
+function fdbKind({ index, name }: Link, where: string): Kind<FdbEntry> {
+  const text = (entry: FdbEntry) => `${describeFdb(entry)} ${where} ${name}`;
+  return {
+    // A flood entry has many remote ends, any other one.
+    identity: (entry) => (entry.mac === FLOOD_MAC ? text(entry) : entry.mac),
+    text,
+    set: (entry) => setFdb(index, entry),
+    remove: (entry) => deleteFdb(index, entry),
+  };
+}
+
+const routeKind: Kind<RouteEntry> = {
+  identity: ({ destination, priority = 0 }) =>
+    `${formatCidr(destination)} ${destination.address.family === 6 && priority === 0 ? 1024 : priority}`,
+  text: ({ destination, gateway, index, isOnLink = false }) =>
+    `route ${formatCidr(destination)} via ${gateway === undefined ? "nobody" : formatIp(gateway)} on interface number ${index}${isOnLink ? " onlink" : ""}`,
+  set: (route, isReplacement) => addRoute(route.index, route, isReplacement ? "replace" : "exclusive"),
+  remove: (route) => deleteRoute(route.index, route),
+};
+
+function addressKind({ index, name }: Link): Kind<Cidr> {
+  return {
+    identity: formatCidr,
+    text: (cidr) => `address ${formatCidr(cidr)} on ${name}`,
+    set: (cidr) => addAddress(index, cidr, { detectDuplicates: false }),
+    remove: (cidr) => deleteAddress(index, cidr),
+  };
+}
+
+/** All differences, in the order in which entries are added: whoever needs another comes after it. */
+export function compareAll(
+  held: Entries,
+  wanted: Entries,
+  device: Link,
+  bridge: Link | undefined,
+): Difference[] {
+  const onBridge = bridge ?? device;
+  return [
+    compareEntries(addressKind(device), held.addresses, wanted.addresses),
+    compareEntries(neighbourKind(device), held.neighbours, wanted.neighbours),
+    compareEntries(fdbKind(device, "of"), held.fdb, wanted.fdb),
+    compareEntries(fdbKind(device, "in the bridge behind"), held.bridgeFdb, wanted.bridgeFdb),
+    compareEntries(neighbourKind(onBridge), held.bridgeNeighbours, wanted.bridgeNeighbours),
+    compareEntries(routeKind, held.routes, wanted.routes),
+  ];
+}

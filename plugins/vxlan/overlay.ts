@@ -1,0 +1,84 @@
+/** The overlay of a network on this node, as the verbs see it. */
+
+import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { overlaps } from "../../shared/ip/cidr.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { deleteLink, findLink, listLinks } from "../../shared/netlink/link.ts";
+import { deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
+import { Errno } from "../../shared/system/errno.ts";
+import { lockOwnNamespace } from "../../shared/system/lock.ts";
+import type { VxlanConfig } from "./config.ts";
+import { type Change, isInUse, isOwnDevice, PROTOCOL } from "./context.ts";
+import type { removeGuard } from "./guard.ts";
+import type { reconcile } from "./reconcile.ts";
+import { configurationDigest, isInOrder } from "./state.ts";
+import { findUnderlay, type Underlay } from "./underlay.ts";
+
+/** Only one at a time changes overlays on a node; what is in order needs no lock. */
+export function withOverlayLock<Value>(work: () => Value): Value {
+  const lock = lockOwnNamespace();
+  try {
+    lock.makeExclusive();
+    return work();
+  } finally {
+    lock.release();
+  }
+}
+
+/** Loaded when it is needed: most calls find the overlay in order. */
+const loadReconcile = () => require("./reconcile.ts") as { reconcile: typeof reconcile };
+const loadGuard = () => require("./guard.ts") as { removeGuard: typeof removeGuard };
+
+/** Brings the overlay in order, if it is not. Throws codes 6, 7 and 11. */
+export function ensureOverlay(change: Change, config: VxlanConfig, request: Request): Underlay {
+  const { netlink } = change;
+  const underlay = findUnderlay(netlink, config);
+  const digest = configurationDigest(request.configuration.raw, underlay);
+  if (isInOrder(netlink, config, underlay, digest)) return underlay;
+  // The undo takes the lock again, as it may be run much later.
+  const undo = { onFailure: (step: () => void) => change.undo.onFailure(() => withOverlayLock(step)) };
+  withOverlayLock(() => {
+    // Somebody else may have done it meanwhile.
+    if (isInOrder(netlink, config, underlay, digest)) return;
+    loadReconcile().reconcile({ netlink, undo }, config, underlay, digest);
+  });
+  return underlay;
+}
+
+/** Whether the network's device is there: it may have been removed with the last pod while this one was attached. */
+export function hasDevice(netlink: NetlinkConnection, { device, network }: VxlanConfig): boolean {
+  const link = findLink(netlink, device);
+  return link !== undefined && isOwnDevice(link, network);
+}
+
+function removeDirectRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig): void {
+  for (const network of l3?.directRouting === true ? l3.networks : []) {
+    const { family } = network.address;
+    const held = listRoutes(netlink, { family, protocol: PROTOCOL });
+    const own = held.filter(({ destination }) => overlaps(network, destination));
+    netlink.transact(own.map((route) => deleteRoute(route.index, route)));
+  }
+}
+
+/** Removes the device, its guard and its bridge, if no pod is attached to the network any more. */
+export function removeOverlayIfUnused(config: VxlanConfig): void {
+  const netlink = new NetlinkConnection(Protocol.route);
+  try {
+    withOverlayLock(() => {
+      const links = listLinks(netlink);
+      if (isInUse(links, config.network)) return;
+      for (const link of links) {
+        if (isOwnDevice(link, config.network))
+          netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
+      }
+      removeDirectRoutes(netlink, config);
+      loadGuard().removeGuard(config.network);
+      const bridge = links.find(({ name, alias }) => name === config.bridge && alias === BRIDGE_ALIAS);
+      if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
+      netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
+    });
+  } finally {
+    netlink.close();
+  }
+}

@@ -1,0 +1,53 @@
+/** The other nodes of the overlay, and where a list of them comes from. */
+import { CniError, ErrorCode, quote } from "../../../shared/cni/error.ts";
+import type { Fields } from "../../../shared/cni/fields.ts";
+import type { IpAddress } from "../../../shared/ip/address.ts";
+import type { Cidr } from "../../../shared/ip/cidr.ts";
+import { staticPeers } from "./static.ts";
+
+/** An interface on a remote node that is known beforehand: a pod's, or a router's. */
+export interface Endpoint {
+  /** Lower case. */
+  readonly mac: string;
+  readonly addresses: readonly IpAddress[];
+}
+
+export interface Peer {
+  /** For errors: its name, or its address. */
+  readonly name: string;
+  /** The outer address that it sends from and receives at (VTEP: VXLAN tunnel end point, RFC 7348). */
+  readonly vtep: IpAddress;
+  /** Of its VXLAN device; undefined: derived from the address. Lower case. */
+  readonly mac: string | undefined;
+  /** The networks of its pods (l3). */
+  readonly subnets: readonly Cidr[];
+  /** What is known to be behind it (l2). */
+  readonly endpoints: readonly Endpoint[];
+  /** Where it stands in the configuration. */
+  readonly path: string;
+}
+
+/** Where peers come from. They are data: what becomes of them on the node is the same for every source. */
+export interface PeerSource {
+  /** One of the addresses, to find the underlay by; undefined while there are no peers. Cheap. */
+  firstVtep(discovery: Fields): IpAddress | undefined;
+  /** All peers. Throws codes 6 and 7, or 11 when the source cannot be reached. */
+  read(discovery: Fields): readonly Peer[];
+}
+
+const sources: Readonly<Record<string, PeerSource>> = { static: staticPeers };
+
+/** The source that `discovery` names. Throws codes 6 and 7. */
+export function peerSource(discovery: Fields): PeerSource {
+  const type = discovery.text("type") ?? "static";
+  const source = Object.hasOwn(sources, type) ? sources[type] : undefined;
+  if (source !== undefined) return source;
+  const known = Object.keys(sources).join(", ");
+  throw discovery.invalid("type", `is ${quote(type)}`, `known are: ${known}`);
+}
+
+/** An error about one peer, with code 7. */
+export function invalidPeer(peer: Peer, problem: string, advice: string): CniError {
+  const label = peer.name === "" ? "" : ` (${peer.name})`;
+  return new CniError(ErrorCode.invalidConfiguration, `"${peer.path}"${label} ${problem}`, advice);
+}

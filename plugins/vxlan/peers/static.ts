@@ -1,0 +1,79 @@
+/** Peers that are written in the configuration. */
+import { quote } from "../../../shared/cni/error.ts";
+import type { Fields } from "../../../shared/cni/fields.ts";
+import { formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { type Cidr, formatCidr, isSameCidr, networkOf, parseCidr } from "../../../shared/ip/cidr.ts";
+import { formatMac, parseMac } from "../../../shared/netlink/link.ts";
+import type { Endpoint, Peer, PeerSource } from "./peer.ts";
+
+function readVtep(item: Fields): IpAddress {
+  const text = item.text("vtep") ?? "";
+  const vtep = parseIp(text);
+  if (vtep !== undefined) return vtep;
+  const advice = "give the address that the peer's VXLAN packets come from, such as 192.0.2.2";
+  throw item.invalid("vtep", text === "" ? "is missing" : `is no IP address: ${quote(text)}`, advice);
+}
+
+/** A network without host bits, as it stands in a list of the configuration. Throws code 7. */
+export function readNetwork(fields: Fields, key: string, text: string): Cidr {
+  const cidr = parseCidr(text);
+  if (cidr === undefined) {
+    throw fields.invalid(key, `is no network: ${quote(text)}`, "write it as 10.244.2.0/24 or fd00:2::/64");
+  }
+  const network = networkOf(cidr);
+  if (isSameCidr(network, cidr)) return cidr;
+  throw fields.invalid(key, `has host bits set: ${quote(text)}`, `its network is ${formatCidr(network)}`);
+}
+
+/** A MAC address of one interface, in lower case. Throws code 7. */
+export function readMac(fields: Fields, key: string, text: string): string {
+  const bytes = parseMac(text);
+  const mac = bytes === undefined ? "" : formatMac(bytes);
+  if (bytes !== undefined && ((bytes[0] ?? 0) & 1) === 0 && mac !== "00:00:00:00:00:00") return mac;
+  const advice = "six bytes such as 0a:58:0a:01:00:02 are expected, of one interface and not a group";
+  throw fields.invalid(key, `is no MAC address: ${quote(text)}`, advice);
+}
+
+function readAddresses(macs: Fields, mac: string): IpAddress[] {
+  const value = macs.value(mac);
+  const texts = typeof value === "string" ? [value] : (macs.texts(mac) ?? []);
+  return texts.map((text) => {
+    const address = parseIp(text);
+    if (address !== undefined) return address;
+    throw macs.invalid(mac, `holds no IP address: ${quote(text)}`, "write it without a prefix length");
+  });
+}
+
+/** `macs`: { "0a:58:...": "10.10.0.2" } or with a list of addresses. */
+function readEndpoints(item: Fields): Endpoint[] {
+  const macs = item.object("macs");
+  const names = Object.keys((item.value("macs") ?? {}) as object);
+  if (macs === undefined) return [];
+  return names.map((text) => ({ mac: readMac(macs, text, text), addresses: readAddresses(macs, text) }));
+}
+
+function readPeer(item: Fields, path: string): Peer {
+  const vtep = readVtep(item);
+  const mac = item.text("mac") ?? "";
+  const subnets = item.texts("subnets") ?? [];
+  return {
+    name: item.text("name") ?? formatIp(vtep),
+    vtep,
+    mac: mac === "" ? undefined : readMac(item, "mac", mac),
+    subnets: subnets.map((text, index) => readNetwork(item, `subnets[${index}]`, text)),
+    endpoints: readEndpoints(item),
+    path,
+  };
+}
+
+export const staticPeers: PeerSource = {
+  firstVtep: (discovery) => {
+    const [first] = discovery.list("peers") ?? [];
+    const text = typeof first === "object" && first !== null ? Reflect.get(first, "vtep") : undefined;
+    return typeof text === "string" ? parseIp(text) : undefined;
+  },
+  read: (discovery) =>
+    (discovery.objects("peers") ?? []).map((item, index) =>
+      readPeer(item, discovery.pathOf(`peers[${index}]`)),
+    ),
+};

@@ -1,0 +1,87 @@
+/** The configuration with which another plugin of ours attaches a pod: made from that of the overlay. */
+import type { JsonObject } from "../../shared/cni/fields.ts";
+import { isObject } from "../../shared/cni/fields.ts";
+import { withConfiguration } from "../../shared/cni/main-delegate.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import type { Family } from "../../shared/ip/address.ts";
+import { defaultRoute, formatCidr } from "../../shared/ip/cidr.ts";
+import type { VxlanConfig } from "./config.ts";
+import { familiesOf, type L3Config } from "./modes.ts";
+
+/** What the plugin that attaches pods is told as it stands, beside what the specification says of every plugin. */
+const passedKeys: readonly string[] = [
+  "cniVersion",
+  "name",
+  "ipam",
+  "dns",
+  "args",
+  "runtimeConfig",
+  "capabilities",
+  "prevResult",
+  "ipMasq",
+  "ipMasqBackend",
+  "nonMasqueradeCIDRs",
+  "hairpinMode",
+  "macspoofchk",
+  "enabledad",
+  "portIsolation",
+];
+/** In the mode l2 the node may be the pods' gateway, or not. */
+const gatewayKeys: readonly string[] = ["isGateway", "isDefaultGateway", "forceAddress"];
+
+function passed(raw: JsonObject, keys: readonly string[]): Record<string, unknown> {
+  const wanted = keys.map((key) => key.toLowerCase());
+  const entries = Object.entries(raw).filter(
+    ([key]) => wanted.includes(key.toLowerCase()) || key.startsWith("cni.dev/"),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** Ranges and routes that host-local need not be told: the pod subnets are known, and the node is the way to all else. */
+function completeIpam(ipam: unknown, l3: L3Config): unknown {
+  if (!isObject(ipam)) return ipam;
+  const subnetsOf = (family: Family) => l3.subnets.filter(({ address }) => address.family === family);
+  const ranges = familiesOf(l3).map((family) =>
+    subnetsOf(family).map((cidr) => ({ subnet: formatCidr(cidr) })),
+  );
+  const routes = familiesOf(l3).map((family) => ({ dst: formatCidr(defaultRoute(family)) }));
+  const hasRanges = ipam["type"] !== "host-local" || "ranges" in ipam || "subnet" in ipam;
+  return { ...ipam, ...(hasRanges ? {} : { ranges }), ...("routes" in ipam ? {} : { routes }) };
+}
+
+function routedKeys(raw: JsonObject, config: VxlanConfig, l3: L3Config): JsonObject {
+  const given = Array.isArray(raw["nonMasqueradeCIDRs"]) ? raw["nonMasqueradeCIDRs"] : [];
+  const bridged = l3.attach === "bridge" ? { bridge: config.bridge, isDefaultGateway: true } : {};
+  return {
+    ...passed(raw, passedKeys),
+    ...bridged,
+    ipam: completeIpam(raw["ipam"], l3),
+    // Pods of other nodes see pods, and not nodes.
+    nonMasqueradeCIDRs: [...given, ...l3.networks.map(formatCidr)],
+  };
+}
+
+export interface Delegation {
+  /** The plugin that does it. */
+  readonly type: "bridge" | "ptp";
+  readonly request: Request;
+}
+
+/** `mtu`: the overlay's; absent where it does not matter. */
+export function podDelegation(request: Request, config: VxlanConfig, mtu = 0): Delegation {
+  const { raw } = request.configuration;
+  const { l3, bridge } = config;
+  const type = l3?.attach ?? "bridge";
+  const keys =
+    l3 === undefined
+      ? { ...passed(raw, [...passedKeys, ...gatewayKeys]), bridge }
+      : routedKeys(raw, config, l3);
+  return { type, request: withConfiguration(request, { ...keys, type, mtu }) };
+}
+
+/** For DEL and GC, which need no more than names: nothing else of the configuration may keep them from their work. */
+export function removalDelegation(request: Request): Delegation {
+  const keys = passed(request.configuration.raw, passedKeys);
+  // What it removes is the same for both, and more.
+  return { type: "bridge", request: withConfiguration(request, { ...keys, type: "bridge" }) };
+}

@@ -1,0 +1,172 @@
+/** Brings the overlay on this node to what the configuration says, and makes sure that it is that. */
+import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
+import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
+import { NetlinkError } from "../../shared/netlink/error.ts";
+import { findLink, formatMac, type Link, listLinks, setLink } from "../../shared/netlink/link.ts";
+import { findWays } from "../../shared/netlink/route.ts";
+import { Errno } from "../../shared/system/errno.ts";
+import type { VxlanConfig } from "./config.ts";
+import { type Change, deviceText } from "./context.ts";
+import { bringUpDevice, ensureDevice, ensureOverlayBridge, findOverlayBridge } from "./device.ts";
+import { type DevicePlan, planDevice } from "./device-plan.ts";
+import { type DirectWays, wantedEntries } from "./entries.ts";
+import { ensureGuard, type Guard, heldVteps, removeGuard } from "./guard.ts";
+import { compareAll, heldEntries } from "./kernel-entries.ts";
+import { type Peer, peerSource } from "./peers/peer.ts";
+import { validatePeers } from "./peers/validate.ts";
+import { orderedAlias } from "./state.ts";
+import type { Underlay } from "./underlay.ts";
+
+/** The peers, found to be possible. Throws codes 6 and 7. */
+export function readPeers(config: VxlanConfig, underlay: Underlay): readonly Peer[] {
+  const peers = peerSource(config.discovery).read(config.discovery);
+  validatePeers(config, underlay, peers);
+  return peers;
+}
+
+/** Which peers are reached without encapsulation, and through which interface: those that no gateway leads to. */
+export function findDirectWays(
+  netlink: NetlinkConnection,
+  config: VxlanConfig,
+  peers: readonly Peer[],
+): DirectWays {
+  const direct = new Map<Peer, number>();
+  if (config.l3?.directRouting !== true) return direct;
+  const ways = findWays(netlink, vtepsOf(peers));
+  ways.forEach((way, index) => {
+    const peer = peers[index];
+    if (peer !== undefined && way !== undefined && way.gateway === undefined) direct.set(peer, way.index);
+  });
+  return direct;
+}
+
+export function guardOf({ network, vni, port }: VxlanConfig, { local }: Underlay): Guard {
+  return { network, vni, port, family: local.family };
+}
+
+interface Overlay {
+  readonly config: VxlanConfig;
+  readonly peers: readonly Peer[];
+  readonly direct: DirectWays;
+}
+
+function compareWithKernel(
+  netlink: NetlinkConnection,
+  overlay: Overlay,
+  device: Link,
+  bridge: Link | undefined,
+) {
+  const { config, peers, direct } = overlay;
+  const wanted = wantedEntries(config, peers, device.index, direct);
+  return compareAll(heldEntries(netlink, config, device, bridge), wanted, device, bridge);
+}
+
+/** A route of somebody else to a peer's subnet: it stays, and the overlay cannot have its own. */
+function explain(thrown: unknown): unknown {
+  if (!(thrown instanceof NetlinkError) || thrown.errno !== Errno.EEXIST) return thrown;
+  const advice =
+    "something else on this node routes that network: remove its route, or correct the peer's subnets";
+  return new CniError(ErrorCode.invalidConfiguration, thrown.message, advice, thrown);
+}
+
+function applyEntries(
+  { netlink, undo }: Change,
+  overlay: Overlay,
+  device: Link,
+  bridge: Link | undefined,
+): void {
+  const differences = compareWithKernel(netlink, overlay, device, bridge);
+  const additions = differences.flatMap((each) => each.additions);
+  // Whoever is needed by another goes after it.
+  const removals = differences.flatMap((each) => each.removals).reverse();
+  const steps = [...additions, ...removals];
+  if (steps.length === 0) return;
+  undo.onFailure(() => void netlink.transact(steps.map((step) => step.undo).reverse()));
+  try {
+    netlink.execute(...steps.map(({ message }) => message));
+  } catch (thrown) {
+    throw explain(thrown);
+  }
+  // The kernel says yes to some requests that it does not do.
+  const [problem] = compareWithKernel(netlink, overlay, device, bridge).flatMap((each) => each.problems);
+  if (problem === undefined) return;
+  const message = `the kernel took the entries of ${device.name}, and does not have them: ${problem}`;
+  throw new CniError(
+    ErrorCode.internal,
+    message,
+    "something else on this node may be changing them: run ADD again",
+  );
+}
+
+function applyGuard({ undo }: Change, config: VxlanConfig, guard: Guard, peers: readonly Peer[]): void {
+  const before = heldVteps(guard);
+  undo.onFailure(() => (before === undefined ? removeGuard(config.network) : ensureGuard(guard, before)));
+  if (config.guard) ensureGuard(guard, vtepsOf(peers));
+  else removeGuard(config.network);
+}
+
+const vtepsOf = (peers: readonly Peer[]) => peers.map(({ vtep }) => vtep);
+
+/** Marks the device as being in order. */
+function seal(
+  { netlink, undo }: Change,
+  config: VxlanConfig,
+  underlay: Underlay,
+  device: Link,
+  digest: string,
+): void {
+  const alias = orderedAlias(netlink, config, underlay, digest) ?? deviceText(config.network);
+  if (alias === device.alias) return;
+  undo.onFailure(() => void netlink.transact([setLink({ index: device.index }, { alias: device.alias })]));
+  netlink.execute(setLink({ index: device.index }, { alias }));
+}
+
+/** A new MAC address flushes the neighbours, so that their undo comes after that of the device: what was there is noted. */
+function keepForUndo(
+  { netlink, undo }: Change,
+  config: VxlanConfig,
+  { present, wanted, isRecreated }: DevicePlan,
+  bridge: Link | undefined,
+): void {
+  if (present === undefined || isRecreated || present.mac === formatMac(wanted.mac)) return;
+  const before = heldEntries(netlink, config, present, bridge);
+  undo.onFailure(() => {
+    const now = heldEntries(netlink, config, present, bridge);
+    const differences = compareAll(now, before, present, bridge);
+    netlink.transact(differences.flatMap((each) => each.additions.map(({ message }) => message)));
+  });
+}
+
+/** Everything is found to be possible first. Throws codes 6, 7 and 11; what was done until then is in `change.undo`. */
+export function reconcile(change: Change, config: VxlanConfig, underlay: Underlay, digest: string): void {
+  const { netlink } = change;
+  const peers = readPeers(config, underlay);
+  const links = listLinks(netlink);
+  const plan = planDevice(links, config, underlay);
+  const found = config.l2 === undefined ? undefined : findOverlayBridge(links, config);
+  const overlay = { config, peers, direct: findDirectWays(netlink, config, peers) };
+  const bridge = config.l2 === undefined ? undefined : ensureOverlayBridge(change, config.bridge, found);
+  keepForUndo(change, config, plan, bridge);
+  ensureDevice(change, config, plan);
+  // Before the device is up: it hears nobody that it should not.
+  applyGuard(change, config, guardOf(config, underlay), peers);
+  const device = bringUpDevice(change, config, plan, bridge);
+  applyEntries(change, overlay, device, bridge);
+  seal(change, config, underlay, device, digest);
+}
+
+/** All that is not as it should be, in words. Changes nothing. */
+export function entryProblems(
+  netlink: NetlinkConnection,
+  config: VxlanConfig,
+  peers: readonly Peer[],
+  device: Link,
+): string[] {
+  const bridge = config.l2 === undefined ? undefined : findLink(netlink, config.bridge);
+  const overlay = { config, peers, direct: findDirectWays(netlink, config, peers) };
+  try {
+    return compareWithKernel(netlink, overlay, device, bridge).flatMap((each) => each.problems);
+  } catch (thrown) {
+    return [messageOf(thrown)];
+  }
+}

@@ -1,0 +1,92 @@
+/** What ADD costs on one node of an overlay with many peers. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { builtPlugin, bunBinary, projectRoot } from "../../../test/helpers/index.ts";
+import { createUnderlay, type Member, type Underlay } from "../../../test/helpers/underlay.ts";
+import type { Cost } from "../protocol.ts";
+
+export const peerCounts = [10, 100, 1000, 5000] as const;
+
+export interface ScaleMeasured {
+  readonly peers: number;
+  /** The first ADD on the node, which makes everything. */
+  readonly first: Cost;
+  /** ADDs that find the overlay in order; those of the same round have the same place with every count. */
+  readonly repeated: readonly Cost[];
+  /** An ADD with one peer more. */
+  readonly joined: Cost;
+}
+
+function configurationOf(count: number): object {
+  const peers = Array.from({ length: count }, (_, at) => {
+    const [high, low] = [(at + 1) >> 8, (at + 1) & 0xff];
+    return { vtep: `198.18.${high}.${low}`, subnets: [`10.${128 + high}.${low}.0/24`] };
+  });
+  return {
+    cniVersion: "1.1.0",
+    name: "bench",
+    type: "vxlan",
+    mode: "l3",
+    vni: 100,
+    underlay: { dev: "eth0" },
+    l3: { network: "10.0.0.0/8", subnets: ["10.1.1.0/24"] },
+    discovery: { type: "static", peers },
+    ipam: { type: "host-local" },
+  };
+}
+
+const program = join(projectRoot, "scripts/bench/vxlan/worker.ts");
+
+interface Place {
+  readonly peers: number;
+  readonly underlay: Underlay;
+  measure(count: number, times: number): Promise<Cost[]>;
+}
+
+async function openPlace(peers: number): Promise<Place> {
+  const underlay = await createUnderlay(1);
+  const node = underlay.members[0] as Member;
+  await node.addNetns("pod");
+  return {
+    peers,
+    underlay,
+    measure: async (count, times) => {
+      const file = `/run/bench-${count}.json`;
+      writeFileSync(node.path(file), JSON.stringify(configurationOf(count)));
+      const args = [program, builtPlugin("vxlan"), file, String(times)];
+      return node.execJson<Cost[]>(bunBinary, args, { timeout: 120_000 });
+    },
+  };
+}
+
+/** Measures all counts of peers: in every round one repeated ADD with each, in turn. */
+export async function measureScale(rounds: number): Promise<ScaleMeasured[]> {
+  const places: Place[] = [];
+  try {
+    for (const peers of peerCounts) places.push(await openPlace(peers));
+    const firsts: Cost[] = [];
+    const repeated: Cost[][] = places.map(() => []);
+    for (const place of places) firsts.push(...(await place.measure(place.peers, 1)));
+    for (let round = 0; round < rounds; round += 1) {
+      const order = [...places.entries()];
+      for (const [index, place] of round % 2 === 0 ? order : order.reverse()) {
+        // The first one of a worker finds colder caches than runtimes do.
+        const [, ...costs] = await place.measure(place.peers, 3);
+        repeated[index]?.push(...costs);
+      }
+    }
+    const measured: ScaleMeasured[] = [];
+    for (const [index, place] of places.entries()) {
+      const [joined] = await place.measure(place.peers + 1, 1);
+      measured.push({
+        peers: place.peers,
+        first: firsts[index] as Cost,
+        repeated: repeated[index] ?? [],
+        joined: joined as Cost,
+      });
+    }
+    return measured;
+  } finally {
+    for (const { underlay } of places) await underlay[Symbol.asyncDispose]();
+  }
+}

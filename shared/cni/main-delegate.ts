@@ -1,0 +1,24 @@
+/**
+ * Delegation to a plugin of ours that makes interfaces, with a configuration made for it (specification, section 4). It
+ * always runs in this process: plugin.json beside the caller's index.ts names it, and the build puts it into its program.
+ */
+import { readConfiguration } from "./configuration.ts";
+import { CniError, ErrorCode } from "./error.ts";
+import type { JsonObject } from "./fields.ts";
+import type { Plugin, Request } from "./plugin.ts";
+
+/** The plugin of that name in the caller's program. */
+export function ownPlugin(request: Request, type: string): Plugin {
+  const plugin = request.builtin(type);
+  if (plugin !== undefined) return plugin;
+  throw new CniError(ErrorCode.internal, `the plugin ${type} is not part of this program`, "build it anew");
+}
+
+/** The same call with another configuration, for the delegate and for the IPAM plugin that it asks. */
+export function withConfiguration(request: Request, raw: JsonObject): Request {
+  return {
+    ...request,
+    configuration: readConfiguration(raw, request.command),
+    input: new TextEncoder().encode(JSON.stringify(raw)),
+  };
+}

@@ -1,0 +1,299 @@
+/** What happens to an overlay over time: CHECK names it, the next ADD repairs it, pods that are there lose nothing. */
+import { describe, expect, test } from "vitest";
+import { canRun, type Node, ping } from "../../helpers/index.ts";
+import { link, links } from "../attachment/witness.ts";
+import {
+  type AttachedPod,
+  attach,
+  attachEverywhere,
+  createWorld,
+  failed,
+  fdbOf,
+  guardOf,
+  type Keys,
+  l2Network,
+  l3Network,
+  overlayOf,
+  programs,
+  type World,
+} from "./world.ts";
+
+const ip = (node: Node, command: string) => node.exec("ip", command.split(" "));
+const networkOf = { l2: l2Network, l3: l3Network } as const;
+
+const reaches = (from: AttachedPod | undefined, to: AttachedPod | undefined) =>
+  ping(from?.host.node as Node, to?.addresses[0] ?? "", { netns: from?.name ?? "", seconds: 3 });
+
+/** A change by hand on the first node, and how CHECK names it. */
+interface Damage {
+  readonly what: string;
+  readonly mode: "l2" | "l3";
+  readonly command: string;
+  readonly words: RegExp;
+  readonly program?: string;
+}
+
+const damages: readonly Damage[] = [
+  { what: "device deleted", mode: "l3", command: "link delete vx100", words: /vx100 is missing/ },
+  { what: "device deleted", mode: "l2", command: "link delete vx100", words: /vx100 is missing/ },
+  { what: "device down", mode: "l3", command: "link set vx100 down", words: /state of vx100 is down/ },
+  {
+    what: "device down and up",
+    mode: "l3",
+    command: "link set vx100 down; link set vx100 up",
+    words: /missing: neighbour 10.244.2.0/,
+  },
+  {
+    what: "MTU",
+    mode: "l2",
+    command: "link set vx100 mtu 1400",
+    words: /MTU of vx100 is 1400, expected 1450/,
+  },
+  {
+    what: "MAC address",
+    mode: "l3",
+    command: "link set vx100 address 02:00:00:00:00:09",
+    words: /MAC address of vx100/,
+  },
+  { what: "master", mode: "l2", command: "link set vx100 nomaster", words: /master index of vx100 is 0/ },
+  {
+    what: "local address",
+    mode: "l3",
+    command: "link set vx100 type vxlan id 100 local 192.0.2.77",
+    words: /local address of vx100 is 192.0.2.77, expected 192.0.2.1/,
+  },
+  {
+    what: "learning",
+    mode: "l2",
+    command: "link set vx100 type vxlan id 100 nolearning",
+    words: /learning of vx100/,
+  },
+  {
+    what: "another device in its place",
+    mode: "l3",
+    command: "link set vx100 alias stranger",
+    words: /not this network's VXLAN device/,
+  },
+  {
+    what: "peer entry gone",
+    mode: "l3",
+    program: "bridge",
+    command: "fdb delete 0e:76:c0:00:02:02 dev vx100 dst 192.0.2.2 self",
+    words: /missing: forwarding entry 0e:76:c0:00:02:02 -> 192.0.2.2/,
+  },
+  {
+    what: "peer entry gone",
+    mode: "l2",
+    program: "bridge",
+    command: "fdb delete 00:00:00:00:00:00 dev vx100 dst 192.0.2.2",
+    words: /missing: flood entry -> 192.0.2.2/,
+  },
+  {
+    what: "peer entry wrong",
+    mode: "l3",
+    program: "bridge",
+    command: "fdb replace 0e:76:c0:00:02:02 dev vx100 dst 192.0.2.99 self",
+    words: /192.0.2.99.*expected.*192.0.2.2/,
+  },
+  {
+    what: "foreign entry",
+    mode: "l3",
+    program: "bridge",
+    command: "fdb add 02:00:00:00:00:01 dev vx100 dst 192.0.2.66 self",
+    words: /foreign: forwarding entry 02:00:00:00:00:01 -> 192.0.2.66/,
+  },
+  {
+    what: "foreign entry",
+    mode: "l2",
+    program: "bridge",
+    command: "fdb append 00:00:00:00:00:00 dev vx100 dst 192.0.2.66",
+    words: /foreign: flood entry -> 192.0.2.66/,
+  },
+  {
+    what: "neighbour wrong",
+    mode: "l3",
+    command: "neighbour replace 10.244.2.0 lladdr 02:00:00:00:00:01 dev vx100 nud permanent",
+    words: /wrong: neighbour 10.244.2.0 lladdr 02:00:00:00:00:01/,
+  },
+  {
+    what: "route gone",
+    mode: "l3",
+    command: "route delete 10.244.2.0/24",
+    words: /missing: route 10.244.2.0\/24/,
+  },
+  {
+    what: "address gone",
+    mode: "l3",
+    command: "address flush dev vx100",
+    words: /missing: address 10.244.1.0\/32/,
+  },
+  {
+    what: "guard gone",
+    mode: "l3",
+    program: "nft",
+    command: "delete table inet podwire",
+    words: /guard is missing/,
+  },
+  {
+    what: "guard without a peer",
+    mode: "l2",
+    program: "nft",
+    command: "delete element inet podwire vteps4-100-4789 { 192.0.2.2 }",
+    words: /missing in the guard's set .*192.0.2.2/,
+  },
+  {
+    what: "guard with a stranger",
+    mode: "l2",
+    program: "nft",
+    command: "add element inet podwire vteps4-100-4789 { 192.0.2.66 }",
+    words: /foreign in the guard's set .*192.0.2.66/,
+  },
+];
+
+describe.runIf(canRun(...programs))("damage by hand", () => {
+  test.each(damages)("$what ($mode) is named by CHECK and repaired by the next ADD", async (damage) => {
+    await using world = await createWorld(2);
+    const network = (index: number) => networkOf[damage.mode](world, index);
+    const [one, two] = await attachEverywhere(world, network);
+    const host = world.host(0);
+    await host.check(one as AttachedPod, network(0), one?.result);
+    const before = await overlayOf(host.node);
+    for (const command of damage.command.split("; "))
+      await host.node.exec(damage.program ?? "ip", command.split(" "));
+    const run = await host.call("CHECK", one, { ...network(0), prevResult: one?.result });
+    failed(run, 999, damage.words);
+    if (damage.what === "another device in its place") {
+      failed(await host.call("ADD", await host.pod("new"), network(0)), 7, /is not of the network/);
+      return;
+    }
+    await attach(host, "new", network(0));
+    expect(await overlayOf(host.node)).toEqual(before);
+    await host.check(one as AttachedPod, network(0), one?.result);
+    expect(await reaches(one, two)).toBe(true);
+    expect(await reaches(two, one)).toBe(true);
+  });
+});
+
+describe.runIf(canRun(...programs))("the underlay", () => {
+  test.each(["l2", "l3"] as const)("may lose its interface and get it back (%s)", async (mode) => {
+    await using world = await createWorld(2);
+    const network = (index: number) => networkOf[mode](world, index);
+    const [one, two] = await attachEverywhere(world, network);
+    const { node } = world.host(0);
+    await ip(node, "link delete eth0");
+    const run = await world.host(0).call("CHECK", one, { ...network(0), prevResult: one?.result });
+    failed(run, 999, /route to the peer 192.0.2.2/);
+    failed(
+      await world.host(0).call("ADD", await world.host(0).pod("early"), network(0)),
+      11,
+      /route to the peer/,
+    );
+    await world.underlay.connect(0);
+    expect(await reaches(one, two)).toBe(true);
+    await attach(world.host(0), "new", network(0));
+    await world.host(0).check(one as AttachedPod, network(0), one?.result);
+  });
+
+  test("may change the node's address: the device follows, the peers are told by their configuration", async () => {
+    await using world = await createWorld(2);
+    const [one, two] = await attachEverywhere(world, (index) => l3Network(world, index));
+    const { node } = world.host(0);
+    await ip(node, "address add 192.0.2.11/24 dev eth0");
+    await ip(node, "address delete 192.0.2.1/24 dev eth0");
+    await node.exec("sh", ["-c", "ip address replace 192.0.2.11/24 dev eth0"]);
+    const index = (await link(node, "vx100")).ifindex;
+    await attach(world.host(0), "new", l3Network(world, 0));
+    const peer = l3Network(world, 1) as { discovery: { peers: Keys[] } };
+    const moved = {
+      ...peer,
+      discovery: { peers: peer.discovery.peers.map((each) => ({ ...each, vtep: "192.0.2.11" })) },
+    };
+    await attach(world.host(1), "new", moved);
+    // The same device, and so nothing that pods had through it was gone.
+    expect((await link(node, "vx100")).ifindex).toBe(index);
+    expect((await link(node, "vx100")).address).toBe("0e:76:c0:00:02:0b");
+    expect(await fdbOf(world.host(1).node)).toEqual(["0e:76:c0:00:02:0b 192.0.2.11"]);
+    expect(await guardOf(world.host(1).node)).toEqual(["192.0.2.11"]);
+    expect(await reaches(one, two)).toBe(true);
+  });
+
+  test("address that is configured and gone is named", async () => {
+    await using world = await createWorld(2);
+    const network = l3Network(world, 0, { underlay: { local: "192.0.2.1" } });
+    const one = await attach(world.host(0), "one", network);
+    await ip(world.host(0).node, "address add 192.0.2.11/24 dev eth0");
+    await ip(world.host(0).node, "address delete 192.0.2.1/24 dev eth0");
+    await ip(world.host(0).node, "address replace 192.0.2.11/24 dev eth0");
+    const run = await world.host(0).call("CHECK", one, { ...network, prevResult: one.result });
+    failed(run, 999, /underlay address 192.0.2.1 is not one of this node/);
+    failed(await world.host(0).call("STATUS", undefined, network), 50, /underlay address 192.0.2.1/);
+  });
+});
+
+describe.runIf(canRun(...programs))("peers", () => {
+  const withPeers = (world: World, mode: "l2" | "l3", count: number) => {
+    const config = networkOf[mode](world, 0) as Keys & { discovery: { peers: Keys[] } };
+    return { ...config, discovery: { type: "static", peers: config.discovery.peers.slice(0, count) } };
+  };
+
+  test.each(["l2", "l3"] as const)("come and go with the configuration (%s)", async (mode) => {
+    await using world = await createWorld(4);
+    const pods = await attachEverywhere(world, (index) => networkOf[mode](world, index));
+    const host = world.host(0);
+    const full = await overlayOf(host.node);
+    const one = await attach(host, "fewer", withPeers(world, mode, 1));
+    const fewer = await overlayOf(host.node);
+    expect(fewer.fdb).toHaveLength(1);
+    expect(fewer.guard).toEqual(["192.0.2.2"]);
+    expect(await reaches(pods[0], pods[1])).toBe(true);
+    await host.del(one, withPeers(world, mode, 1));
+    await attach(host, "all", networkOf[mode](world, 0));
+    expect(await overlayOf(host.node)).toEqual(full);
+    for (const pod of pods.slice(1)) expect(await reaches(pods[0], pod)).toBe(true);
+  });
+});
+
+describe.runIf(canRun(...programs))("the last DEL", () => {
+  test("leaves the device where it is", async () => {
+    await using world = await createWorld(2);
+    const one = await attach(world.host(0), "one", l3Network(world, 0));
+    await world.host(0).del(one, l3Network(world, 0));
+    expect((await link(world.host(0).node, "vx100")).flags).toContain("UP");
+  });
+
+  test.each(["l2", "l3"] as const)("takes all with it when the configuration says so (%s)", async (mode) => {
+    await using world = await createWorld(2);
+    const host = world.host(0);
+    const before = (await links(host.node)).map(({ ifname }) => ifname);
+    const network = networkOf[mode](world, 0, { keepDevice: false });
+    const [one, two] = [await attach(host, "one", network), await attach(host, "two", network)];
+    await host.del(one, network);
+    expect(await fdbOf(host.node)).toHaveLength(1);
+    await host.del(two, network);
+    expect((await links(host.node)).map(({ ifname }) => ifname)).toEqual(before);
+    expect(await guardOf(host.node)).toBeUndefined();
+    await host.del(two, network);
+  });
+
+  test("is GC's too", async () => {
+    await using world = await createWorld(2);
+    const host = world.host(0);
+    const network = l2Network(world, 0, { keepDevice: false });
+    const one = await attach(host, "one", network);
+    const two = await attach(host, "two", network);
+    await host.gc(network, [one]);
+    expect(await fdbOf(host.node)).toHaveLength(1);
+    await host.gc(network, []);
+    expect((await links(host.node)).map(({ ifname }) => ifname)).toEqual(["lo", "eth0"]);
+    expect(two.addresses).toHaveLength(1);
+  });
+
+  test("needs no valid configuration", async () => {
+    await using world = await createWorld(2);
+    const one = await attach(world.host(0), "one", l3Network(world, 0));
+    await world.host(0).del(one, l3Network(world, 0, { vni: -1, discovery: 5, mode: "none" }));
+    expect(
+      (await links(world.host(0).node)).filter(({ linkinfo }) => linkinfo?.info_kind === "veth"),
+    ).toHaveLength(1);
+  });
+});
