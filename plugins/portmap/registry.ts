@@ -55,6 +55,11 @@ export function isKept(): boolean {
   return fileExists(OWNERS);
 }
 
+/** Whether any attachment has exactly this port. */
+export function isClaimed(mapping: Mapping): boolean {
+  return fileExists(claimPath(mapping));
+}
+
 /** Runs `work` as the only one who changes the registry, which is made if need be. */
 function withLock<Value>(environment: Environment, work: () => Value): Value {
   let descriptor: number;

@@ -13,6 +13,7 @@ import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts"
 import { findOutputInterface } from "../../shared/netlink/route.ts";
 import type { Forwarding, Mapping } from "./adaptor.ts";
 import { protocolNumbers } from "./protocols.ts";
+import { isClaimed } from "./registry.ts";
 
 const isSame = (one: Endpoint, other: Endpoint) =>
   one.port === other.port && isSameIp(one.address, other.address);
@@ -47,15 +48,18 @@ const LOOPBACK = 1;
 /**
  * After ADD: connections to the ports that lead elsewhere, such as to a container that is gone; and, of protocols whose
  * clients never say that they begin anew, those that were not translated at all. Connections through the node, or from
- * it to other machines, that merely have the same port, are none of ours.
+ * it to other machines, that merely have the same port, are none of ours, nor are those to an address for which another
+ * attachment has the port: its mapping comes before one of all addresses.
  */
 export function forgetOthers(forwarding: Forwarding): void {
   const route = new NetlinkConnection(Protocol.route);
   try {
-    forget(forwarding, ({ destination, answeredBy }, { protocol, hostIp }, target) => {
+    forget(forwarding, ({ destination, answeredBy }, mapping, target) => {
       if (isSame(answeredBy, target)) return false;
-      if (protocol === "tcp" && isSame(answeredBy, destination)) return false;
-      return hostIp !== undefined || findOutputInterface(route, destination.address) === LOOPBACK;
+      if (mapping.protocol === "tcp" && isSame(answeredBy, destination)) return false;
+      if (mapping.hostIp !== undefined) return true;
+      if (isClaimed({ ...mapping, hostIp: destination.address })) return false;
+      return findOutputInterface(route, destination.address) === LOOPBACK;
     });
   } finally {
     route.close();

@@ -60,6 +60,22 @@ describe.runIf(canRun(...programs)).each(backends)("connections the kernel knows
     },
   );
 
+  test("to one address stay when another container gets the port of all addresses", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b] = await host.bridge.pods("a", "b");
+    const address = "203.0.113.9";
+    await host.node.exec("ip", ["address", "add", `${address}/24`, "dev", host.outside.uplink]);
+    await host.attach(a, [{ ...mapping, hostIP: address }]);
+    await startUdpEcho(host.node, 53, "a");
+    expect(await seenByUdp(host.outside, address, 5353, { from })).toBe(host.outside.address4);
+    const before = await tracked(host, "-o", "id", "-p", "udp", "--orig-port-dst", "5353");
+    const numbers = (lines: readonly string[]) => lines.map((line) => /id=\d+/.exec(line)?.[0]);
+    expect(before).toHaveLength(1);
+    await host.attach(b, [mapping]);
+    const after = await tracked(host, "-o", "id", "-p", "udp", "--orig-port-dst", "5353");
+    expect(numbers(after)).toEqual(numbers(before));
+  });
+
   test("to other machines, and through the node, stay though they have the port", async () => {
     await using host = await PortHost.create(backend);
     const [a, b] = await host.bridge.pods("a", "b");
