@@ -6,7 +6,8 @@
  * of its own: a profile. All of them are asked for the specific address before any is asked for the mere port.
  *
  * What is translated carries the mark until it leaves: what is not, be it that kube-proxy sends it the same way, is
- * never masqueraded.
+ * never masqueraded. There it loses the mark, before the rules of iptables see it: to those of ours and of the
+ * reference plugin, the same bit says that the packet is to be masqueraded.
  */
 import { type Family, parseIp } from "../../../shared/ip/address.ts";
 import { type Cidr, formatCidr, hostCidr, isSingle, networkOf } from "../../../shared/ip/cidr.ts";
@@ -84,6 +85,8 @@ export function mapName(family: Family, precision: Precision, suffix: string): s
 }
 
 export const setName = {
+  /** All containers that have a port. */
+  target: (family: Family) => `targets${family}`,
   /** Containers whose neighbours' connections through a host port are masqueraded. */
   snat: (family: Family) => `snat${family}`,
   /** Pairs of the same address: a container that reaches itself through its host port. */
@@ -111,6 +114,7 @@ function setsOf({ suffix }: Profile): SetSpecification[] {
         value,
         comment: "ports of the host, and where they lead",
       },
+      { name: setName.target(family), key: [address], comment: "containers that host ports lead to" },
       { name: setName.snat(family), key: [address], comment: "neighbours come with the host's address" },
       { name: setName.self(family), key: [address, address], comment: "so does the container itself" },
       { name: setName.masqAll(family), key: [address], comment: "and here everybody (masqAll)" },
@@ -293,19 +297,45 @@ function neighbourRule(network: Cidr): Rule {
   };
 }
 
+/** Before NF_IP_PRI_NAT_SRC, where iptables masquerades by the same mark. */
+const beforeIptables = { ...natHooks.postrouting, priority: natHooks.postrouting.priority - 1 };
+
+/** Takes the mark off what leads to a container of ours; that of others may be for iptables. */
+function unmarkRules(bit: number): Rule[] {
+  return families.map((family) => ({
+    comment: `to be masqueraded by nobody else (IPv${family})`,
+    expressions: [
+      ...matchFamily(family),
+      ...inSet(family, setName.target(family)),
+      ...changeMark(bit, false),
+    ],
+  }));
+}
+
 function masqueradeChains({ markBit }: Profile, networks: readonly Cidr[]): ChainSpecification[] {
   const bit = hostOrder(bitOf(markBit));
+  const chain = `marked-${markBit}`;
   const marked: Rule = {
     comment: `marked with bit ${markBit}: came through a host port`,
     expressions: [
       loadMeta(Meta.mark, REGISTER),
       maskBits(REGISTER, bit),
       compare(REGISTER, Comparison.equal, bit),
-      decide({ code: Verdict.jump, chain: "hairpin" }),
+      decide({ code: Verdict.jump, chain }),
     ],
   };
   return [
-    { name: "hostports-postrouting", hook: natHooks.postrouting, first: [], others: [marked] },
+    { name: "hostports-postrouting", hook: beforeIptables, first: [], others: [marked] },
+    {
+      name: chain,
+      first: [
+        {
+          comment: "in need of the node's address",
+          expressions: [decide({ code: Verdict.jump, chain: "hairpin" })],
+        },
+        ...unmarkRules(bitOf(markBit)),
+      ],
+    },
     { name: "hairpin", first: hairpinRules, others: networks.map(neighbourRule) },
   ];
 }
