@@ -15,6 +15,9 @@ import { Errno } from "../../shared/system/errno.ts";
 import { setSysctl } from "../../shared/system/sysctl.ts";
 import type { Addressing } from "./addressing.ts";
 
+/** The kernel's loopback interface, which all local addresses are routed to, has this index in every namespace. */
+const LOOPBACK = 1;
+
 /** Each end knows the other's MAC address, so the first packet waits for no answer. */
 const neighbours = (index: number, addresses: readonly IpAddress[], mac: Uint8Array) =>
   addresses.map((address) => setNeighbour(index, address, mac));
@@ -49,6 +52,16 @@ function inUse(netlink: NetlinkConnection, addresses: readonly IpAddress[], own:
   return new CniError(ErrorCode.tryAgainLater, `this node has a route of its own to ${names}`, "remove it");
 }
 
+/** The kernel looks for an address among the node's own first: a route to one of these is never used. Throws code 11. */
+function refuseOwnAddress(netlink: NetlinkConnection, address: IpAddress): void {
+  if (findOutputInterface(netlink, address) !== LOOPBACK) return;
+  throw new CniError(
+    ErrorCode.tryAgainLater,
+    `the address ${formatIp(address)} is one of this node's own`,
+    "leave the node's addresses out of the ranges of IPAM",
+  );
+}
+
 /** The gateway addresses on the host's end, and routes and neighbours there. Throws code 11 for an address in use. */
 export function configureHost(netlink: NetlinkConnection, { host, container }: Veth, plan: Addressing): void {
   const { index, name } = host;
@@ -66,6 +79,7 @@ export function configureHost(netlink: NetlinkConnection, { host, container }: V
     const isTaken = thrown instanceof NetlinkError && thrown.errno === Errno.EEXIST;
     throw isTaken ? inUse(netlink, addresses, index) : thrown;
   }
+  for (const address of addresses) refuseOwnAddress(netlink, address);
 }
 
 /** Returns when both ends take packets: until then the kernel drops them. */

@@ -33,10 +33,12 @@ function mappingElement(mapping: Mapping, target: IpAddress, suffix: string, com
 
 function targetElements({ address }: Cidr, { snat, masqAll }: Forwarding, comment: string): PlacedElement[] {
   const bytes = toBytes(address);
-  const what = `the masquerade of IPv${address.family}`;
+  const what = `the IPv${address.family} address of the container`;
   const place = (set: string, key: readonly Uint8Array[]) => ({ set, element: { key, comment }, what });
-  if (!snat) return [];
+  const target = place(setName.target(address.family), [bytes]);
+  if (!snat) return [target];
   return [
+    target,
     place(setName.snat(address.family), [bytes]),
     place(setName.self(address.family), [bytes, bytes]),
     ...(masqAll ? [place(setName.masqAll(address.family), [bytes])] : []),
@@ -59,6 +61,7 @@ export function elementsOf(forwarding: Forwarding): PlacedElement[] {
 export function allSets(suffixes: readonly string[]): string[] {
   return ([4, 6] as const).flatMap((family) => [
     ...suffixes.flatMap((suffix) => [mapName(family, "address", suffix), mapName(family, "any", suffix)]),
+    setName.target(family),
     setName.snat(family),
     setName.self(family),
     setName.masqAll(family),

@@ -29,12 +29,14 @@ import {
 } from "../../../shared/netfilter/nftables/own-table.ts";
 import type { SetSpecification } from "../../../shared/netfilter/nftables/set.ts";
 import { loopback4 } from "../localhost.ts";
-import { bitOf, hostOrder } from "./mark.ts";
+import { bitOf, changeMark, hostOrder } from "./mark.ts";
 
 const families: readonly Family[] = [4, 6];
 const REGISTER = registerAt(0);
 
 export const setName = {
+  /** All containers that have a port. */
+  target: (family: Family) => `targets${family}`,
   /** Containers whose neighbours' connections through a host port are masqueraded. */
   snat: (family: Family) => `snat${family}`,
   /** Pairs of the same address: a container that reaches itself through its host port. */
@@ -46,6 +48,7 @@ export const setName = {
 export function hairpinSets(family: Family): SetSpecification[] {
   const address = addressTypes[family];
   return [
+    { name: setName.target(family), key: [address], comment: "containers that host ports lead to" },
     { name: setName.snat(family), key: [address], comment: "neighbours come with the host's address" },
     { name: setName.self(family), key: [address, address], comment: "so does the container itself" },
     { name: setName.masqAll(family), key: [address], comment: "and here everybody (masqAll)" },
@@ -94,20 +97,46 @@ function neighbourRule(network: Cidr): Rule {
   };
 }
 
+/** Before NF_IP_PRI_NAT_SRC, where iptables masquerades by the same mark. */
+const beforeIptables = { ...natHooks.postrouting, priority: natHooks.postrouting.priority - 1 };
+
+/** Takes the mark off what leads to a container of ours; that of others may be for iptables. */
+function unmarkRules(markBit: number): Rule[] {
+  return families.map((family) => ({
+    comment: `to be masqueraded by nobody else (IPv${family})`,
+    expressions: [
+      ...matchFamily(family),
+      ...inSet(family, setName.target(family)),
+      ...changeMark(markBit, false),
+    ],
+  }));
+}
+
 /** The chains that masquerade what came through a host port and would not be answered this way otherwise. */
 export function masqueradeChains(markBit: number, networks: readonly Cidr[]): ChainSpecification[] {
   const bit = hostOrder(bitOf(markBit));
+  const chain = `marked-${markBit}`;
   const marked: Rule = {
     comment: `marked with bit ${markBit}: came through a host port`,
     expressions: [
       loadMeta(Meta.mark, REGISTER),
       maskBits(REGISTER, bit),
       compare(REGISTER, Comparison.equal, bit),
-      decide({ code: Verdict.jump, chain: "hairpin" }),
+      decide({ code: Verdict.jump, chain }),
     ],
   };
   return [
-    { name: "hostports-postrouting", hook: natHooks.postrouting, first: [], others: [marked] },
+    { name: "hostports-postrouting", hook: beforeIptables, first: [], others: [marked] },
+    {
+      name: chain,
+      first: [
+        {
+          comment: "in need of the node's address",
+          expressions: [decide({ code: Verdict.jump, chain: "hairpin" })],
+        },
+        ...unmarkRules(markBit),
+      ],
+    },
     { name: "hairpin", first: hairpinRules, others: networks.map(neighbourRule) },
   ];
 }

@@ -6,7 +6,8 @@
  * of its own: a profile. All of them are asked for the specific address before any is asked for the mere port.
  *
  * What is translated carries the mark until it leaves: what is not, be it that kube-proxy sends it the same way, is
- * never masqueraded.
+ * never masqueraded. There it loses the mark, before the rules of iptables see it: to those of ours and of the
+ * reference plugin, the same bit says that the packet is to be masqueraded.
  */
 import { type Family, parseIp } from "../../../shared/ip/address.ts";
 import { type Cidr, hostCidr, isSingle, networkOf } from "../../../shared/ip/cidr.ts";

@@ -126,6 +126,29 @@ const dropCounters: Readonly<Record<Backend, readonly [string, string[], RegExp]
 };
 
 describe.runIf(canRun(...programs)).each(backends)(
+  "beside a container with the other backend (%s)",
+  (backend) => {
+    test("a container sees other machines' addresses, and localhost as the node", async () => {
+      await using host = await PortHost.create(backend);
+      const [a, b] = await host.bridge.pods("a", "b");
+      const other = backend === "iptables" ? "nftables" : "iptables";
+      await host.attach(b, [{ hostPort: 8081, containerPort: 80 }], { backend: other });
+      await host.attach(a, [mapping]);
+      for (const [pod, port] of [
+        ["a", 8080],
+        ["b", 8081],
+      ] as const) {
+        await startEcho(host.node, 80, pod);
+        const { outside } = host;
+        expect(await host.fromOutside(outside.nodeAddress4, port)).toBe(outside.address4);
+        expect(await host.fromOutside(outside.nodeAddress6, port)).toBe(outside.address6);
+        expect(await host.fromNode("127.0.0.1", port)).toBe(gateway.v4);
+      }
+    });
+  },
+);
+
+describe.runIf(canRun(...programs)).each(backends)(
   "what has the port of a mapping, but not its address (%s)",
   (backend) => {
     test("is left alone: traffic through the node, and from it to others", async () => {
