@@ -26,7 +26,7 @@ export interface VxlanConfig {
   readonly sourcePorts: readonly [number, number];
   readonly checksum: boolean;
   readonly learning: boolean;
-  /** Undefined: as the peers say, which are then read. */
+  /** Frames of this VNI are taken from the peers only. */
   readonly guard: boolean;
   /** The device stays when the last pod goes. */
   readonly keepDevice: boolean;

@@ -1,6 +1,6 @@
 /** The VXLAN device as it should be, compared with what is there. Pure. */
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
-import { formatIp, type IpAddress, isSameIp } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { suppressesNeighbours } from "../../shared/netlink/bridge.ts";
 import { formatMac, type Link, parseMac } from "../../shared/netlink/link.ts";
 import { DontFragment, type NewVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
@@ -145,5 +145,3 @@ function inUse(
     "delete the pods of this network on this node first, or give the new configuration another network name";
   return new CniError(ErrorCode.invalidConfiguration, message, advice);
 }
-
-export const isSameLocal = (a: IpAddress | undefined, b: IpAddress) => a !== undefined && isSameIp(a, b);

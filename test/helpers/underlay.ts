@@ -67,7 +67,7 @@ async function connect(middle: Node, member: Node, index: number, options: Under
     `address add ${address4}/24 dev eth0`,
     `address add ${address6}/64 dev eth0 nodad`,
     "link set eth0 up",
-    ...(isRouted ? [`route add default via ${gateway4}`, `-6 route add default via ${gateway6}`] : []),
+    ...(isRouted ? [`route add default via ${gateway4}`, `route add ::/0 via ${gateway6}`] : []),
   ]);
 }
 

@@ -241,6 +241,10 @@ describe.runIf(canRun(...programs))("peers", () => {
     const pods = await attachEverywhere(world, (index) => networkOf[mode](world, index));
     const host = world.host(0);
     const full = await overlayOf(host.node);
+    expect(await reaches(pods[0], pods[1])).toBe(true);
+    // What pods of the peer that stays have with ours goes on all the time.
+    const args = ["-n", "-q", "-i", "0.02", pods[1]?.addresses[0] ?? ""];
+    await using pinging = host.node.start("ping", args, { netns: "pod" });
     const one = await attach(host, "fewer", withPeers(world, mode, 1));
     const fewer = await overlayOf(host.node);
     expect(fewer.fdb).toHaveLength(1);
@@ -249,6 +253,7 @@ describe.runIf(canRun(...programs))("peers", () => {
     await host.del(one, withPeers(world, mode, 1));
     await attach(host, "all", networkOf[mode](world, 0));
     expect(await overlayOf(host.node)).toEqual(full);
+    expect((await pinging.stop("SIGINT")).stdout).toMatch(/ 0% packet loss/);
     for (const pod of pods.slice(1)) expect(await reaches(pods[0], pod)).toBe(true);
   });
 });
