@@ -5,20 +5,28 @@ import { removeEverywhere, removeReference } from "./adaptors.ts";
 import { isKept, recordOf, release } from "./registry.ts";
 import { forgetOwn } from "./tracked.ts";
 
+type Environment = Readonly<Record<string, string>>;
+
 /** Removes all that is the owner's: the record last, for whatever is left is found by it. */
-export function removePorts(owner: AttachmentKey, environment: Readonly<Record<string, string>>): void {
+export function removePorts(owner: AttachmentKey, environment: Environment): void {
   const forwarding = recordOf(owner)?.forwarding;
+  if (forwarding === undefined) {
+    removeUnrecorded(owner, environment);
+    return;
+  }
+  removeEverywhere(owner, forwarding, environment);
+  runAll([() => forgetOwn(forwarding), () => release(owner, environment)]);
+}
+
+/** The same without a record: most containers have no ports. */
+function removeUnrecorded(owner: AttachmentKey, environment: Environment): void {
   runAll([
     () => {
       // Where records are kept, nothing of ours is without one: nobody has to pay for the ports of others.
-      if (forwarding !== undefined || !isKept()) removeEverywhere(owner, forwarding, environment);
+      if (!isKept()) removeEverywhere(owner, undefined, environment);
     },
-    () => {
-      if (forwarding === undefined) removeReference(owner, environment);
-    },
-    () => {
-      if (forwarding !== undefined) forgetOwn(forwarding);
-    },
+    () => removeReference(owner, environment),
+    // One that cannot be read: whoever wrote it was killed, and had made nothing yet.
     () => release(owner, environment),
   ]);
 }

@@ -5,7 +5,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
 import { collectEverywhere } from "./adaptors.ts";
 import { removePorts } from "./del.ts";
-import { dropStrayClaims, recordsOf } from "./registry.ts";
+import { dropStrays, recordsOf } from "./registry.ts";
 
 /** Collects the garbage of the request's network. Every step is tried. */
 export function collectPorts(request: Request): void {
@@ -18,6 +18,6 @@ export function collectPorts(request: Request): void {
   runAll([
     ...stale.map((owner) => () => removePorts(owner, environment)),
     () => collectEverywhere(configuration.name, keep, environment),
-    () => dropStrayClaims(configuration.name, environment),
+    () => dropStrays(configuration.name, environment),
   ]);
 }

@@ -182,20 +182,26 @@ export function recordsOf(network: string): PortRecord[] {
   return allRecords().filter(({ forwarding }) => forwarding.owner.network === network);
 }
 
-/** Removes claims whose owner has no record: what a process leaves that is killed between the two. */
-export function dropStrayClaims(network: string, environment: Environment): void {
+/**
+ * Removes what a process leaves that is killed while it writes: records that cannot be read, and claims of the network
+ * whose owner has no record.
+ */
+export function dropStrays(network: string, environment: Environment): void {
   const descriptor = lock(ROOT, lockLimit(environment));
   if (descriptor === undefined) return;
   try {
-    for (const name of listDirectory(CLAIMS)) {
-      const owner = readRecord(`${CLAIMS}/${name}`)?.forwarding.owner;
-      if (owner === undefined || owner.network !== network || recordOf(owner) !== undefined) continue;
-      removeFile(`${CLAIMS}/${name}`);
+    for (const path of pathsIn(OWNERS)) if (readRecord(path) === undefined) removeFile(path);
+    for (const path of pathsIn(CLAIMS)) {
+      const owner = readRecord(path)?.forwarding.owner;
+      if (owner === undefined || (owner.network === network && recordOf(owner) === undefined))
+        removeFile(path);
     }
   } finally {
     unlock(descriptor);
   }
 }
+
+const pathsIn = (folder: string) => listDirectory(folder).map((name) => `${folder}/${name}`);
 
 /** Keeps how the kernel has the owner's rules, for CHECK. */
 export function keepRules(owner: AttachmentKey, text: string): void {
