@@ -57,8 +57,7 @@ function refuseImpossible(
 function containerInterface(config: BridgeConfig, port: Veth, addressing: Addressing): ContainerInterface {
   const { name, index } = port.container;
   const { detectDuplicates } = config;
-  const { ips, kernelRoutes: routes } = addressing;
-  return { name, index, ips, routes, detectDuplicates, isAnnounced: ips.length > 0 };
+  return { name, index, ips: addressing.ips, routes: addressing.kernelRoutes, detectDuplicates };
 }
 
 /** Addresses and routes inside, or just the link up; returns when frames pass. */
@@ -151,7 +150,7 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));
   if (addresses.length > 0) {
-    announce(container, port.container, mac);
+    announce(container, port.container.index, mac);
     if (config.detectDuplicates) waitForDetection(container, containerInterface(config, port, plan));
   }
   return buildResult(request, withCurrentMtu(netlink, devices, request), port, plan, ipam);

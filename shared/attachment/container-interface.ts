@@ -18,11 +18,6 @@ export interface ContainerInterface {
   readonly detectDuplicates: boolean;
   /** The addresses make no routes: `routes` are all there are. */
   readonly withoutPrefixRoutes?: boolean;
-  /**
-   * `announce` follows when the neighbours can hear it. Until then the interface keeps quiet: a broadcast costs a bridge
-   * a copy for every port it has.
-   */
-  readonly isAnnounced?: boolean;
 }
 
 /** RTNLGRP_IPV6_IFADDR. */
@@ -34,20 +29,15 @@ const DETECTION_LIMIT_MILLISECONDS = 10_000;
  * not believed (CVE-2020-10749), and neighbours are told of a changed address.
  */
 export function setParameters(container: Container, wanted: ContainerInterface): void {
-  const { name, ips, detectDuplicates, isAnnounced = false } = wanted;
+  const { name, ips, detectDuplicates } = wanted;
   container.namespace.run(() => {
-    if (!isAnnounced) switchOnNotices(name);
+    setSysctlIfPresent(`ipv4/conf/${name}/arp_notify`, "1");
+    setSysctlIfPresent(`ipv6/conf/${name}/ndisc_notify`, "1");
     setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
     setSysctlIfPresent(`ipv6/conf/${name}/accept_dad`, detectDuplicates ? "1" : "0");
     if (detectDuplicates) setSysctlIfPresent(`ipv6/conf/${name}/enhanced_dad`, "1");
     if (ips.some((ip) => ip.address.address.family === 6)) switchOnIpv6(name);
   });
-}
-
-/** From now on the kernel tells the neighbours when the interface comes up or its MAC address is written. */
-function switchOnNotices(name: string): void {
-  setSysctlIfPresent(`ipv4/conf/${name}/arp_notify`, "1");
-  setSysctlIfPresent(`ipv6/conf/${name}/ndisc_notify`, "1");
 }
 
 function switchOnIpv6(name: string): void {
@@ -87,12 +77,7 @@ export function configureInterface(
  * gratuitous ARP and unsolicited neighbour advertisements (arp_notify, ndisc_notify); when the interface came
  * up, a bridge's port did not forward yet.
  */
-export function announce(
-  container: Container,
-  { name, index }: Pick<ContainerInterface, "name" | "index">,
-  mac: Uint8Array,
-): void {
-  container.namespace.run(() => switchOnNotices(name));
+export function announce(container: Container, index: number, mac: Uint8Array): void {
   container.netlink.execute(setLink({ index }, { mac }));
 }
 
