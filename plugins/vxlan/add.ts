@@ -1,4 +1,5 @@
 /** ADD: the overlay of this node is brought in order, and a pod attached to it. */
+import { openContainer } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { ownPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
@@ -35,6 +36,8 @@ function attach(request: Request, config: VxlanConfig, netlink: NetlinkConnectio
 /** Attaches the pod. A failure at any step leaves pod, device and peers as they were. */
 export function add(request: Request): Result {
   const config = readVxlanConfig(request);
+  // A container that is gone already is no reason to make an overlay.
+  openContainer(request).close();
   const netlink = new NetlinkConnection(Protocol.route);
   const undo = new Rollback();
   try {

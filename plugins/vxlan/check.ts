@@ -73,7 +73,8 @@ export function check(request: Request): void {
   const netlink = new NetlinkConnection(Protocol.route);
   try {
     const { type, request: made } = podDelegation(request, config);
-    runAll([() => asDrift(() => checkOverlay(netlink, config)), () => ownPlugin(request, type).check(made)]);
+    // The pod first: a namespace that is none has a code of its own, which drift would hide.
+    runAll([() => ownPlugin(request, type).check(made), () => asDrift(() => checkOverlay(netlink, config))]);
   } finally {
     netlink.close();
   }

@@ -4,6 +4,7 @@
  * over the kernel's entries and no more, and what somebody changed by hand shows.
  */
 
+import { configurationText } from "../../shared/cni/configuration.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
@@ -42,7 +43,7 @@ export function configurationDigest(raw: JsonObject, { local, link, mtu }: Under
   const own = Object.entries(raw).filter(
     ([key]) => !foreignKeys.includes(key) && !key.startsWith("cni.dev/"),
   );
-  return sha512(JSON.stringify([FORMAT, own, formatIp(local), link.index, link.name, mtu])).slice(0, 16);
+  return sha512(configurationText([FORMAT, own, formatIp(local), link.index, link.name, mtu])).slice(0, 16);
 }
 
 /** A sum over entries, whatever their order. */

@@ -33,6 +33,21 @@ export function parseInput(input: Uint8Array): JsonObject {
   );
 }
 
+/**
+ * A configuration, or a part of it, as JSON. Throws code 7 for what can be read but not written: the engine writes no
+ * more than some ten thousand levels.
+ */
+export function configurationText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    const message = "the network configuration is nested too deeply";
+    const advice = "take out the key that holds so many brackets";
+    throw new CniError(ErrorCode.invalidConfiguration, message, advice, thrown);
+  }
+}
+
 function readName(fields: Fields): string {
   const name = fields.text("name") ?? "";
   if (name === "") {

@@ -2,7 +2,7 @@
  * Delegation to a plugin of ours that makes interfaces, with a configuration made for it (specification, section 4). It
  * always runs in this process: plugin.json beside the caller's index.ts names it, and the build puts it into its program.
  */
-import { readConfiguration } from "./configuration.ts";
+import { configurationText, readConfiguration } from "./configuration.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import type { JsonObject } from "./fields.ts";
 import type { Plugin, Request } from "./plugin.ts";
@@ -19,6 +19,6 @@ export function withConfiguration(request: Request, raw: JsonObject): Request {
   return {
     ...request,
     configuration: readConfiguration(raw, request.command),
-    input: new TextEncoder().encode(JSON.stringify(raw)),
+    input: new TextEncoder().encode(configurationText(raw)),
   };
 }

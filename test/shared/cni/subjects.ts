@@ -17,10 +17,27 @@ export const plugins = readdirSync(distBin).sort();
 /** The published versions of the specification, oldest first; written out, so that none gets lost. */
 export const versions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
-const configurations: Record<string, object> = {
-  bridge: { bridge: "br0", isGateway: true, ipam: { type: "fixed" } },
-  "host-local": { ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] } },
-  loopback: {},
+const isOlderThan1 = (version: string): boolean => version.startsWith("0.");
+
+const hasOldForm = (version: string): boolean => version === "0.1.0" || version === "0.2.0";
+
+/** A result with the one address, in the form that a version has for it. */
+const resultWithAddress = (cniVersion: string): object => {
+  const { address: ip, gateway } = address;
+  if (hasOldForm(cniVersion)) return { cniVersion, ip4: { ip, gateway } };
+  return { cniVersion, ips: [isOlderThan1(cniVersion) ? { version: "4", ...address } : address] };
+};
+
+const configurations: Record<string, (cniVersion: string) => object> = {
+  bridge: () => ({ bridge: "br0", isGateway: true, ipam: { type: "fixed" } }),
+  "host-local": () => ({ ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] } }),
+  loopback: () => ({}),
+  portmap: (cniVersion) => ({
+    runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
+    prevResult: resultWithAddress(cniVersion),
+  }),
+  ptp: () => ({ ipam: { type: "fixed" } }),
+  vxlan: () => ({ mode: "l2", vni: 100, underlay: { dev: "up0" }, ipam: { type: "fixed" } }),
 };
 
 /** Whether there is a configuration for a plugin, so that the tests go through all of it. */
@@ -31,16 +48,16 @@ export const configurationOf = (plugin: string, cniVersion: string): Record<stri
   cniVersion,
   name: "net",
   type: plugin,
-  ...configurations[plugin],
+  ...configurations[plugin]?.(cniVersion),
 });
 
-const hasOldForm = (version: string): boolean => version === "0.1.0" || version === "0.2.0";
-
-/** Puts the IPAM on the node that those configurations ask for; it prints a result of the version. */
-export const prepare = (node: Node, cniVersion = "1.0.0"): void => {
-  const { address: ip, gateway } = address;
-  const result = hasOldForm(cniVersion) ? { ip4: { ip, gateway } } : { ips: [address] };
-  addDelegate(node, "fixed", { ADD: print({ cniVersion, ...result }) });
+/** Puts on the node what those configurations ask for: an IPAM that prints a result of the version, and a way out. */
+export const prepare = async (node: Node, cniVersion = "1.0.0"): Promise<void> => {
+  addDelegate(node, "fixed", { ADD: print(resultWithAddress(cniVersion)) });
+  await node.exec("ip", ["link", "add", "up0", "type", "veth", "peer", "name", "up1"]);
+  await node.exec("ip", ["address", "add", "192.0.2.10/24", "dev", "up0"]);
+  for (const end of ["up0", "up1"]) await node.exec("ip", ["link", "set", end, "up"]);
+  await node.exec("ip", ["route", "add", "default", "via", "192.0.2.1"]);
 };
 
 /** A call of a built plugin that works unless told otherwise: container c, interface eth0. */

@@ -57,12 +57,28 @@ describe.runIf(canRun("ip", "strace"))("our own executable as the delegate", () 
     expect(verbsOf(node, "host-local")).toEqual(["ADD"]);
   });
 
-  test("under another name is run as a process, which goes by the name that the link leads to", async () => {
+  test("under another name goes by the name that the link leads to", async () => {
     symlinkSync(builtPlugin("host-local"), node.path("/run/another"));
     const config = network("another", { ipam: { ...wide.ipam, type: "another" } });
     const traced = await traceBridge(node, "ADD", config, "/run");
     expect(traced.exitCode, traced.stdout).toBe(0);
-    expect(traced.programs).toEqual([own, "/run/another"]);
+    expect(traced.programs).toEqual([own]);
+  });
+
+  test.each(["bridge", "ptp", "portmap"])("is refused as %s, under whatever name", async (plugin) => {
+    symlinkSync(builtPlugin(plugin), node.path("/run/another"));
+    for (const [type, path] of [
+      [plugin, distBin],
+      ["another", "/run"],
+    ] as const) {
+      const outcome = await run(node, "bridge", {
+        command: "ADD",
+        config: network(type, { ipam: { ...wide.ipam, type } }),
+        path,
+      });
+      expectError(outcome, 7);
+      expect(outcome.json.msg).toContain("hands out no addresses");
+    }
   });
 
   test("gives addresses back when a later step fails", async () => {

@@ -21,7 +21,7 @@ describe.runIf(canRun("ip"))("CNI_ARGS", () => {
   beforeAll(async () => {
     node = await createNode();
     await node.addNetns("c");
-    prepare(node);
+    await prepare(node);
     return () => node.dispose();
   });
 

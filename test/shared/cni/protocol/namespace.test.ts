@@ -25,14 +25,14 @@ const noNamespaces: Record<string, [path: string, code: string]> = {
   "a name that is too long": [`/run/${"x".repeat(4000)}`, "true"],
 };
 
-/** IPAM plugins work on no namespace. */
-const attaching = plugins.filter((plugin) => plugin !== "host-local" && plugin !== "static");
+/** IPAM plugins work on no namespace, and portmap on the host's alone. */
+const attaching = plugins.filter((plugin) => !["host-local", "static", "portmap"].includes(plugin));
 
 describe.runIf(canRun("ip")).each(attaching)("%s", (plugin) => {
   let node: Node;
   beforeAll(async () => {
     node = await createNode();
-    prepare(node);
+    await prepare(node);
     return () => node.dispose();
   });
 
@@ -64,11 +64,14 @@ const own = ["/proc/self/ns/net", "/proc/thread-self/ns/net", "/run/bound", "/ru
 
 const nodeWithOwnPaths = async (): Promise<Node> => {
   const node = await createNode();
-  prepare(node);
+  await prepare(node);
   const code = "touch /run/bound; mount --bind /proc/self/ns/net /run/bound; ln -s bound /run/linked";
   await node.exec("sh", ["-c", code]);
   return node;
 };
+
+/** Nobody routes packets for an address of the node's own: with ptp, the pod and the node must be two. */
+const workingOnOwn = plugins.filter((plugin) => plugin !== "ptp");
 
 describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
   test.each(own)("does not work on its own namespace, under the name %s", async (netns) => {
@@ -83,17 +86,6 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
     expect(await stateOf(node)).toEqual(before);
   });
 
-  test.each(["1", "true"])("does, with CNI_NETNS_OVERRIDE=%s", async (override) => {
-    await using node = await nodeWithOwnPaths();
-    const env = { CNI_NETNS_OVERRIDE: override };
-    const config = configurationOf(plugin, "1.0.0");
-    const netns = "/run/bound";
-    expect(expectResult(await run(node, plugin, { command: "ADD", netns, config, env }))).toHaveProperty(
-      "ips",
-    );
-    expectSilence(await run(node, plugin, { command: "DEL", netns, config, env }));
-  });
-
   test.each(["0", "", "no"])("does not, with CNI_NETNS_OVERRIDE=%j", async (override) => {
     await using node = await nodeWithOwnPaths();
     const env = { CNI_NETNS_OVERRIDE: override };
@@ -104,5 +96,18 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
       env,
     } as const;
     expectError(await run(node, plugin, call), 8);
+  });
+});
+
+describe.runIf(canRun("ip")).each(workingOnOwn)("%s works on its own namespace", (plugin) => {
+  test.each(["1", "true"])("with CNI_NETNS_OVERRIDE=%s", async (override) => {
+    await using node = await nodeWithOwnPaths();
+    const call = {
+      netns: "/run/bound",
+      config: configurationOf(plugin, "1.0.0"),
+      env: { CNI_NETNS_OVERRIDE: override },
+    };
+    expect(expectResult(await run(node, plugin, { command: "ADD", ...call }))).toHaveProperty("ips");
+    expectSilence(await run(node, plugin, { command: "DEL", ...call }));
   });
 });

@@ -45,7 +45,7 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
   beforeAll(async () => {
     node = await createNode();
     await node.addNetns("c");
-    prepare(node);
+    await prepare(node);
     return () => node.dispose();
   });
 

@@ -24,7 +24,7 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
   test.each(versions)("goes through all verbs of %s", async (version) => {
     await using node = await createNode();
     await node.addNetns("c");
-    prepare(node, version);
+    await prepare(node, version);
     const config = configurationOf(plugin, version);
     const result = expectResult(await run(node, plugin, { command: "ADD", config }));
     expect(result["cniVersion"]).toBe(version);
@@ -100,7 +100,7 @@ describe.runIf(canRun("ip")).each(plugins)("%s refuses", (plugin) => {
   beforeAll(async () => {
     node = await createNode();
     await node.addNetns("c");
-    prepare(node);
+    await prepare(node);
     return () => node.dispose();
   });
 
@@ -126,7 +126,7 @@ describe.runIf(canRun("ip")).each(plugins)("%s refuses", (plugin) => {
   });
 
   test.each([undefined, null, ""])("nothing when the version is %j: it means 0.1.0", async (cniVersion) => {
-    const config = { ...configurationOf(plugin, ""), cniVersion };
+    const config = { ...configurationOf(plugin, "0.1.0"), cniVersion };
     expect(expectResult(await run(node, plugin, { command: "ADD", config }))).toMatchObject({
       cniVersion: "0.1.0",
     });
