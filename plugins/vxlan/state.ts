@@ -21,7 +21,7 @@ import { readVxlan } from "../../shared/netlink/vxlan.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import type { VxlanConfig } from "./config.ts";
 import { deviceText, PROTOCOL } from "./context.ts";
-import { GUARD_CHAIN, guardSet } from "./guard.ts";
+import { GUARD_CHAIN, guardSet } from "./guard-rule.ts";
 import type { Underlay } from "./underlay.ts";
 
 /** Keys of the configuration that say nothing of the overlay: they are the pod's, or the runtime's. */
