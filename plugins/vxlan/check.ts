@@ -6,7 +6,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLink } from "../../shared/netlink/link.ts";
 import { readVxlanConfig, type VxlanConfig } from "./config.ts";
-import { isOwnDevice } from "./context.ts";
+import { isOwnDevice } from "./device-alias.ts";
 import { differencesOf, wantedDevice } from "./device-plan.ts";
 import { guardProblems } from "./guard.ts";
 import { podDelegation } from "./pod.ts";
