@@ -37,7 +37,9 @@ describe.runIf(canRun(...programs))("the MTU", () => {
         // EMSGSIZE, in ping's words: the pod itself knows.
         const larger = await pingOfSize(node, target, largest + 1);
         expect(larger.exitCode).not.toBe(0);
-        expect(larger.stdout + larger.stderr).toMatch(`local error: message too long, mtu=${mtu}`);
+        expect(larger.stdout + larger.stderr).toMatch(
+          new RegExp(`local error: message too long, mtu[=:] ?${mtu}`),
+        );
       }
       await using _server = await startEcho(world.host(1).node, 8080, "pod");
       expect(await seenAddress(node, address, 8080, { netns: "pod" })).toBe(pods[0]?.addresses[0]);
