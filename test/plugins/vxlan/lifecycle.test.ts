@@ -44,6 +44,27 @@ describe.runIf(canRun(...programs))("the underlay", () => {
     await world.host(0).check(one as AttachedPod, network(0), one?.result);
   });
 
+  test("takes the device of a multicast group with it, which the next ADD brings back", async () => {
+    await using world = await createWorld(2);
+    const group = {
+      discovery: {},
+      underlay: { dev: "eth0" },
+      l2: { flood: "multicast", group: "239.1.1.100" },
+    };
+    const network = (index: number) => l2Network(world, index, group);
+    const [one, two] = await attachEverywhere(world, network);
+    const { node } = world.host(0);
+    await ip(node, "link delete eth0");
+    expect((await links(node)).map(({ ifname }) => ifname)).not.toContain("vx100");
+    const run = await world.host(0).call("CHECK", one, { ...network(0), prevResult: one?.result });
+    failed(run, 999, /the underlay interface eth0 is missing/);
+    await world.underlay.connect(0);
+    await attach(world.host(0), "new", network(0));
+    await world.host(0).check(one as AttachedPod, network(0), one?.result);
+    expect(await reaches(one, two)).toBe(true);
+    expect(await reaches(two, one)).toBe(true);
+  });
+
   test("may change the node's address: the device follows, the peers are told by their configuration", async () => {
     await using world = await createWorld(2);
     const [one, two] = await attachEverywhere(world, (index) => l3Network(world, index));
