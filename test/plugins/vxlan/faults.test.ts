@@ -17,8 +17,9 @@ const canRunAll = canRun("strace", ...programs);
 const kinds = ["sendto", "recvfrom", "openat", "write", "any other"];
 const modes = ["l2", "l3"] as const;
 const cases = modes.flatMap((mode) => kinds.map((kind) => [mode, kind] as const));
+/** Without close: kept from happening, it keeps the lock on the file, and no kernel does that, whatever close returns. */
 const ofKind = (kind: string) => (step: { syscall: string }) =>
-  kinds.includes(kind) && kind !== "any other" ? step.syscall === kind : !kinds.includes(step.syscall);
+  kind === "any other" ? ![...kinds, "close"].includes(step.syscall) : step.syscall === kind;
 
 describe.runIf(canRunAll)("the first ADD, one system call failing", () => {
   test.each(cases)(
@@ -87,7 +88,8 @@ describe.runIf(canRunAll)("the last DEL, one system call failing", () => {
         await makeUnderlay(host);
         await host.warmUp(config);
       });
-      await forEachStep(await stage.stepsOfDel(), async (step) => {
+      const steps = (await stage.stepsOfDel()).filter(({ syscall }) => syscall !== "close");
+      await forEachStep(steps, async (step) => {
         await stage.host.add(stage.pod, config);
         const run = await stage.callWith("DEL", step, "error=EIO");
         expectErrorOrSuccess(run);
