@@ -38,7 +38,7 @@ describe.runIf(canRun("strace", ...programs))("the first ADD, killed at any of i
 
 describe.runIf(canRun("strace", ...programs))("an ADD with other peers and another local address", () => {
   test.each(modes)(
-    "killed at any of its messages is repaired by the next one (%s)",
+    "killed at every third of its messages is repaired by the next one (%s)",
     async (mode) => {
       const former = network(mode, [2, 3]);
       const later = changedNetwork(mode);
@@ -51,13 +51,13 @@ describe.runIf(canRun("strace", ...programs))("an ADD with other peers and anoth
       const bring = async (config: Keys) => {
         const result = await host.add(other, config);
         await host.check(other, config, result);
-        const entries = async () => (keepDevice ? overlayOf(host.node) : "no device");
-        const overlay = await entries();
+        const overlay = await overlayOf(host.node);
         await host.del(other, config);
         return overlay;
       };
       const before = await bring(former);
-      const steps = (await stage.stepsOfAdd()).filter(({ syscall }) => syscall === "sendto");
+      const messages = (await stage.stepsOfAdd()).filter(({ syscall }) => syscall === "sendto");
+      const steps = messages.filter((_, index) => index % 3 === 0);
       const after = await bring(later);
       expect(after).not.toEqual(before);
       expect(await bring(former)).toEqual(before);
