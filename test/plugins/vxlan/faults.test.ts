@@ -105,7 +105,7 @@ describe.runIf(canRunAll)("the last DEL, one system call failing", () => {
         await makeUnderlay(host);
         await host.warmUp(config);
       });
-      const steps = (await stage.stepsOfDel()).filter(isTried);
+      const steps = (await stage.stepsOfDel()).filter(isTried).filter((_, index) => index % 2 === 0);
       await forEachStep(steps, async (step) => {
         await stage.host.add(stage.pod, config);
         const run = await stage.callWith("DEL", step, "error=EIO");
