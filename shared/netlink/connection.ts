@@ -114,12 +114,26 @@ export class NetlinkConnection {
     };
   }
 
+  private receiveBytes(flags: number): number {
+    const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, flags);
+    if (length < 0) throw this.giveUp(-length);
+    return length;
+  }
+
+  /**
+   * The rest of the answers is of no use any more, but has to be read: a dump that nobody has read to its end keeps the next one, such as
+   * that of an undo, from starting (EBUSY, __netlink_dump_start in net/netlink/af_netlink.c).
+   */
+  private giveUp(errno: number): SystemError {
+    while (tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT) > 0);
+    return new SystemError("recv", "netlink", errno);
+  }
+
   private receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
     // The kernel queued its answers before send() returned, so waiting would only hide a lost one.
     const flags = MSG_DONTWAIT | MSG_TRUNC;
-    const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, flags);
-    if (length < 0) throw new SystemError("recv", "netlink", -length);
-    if (length > receiveBuffer.length) throw new SystemError("recv", "netlink", Errno.ENOBUFS);
+    const length = this.receiveBytes(flags);
+    if (length > receiveBuffer.length) throw this.giveUp(Errno.ENOBUFS);
     // A copy: the bodies outlive the buffer.
     for (const received of decodeMessages(receiveBuffer.slice(0, length))) {
       const answer = answers[received.sequence - first];
@@ -190,8 +204,7 @@ export class NetlinkConnection {
     const words = new Int32Array(receiveBuffer.buffer);
     let isWhole = true;
     for (;;) {
-      const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
-      if (length < 0) throw new SystemError("recv", "netlink", -length);
+      const length = this.receiveBytes(MSG_DONTWAIT);
       const last = length >> 2;
       for (let at = 0; at + HEADER_WORDS <= last; ) {
         const end = at + (((words[at] as number) + 3) >> 2);
