@@ -4,7 +4,14 @@ import { join } from "node:path";
 import type { Node } from "../helpers/index.ts";
 
 /** What the programs of the image are called; all are busybox (Debian's busybox-static). */
-const applets = ["sh", "sleep", "cat", "hostname", "httpd", "wget"];
+const applets = ["sh", "sleep", "ip", "httpd", "wget"];
+
+/** The command of a web server: it answers on port 80, path /name, with a name. */
+export const serve = (name: string): string[] => [
+  "sh",
+  "-c",
+  `echo ${name} >/tmp/name && exec httpd -f -p 80 -h /tmp`,
+];
 
 const busybox = "/usr/bin/busybox";
 const layerType = "application/vnd.oci.image.layer.v1.tar";
@@ -63,3 +70,7 @@ export async function buildImage(node: Node, name: string): Promise<string> {
   await tar(node, `${folder}/layout`, `${folder}/image.tar`);
   return `${folder}/image.tar`;
 }
+
+/** Where to ask a server of `serve`. */
+export const urlOf = (address: string, port = 80): string =>
+  `http://${address.includes(":") ? `[${address}]` : address}:${port}/name`;

@@ -12,6 +12,7 @@ import {
   readNetwork,
 } from "../helpers/index.ts";
 import { type Cgroup, createCgroup } from "./cgroup.ts";
+import { urlOf } from "./image.ts";
 
 /**
  * A node on which container runtimes run as on a machine of their own: /etc and /opt are the machine's, and what
@@ -89,4 +90,11 @@ export async function createMachine(): Promise<Machine> {
     await dispose();
     throw error;
   }
+}
+
+/** What a server of `serve` answers to a machine that asks it, or the error. */
+export async function fetchFrom(node: Node, address: string, port: number): Promise<string> {
+  const args = ["wget", "-q", "-O", "-", urlOf(address, port)];
+  const { stdout, stderr } = await node.exec("busybox", args, { reject: false });
+  return stdout || stderr;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { serve } from "../image.ts";
 import { createMachine, example } from "../machine.ts";
 import { programs, startContainerd } from "./containerd.ts";
-import { expectServer, podConfig, removePod, runPod, server, startContainer } from "./pods.ts";
+import { expectServer, podConfig, removePod, runPod, startContainer } from "./pods.ts";
 
 interface Link {
   readonly ifname: string;
@@ -32,7 +33,7 @@ describe.runIf(canRun(...programs))("containerd, driven as kubelet does", () => 
       [one, two],
       [two, one],
     ] as const) {
-      await startContainer(containerd, target, server);
+      await startContainer(containerd, target, serve(target.config.hostname));
       const container = await startContainer(containerd, client, ["sleep", "infinity"], "client");
       for (const address of target.addresses)
         await expectServer(containerd, container, address, target.config.hostname);

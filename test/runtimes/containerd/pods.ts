@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { expect } from "vitest";
+import { urlOf } from "../image.ts";
 import { type Containerd, image } from "./containerd.ts";
 import type { PodSandboxConfig, PortMapping } from "./cri.ts";
 
@@ -64,9 +65,6 @@ export async function startContainer(
   return containerId;
 }
 
-/** A web server that says which pod it is in. */
-export const server = ["sh", "-c", "hostname >/tmp/name; exec httpd -f -p 80 -h /tmp"];
-
 async function fetch({ cri }: Containerd, containerId: string, url: string): Promise<string> {
   const request = { containerId, cmd: ["wget", "-q", "-O", "-", url], timeout: 20 };
   const { stdout, stderr, exitCode } = await cri.call("ExecSync", request);
@@ -80,7 +78,6 @@ export async function expectServer(
   address: string,
   name: string,
 ): Promise<void> {
-  const url = `http://${address.includes(":") ? `[${address}]` : address}/name`;
   // The server may need a moment to listen.
-  await expect.poll(() => fetch(containerd, containerId, url), { timeout: 10_000 }).toBe(name);
+  await expect.poll(() => fetch(containerd, containerId, urlOf(address)), { timeout: 10_000 }).toBe(name);
 }
