@@ -37,6 +37,7 @@ const testPrograms = {
   runc: "runc",
   strace: "strace",
   sysctl: "procps",
+  wget: "wget",
   // What this kernel cannot do is tested on Debian's own kernel, in a virtual machine.
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };

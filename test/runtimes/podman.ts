@@ -4,13 +4,9 @@ import type { Machine } from "./machine.ts";
 
 const image = "localhost/busybox:latest";
 
-// The first section is as the README has it. A test may lack control group controllers, and the right to raise
-// limits, which podman does unless it is told the limits.
-const configuration = (folders: readonly string[]): string => `
-[network]
-network_backend = "cni"
-cni_plugin_dirs = ${JSON.stringify(folders)}
-
+// A test may lack control groups' controllers, and the right to raise limits, which podman does unless it is
+// told the limits.
+const allowances = `
 [containers]
 cgroups = "disabled"
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
@@ -19,6 +15,22 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 `;
+
+/** The part of containers.conf that chooses the backend. */
+const backend = (folders: readonly string[]): string => `
+[network]
+network_backend = "cni"
+cni_plugin_dirs = ${JSON.stringify(folders)}
+`;
+
+/**
+ * Gives podman the image of the tests. `configuration` is its containers.conf, to which only is added what a test
+ * needs to run at all.
+ */
+export async function preparePodman(machine: Machine, configuration: string, name = image): Promise<void> {
+  machine.write("/etc/containers/containers.conf", `${configuration}${allowances}`);
+  await machine.run("podman", ["load", "-i", await buildImage(machine.node, name)]);
+}
 
 interface Container {
   readonly NetworkSettings: {
@@ -38,10 +50,8 @@ export class Podman {
 
   static async start(machine: Machine, network: Network, folders = ["/opt/cni/bin"]): Promise<Podman> {
     machine.configure(network);
-    machine.write("/etc/containers/containers.conf", configuration(folders));
-    const podman = new Podman(machine, network.name);
-    await podman.call("load", "-i", await buildImage(machine.node, image));
-    return podman;
+    await preparePodman(machine, backend(folders));
+    return new Podman(machine, network.name);
   }
 
   async call(...args: string[]): Promise<string> {

@@ -18,10 +18,8 @@ export const image = "localhost/busybox:latest";
 
 const socket = "/run/containerd/containerd.sock";
 
-// A test may lack the right to raise limits, to lower its OOM score and to use control groups' controllers; the
-// rest is as the README has it.
-const configuration = `
-version = 2
+// A test may lack the right to raise limits and to lower an OOM score, and control groups' controllers.
+const allowances = `
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${image}"
   restrict_oom_score_adj = true
@@ -63,9 +61,15 @@ async function started(machine: Machine) {
   return { running, cri };
 }
 
-/** Starts containerd on a machine on which a network is configured, and imports the image. */
-export async function startContainerd(machine: Machine): Promise<Containerd> {
-  machine.write("/etc/containerd/config.toml", configuration);
+/**
+ * Starts containerd on a machine on which a network is configured, and imports the image. `configuration` is its
+ * config.toml, to which only is added what a test needs to run at all.
+ */
+export async function startContainerd(
+  machine: Machine,
+  configuration = "version = 2\n",
+): Promise<Containerd> {
+  machine.write("/etc/containerd/config.toml", `${configuration}${allowances}`);
   let { running, cri } = await started(machine);
   const archive = await buildImage(machine.node, image);
   await machine.node.exec("ctr", ["-n", "k8s.io", "images", "import", archive]);
