@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { canRun, referenceBin, referencePlugin } from "../helpers/index.ts";
 import { serve } from "./image.ts";
 import { createMachine, example, fetchFrom } from "./machine.ts";
-import { Podman } from "./podman.ts";
+import { image, Podman } from "./podman.ts";
 
 const programs = [
   "podman",
@@ -63,6 +63,32 @@ describe.runIf(canRun(...programs))("podman", () => {
     expect(await podman.addresses("one")).toEqual(["10.26.0.77"]);
     expect(await podman.call("exec", "one", "ip", "link", "show", "eth0")).toMatch("02:00:00:00:00:77");
     await podman.remove("one");
+    expect(await machine.state()).toEqual(before);
+  });
+
+  test("takes a container off the network when it ends by itself", async () => {
+    await using machine = await createMachine();
+    const podman = await Podman.start(machine, example("bridge-portmap.conflist"));
+    await podman.warmUp();
+    const before = await machine.state();
+    await podman.call("run", "--rm", "--network", "bridge-portmap", "-p", "8080:80", image, "sleep", "0");
+    expect(await machine.state()).toEqual(before);
+  });
+
+  test("joins a container to two networks of its own making", async () => {
+    await using machine = await createMachine();
+    const folders = ["/opt/cni/bin", referenceBin];
+    const podman = await Podman.start(machine, example("bridge-portmap.conflist"), folders);
+    for (const name of ["red", "blue"]) await podman.call("network", "create", "--ipv6", name);
+    for (const name of ["red", "blue"]) await podman.warmUp(name);
+    const before = await machine.state();
+    await podman.run("both", ["--network", "blue"], ["sleep", "infinity"], "red");
+    for (const network of ["red", "blue"]) {
+      await podman.run(network, [], serve(network), network);
+      for (const address of await podman.addresses(network))
+        await expect.poll(() => podman.fetch("both", address), { timeout: 10_000 }).toBe(network);
+    }
+    await podman.remove("both", "red", "blue");
     expect(await machine.state()).toEqual(before);
   });
 

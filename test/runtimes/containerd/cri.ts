@@ -82,7 +82,7 @@ export function connectCri(socket: string): Cri {
   return {
     call: (method, request) =>
       new Promise((resolve, reject) => {
-        const deadline = Date.now() + 50_000;
+        const deadline = Date.now() + 120_000;
         // biome-ignore lint/suspicious/noExplicitAny: the answer's type is in Methods
         client[method](request, { deadline }, (error: ServiceError | null, answer: any) => {
           if (error === null) resolve(answer);

@@ -47,4 +47,26 @@ describe.runIf(canRun(...programs))("ctr run --cni", () => {
       expect(await machine.state()).toEqual(before);
     },
   );
+
+  // Of a detached container ctr calls no DEL; its namespace, known by the path of a process, goes with that.
+  test("has addresses for detached containers again and again", async () => {
+    await using machine = await createMachine();
+    const ipam = { type: "host-local", ranges: [[{ subnet: "10.31.0.0/29" }]] };
+    machine.configure({
+      cniVersion: "1.0.0",
+      name: "net",
+      plugins: [{ type: "bridge", isDefaultGateway: true, ipMasq: true, ipam }],
+    });
+    await using _ = await startContainerd(machine);
+    const ctr = (...args: string[]) => machine.run("ctr", ["-n", "k8s.io", ...args]);
+    const seen: string[] = [];
+    for (let round = 0; round < 12; round++) {
+      const name = `detached-${round}`;
+      await ctr("run", "-d", "--cni", "--cpu-shares", "0", image, name, "sleep", "infinity");
+      seen.push(...(await addresses(machine, name)));
+      await task(machine, "rm", "--force", name);
+      await ctr("containers", "rm", name);
+    }
+    expect(seen).toHaveLength(12);
+  });
 });
