@@ -3,6 +3,9 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "nod
 import { join } from "node:path";
 import type { Node } from "../helpers/index.ts";
 
+/** The name of the image that tests run. */
+export const image = "localhost/busybox:latest";
+
 /** What the programs of the image are called; all are busybox (Debian's busybox-static). */
 const applets = ["sh", "sleep", "ip", "httpd", "wget"];
 

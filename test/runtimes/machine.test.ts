@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { canRun, createNode, type Node, projectRoot } from "../helpers/index.ts";
 import { programs, startContainerd } from "./containerd/containerd.ts";
 import { podConfig, runPod } from "./containerd/pods.ts";
-import { createMachine, example } from "./machine.ts";
+import { createMachine, example, patience } from "./machine.ts";
 
 const alive = (pid: string): boolean => {
   try {
@@ -38,7 +38,7 @@ const maker = `
   console.log(machine.node.pid);
   setInterval(() => {}, 1000);`;
 
-describe.runIf(canRun(...programs))("a machine", () => {
+describe.runIf(canRun(...programs))("a machine", patience, () => {
   test("takes its containers with it, and the control group", async () => {
     await using observer = await createNode();
     const machine = await createMachine();
@@ -63,8 +63,8 @@ describe.runIf(canRun(...programs))("a machine", () => {
     const pids = await members(observer, group);
     expect(pids.filter(alive).length).toBeGreaterThanOrEqual(3);
     making.kill("SIGKILL");
-    await expect.poll(() => pids.filter(alive), { timeout: 20_000 }).toEqual([]);
-    await expect.poll(() => groups(observer), { timeout: 20_000 }).not.toContain(group);
+    await expect.poll(() => pids.filter(alive)).toEqual([]);
+    await expect.poll(() => groups(observer)).not.toContain(group);
   });
 
   test("shows nobody what is written to its folders", async () => {

@@ -68,6 +68,10 @@ function machine(node: Node, cgroup: Cgroup, outside: Outside): Omit<Machine, ke
 /** As the README has it. */
 const install = "install -d /opt/cni/bin; cp -a dist/bin/. /opt/cni/bin/";
 
+/** A runtime starts a dozen processes for a container, and they take their time on a loaded machine. */
+export const patience = { timeout: 180_000 };
+
+/** One of conf-examples. */
 export const example = (file: string): Network => readNetwork(join(projectRoot, "conf-examples", file));
 
 export async function createMachine(): Promise<Machine> {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun, referenceBin, referencePlugin } from "../helpers/index.ts";
-import { serve } from "./image.ts";
-import { createMachine, example, fetchFrom } from "./machine.ts";
-import { image, Podman } from "./podman.ts";
+import { image, serve } from "./image.ts";
+import { createMachine, example, fetchFrom, patience } from "./machine.ts";
+import { Podman } from "./podman.ts";
 
 const programs = [
   "podman",
@@ -15,7 +15,7 @@ const programs = [
   referencePlugin("firewall"),
 ];
 
-describe.runIf(canRun(...programs))("podman", () => {
+describe.runIf(canRun(...programs))("podman", patience, () => {
   test.each(["bridge-portmap", "bridge-portmap-nftables"])(
     "connects containers by %s, publishes a port, and leaves nothing",
     async (name) => {
@@ -33,17 +33,14 @@ describe.runIf(canRun(...programs))("podman", () => {
       ] as const) {
         const addresses = await podman.addresses(target);
         expect(await podman.insideAddresses(target)).toEqual(addresses);
-        for (const address of addresses)
-          await expect.poll(() => podman.fetch(client, address), { timeout: 10_000 }).toBe(target);
+        for (const address of addresses) await expect.poll(() => podman.fetch(client, address)).toBe(target);
       }
       expect(await fetchFrom(outside, outside.nodeAddress4, 8080)).toBe("two");
       expect(await fetchFrom(outside, outside.nodeAddress6, 8080)).toBe("two");
       expect(await fetchFrom(node, "127.0.0.1", 8080)).toBe("two");
 
       await podman.call("restart", "-t", "0", "two");
-      await expect
-        .poll(() => fetchFrom(outside, outside.nodeAddress4, 8080), { timeout: 10_000 })
-        .toBe("two");
+      await expect.poll(() => fetchFrom(outside, outside.nodeAddress4, 8080)).toBe("two");
 
       await podman.remove("one", "two");
       expect(await machine.state()).toEqual(before);
@@ -86,7 +83,7 @@ describe.runIf(canRun(...programs))("podman", () => {
     for (const network of ["red", "blue"]) {
       await podman.run(network, [], serve(network), network);
       for (const address of await podman.addresses(network))
-        await expect.poll(() => podman.fetch("both", address), { timeout: 10_000 }).toBe(network);
+        await expect.poll(() => podman.fetch("both", address)).toBe(network);
     }
     await podman.remove("both", "red", "blue");
     expect(await machine.state()).toEqual(before);
@@ -104,7 +101,7 @@ describe.runIf(canRun(...programs))("podman", () => {
     await podman.run("web", ["-p", "8080:80"], serve("web"), "own");
     await podman.run("client", [], ["sleep", "infinity"], "own");
     const [address = ""] = await podman.addresses("web");
-    await expect.poll(() => podman.fetch("client", address), { timeout: 10_000 }).toBe("web");
+    await expect.poll(() => podman.fetch("client", address)).toBe("web");
     expect(await fetchFrom(outside, outside.nodeAddress4, 8080)).toBe("web");
     await podman.remove("web", "client");
     expect(await machine.state()).toEqual(before);

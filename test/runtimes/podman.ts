@@ -1,8 +1,6 @@
 import type { Network } from "../helpers/index.ts";
-import { buildImage, urlOf } from "./image.ts";
+import { buildImage, image, urlOf } from "./image.ts";
 import type { Machine } from "./machine.ts";
-
-export const image = "localhost/busybox:latest";
 
 // A test may lack control groups' controllers, and the right to raise limits, which podman does unless it is
 // told the limits.

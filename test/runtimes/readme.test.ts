@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { canRun, projectRoot } from "../helpers/index.ts";
 import { programs, startContainerd } from "./containerd/containerd.ts";
 import { buildImage } from "./image.ts";
-import { createMachine, type Machine } from "./machine.ts";
+import { createMachine, type Machine, patience } from "./machine.ts";
 import { preparePodman } from "./podman.ts";
 
 /** The blocks of a section: what is indented is to be typed, or to be put into a file. */
@@ -24,7 +24,7 @@ async function type(machine: Machine, commands: string): Promise<string> {
   return stdout;
 }
 
-describe("the README", () => {
+describe("the README", patience, () => {
   test.runIf(canRun(...programs))("has containerd attach a container", async () => {
     const [network = "", configuration = "", commands = "", ...rest] = blocks(
       "With containerd (Kubernetes, ctr)",
@@ -53,7 +53,7 @@ describe("the README", () => {
     const id = await type(machine, run);
     // A container's host name is the beginning of its ID. The server may need a moment to listen.
     const answer = () => type(machine, fetch).catch(String);
-    await expect.poll(answer, { timeout: 10_000 }).toBe(id.slice(0, 12));
+    await expect.poll(answer).toBe(id.slice(0, 12));
     expect(await type(machine, remove)).toBe("web");
     expect((await machine.state())["namespaces"]).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { buildImage } from "../image.ts";
+import { buildImage, image } from "../image.ts";
 import type { Machine } from "../machine.ts";
 import { type Cri, connectCri } from "./cri.ts";
 
@@ -13,8 +13,6 @@ export const programs = [
   "nft",
   "ipset",
 ] as const;
-
-export const image = "localhost/busybox:latest";
 
 const socket = "/run/containerd/containerd.sock";
 

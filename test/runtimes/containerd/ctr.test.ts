@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun, type RunningCommand } from "../../helpers/index.ts";
-import { serve, urlOf } from "../image.ts";
-import { createMachine, example, type Machine } from "../machine.ts";
-import { image, programs, startContainerd } from "./containerd.ts";
+import { image, serve, urlOf } from "../image.ts";
+import { createMachine, example, type Machine, patience } from "../machine.ts";
+import { programs, startContainerd } from "./containerd.ts";
 
 const task = (machine: Machine, verb: string, ...args: string[]) =>
   machine.node.exec("ctr", ["-n", "k8s.io", "tasks", verb, ...args], { reject: false });
@@ -24,7 +24,7 @@ async function addresses(machine: Machine, name: string): Promise<string[]> {
   return [...text.matchAll(/inet6? ([0-9a-f.:]+)\//g)].map(([, address = ""]) => address);
 }
 
-describe.runIf(canRun(...programs))("ctr run --cni", () => {
+describe.runIf(canRun(...programs))("ctr run --cni", patience, () => {
   test.each(["bridge-portmap", "ptp-portmap"])(
     "attaches containers by %s, and leaves nothing",
     async (name) => {
@@ -35,11 +35,10 @@ describe.runIf(canRun(...programs))("ctr run --cni", () => {
       const before = await machine.state();
 
       const running = [run(machine, "one", ["sleep", "infinity"]), run(machine, "two", serve("two"))];
-      for (const each of ["one", "two"])
-        await expect.poll(() => addresses(machine, each), { timeout: 20_000 }).toHaveLength(2);
+      for (const each of ["one", "two"]) await expect.poll(() => addresses(machine, each)).toHaveLength(2);
       for (const address of await addresses(machine, "two")) {
         const fetch = () => exec(machine, "one", "wget", "-q", "-O", "-", urlOf(address));
-        await expect.poll(fetch, { timeout: 10_000 }).toBe("two");
+        await expect.poll(fetch).toBe("two");
       }
 
       for (const each of ["one", "two"]) await task(machine, "kill", "--signal", "SIGKILL", each);

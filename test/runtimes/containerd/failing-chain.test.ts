@@ -1,7 +1,7 @@
 import { readdirSync, renameSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun, type Network } from "../../helpers/index.ts";
-import { createMachine, type Machine } from "../machine.ts";
+import { createMachine, type Machine, patience } from "../machine.ts";
 import { type Containerd, programs, startContainerd } from "./containerd.ts";
 import { podConfig, removePod, runPod } from "./pods.ts";
 
@@ -51,9 +51,7 @@ function hide({ node }: Machine): () => void {
   return () => renameSync(away, there);
 }
 
-const timeout = 180_000;
-
-describe.runIf(canRun(...programs))("containerd with a chain whose last plugin fails", { timeout }, () => {
+describe.runIf(canRun(...programs))("containerd with a chain whose last plugin fails", patience, () => {
   test("leaks nothing over 50 retries for a port that is taken", async () => {
     await using machine = await createMachine();
     await using containerd = await start(machine);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { builtPlugin, canRun, type Network } from "../../helpers/index.ts";
-import { createMachine, type Machine } from "../machine.ts";
+import { createMachine, type Machine, patience } from "../machine.ts";
 import { type Containerd, programs, startContainerd } from "./containerd.ts";
 import { type Pod, podConfig, removePod, runPod } from "./pods.ts";
 
@@ -58,8 +58,8 @@ async function collectGarbage({ node }: Machine): Promise<void> {
   }
 }
 
-describe.runIf(canRun(...programs))("containerd, killed while it runs 20 sandboxes at once", () => {
-  test("can remove them afterwards, and run as many again", { timeout: 180_000 }, async () => {
+describe.runIf(canRun(...programs))("containerd, killed while it runs 20 sandboxes at once", patience, () => {
+  test("can remove them afterwards, and run as many again", async () => {
     await using machine = await createMachine();
     machine.configure(network);
     await using containerd = await startContainerd(machine);
@@ -68,14 +68,14 @@ describe.runIf(canRun(...programs))("containerd, killed while it runs 20 sandbox
     const before = await kept(machine);
 
     const first = runAll(containerd, 0);
-    await expect.poll(() => veths(machine), { timeout: 30_000, interval: 5 }).not.toHaveLength(0);
+    await expect.poll(() => veths(machine), { interval: 5 }).not.toHaveLength(0);
     await containerd.kill();
     expect((await first).map(({ status }) => status)).toContain("rejected");
 
     // Plugins that it was running go on, and end.
     const plugins = async () =>
       (await machine.node.snapshot([])).processes.filter((line) => line.includes("/opt/cni/bin/"));
-    await expect.poll(plugins, { timeout: 30_000 }).toEqual([]);
+    await expect.poll(plugins).toEqual([]);
 
     await containerd.restart();
     await removeAll(containerd);

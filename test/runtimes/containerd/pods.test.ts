@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { serve } from "../image.ts";
-import { createMachine, example } from "../machine.ts";
+import { createMachine, example, patience } from "../machine.ts";
 import { programs, startContainerd } from "./containerd.ts";
 import { expectServer, podConfig, removePod, runPod, startContainer } from "./pods.ts";
 
@@ -10,7 +10,7 @@ interface Link {
   readonly addr_info: readonly { readonly local: string; readonly scope: string }[];
 }
 
-describe.runIf(canRun(...programs))("containerd, driven as kubelet does", () => {
+describe.runIf(canRun(...programs))("containerd, driven as kubelet does", patience, () => {
   test.each(["bridge-portmap", "ptp-portmap"])("connects pods by %s, and leaves nothing", async (name) => {
     await using machine = await createMachine();
     machine.configure(example(`${name}.conflist`));

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { expect } from "vitest";
-import { urlOf } from "../image.ts";
-import { type Containerd, image } from "./containerd.ts";
+import { image, urlOf } from "../image.ts";
+import type { Containerd } from "./containerd.ts";
 import type { PodSandboxConfig, PortMapping } from "./cri.ts";
 
 /** A pod's sandbox. */
@@ -79,5 +79,5 @@ export async function expectServer(
   name: string,
 ): Promise<void> {
   // The server may need a moment to listen.
-  await expect.poll(() => fetch(containerd, containerId, urlOf(address)), { timeout: 10_000 }).toBe(name);
+  await expect.poll(() => fetch(containerd, containerId, urlOf(address))).toBe(name);
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { createMachine, example } from "../machine.ts";
+import { createMachine, example, patience } from "../machine.ts";
 import { programs, startContainerd } from "./containerd.ts";
 import { podConfig, removePod, runPod } from "./pods.ts";
 
 const ports = [{ protocol: "TCP", containerPort: 80, hostPort: 8080 }] as const;
 
-describe.runIf(canRun(...programs))("a sandbox whose namespace vanished", () => {
+describe.runIf(canRun(...programs))("a sandbox whose namespace vanished", patience, () => {
   test.each([
     ["bridge-portmap", "umount /run/netns/$0; rm /run/netns/$0"],
     ["ptp-portmap", "umount /run/netns/$0; rm /run/netns/$0"],

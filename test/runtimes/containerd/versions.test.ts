@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { createMachine, example } from "../machine.ts";
+import { createMachine, example, patience } from "../machine.ts";
 import { programs, startContainerd } from "./containerd.ts";
 import { podConfig, removePod, runPod } from "./pods.ts";
 
@@ -19,7 +19,7 @@ const left = async ({ node, state }: Awaited<ReturnType<typeof createMachine>>) 
 
 const nothing = { files: [], links: [], namespaces: [] };
 
-describe.runIf(canRun(...programs))("containerd with a configuration", () => {
+describe.runIf(canRun(...programs))("containerd with a configuration", patience, () => {
   test.each([
     { cniVersion: "1.0.0" },
     { cniVersion: "0.4.0" },
