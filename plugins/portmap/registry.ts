@@ -20,18 +20,14 @@ import { fileExists } from "../../shared/system/file-status.ts";
 import { lock, lockLimit, makeAndLock, unlock } from "../../shared/system/folder-lock.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import type { Mapping } from "./adaptor.ts";
+import { CLAIMS, OWNERS, ownerPath, ROOT, RULES } from "./places.ts";
 import { describeMapping } from "./port-requests.ts";
 import { type PortRecord, parseRecord, recordText } from "./record.ts";
 
-const ROOT = "/run/podwire/hostports";
-const OWNERS = `${ROOT}/owners`;
-const CLAIMS = `${ROOT}/claims`;
-const RULES = `${ROOT}/rules`;
 const PRIVATE = 0o600;
 
 type Environment = Readonly<Record<string, string>>;
 
-const ownerPath = (owner: AttachmentKey) => `${OWNERS}/${ownerHash(owner)}`;
 const rulesPath = (owner: AttachmentKey) => `${RULES}/${ownerHash(owner)}`;
 
 function claimPath({ protocol, family, hostIp, hostPort }: Mapping): string {

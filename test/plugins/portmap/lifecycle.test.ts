@@ -96,6 +96,21 @@ describe.runIf(canRun(...programs)).each(backends)("ADD (%s)", (backend) => {
     expect(await hostState(host.node)).toEqual(before);
   });
 
+  test("repeated without ports releases what the owner had", async () => {
+    await using host = await PortHost.create(backend);
+    await host.warmUp();
+    const [pod, other] = await host.bridge.pods("a", "b");
+    const result = await host.bridge.add(pod, bridgeConfig());
+    const before = await hostState(host.node);
+    for (const mappings of [undefined, []]) {
+      await host.portmap.add(pod, host.config([mapping, udp], result));
+      expect(await hostState(host.node)).not.toEqual(before);
+      expect(await host.portmap.add(pod, host.config(mappings, result))).toEqual(result);
+      expect(await hostState(host.node)).toEqual(before);
+    }
+    await host.attach(other, [mapping]);
+  });
+
   test("of a port that a living container has is refused, and says whose it is", async () => {
     await using host = await PortHost.create(backend);
     const [a, b] = await host.bridge.pods("a", "b");
