@@ -6,7 +6,7 @@ import { networkText } from "../../shared/cni/attachment.ts";
 import { type Family, formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/address.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { areInOrder, putInOrder } from "../../shared/netfilter/nftables/chain.ts";
-import { deleteElements, newElements } from "../../shared/netfilter/nftables/element.ts";
+import { deleteKeys, newElements } from "../../shared/netfilter/nftables/element.ts";
 import {
   Comparison,
   compare,
@@ -45,8 +45,6 @@ const UDP = 17;
 /** Offsets from the UDP header: the destination port; the VNI, in the second word of the VXLAN header. */
 const PORT_OFFSET = 2;
 const VNI_OFFSET = 8 + 4;
-/** What one attribute of a message holds, with room to spare: its length has 16 bits. */
-const ELEMENTS_A_MESSAGE = 1000;
 
 export interface Guard {
   readonly network: string;
@@ -98,12 +96,6 @@ function ownRules(rules: readonly HeldRule[], network: string): HeldRule[] {
 
 const setOf = ({ comment }: HeldRule) => /set=(\S+)/.exec(comment)?.[1] ?? "";
 
-function inParts<Value>(values: readonly Value[], size: number): Value[][] {
-  const parts: Value[][] = [];
-  for (let at = 0; at < values.length; at += size) parts.push(values.slice(at, at + size));
-  return parts;
-}
-
 const keyText = (bytes: Uint8Array) => formatIp(fromBytes(bytes));
 
 /** The elements to remove and to add, for the set to hold just these addresses. */
@@ -146,14 +138,8 @@ export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
       const element = (key: Uint8Array) => ({ key: [key] });
       return [
         ...made,
-        ...inParts(missing, ELEMENTS_A_MESSAGE).map((part) => newElements(ownTable, set, part.map(element))),
-        ...inParts(foreign, ELEMENTS_A_MESSAGE).map((part) =>
-          deleteElements(
-            ownTable,
-            set,
-            part.map((key) => [key]),
-          ),
-        ),
+        ...newElements(ownTable, set, missing.map(element)),
+        ...deleteKeys(ownTable, set, foreign),
         ...staleRules(rules, guard, set),
       ];
     });

@@ -111,8 +111,8 @@ export function addPort(owner: AttachmentKey, port: Uint8Array, mac: Uint8Array)
   const comment = ownerComment(owner);
   const extra = [{ type: MAC_DATUM, value: mac }];
   return [
-    newElements(spoofTable, guarded.name, [{ key: [port], comment, extra }]),
-    newElements(spoofTable, allowed.name, [{ key: [port, mac], comment }]),
+    ...newElements(spoofTable, guarded.name, [{ key: [port], comment, extra }]),
+    ...newElements(spoofTable, allowed.name, [{ key: [port, mac], comment }]),
   ];
 }
 

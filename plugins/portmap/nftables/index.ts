@@ -5,6 +5,7 @@ import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 import { areInOrder } from "../../../shared/netfilter/nftables/chain.ts";
 import {
   deleteElements,
+  deleteKeys,
   type HeldElement,
   joinFields,
   newElements,
@@ -40,9 +41,37 @@ function isRight({ element, held }: FoundElement): boolean {
   return element.value === undefined || sameBytes(held.value, joinFields(element.value));
 }
 
-function remove(set: string, key: readonly Uint8Array[]): NetlinkMessage {
-  return deleteElements(ownTable, set, [key]);
+/** By set: few messages, whatever the number of elements. */
+function bySet<Item extends { readonly set: string }>(
+  items: readonly Item[],
+  messages: (set: string, items: readonly Item[]) => NetlinkMessage[],
+): NetlinkMessage[] {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const group = groups.get(item.set);
+    if (group === undefined) groups.set(item.set, [item]);
+    else group.push(item);
+  }
+  return [...groups].flatMap(([set, group]) => messages(set, group));
 }
+
+const add = (placed: readonly PlacedElement[]) =>
+  bySet(placed, (set, group) =>
+    newElements(
+      ownTable,
+      set,
+      group.map(({ element }) => element),
+    ),
+  );
+
+const remove = (placed: readonly PlacedElement[]) =>
+  bySet(placed, (set, group) =>
+    deleteElements(
+      ownTable,
+      set,
+      group.map(({ element }) => element.key),
+    ),
+  );
 
 function rulesFor(forwarding: Forwarding): Subject {
   return {
@@ -70,8 +99,8 @@ function ensure({ connection }: PortmapHost, forwarding: Forwarding, former?: Fo
     const wrong = lookUp(connection, elementsOf(forwarding)).filter((found) => !isRight(found));
     return [
       ...removeOwn(connection, others),
-      ...wrong.flatMap(({ set, element, held }) => (held === undefined ? [] : [remove(set, element.key)])),
-      ...wrong.map(({ set, element }) => newElements(ownTable, set, [element])),
+      ...remove(wrong.filter(({ held }) => held !== undefined)),
+      ...add(wrong),
     ];
   });
   // After the rule that keeps neighbours away from there.
@@ -107,16 +136,20 @@ function check({ connection }: PortmapHost, forwarding: Forwarding): void {
 function search(connection: NetlinkConnection, isMeant: (comment: string) => boolean): NetlinkMessage[] {
   const rules = rulesOf(connection, ownTable);
   return allSets(suffixesOf(rules)).flatMap((set) =>
-    allElements(connection, ownTable, set)
-      .filter(({ comment }) => isMeant(comment))
-      .map(({ key }) => remove(set, [key])),
+    deleteKeys(
+      ownTable,
+      set,
+      allElements(connection, ownTable, set)
+        .filter(({ comment }) => isMeant(comment))
+        .map(({ key }) => key),
+    ),
   );
 }
 
 /** Removes those of the elements that are still their owner's. */
 function removeOwn(connection: NetlinkConnection, elements: readonly PlacedElement[]): NetlinkMessage[] {
-  return lookUp(connection, elements).flatMap(({ set, element, held }) =>
-    held?.comment === element.comment ? [remove(set, element.key)] : [],
+  return remove(
+    lookUp(connection, elements).filter(({ element, held }) => held?.comment === element.comment),
   );
 }
 

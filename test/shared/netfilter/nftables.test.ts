@@ -62,10 +62,15 @@ describe("a message for nf_tables says what nft says:", () => {
     // nft also keeps how the key was written ("typeof").
     ["a set of two types", newAllowed, allowedSet, ["13"]],
     ["a rule", newRule, rule, numbers],
-    ["an element", newElements(spoofTable, guarded.name, [{ key: [port], comment }]), guardedElement, ["4"]],
+    [
+      "an element",
+      newElements(spoofTable, guarded.name, [{ key: [port], comment }])[0],
+      guardedElement,
+      ["4"],
+    ],
     [
       "an element of two fields",
-      newElements(spoofTable, allowed.name, [{ key: [port, macBytes("02:00:00:00:00:01")], comment }]),
+      newElements(spoofTable, allowed.name, [{ key: [port, macBytes("02:00:00:00:00:01")], comment }])[0],
       allowedElement,
       ["4"],
     ],
@@ -112,8 +117,7 @@ describe("rules and elements", () => {
             key: [interfaceKey(name), mac],
             comment: text.replaceAll("\0", ""),
           }));
-          const { body } = newElements(spoofTable, allowed.name, elements);
-          const read = readElements([body]);
+          const read = readElements(newElements(spoofTable, allowed.name, elements).map(({ body }) => body));
           expect(read.map((element) => element.comment)).toEqual(elements.map((element) => element.comment));
           expect(read.map((element) => splitPair(element.key))).toEqual(
             elements.map(({ key: [first, second] }) => ({ port: first, mac: second })),
