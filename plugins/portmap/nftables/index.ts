@@ -2,7 +2,7 @@
 import { isOfNetwork, ownerComment } from "../../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
-import { areInOrder } from "../../../shared/netfilter/nftables/chain.ts";
+import { describeDisorder } from "../../../shared/netfilter/nftables/chain.ts";
 import {
   deleteElements,
   deleteKeys,
@@ -119,9 +119,8 @@ function drift(owner: AttachmentKey, what: string): CniError {
 
 function check({ connection }: PortmapHost, forwarding: Forwarding): void {
   const { owner } = forwarding;
-  if (!areInOrder(rulesOf(connection, ownTable), chainsOf(forwarding))) {
-    throw drift(owner, "rules of the table inet podwire are missing");
-  }
+  const disorder = describeDisorder(rulesOf(connection, ownTable), chainsOf(forwarding));
+  if (disorder !== undefined) throw drift(owner, `${disorder} in the table inet podwire`);
   const wrong = lookUp(connection, elementsOf(forwarding)).find((found) => !isRight(found));
   if (wrong === undefined) {
     const local = localhostTarget(forwarding);

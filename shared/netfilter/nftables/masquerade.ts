@@ -10,7 +10,7 @@ import { listLinks } from "../../netlink/link.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilter } from "../host.ts";
 import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
-import { areInOrder } from "./chain.ts";
+import { areInOrder, describeDisorder } from "./chain.ts";
 import { deleteKeys, type HeldElement, newElements } from "./element.ts";
 import { allEntries, type Entry, findEntries, heldSets, removeEntries } from "./entries.ts";
 import {
@@ -152,9 +152,8 @@ function addOwner(
 
 function check({ connection }: Host, masqueraded: Masqueraded): void {
   const { owner, addresses, exceptions } = masqueraded;
-  const rules = rulesOf(connection, ownTable);
-  if (!areInOrder(rules, chainsOf(profilesOf(masqueraded))))
-    throw fault(owner, "rules of the table inet podwire are missing");
+  const disorder = describeDisorder(rulesOf(connection, ownTable), chainsOf(profilesOf(masqueraded)));
+  if (disorder !== undefined) throw fault(owner, `${disorder} in the table inet podwire`);
   const places = addresses.map((cidr) => ({
     set: profileOf(cidr, exceptions).set,
     key: addressKey(cidr.address),

@@ -112,11 +112,20 @@ export function getChain(table: Table, chain: string): NetlinkMessage {
 
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
-const NFTA_RULE_EXPRESSIONS = 4;
+export const NFTA_RULE_EXPRESSIONS = 4;
 const NFTA_RULE_USERDATA = 7;
 
 /** Appends a rule to a chain. */
 export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage {
+  return ruleMessage(table, chain, rule, Flag.append);
+}
+
+/** Puts a rule before all others of a chain. */
+export function insertRule(table: Table, chain: string, rule: Rule): NetlinkMessage {
+  return ruleMessage(table, chain, rule, 0);
+}
+
+function ruleMessage(table: Table, chain: string, rule: Rule, flags: number): NetlinkMessage {
   const NFTA_LIST_ELEM = 1;
   const write = (writer: BodyWriter) => {
     writer.text(NFTA_RULE_CHAIN, chain).nested(NFTA_RULE_EXPRESSIONS, (list) => {
@@ -126,8 +135,8 @@ export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage
     });
     writeComment(writer, NFTA_RULE_USERDATA, rule.comment);
   };
-  const flags = Flag.create | Flag.append;
-  return tableMessage(Command.newRule, flags, table, write, `add a rule to the chain ${chain}`);
+  const purpose = `add a rule to the chain ${chain}`;
+  return tableMessage(Command.newRule, Flag.create | flags, table, write, purpose);
 }
 
 export function deleteRule(table: Table, chain: string, handle: bigint): NetlinkMessage {
