@@ -30,7 +30,7 @@ import {
   type Rule,
   type Table,
 } from "./nftables/message.ts";
-import { isSameRule } from "./nftables/rule-text.ts";
+import { type Comparator, isSameBySign } from "./nftables/rule-text.ts";
 import { dataTypes, newSet, type SetSpecification } from "./nftables/set.ts";
 
 export const spoofTable: Table = { family: NetfilterFamily.bridge, name: "podwire" };
@@ -81,8 +81,8 @@ export function fixedSpoofRules(): NetlinkMessage[] {
 }
 
 /** Whether the chain's rules are as they should be. A rule cannot outlive its sets. */
-export function hasFixedRule(rules: readonly HeldRule[]): boolean {
-  return rules.length === 1 && isSameRule(rules[0], rule);
+export function hasFixedRule(rules: readonly HeldRule[], isSame: Comparator = isSameBySign): boolean {
+  return rules.length === 1 && isSame(rules[0], rule);
 }
 
 /** The two parts of a key of `allowed`. */

@@ -11,7 +11,7 @@ import {
   type Rule,
   type Table,
 } from "./message.ts";
-import { isSameRule } from "./rule-text.ts";
+import { type Comparator, isSameBySign, isSameRule } from "./rule-text.ts";
 
 export interface ChainSpecification {
   readonly name: string;
@@ -27,13 +27,21 @@ function heldIn(held: readonly HeldRule[], { name }: ChainSpecification): HeldRu
   return held.filter(({ chain }) => chain === name);
 }
 
-function beginsRight(held: readonly HeldRule[], { first, others }: ChainSpecification): boolean {
+function beginsRight(
+  held: readonly HeldRule[],
+  { first, others }: ChainSpecification,
+  isSame: Comparator,
+): boolean {
   if (others === undefined && held.length !== first.length) return false;
-  return first.every((rule, at) => isSameRule(held[at], rule));
+  return first.every((rule, at) => isSame(held[at], rule));
 }
 
-function missingOthers(held: readonly HeldRule[], { others = [] }: ChainSpecification): Rule[] {
-  return others.filter((rule) => !held.some((each) => isSameRule(each, rule)));
+function missingOthers(
+  held: readonly HeldRule[],
+  { others = [] }: ChainSpecification,
+  isSame: Comparator,
+): Rule[] {
+  return others.filter((rule) => !held.some((each) => isSame(each, rule)));
 }
 
 /** Those with the comment of one of the rules. */
@@ -45,7 +53,7 @@ function namedAs(held: readonly HeldRule[], rules: readonly Rule[]): HeldRule[] 
 export function areInOrder(held: readonly HeldRule[], chains: readonly ChainSpecification[]): boolean {
   return chains.every((chain) => {
     const own = heldIn(held, chain);
-    return beginsRight(own, chain) && missingOthers(own, chain).length === 0;
+    return beginsRight(own, chain, isSameBySign) && missingOthers(own, chain, isSameBySign).length === 0;
   });
 }
 
@@ -56,16 +64,15 @@ export function describeDisorder(
 ): string | undefined {
   for (const chain of chains) {
     const own = heldIn(held, chain);
-    const rules = [
+    const [wrong] = [
       ...chain.first.filter((rule, at) => !isSameRule(own[at], rule)),
-      ...missingOthers(own, chain),
+      ...missingOthers(own, chain, isSameRule),
     ];
-    const [wrong] = rules;
     if (wrong !== undefined) {
       const problem = namedAs(own, [wrong]).length === 0 ? "missing" : "changed, or out of its place";
       return `the rule "${wrong.comment}" of the chain ${chain.name} is ${problem}`;
     }
-    if (!beginsRight(own, chain)) return `the chain ${chain.name} has a rule too many`;
+    if (!beginsRight(own, chain, isSameRule)) return `the chain ${chain.name} has a rule too many`;
   }
   return undefined;
 }
@@ -85,11 +92,11 @@ export function putInOrder(
 
 function fill(table: Table, held: readonly HeldRule[], chain: ChainSpecification): NetlinkMessage[] {
   const { name, first, others } = chain;
-  const isRight = beginsRight(held, chain);
+  const isRight = beginsRight(held, chain, isSameBySign);
   if (others === undefined) {
     return isRight ? [] : [flushChain(table, name), ...first.map((rule) => newRule(table, name, rule))];
   }
-  const missing = missingOthers(held, chain);
+  const missing = missingOthers(held, chain, isSameBySign);
   // What has the comment of a rule that is not as it should be goes; its place is taken anew.
   const wrong = namedAs(held, isRight ? missing : [...first, ...missing]);
   return [

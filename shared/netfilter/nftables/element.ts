@@ -7,9 +7,9 @@ import { type Table, tableMessage } from "./message.ts";
 import { aligned } from "./set.ts";
 import {
   COMMENT,
+  commentIn,
   decodeUserData,
   encodeUserData,
-  readComment,
   textDatum,
   type UserDatum,
 } from "./user-data.ts";
@@ -149,12 +149,12 @@ export function readElements(bodies: readonly Uint8Array[]): HeldElement[] {
     const list = new Attributes(body, 4).bytes(NFTA_SET_ELEM_LIST_ELEMENTS);
     return (list === undefined ? [] : readAttributes(list)).map(({ value }) => {
       const attributes = new Attributes(value);
-      const userData = attributes.bytes(NFTA_SET_ELEM_USERDATA);
+      const userData = decodeUserData(attributes.bytes(NFTA_SET_ELEM_USERDATA));
       return {
         value: attributes.nested(NFTA_SET_ELEM_DATA).bytes(NFTA_DATA_VALUE) ?? new Uint8Array(0),
         key: attributes.nested(NFTA_SET_ELEM_KEY).bytes(NFTA_DATA_VALUE) ?? new Uint8Array(0),
-        comment: readComment(userData),
-        userData: decodeUserData(userData),
+        comment: commentIn(userData),
+        userData,
       };
     });
   });

@@ -69,6 +69,11 @@ export function heldText({ body }: HeldRule): string {
 }
 
 /** Whether the kernel's rule is this one: its comment, and all it does. */
-export function isSameRule(held: HeldRule | undefined, rule: Rule): boolean {
-  return held !== undefined && held.comment === rule.comment && heldText(held) === wantedText(rule);
-}
+export type Comparator = (held: HeldRule | undefined, rule: Rule) => boolean;
+
+export const isSameRule: Comparator = (held, rule) =>
+  held !== undefined && held.comment === rule.comment && heldText(held) === wantedText(rule);
+
+/** The same in a tenth of the time, for what every ADD looks at: what a rule of ours does, its comment tells. */
+export const isSameBySign: Comparator = (held, rule) =>
+  held?.isMade === true ? held.comment === rule.comment : isSameRule(held, rule);
