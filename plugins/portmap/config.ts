@@ -6,7 +6,7 @@ import { type Backend, readBackend } from "../../shared/netfilter/backend.ts";
 import type { Forwarding } from "./adaptor.ts";
 import { type PortRequest, readPortRequests } from "./port-requests.ts";
 
-const DEFAULT_MARK_BIT = 13;
+export const DEFAULT_MARK_BIT = 13;
 const HIGHEST_MARK_BIT = 31;
 
 export interface PortmapConfig

@@ -104,6 +104,11 @@ export function allRecords(): PortRecord[] {
   return records.filter((record): record is PortRecord => record !== undefined);
 }
 
+/** Works with all records, while nobody else can record anything. Without a registry there is nothing to do. */
+export function withAllRecords(environment: Environment, work: (records: PortRecord[]) => void): void {
+  withLockIfKept(environment, () => work(allRecords()));
+}
+
 /** The records of a network. */
 export function recordsOf(network: string): PortRecord[] {
   return allRecords().filter(({ forwarding }) => forwarding.owner.network === network);

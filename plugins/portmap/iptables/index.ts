@@ -15,6 +15,7 @@ import { isWithoutSetRules, missingFixed } from "./fixed.ts";
 import { checkOwn, checkReference, findOwn, rememberRules } from "./held.ts";
 import { bucketChain, bucketChains, bucketOf, OWN_CHAIN, ownChainName, reference } from "./rules.ts";
 import { collectFromSets, isInSets, removeFromSets, removeOwnElements } from "./sets.ts";
+import { removeUnusedMarks } from "./unused.ts";
 import { viewOf, viewsOf } from "./view.ts";
 
 const families: readonly Family[] = [4, 6];
@@ -136,6 +137,10 @@ function collect(host: PortmapHost, network: string, keep: readonly AttachmentKe
   ]);
 }
 
+function collectUnused(host: PortmapHost, used: readonly Forwarding[]): void {
+  runAll(families.map((family) => () => removeUnusedMarks(host, family, used, hostPorts)));
+}
+
 export const iptablesAdaptor: PortmapAdaptor = {
   prepare,
   ensure,
@@ -143,4 +148,5 @@ export const iptablesAdaptor: PortmapAdaptor = {
   remove,
   removeReference,
   collect,
+  collectUnused,
 };

@@ -21,6 +21,7 @@ import { checkLocalhost, localhostTarget, routeLocalhost } from "../localhost.ts
 import { allSets, elementsOf, type PlacedElement } from "./elements.ts";
 import { removeReferenceRules } from "./reference.ts";
 import { chainsOf, fixedRules, suffixesOf } from "./rules.ts";
+import { removeUnused } from "./unused.ts";
 
 interface FoundElement extends PlacedElement {
   readonly held: HeldElement | undefined;
@@ -174,6 +175,10 @@ function collect({ connection }: PortmapHost, network: string, keep: readonly At
   retryCommit(connection, () => search(connection, isStale), "as it was");
 }
 
+function collectUnused({ connection }: PortmapHost, used: readonly Forwarding[]): void {
+  retryCommit(connection, () => removeUnused(connection, used), "as it was");
+}
+
 function prepare({ connection }: PortmapHost, forwarding: Forwarding): void {
   refuseUnable(connection, rulesFor(forwarding));
 }
@@ -185,4 +190,5 @@ export const nftablesAdaptor: PortmapAdaptor = {
   remove: removeOwner,
   removeReference,
   collect,
+  collectUnused,
 };

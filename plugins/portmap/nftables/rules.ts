@@ -47,6 +47,7 @@ import {
 import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import { sha512 } from "../../../shared/system/hash.ts";
 import type { Forwarding } from "../adaptor.ts";
+import { DEFAULT_MARK_BIT } from "../config.ts";
 import { loopback4 } from "../localhost.ts";
 import { compileConditions } from "./conditions.ts";
 import { hairpinSets, masqueradeChains } from "./hairpin-rules.ts";
@@ -54,7 +55,6 @@ import { changeMark, hostOrder } from "./mark.ts";
 
 const families: readonly Family[] = [4, 6];
 const REGISTER = registerAt(0);
-const DEFAULT_BIT = 13;
 
 type Conditions = Forwarding["conditions"];
 
@@ -67,17 +67,22 @@ export interface Profile {
 }
 
 export function profileOf({ markBit, conditions }: Forwarding): Profile {
-  const isUsual = markBit === DEFAULT_BIT && conditions[4].length === 0 && conditions[6].length === 0;
+  const isUsual = markBit === DEFAULT_MARK_BIT && conditions[4].length === 0 && conditions[6].length === 0;
   const text = JSON.stringify([markBit, conditions[4], conditions[6]]);
   return { suffix: isUsual ? "" : `-${sha512(text).slice(0, 8)}`, markBit, conditions };
 }
 
 /** What a port is looked up by beside the protocol: the address too, or only the port. */
 export type Precision = "address" | "any";
-const precisions: readonly Precision[] = ["address", "any"];
+export const precisions: readonly Precision[] = ["address", "any"];
 
 export function mapName(family: Family, precision: Precision, suffix: string): string {
   return `hostports${family}-${precision}${suffix}`;
+}
+
+/** The maps of a profile. */
+export function mapNames(suffix: string): string[] {
+  return families.flatMap((family) => precisions.map((precision) => mapName(family, precision, suffix)));
 }
 
 /** The sets and maps that a profile needs. */
@@ -122,8 +127,8 @@ function translation(family: Family, precision: Precision, suffix: string): Rule
   };
 }
 
-const chainName = (precision: Precision, suffix: string) => `to-${precision}${suffix}`;
-const DISPATCH = { address: "hostports-address", any: "hostports-any" } as const;
+export const chainName = (precision: Precision, suffix: string): string => `to-${precision}${suffix}`;
+export const DISPATCH = { address: "hostports-address", any: "hostports-any" } as const;
 
 /** The chain that looks ports up, and marks what it translates. */
 function lookupChain({ suffix, markBit }: Profile, precision: Precision): ChainSpecification {
@@ -139,10 +144,13 @@ function lookupChain({ suffix, markBit }: Profile, precision: Precision): ChainS
 
 const PROFILE_START = "hostports";
 
+/** What the comments of a profile's rules begin with. */
+export const startOf = (suffix: string): string => `${PROFILE_START}${suffix}: `;
+
 /** The rules that send packets which meet the conditions to a profile's chain. */
 function dispatchRules({ suffix, conditions }: Profile, precision: Precision): Rule[] {
   const verdict = decide({ code: Verdict.jump, chain: chainName(precision, suffix) });
-  const start = `${PROFILE_START}${suffix}: `;
+  const start = startOf(suffix);
   if (conditions[4].length === 0 && conditions[6].length === 0) {
     return [{ comment: `${start}unconditional`, expressions: [verdict] }];
   }
