@@ -6,7 +6,7 @@ import type { Element } from "../../../shared/netfilter/nftables/element.ts";
 import type { Forwarding, Mapping } from "../adaptor.ts";
 import { protocolNumbers } from "../protocols.ts";
 import { setName } from "./hairpin-rules.ts";
-import { mapName, mapNames, profileOf } from "./rules.ts";
+import { mapName, mapNames, profileOf } from "./profile.ts";
 
 export interface PlacedElement {
   readonly set: string;

@@ -19,8 +19,9 @@ import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
 import { checkLocalhost, localhostTarget, routeLocalhost } from "../localhost.ts";
 import { allSets, elementsOf, type PlacedElement } from "./elements.ts";
+import { suffixesOf } from "./profile.ts";
 import { removeReferenceRules } from "./reference.ts";
-import { chainsOf, fixedRules, suffixesOf } from "./rules.ts";
+import { chainsOf, fixedRules } from "./rules.ts";
 import { removeUnused } from "./unused.ts";
 
 interface FoundElement extends PlacedElement {

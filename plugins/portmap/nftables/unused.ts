@@ -16,7 +16,7 @@ import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import type { Forwarding } from "../adaptor.ts";
 import { DEFAULT_MARK_BIT } from "../config.ts";
 import { HAIRPIN, MARKED, markedChain, NEIGHBOURS, setName } from "./hairpin-rules.ts";
-import { chainName, DISPATCH, mapNames, precisions, profileOf, startOf, suffixesOf } from "./rules.ts";
+import { chainName, DISPATCH, mapNames, precisions, profileOf, startOf, suffixesOf } from "./profile.ts";
 
 const families = [4, 6] as const;
 

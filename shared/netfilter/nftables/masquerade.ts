@@ -19,20 +19,17 @@ import {
   addressesOf,
   addressKey,
   attachments,
-  BASE_CHAIN,
-  chainOf,
   chainsOf,
   fixedRules,
   type Profile,
   profileOf,
-  rulesAsking,
 } from "./masquerade-rules.ts";
 import { ensureRules, refuseUnable, type Subject } from "./mend.ts";
-import { deleteChain, deleteRule, flushChain, newChain } from "./message.ts";
 import { ownTable } from "./own-table.ts";
 import { allElements, findElement, findElements, rulesOf } from "./question.ts";
-import { deleteSet, interfaceKey } from "./set.ts";
-import { isOutdated, retryCommit } from "./transaction.ts";
+import { interfaceKey } from "./set.ts";
+import { retryCommit } from "./transaction.ts";
+import { removeUnusedSet } from "./unused-set.ts";
 
 const attachmentKey = (owner: AttachmentKey) => [interfaceKey(hostInterfaceName(owner))];
 
@@ -193,34 +190,7 @@ function collect({ connection }: Host, { network, keep }: Collection): void {
   };
   // An address that somebody else gets at this moment has the same key.
   retryCommit(connection, removeStale, "as it was");
-  for (const { set } of heldSets(connection)) removeUnused(connection, set);
-}
-
-/** Takes out a network that has no address any more, unless it gets one at this moment. */
-function removeUnused(connection: NetlinkConnection, set: string): void {
-  const [chain, isInUse] = [chainOf(set), () => allElements(connection, ownTable, set).length > 0];
-  try {
-    retryCommit(
-      connection,
-      () =>
-        isInUse()
-          ? []
-          : [
-              ...rulesAsking(rulesOf(connection, ownTable), set).map((rule) =>
-                deleteRule(ownTable, BASE_CHAIN, rule.handle),
-              ),
-              // It may be missing, and then cannot be removed.
-              newChain(ownTable, chain),
-              flushChain(ownTable, chain),
-              deleteChain(ownTable, chain),
-              deleteSet(ownTable, set),
-            ],
-      "as it was",
-    );
-  } catch (thrown) {
-    // A rule of somebody else's refers to it: then it stays, and does no harm.
-    if (!isOutdated(thrown)) throw thrown;
-  }
+  for (const { set } of heldSets(connection)) removeUnusedSet(connection, set);
 }
 
 function forget({ connection }: Host, addresses: readonly IpAddress[]): void {
