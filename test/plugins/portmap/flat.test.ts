@@ -55,5 +55,5 @@ test.runIf(canRun("strace", "ip", "iptables", "nft")).each(backends)(
     const grown = Object.keys(before).filter((call) => (after[call] ?? 0) > (before[call] ?? 0) + tolerance);
     expect(grown.map((call) => `${call}: ${before[call]}, then ${after[call]}`)).toEqual([]);
   },
-  120_000,
+  300_000,
 );

@@ -7,7 +7,7 @@ const count = 3000;
 const first = 20_000;
 const ports = (shift: number, length = count) =>
   Array.from({ length }, (_, index) => ({ hostPort: first + index, containerPort: shift + index }));
-const limit = 120_000;
+const limit = 300_000;
 
 /** An IP set that has grown stays as large as it is. */
 const stateOf = async (host: PortHost) => {
