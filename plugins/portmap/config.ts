@@ -6,7 +6,7 @@ import { type Backend, readBackend } from "../../shared/netfilter/backend.ts";
 import type { Forwarding } from "./adaptor.ts";
 import { type PortRequest, readPortRequests } from "./port-requests.ts";
 
-const DEFAULT_MARK_BIT = 13;
+export const DEFAULT_MARK_BIT = 13;
 const HIGHEST_MARK_BIT = 31;
 
 export interface PortmapConfig
@@ -47,8 +47,10 @@ function readExternalChain(fields: Fields, backend: Backend | undefined): string
   );
 }
 
-/** The raw words of a backend's matches. The first one tells whose they are, as in the reference plugin. */
-function readConditions(fields: Fields, key: string, backend: Backend | undefined): readonly string[] {
+const keys = { 4: "conditionsV4", 6: "conditionsV6" } as const;
+
+/** The raw words of a backend's matches. */
+function readWords(fields: Fields, key: string): readonly string[] {
   const words = fields.texts(key) ?? [];
   for (const word of words) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to refuse
@@ -60,15 +62,43 @@ function readConditions(fields: Fields, key: string, backend: Backend | undefine
       advice,
     );
   }
-  const language = languageOf(words);
-  if (language === undefined || backend === undefined || language === backend) return words;
-  const advice = `write the conditions for ${backend}, or set "backend" to "${language}"`;
-  throw fields.invalid(key, `is written for ${language}, and the backend is ${backend}`, advice);
+  return words;
 }
 
+/** Whose words they are: the first one tells, as in the reference plugin. Undefined without words. */
 function languageOf([first]: readonly string[]): Backend | undefined {
   if (first === undefined) return undefined;
   return first.startsWith("-") || first.startsWith("!") ? "iptables" : "nftables";
+}
+
+/** A word that is only of the other backend's language. */
+function foreignWord(words: readonly string[], language: Backend): string | undefined {
+  const isForeign =
+    language === "iptables"
+      ? (word: string) => /^(saddr|daddr|iifname|oifname)$/.test(word)
+      : (word: string) => /^--?[a-z]/.test(word);
+  return words.find(isForeign);
+}
+
+/** The conditions of both families: in one language, and that of the backend where one is chosen. */
+function readConditions(fields: Fields, chosen: Backend | undefined): Forwarding["conditions"] {
+  const conditions = { 4: readWords(fields, keys[4]), 6: readWords(fields, keys[6]) };
+  // What the chosen backend, or else the first key, speaks is what the rest has to speak.
+  const wanted = chosen ?? languageOf(conditions[4]) ?? languageOf(conditions[6]);
+  for (const family of [4, 6] as const) {
+    const language = languageOf(conditions[family]);
+    if (language === undefined || wanted === undefined) continue;
+    if (language !== wanted) {
+      const other = chosen === undefined ? `${keys[4]} for ${wanted}` : `the backend is ${wanted}`;
+      const advice = `write both conditions for ${wanted}, or both for ${language} and set "backend" to "${language}"`;
+      throw fields.invalid(keys[family], `is written for ${language}, and ${other}`, advice);
+    }
+    const foreign = foreignWord(conditions[family], language);
+    if (foreign === undefined) continue;
+    const problem = `begins as conditions for ${language} do, but has a word of the other backend: ${quote(foreign)}`;
+    throw fields.invalid(keys[family], problem, "write all of it for one backend");
+  }
+  return conditions;
 }
 
 /** Reads the configuration. Throws codes 6 and 7. */
@@ -81,10 +111,11 @@ export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguratio
     masqAll: fields.boolean("masqAll") ?? false,
     markBit: readMarkBit(fields),
     ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
-    conditions: {
-      4: readConditions(fields, "conditionsV4", backend),
-      6: readConditions(fields, "conditionsV6", backend),
-    },
+    // The chain is one of iptables.
+    conditions: readConditions(
+      fields,
+      backend ?? (externalSetMarkChain === undefined ? undefined : "iptables"),
+    ),
     ports: readPortRequests(runtimeConfig),
   };
 }

@@ -5,7 +5,7 @@
 import { formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/address.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { areInOrder, putInOrder } from "../../shared/netfilter/nftables/chain.ts";
-import { deleteElements, newElements } from "../../shared/netfilter/nftables/element.ts";
+import { deleteKeys, newElements } from "../../shared/netfilter/nftables/element.ts";
 import { deleteChain, deleteRule, type HeldRule } from "../../shared/netfilter/nftables/message.ts";
 import { addressTypes, newOwnTable, ownTable } from "../../shared/netfilter/nftables/own-table.ts";
 import { allElements, rulesOf } from "../../shared/netfilter/nftables/question.ts";
@@ -14,15 +14,6 @@ import { retryCommit } from "../../shared/netfilter/nftables/transaction.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import type { NetlinkMessage } from "../../shared/netlink/message.ts";
 import { GUARD_CHAIN, type Guard, guardChain, guardSet, ownRules, setOf } from "./guard-rule.ts";
-
-/** What one attribute of a message holds, with room to spare: its length has 16 bits. */
-const ELEMENTS_A_MESSAGE = 1000;
-
-function inParts<Value>(values: readonly Value[], size: number): Value[][] {
-  const parts: Value[][] = [];
-  for (let at = 0; at < values.length; at += size) parts.push(values.slice(at, at + size));
-  return parts;
-}
 
 const keyText = (bytes: Uint8Array) => formatIp(fromBytes(bytes));
 
@@ -70,14 +61,8 @@ export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
       const element = (key: Uint8Array) => ({ key: [key] });
       return [
         ...made,
-        ...inParts(missing, ELEMENTS_A_MESSAGE).map((part) => newElements(ownTable, set, part.map(element))),
-        ...inParts(foreign, ELEMENTS_A_MESSAGE).map((part) =>
-          deleteElements(
-            ownTable,
-            set,
-            part.map((key) => [key]),
-          ),
-        ),
+        ...newElements(ownTable, set, missing.map(element)),
+        ...deleteKeys(ownTable, set, foreign),
         ...staleRules(rules, guard, set),
       ];
     });

@@ -10,6 +10,8 @@ import { decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./mes
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const SOL_NETLINK = 270;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
 /** Message types every protocol shares. */
@@ -73,6 +75,18 @@ export class NetlinkConnection {
     closeFile(this.socket);
   }
 
+  /** Sends all of it in one piece: a batch must not be cut, whatever the socket's usual size is. */
+  private send(bytes: Uint8Array): void {
+    const failed = tryCall("send", this.socket, bytes, bytes.length, 0);
+    if (failed >= 0) return;
+    if (failed !== -Errno.EMSGSIZE) throw new SystemError("send", "netlink", -failed);
+    const size = new Uint8Array(4);
+    new DataView(size.buffer).setUint32(0, bytes.length, true);
+    // The kernel takes it twofold, for what it needs itself; past net.core.wmem_max for CAP_NET_ADMIN only, socket(7).
+    tryCall("setsockopt", this.socket, SOL_SOCKET, SO_SNDBUFFORCE, size, size.length);
+    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+  }
+
   /**
    * Sends the messages in one system call and returns the answer to each. The kernel works through them in
    * order, within the call, and goes on after a refused one; so a kill cannot come between them.
@@ -80,13 +94,16 @@ export class NetlinkConnection {
   transact(messages: readonly NetlinkMessage[]): Answer[] {
     if (messages.length === 0) return [];
     if (messages.length > MOST_ANSWERS && messages[0]?.opensBatch !== true) {
-      const start = this.transact(messages.slice(0, MOST_ANSWERS));
-      return [...start, ...this.transact(messages.slice(MOST_ANSWERS))];
+      const all: Answer[] = [];
+      for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
+        for (const answer of this.transact(messages.slice(start, start + MOST_ANSWERS))) all.push(answer);
+      }
+      return all;
     }
     const first = this.sequence;
     this.sequence += messages.length;
     const bytes = encodeMessages(messages, first);
-    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+    this.send(bytes);
     const answers = messages.map<Answer>(() => ({ bodies: [], interrupted: false, complete: false }));
     // The kernel answers in order, so the last one that has an answer ends the batch.
     const last = messages.findLastIndex((message) => (message.flags & (Flag.ack | Flag.dump)) !== 0);
@@ -104,7 +121,7 @@ export class NetlinkConnection {
   query(message: NetlinkMessage): { readonly body?: Uint8Array; readonly error?: NetlinkError } {
     const first = this.sequence++;
     const bytes = encodeMessages([message], first);
-    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+    this.send(bytes);
     const answer: Answer = { bodies: [], interrupted: false, complete: false };
     while (!answer.complete && answer.bodies.length === 0) this.receive([message], [answer], first);
     const [body] = answer.bodies;
@@ -200,7 +217,7 @@ export class NetlinkConnection {
       [{ ...message, flags: message.flags | Flag.request | Flag.dump }],
       this.sequence++,
     );
-    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+    this.send(bytes);
     const words = new Int32Array(receiveBuffer.buffer);
     let isWhole = true;
     for (;;) {
