@@ -1,5 +1,5 @@
 /**
- * Builds dist/bin: one executable with all plugins, hard-linked under the name of each.
+ * Builds dist/bin: one executable with all plugins and the command-line tool, hard-linked under the name of each.
  *
  * esbuild bundles the TypeScript, Bun turns the bundle into a single-file executable with bytecode. A folder in
  * plugins/ or ipam/ with an index.ts is a plugin: there is no list to keep.
@@ -55,6 +55,9 @@ function programSource(name: string, module: string, delegates: Map<string, stri
 main("${name}", ${loader(module)}, { __proto__: null, ${loaders.join(" ")} }, "${version}");`;
 }
 
+/** The command-line tool. */
+const commandSource = `import { podwire } from "./cli/podwire.ts";\npodwire("${version}");`;
+
 /** Bundles a program into one function expression, and keeps what went into it. */
 async function bundle(name: string, contents: string): Promise<string> {
   const result = await build({
@@ -85,7 +88,8 @@ async function bundleAll(plugins: Map<string, string>, ipam: Map<string, string>
     const source = programSource(name, module, delegates);
     programs.push(`"${name}"() {\n${await bundle(name, source)}\n}`);
   }
-  const names = JSON.stringify([...all.keys()]);
+  programs.push(`"podwire"() {\n${await bundle("podwire", commandSource)}\n}`);
+  const names = JSON.stringify([...all.keys(), "podwire"]);
   const unnamed = await bundle("unnamed", `require("./shared/unnamed.ts").refuseName(${names});`);
   const launcher = await bundle(
     "launcher",
@@ -136,6 +140,6 @@ function linkNames(executable: string, names: Iterable<string>): void {
 mkdirSync(output, { recursive: true });
 const plugins = findModules("plugins");
 const ipam = findModules("ipam");
-const names = [...plugins.keys(), ...ipam.keys()];
+const names = [...plugins.keys(), ...ipam.keys(), "podwire"];
 linkNames(await compile(await bundleAll(plugins, ipam)), names);
 console.log(`dist/bin: ${names.join(", ")} (podwire ${version})`);
