@@ -5,11 +5,12 @@ import { completionCommand } from "./completion/index.ts";
 import { listCommand } from "./list/index.ts";
 import { runProgram } from "./main.ts";
 import { networkCommands } from "./network/commands.ts";
-
-const workers: readonly Command[] = [...networkCommands, listCommand];
-const commands: readonly Command[] = [...workers, completionCommand(workers)];
+import type { Catalogue } from "./validate/catalogue.ts";
+import { validateCommand } from "./validate/index.ts";
 
 /** Runs the command line, and exits. */
-export async function podwire(version: string): Promise<never> {
+export async function podwire(version: string, catalogue: Catalogue): Promise<never> {
+  const workers: readonly Command[] = [...networkCommands, listCommand, validateCommand(catalogue)];
+  const commands = [...workers, completionCommand(workers)];
   exitNow(await runProgram(commands, version, process.argv.slice(2)));
 }

@@ -1,10 +1,13 @@
 /** The configuration of portmap: parsed, defaulted and validated before anything is changed. */
 import { quote } from "../../shared/cni/error.ts";
-import type { Fields } from "../../shared/cni/fields.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
+import type { Keyed } from "../../shared/cni/schema.ts";
 import { type Backend, readBackend } from "../../shared/netfilter/backend.ts";
 import type { Forwarding } from "./adaptor.ts";
 import { type PortRequest, readPortRequests } from "./port-requests.ts";
+import type { portmapKeys } from "./schema.ts";
+
+type PortmapFields = Keyed<typeof portmapKeys>;
 
 const DEFAULT_MARK_BIT = 13;
 const HIGHEST_MARK_BIT = 31;
@@ -16,14 +19,14 @@ export interface PortmapConfig
   readonly ports: readonly PortRequest[];
 }
 
-function readMarkBit(fields: Fields): number {
+function readMarkBit(fields: PortmapFields): number {
   const bit = fields.integer("markMasqBit") ?? DEFAULT_MARK_BIT;
   if (bit >= 0 && bit <= HIGHEST_MARK_BIT) return bit;
   throw fields.invalid("markMasqBit", `is ${bit}`, `MasqMarkBit must be between 0 and ${HIGHEST_MARK_BIT}`);
 }
 
 /** A chain's name as iptables takes it: at most 28 characters, none of them white space. */
-function readExternalChain(fields: Fields, backend: Backend | undefined): string | undefined {
+function readExternalChain(fields: PortmapFields, backend: Backend | undefined): string | undefined {
   const key = "externalSetMarkChain";
   const chain = fields.text(key) ?? "";
   if (chain === "") return undefined;
@@ -48,7 +51,11 @@ function readExternalChain(fields: Fields, backend: Backend | undefined): string
 }
 
 /** The raw words of a backend's matches. The first one tells whose they are, as in the reference plugin. */
-function readConditions(fields: Fields, key: string, backend: Backend | undefined): readonly string[] {
+function readConditions(
+  fields: PortmapFields,
+  key: "conditionsV4" | "conditionsV6",
+  backend: Backend | undefined,
+): readonly string[] {
   const words = fields.texts(key) ?? [];
   for (const word of words) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to refuse
@@ -74,16 +81,17 @@ function languageOf([first]: readonly string[]): Backend | undefined {
 /** Reads the configuration. Throws codes 6 and 7. */
 export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguration): PortmapConfig {
   const backend = readBackend(fields, "backend");
-  const externalSetMarkChain = readExternalChain(fields, backend);
+  const keys: PortmapFields = fields;
+  const externalSetMarkChain = readExternalChain(keys, backend);
   return {
     backend,
-    snat: fields.boolean("snat") ?? true,
-    masqAll: fields.boolean("masqAll") ?? false,
-    markBit: readMarkBit(fields),
+    snat: keys.boolean("snat") ?? true,
+    masqAll: keys.boolean("masqAll") ?? false,
+    markBit: readMarkBit(keys),
     ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
     conditions: {
-      4: readConditions(fields, "conditionsV4", backend),
-      6: readConditions(fields, "conditionsV6", backend),
+      4: readConditions(keys, "conditionsV4", backend),
+      6: readConditions(keys, "conditionsV6", backend),
     },
     ports: readPortRequests(runtimeConfig),
   };
