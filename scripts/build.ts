@@ -80,6 +80,8 @@ async function bundle(name: string, contents: string): Promise<string> {
     target: "esnext",
     metafile: true,
     write: false,
+    // ES modules before CommonJS: esbuild leaves out what is not used of them.
+    mainFields: ["module", "main"],
     // What `podwire validate` checks with: compiled from the schemas, see below.
     alias: { "podwire-validators": validators },
     logLevel: "warning",

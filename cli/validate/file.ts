@@ -1,7 +1,7 @@
 /** Everything that can be found in one file. */
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
-import { isObject } from "../../shared/cni/fields.ts";
+import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { error, type Finding, offsetOf, type Path, type Position, positionAt } from "./finding.ts";
 import { checkMeaning, type Shared } from "./semantics.ts";
@@ -29,6 +29,11 @@ function checkPlugin(raw: unknown, shared: Shared, path: Path, tools: Tools): Fi
   ];
 }
 
+/** The schema of one plugin leaves the name to the list that it may be in. */
+function checkName({ name }: JsonObject): Finding[] {
+  return (name ?? "") === "" ? [error(["name"], "is missing", "every network has a name of its own")] : [];
+}
+
 /** A conflist holds plugins; anything else is one. */
 function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
   const isList = extname(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
@@ -40,15 +45,11 @@ function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
   const plugins = isList
     ? listed.flatMap((raw, index) => checkPlugin(raw, shared, ["plugins", index], tools))
     : checkPlugin(value, shared, [], tools);
-  const others = [...(isList ? inList(value) : []), ...plugins, ...checkOnlyOne(file, name)];
-  // Readers find again what the schema has found, in other words.
-  const told = new Set(structure.map(({ path }) => JSON.stringify(path)));
-  return [...structure, ...others.filter(({ path }) => !told.has(JSON.stringify(path)))];
-}
-
-function missingName(value: unknown): Finding[] {
-  const isMissing = isObject(value) && (value["name"] ?? "") === "" && !("name" in value);
-  return isMissing ? [error([], 'needs the key "name"', "every network has one")] : [];
+  const named = checkName(value);
+  const others = [...named, ...(isList ? inList(value) : []), ...plugins, ...checkOnlyOne(file, name)];
+  // What the schema finds, readers find again, and know what to do about it; but they stop at the first fault.
+  const told = new Set(others.map(({ path }) => JSON.stringify(path)));
+  return [...structure.filter(({ path }) => !told.has(JSON.stringify(path))), ...others];
 }
 
 function read(file: string): { text: string; findings: Finding[] } {
@@ -66,9 +67,7 @@ function check(
 ): { findings: Finding[]; root: Parameters<typeof offsetOf>[1] } {
   const { root, value, findings } = readDocument(text);
   if (value === undefined) return { findings: [...findings], root };
-  const found = checkValue(file, value, tools);
-  const isNamed = found.some(({ message }) => message === 'needs the key "name"');
-  return { findings: [...findings, ...(isNamed ? [] : missingName(value)), ...found], root };
+  return { findings: [...findings, ...checkValue(file, value, tools)], root };
 }
 
 /** Checks a file. Findings are in the order of their places. */

@@ -39,7 +39,7 @@ function describe({ keyword, params, message }: SchemaError, found: unknown): st
     case "type":
       return `must be ${listed(withoutNull(params["type"]))}, but it is ${quote(found)}`;
     case "required":
-      return `needs the key "${params["missingProperty"]}"`;
+      return "is missing";
     case "enum": {
       const known = withoutNull(params["allowedValues"]).filter((value) => value !== "");
       return `is ${quote(found)}; known are ${known.map((value) => quote(value)).join(", ")}`;
@@ -63,7 +63,9 @@ const isAlternative = ({ schemaPath }: SchemaError) => /\/anyOf\/\d/.test(schema
 function findingOf(fault: SchemaError, value: unknown): Finding[] {
   const path = pathOf(fault.instancePath, value);
   const text = isAlternative(fault) ? undefined : describe(fault, valueAt(value, path));
-  return text === undefined ? [] : [error(path, text)];
+  if (text === undefined) return [];
+  const missing = fault.keyword === "required" ? [String(fault.params["missingProperty"])] : [];
+  return [error([...path, ...missing], text)];
 }
 
 /** Checks a conflist, or a single plugin's configuration. */
