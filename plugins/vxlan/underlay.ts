@@ -7,7 +7,7 @@ import { findLink, findLinkByIndex, type Link } from "../../shared/netlink/link.
 import { findWay } from "../../shared/netlink/route.ts";
 import { overheadOf } from "../../shared/netlink/vxlan.ts";
 import type { VxlanConfig } from "./config.ts";
-import { peerSource } from "./peers/peer.ts";
+import { peerSource } from "./peers/source.ts";
 
 /** The smallest MTU that IPv6 works over (RFC 8200), and IPv4 (RFC 791). */
 const smallest: Readonly<Record<Family, number>> = { 4: 68, 6: 1280 };

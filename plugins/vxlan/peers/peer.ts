@@ -1,9 +1,8 @@
-/** The other nodes of the overlay, and where a list of them comes from. */
-import { CniError, ErrorCode, quote } from "../../../shared/cni/error.ts";
+/** The other nodes of the overlay, and what a source of them must do. */
+import { CniError, ErrorCode } from "../../../shared/cni/error.ts";
 import type { Fields } from "../../../shared/cni/fields.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
 import type { Cidr } from "../../../shared/ip/cidr.ts";
-import { staticPeers } from "./static.ts";
 
 /** An interface on a remote node that is known beforehand: a pod's, or a router's. */
 export interface Endpoint {
@@ -33,17 +32,6 @@ export interface PeerSource {
   firstVtep(discovery: Fields): IpAddress | undefined;
   /** All peers. Throws codes 6 and 7, or 11 when the source cannot be reached. */
   read(discovery: Fields): readonly Peer[];
-}
-
-const sources: Readonly<Record<string, PeerSource>> = { static: staticPeers };
-
-/** The source that `discovery` names. Throws codes 6 and 7. */
-export function peerSource(discovery: Fields): PeerSource {
-  const type = discovery.text("type") ?? "static";
-  const source = Object.hasOwn(sources, type) ? sources[type] : undefined;
-  if (source !== undefined) return source;
-  const known = Object.keys(sources).join(", ");
-  throw discovery.invalid("type", `is ${quote(type)}`, `known are: ${known}`);
 }
 
 /** An error about one peer, with code 7. */

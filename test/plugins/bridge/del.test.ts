@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { namespaceStates, prepareDeparture } from "../attachment/departure.ts";
 import { containerState, hostState, link, links, reservations } from "../attachment/witness.ts";
 import {
   failed,
@@ -9,7 +9,6 @@ import {
   type Keys,
   l2Network,
   network,
-  type Pod,
   programs,
   subnet4,
   subnet6,
@@ -23,72 +22,10 @@ const config = network({
   ipam: hostLocal([subnet4, subnet6]),
 });
 
-/** A host on which `config` was used before, with one more attachment that must not be harmed. */
-const prepared = async () => {
-  const host = await Host.create();
-  const neighbour = await host.pod("neighbour");
-  const kept = await host.add(neighbour, config);
-  const pod = await host.pod("a");
-  const before = await hostState(host.node);
-  const result = await host.add(pod, config);
-  const intact = async () => {
-    expect(await hostState(host.node)).toEqual(before);
-    await host.check(neighbour, config, kept);
-  };
-  return { host, pod, result, neighbour, intact, [Symbol.asyncDispose]: () => host.node.dispose() };
-};
-
-type Stage = Awaited<ReturnType<typeof prepared>>;
-
-const leftovers: [string, (stage: Stage) => Promise<Pod>][] = [
-  ["is there", async ({ pod }) => pod],
-  [
-    "is gone, its path too",
-    async ({ host, pod }) => {
-      await host.node.deleteNetns(pod.name);
-      return pod;
-    },
-  ],
-  ["is not given", async ({ pod }) => ({ ...pod, netns: "" })],
-  [
-    "is empty",
-    async ({ host, pod }) => {
-      await host.node.exec("ip", ["link", "delete", "eth0"], { netns: pod.name });
-      return pod;
-    },
-  ],
-  [
-    "left a plain file at its path",
-    async ({ host, pod }) => {
-      await host.node.deleteNetns(pod.name);
-      writeFileSync(host.node.path("/run/plain"), "");
-      return { ...pod, netns: "/run/plain" };
-    },
-  ],
-  [
-    "is called by a path with a plain file for a folder",
-    async ({ pod }) => ({ ...pod, netns: "/etc/passwd/x" }),
-  ],
-  ["is called by a folder", async ({ pod }) => ({ ...pod, netns: "/run" })],
-  [
-    "has its interface renamed",
-    async ({ host, pod }) => {
-      await host.node.exec("ip", ["link", "set", "eth0", "down", "name", "renamed"], { netns: pod.name });
-      return pod;
-    },
-  ],
-  [
-    "has its interface down and without addresses",
-    async ({ host, pod }) => {
-      await host.node.exec("ip", ["link", "set", "eth0", "down"], { netns: pod.name });
-      await host.node.exec("ip", ["address", "flush", "dev", "eth0"], { netns: pod.name });
-      return pod;
-    },
-  ],
-];
+const prepared = async () => prepareDeparture(await Host.create(), config);
 
 describe.runIf(canRun(...programs))("DEL leaves nothing when the container's namespace", () => {
-  test.each(leftovers)("%s", async (_state, leave) => {
+  test.each(namespaceStates)("%s", async (_state, leave) => {
     await using stage = await prepared();
     const { host, pod, result, intact } = stage;
     await host.del(await leave(stage), { ...config, prevResult: result });

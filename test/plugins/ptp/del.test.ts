@@ -1,63 +1,17 @@
-import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { namespaceStates, prepareDeparture } from "../attachment/departure.ts";
 import { containerState, hostState, link, links, reservations } from "../attachment/witness.ts";
-import { everything, failed, Host, hostLocal, type Keys, type Pod, programs, subnet6 } from "./host.ts";
+import { everything, failed, Host, hostLocal, type Keys, programs, subnet6 } from "./host.ts";
 
-/** A host on which the network was used before, with one more attachment that must not be harmed. */
 const prepared = async () => {
   const host = await Host.create();
   await host.warmUp(everything);
-  const neighbour = await host.pod("neighbour");
-  const kept = await host.add(neighbour, everything);
-  const pod = await host.pod("a");
-  const before = await hostState(host.node);
-  const result = await host.add(pod, everything);
-  const intact = async () => {
-    expect(await hostState(host.node)).toEqual(before);
-    await host.check(neighbour, everything, kept);
-  };
-  return { host, pod, result, neighbour, intact, [Symbol.asyncDispose]: () => host.node.dispose() };
+  return prepareDeparture(host, everything);
 };
 
-type Stage = Awaited<ReturnType<typeof prepared>>;
-
-const leftovers: [string, (stage: Stage) => Promise<Pod>][] = [
-  ["is there", async ({ pod }) => pod],
-  [
-    "is gone, its path too",
-    async ({ host, pod }) => {
-      await host.node.deleteNetns(pod.name);
-      return pod;
-    },
-  ],
-  ["is not given", async ({ pod }) => ({ ...pod, netns: "" })],
-  [
-    "is empty",
-    async ({ host, pod }) => {
-      await host.node.exec("ip", ["link", "delete", "eth0"], { netns: pod.name });
-      return pod;
-    },
-  ],
-  [
-    "left a plain file at its path",
-    async ({ host, pod }) => {
-      await host.node.deleteNetns(pod.name);
-      writeFileSync(host.node.path("/run/plain"), "");
-      return { ...pod, netns: "/run/plain" };
-    },
-  ],
-  [
-    "has its interface renamed",
-    async ({ host, pod }) => {
-      await host.node.exec("ip", ["link", "set", "eth0", "down", "name", "renamed"], { netns: pod.name });
-      return pod;
-    },
-  ],
-];
-
 describe.runIf(canRun(...programs))("DEL leaves nothing when the container's namespace", () => {
-  test.each(leftovers)("%s", async (_state, leave) => {
+  test.each(namespaceStates)("%s", async (_state, leave) => {
     await using stage = await prepared();
     const { host, result, intact } = stage;
     await host.del(await leave(stage), { ...everything, prevResult: result });

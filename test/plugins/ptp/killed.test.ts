@@ -1,26 +1,4 @@
-import { describe, expect, test } from "vitest";
-import { canRun } from "../../helpers/index.ts";
-import { FaultStage, forEachStep, withNeighbour } from "../attachment/fault-stage.ts";
-import { changing, cures, kill } from "../attachment/kills.ts";
+import { testKilledCalls } from "../attachment/killed.ts";
 import { everything, programs } from "./host.ts";
 
-const limit = 300_000;
-
-describe.runIf(canRun("strace", ...programs))("ADD that is killed at any of its system calls", () => {
-  test.each(cures)(
-    "leaves nothing after %s",
-    async (_cure, stride, heal) => {
-      await using stage = await FaultStage.create(everything, withNeighbour(everything));
-      const steps = (await stage.stepsOfAdd()).filter(({ syscall }) => changing.includes(syscall));
-      const chosen = steps.filter((_step, index) => index % stride === 0);
-      let kills = 0;
-      await forEachStep(chosen, async (step) => {
-        if (await kill(stage, step)) kills++;
-        await heal(stage);
-        await stage.expectAsBefore();
-      });
-      expect(kills).toBeGreaterThan(0.9 * chosen.length);
-    },
-    limit,
-  );
-});
+testKilledCalls(everything, programs);
