@@ -12,6 +12,7 @@ import { Fields, isObject } from "./fields.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
 import type { Result } from "./result.ts";
 import { parseResult } from "./result-input.ts";
+import { step } from "./steps.ts";
 
 const DEFAULT_TIMEOUT_SECONDS = 90;
 
@@ -136,6 +137,10 @@ function parseError(output: string): { code: number; message: string; details: s
  * is thrown; a delegate in this process undoes its own failed ADD.
  */
 export function delegateAdd(request: Request, type: string): Result {
+  return step(`${type} ADD`, () => runAdd(request, type));
+}
+
+function runAdd(request: Request, type: string): Result {
   const delegate = findDelegate(request, type);
   if (delegate.builtin !== undefined) return delegate.builtin.add({ ...request, command: "ADD" });
   try {
@@ -168,7 +173,13 @@ function withCleanup(delegate: Delegate, request: Request, thrown: unknown): unk
   }
 }
 
-function delegateVerb(request: Request, type: string, command: "DEL" | "CHECK" | "STATUS" | "GC"): void {
+type Verb = "DEL" | "CHECK" | "STATUS" | "GC";
+
+function delegateVerb(request: Request, type: string, command: Verb): void {
+  step(`${type} ${command}`, () => runVerb(request, type, command));
+}
+
+function runVerb(request: Request, type: string, command: Verb): void {
   const delegate = findDelegate(request, type);
   if (delegate.builtin === undefined) {
     runExecutable(delegate, request, command);
