@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { Command } from "../../shared/cni/plugin.ts";
+import { parsePrintedError } from "../../shared/cni/printed-error.ts";
 import type { Io } from "../command.ts";
 import type { NetworkList, PluginConfiguration } from "./configuration.ts";
 import type { RuntimeCall } from "./runtime.ts";
@@ -99,10 +100,8 @@ function parseObject(text: string): JsonObject | undefined {
 }
 
 function failureOf(path: string, how: string, output: string): CniError {
-  const printed = parseObject(output);
-  const { code, msg, details } = printed ?? {};
-  if (typeof code === "number" && typeof msg === "string")
-    return new CniError(code, msg, typeof details === "string" ? details : "");
+  const printed = parsePrintedError(output);
+  if (printed !== undefined) return new CniError(printed.code, printed.message, printed.details);
   const said = output.trim() === "" ? "nothing" : quote(output.trim());
   return new CniError(
     ErrorCode.internal,

@@ -8,8 +8,8 @@ import { type FileStatus, fileStatus, isSameFile } from "../system/file-status.t
 import { type ProcessOutcome, runProcess } from "../system/process.ts";
 import { writeStandardError } from "../system/stdio.ts";
 import { CniError, ErrorCode, messageOf, quote } from "./error.ts";
-import { Fields, isObject } from "./fields.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
+import { parsePrintedError } from "./printed-error.ts";
 import type { Result } from "./result.ts";
 import { parseResult } from "./result-input.ts";
 import { step } from "./steps.ts";
@@ -109,27 +109,12 @@ function runExecutable(delegate: Delegate, request: Request, command: Command): 
 function failureOf(delegate: Delegate, command: Command, outcome: ProcessOutcome, output: string): CniError {
   const how = outcome.signal === undefined ? `exit code ${outcome.exitCode}` : `signal ${outcome.signal}`;
   const context = `the plugin ${delegate.path} failed ${command} with ${how}`;
-  const printed = parseError(output);
+  const printed = parsePrintedError(output);
   if (printed !== undefined) {
     return new CniError(printed.code, printed.message, printed.details === "" ? context : printed.details);
   }
   const words = [output, new TextDecoder().decode(outcome.stderr)].join(" ").trim().slice(0, 500);
   return new CniError(ErrorCode.internal, context, words === "" ? "it said nothing" : `it said: ${words}`);
-}
-
-function parseError(output: string): { code: number; message: string; details: string } | undefined {
-  try {
-    const value: unknown = JSON.parse(output);
-    if (!isObject(value)) return undefined;
-    const fields = new Fields(value);
-    const code = fields.integer("code") ?? 0;
-    const message = fields.text("msg") ?? "";
-    return code === 0 && message === ""
-      ? undefined
-      : { code, message, details: fields.text("details") ?? "" };
-  } catch {
-    return undefined;
-  }
 }
 
 /**
