@@ -29,10 +29,16 @@ const testPrograms = {
   ...benchPrograms,
   busybox: "busybox-static",
   conntrack: "conntrack",
+  fish: "fish",
+  // What podwire's cache is compared with: libcni itself, in a program of a few lines.
+  go: "golang-go",
+  "/usr/share/gocode/src/github.com/containernetworking/cni/libcni": "golang-github-appc-cni-dev",
   modprobe: "kmod",
   radvd: "radvd",
+  script: "bsdutils",
   strace: "strace",
   sysctl: "procps",
+  zsh: "zsh",
   // What this kernel cannot do is tested on Debian's own kernel, in a virtual machine.
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };
