@@ -123,6 +123,19 @@ describe("podwire validate", () => {
     expect(await validate(content)).toContainEqual(found(path, words));
   });
 
+  test("asks the plugins in the version that they will be told", async () => {
+    const l2 = { type: "bridge" };
+    const of = (keys: object) => validate(network({ cniVersion: undefined, plugins: [l2], ...keys }));
+    expect(await of({ cniVersion: "0.2.0" })).toEqual([
+      found("plugins[0].cniVersion", "0.2.0 allows no network"),
+    ]);
+    expect(await of({ cniVersions: ["0.2.0", "1.0.0"] })).toEqual([]);
+    expect(await of({})).toEqual([
+      found("cniVersion", "is missing: that means 0.1.0", "warning"),
+      found("plugins[0].cniVersion", "0.1.0 allows no network"),
+    ]);
+  });
+
   test("tells each fault once, and all of them", async () => {
     const faults = await validate(
       network({}, [
