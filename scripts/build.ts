@@ -1,5 +1,5 @@
 /**
- * Builds dist/bin: one executable with all plugins, hard-linked under the name of each.
+ * Builds dist/bin: one executable with all plugins and the command-line tool, hard-linked under the name of each.
  *
  * esbuild bundles the TypeScript, Bun turns the bundle into a single-file executable with bytecode. A folder in
  * plugins/ or ipam/ with an index.ts is a plugin: there is no list to keep.
@@ -18,10 +18,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { execa } from "execa";
+import { type Described, findSchemas } from "./schemas/find.ts";
+import { writeSchemas } from "./schemas/write.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const output = join(root, "dist");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+
+const validators = join(output, "validators.cjs");
 
 /** Plugin name to module path. */
 function findModules(kind: "plugins" | "ipam"): Map<string, string> {
@@ -55,6 +59,16 @@ function programSource(name: string, module: string, delegates: Map<string, stri
 main("${name}", ${loader(module)}, { __proto__: null, ${loaders.join(" ")} }, "${version}");`;
 }
 
+/** The command-line tool, with what it knows of each plugin. */
+function commandSource(described: readonly Described[]): string {
+  const entries = described.map(({ name, folder, isIpam }) => {
+    const module = (file: string) => `require(${JSON.stringify(join(folder, file))}).default`;
+    return `"${name}": { isIpam: ${isIpam}, get schema() { return ${module("schema.ts")}; }, get validate() { return ${module("validate.ts")}; } }`;
+  });
+  return `import { podwire } from "./cli/podwire.ts";
+podwire("${version}", { __proto__: null, ${entries.join(", ")} });`;
+}
+
 /** Bundles a program into one function expression, and keeps what went into it. */
 async function bundle(name: string, contents: string): Promise<string> {
   const result = await build({
@@ -66,6 +80,10 @@ async function bundle(name: string, contents: string): Promise<string> {
     target: "esnext",
     metafile: true,
     write: false,
+    // ES modules before CommonJS: esbuild leaves out what is not used of them.
+    mainFields: ["module", "main"],
+    // What `podwire validate` checks with: compiled from the schemas, see below.
+    alias: { "podwire-validators": validators },
     logLevel: "warning",
   });
   writeFileSync(join(output, `${name}.meta.json`), JSON.stringify(result.metafile));
@@ -76,7 +94,11 @@ async function bundle(name: string, contents: string): Promise<string> {
  * All programs in one file, each in a function that is not called before its name is known. The launcher stands
  * around them; it sees them by these two names.
  */
-async function bundleAll(plugins: Map<string, string>, ipam: Map<string, string>): Promise<string> {
+async function bundleAll(
+  plugins: Map<string, string>,
+  ipam: Map<string, string>,
+  described: readonly Described[],
+): Promise<string> {
   const all = new Map([...plugins, ...ipam]);
   const programs: string[] = [];
   for (const [name, module] of all) {
@@ -85,7 +107,8 @@ async function bundleAll(plugins: Map<string, string>, ipam: Map<string, string>
     const source = programSource(name, module, delegates);
     programs.push(`"${name}"() {\n${await bundle(name, source)}\n}`);
   }
-  const names = JSON.stringify([...all.keys()]);
+  programs.push(`"podwire"() {\n${await bundle("podwire", commandSource(described))}\n}`);
+  const names = JSON.stringify([...all.keys(), "podwire"]);
   const unnamed = await bundle("unnamed", `require("./shared/unnamed.ts").refuseName(${names});`);
   const launcher = await bundle(
     "launcher",
@@ -134,8 +157,10 @@ function linkNames(executable: string, names: Iterable<string>): void {
 }
 
 mkdirSync(output, { recursive: true });
+const described = await findSchemas();
+writeFileSync(validators, writeSchemas(described, join(output, "schemas")));
 const plugins = findModules("plugins");
 const ipam = findModules("ipam");
-const names = [...plugins.keys(), ...ipam.keys()];
-linkNames(await compile(await bundleAll(plugins, ipam)), names);
+const names = [...plugins.keys(), ...ipam.keys(), "podwire"];
+linkNames(await compile(await bundleAll(plugins, ipam, described)), names);
 console.log(`dist/bin: ${names.join(", ")} (podwire ${version})`);

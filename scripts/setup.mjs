@@ -31,13 +31,19 @@ const testPrograms = {
   conntrack: "conntrack",
   containerd: "containerd",
   crun: "crun",
+  fish: "fish",
+  // What podwire's cache is compared with: libcni itself, in a program of a few lines.
+  go: "golang-go",
+  "/usr/share/gocode/src/github.com/containernetworking/cni/libcni": "golang-github-appc-cni-dev",
   modprobe: "kmod",
   podman: "podman",
   radvd: "radvd",
   runc: "runc",
+  script: "bsdutils",
   strace: "strace",
   sysctl: "procps",
   wget: "wget",
+  zsh: "zsh",
   // What this kernel cannot do is tested on Debian's own kernel, in a virtual machine.
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };

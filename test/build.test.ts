@@ -57,12 +57,13 @@ const run = (file: string, env: Record<string, string> = {}, args: string[] = []
 const about = (name: string): RegExp => new RegExp(`\\b${name} ${version.replaceAll(".", "\\.")}\\b`);
 
 describe("the executables", () => {
-  test("are hard links of one file, one for each plugin", () => {
+  test("are hard links of one file, one for each plugin and one for the command", () => {
     expect(pluginFolders).toEqual(expect.arrayContaining(["bridge", "loopback", "host-local"]));
-    expect(readdirSync(distBin).sort()).toEqual([...pluginFolders].sort());
-    const files = pluginFolders.map((name) => statSync(builtPlugin(name)));
+    const names = [...pluginFolders, "podwire"];
+    expect(readdirSync(distBin).sort()).toEqual([...names].sort());
+    const files = names.map((name) => statSync(builtPlugin(name)));
     expect(new Set(files.map(({ ino }) => ino)).size).toBe(1);
-    expect(files[0]?.nlink).toBe(pluginFolders.length);
+    expect(files[0]?.nlink).toBe(names.length);
     expect((files[0]?.mode ?? 0) & 0o777).toBe(0o755);
   });
 

@@ -4,9 +4,11 @@ import type { Fields } from "../../shared/cni/fields.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import type { ResultRoute } from "../../shared/cni/result.ts";
 import { readRoute } from "../../shared/cni/result-input.ts";
+import type { Keyed } from "../../shared/cni/schema.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import type { Family } from "../../shared/ip/address.ts";
 import { type RangeSet, rangeSetsFrom } from "./range-sets.ts";
+import type { hostLocalKeys } from "./schema.ts";
 
 const DEFAULT_DATA_DIR = "/var/lib/cni/networks";
 
@@ -41,13 +43,14 @@ export function readHostLocal(configuration: NetworkConfiguration): HostLocalCon
   const ipam = ipamOf(configuration);
   const sets = rangeSetsFrom(configuration, ipam);
   checkFamilies(configuration, sets);
+  const keys: Keyed<typeof hostLocalKeys> = ipam;
   const routes: ResultRoute[] = [];
-  for (const route of ipam.objects("routes") ?? []) routes.push(readRoute(route));
+  for (const route of keys.objects("routes") ?? []) routes.push(readRoute(route));
   return {
     ...readPlace(configuration),
     sets,
     routes,
-    resolvConf: ipam.text("resolvConf") ?? "",
+    resolvConf: keys.text("resolvConf") ?? "",
   };
 }
 

@@ -2,6 +2,7 @@
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
+import type { Keyed } from "../../shared/cni/schema.ts";
 import { addToIp, bitsOf, formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
 import {
   type Cidr,
@@ -14,8 +15,11 @@ import {
   parseCidr,
 } from "../../shared/ip/cidr.ts";
 import { capacity, clipAndMerge, describeSet, type Interval, type Range, type RangeSet } from "./range.ts";
+import type { rangeKeys } from "./schema.ts";
 
 export type { RangeSet } from "./range.ts";
+
+type RangeFields = Keyed<typeof rangeKeys>;
 
 /** A range as it is written, before what is withheld from it is known: gateways and exclusions hold for all ranges. */
 interface Draft extends Omit<Range, "withheld"> {
@@ -85,7 +89,7 @@ export function rangeSetsFrom(configuration: NetworkConfiguration, ipam: Fields)
   return sets;
 }
 
-function readSubnet(fields: Fields): Cidr {
+function readSubnet(fields: RangeFields): Cidr {
   const text = fields.text("subnet") ?? "";
   const subnet = parseCidr(text);
   if (subnet === undefined) {
@@ -104,7 +108,7 @@ function readSubnet(fields: Fields): Cidr {
   return subnet;
 }
 
-function readAddress(fields: Fields, key: string): IpAddress | undefined {
+function readAddress(fields: RangeFields, key: "rangeStart" | "rangeEnd" | "gateway"): IpAddress | undefined {
   const text = fields.text(key) ?? "";
   if (text === "") return undefined;
   const address = parseIp(text);
@@ -113,7 +117,7 @@ function readAddress(fields: Fields, key: string): IpAddress | undefined {
 }
 
 /** An end of the range; the subnet's own by default. */
-function readBound(fields: Fields, key: "rangeStart" | "rangeEnd", subnet: Cidr): IpAddress {
+function readBound(fields: RangeFields, key: "rangeStart" | "rangeEnd", subnet: Cidr): IpAddress {
   const isStart = key === "rangeStart";
   const address = readAddress(fields, key);
   if (address === undefined) {
@@ -129,7 +133,7 @@ function readBound(fields: Fields, key: "rangeStart" | "rangeEnd", subnet: Cidr)
   );
 }
 
-function readGateway(fields: Fields, subnet: Cidr): IpAddress {
+function readGateway(fields: RangeFields, subnet: Cidr): IpAddress {
   const gateway = readAddress(fields, "gateway") ?? addToIp(networkAddress(subnet), 1n);
   if (gateway.family === subnet.address.family) return gateway;
   const problem = `${formatIp(gateway)} is of another address family than the subnet ${formatCidr(subnet)}`;
@@ -149,13 +153,13 @@ function readRange(fields: Fields): Draft {
 }
 
 /** `exclude`: addresses and networks that are never handed out; on a range or beside it, with the same effect. */
-function readExclusions(fields: Fields): Cidr[] {
+function readExclusions(fields: RangeFields): Cidr[] {
   const exclusions: Cidr[] = [];
   for (const text of fields.texts("exclude") ?? []) exclusions.push(readExclusion(fields, text));
   return exclusions;
 }
 
-function readExclusion(fields: Fields, text: string): Cidr {
+function readExclusion(fields: RangeFields, text: string): Cidr {
   const address = parseIp(text);
   const cidr = address === undefined ? parseCidr(text) : hostCidr(address);
   if (cidr === undefined) {

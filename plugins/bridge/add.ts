@@ -16,6 +16,7 @@ import { refuseTakenName, type Veth } from "../../shared/attachment/veth.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
+import { step } from "../../shared/cni/steps.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
 import { ensureSpoofCheck, prepareSpoofCheck, removeSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
@@ -133,7 +134,7 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const plan = request.configuration.ipamType === "" ? noAddressing : planAddressing(ipam, config);
   const addresses = plan.ips.map((ip) => ip.address);
   const mtu = chooseMtu(netlink, config.mtu, present?.mtu);
-  const devices = prepareHost(context, config, present, plan);
+  const devices = step("bridge", () => prepareHost(context, config, present, plan));
   const owner = attachmentOf(request);
   const mac = config.mac ?? containerMac(owner, addresses);
   const masqueraded = config.masquerade.enabled ? addresses : [];
@@ -145,7 +146,7 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
     mtu,
     masqueraded,
   });
-  bringUp(context, container, config, port, plan);
+  step("inside", () => bringUp(context, container, config, port, plan));
   applyFilters(request, config, port, addresses, undo);
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));

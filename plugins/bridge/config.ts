@@ -2,12 +2,13 @@
 import { readMtu } from "../../shared/attachment/mtu.ts";
 import { readArgs } from "../../shared/cni/args.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
-import type { Fields } from "../../shared/cni/fields.ts";
 import { interfaceNameFault } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import type { Keyed } from "../../shared/cni/schema.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import { type MasqueradeConfig, readMasquerade } from "../../shared/netfilter/masquerade-config.ts";
 import { formatMac, parseMac } from "../../shared/netlink/link.ts";
+import type { bridgeKeys } from "./schema.ts";
 import { readVlanConfig, type VlanConfig } from "./vlan.ts";
 
 export interface BridgeConfig {
@@ -31,7 +32,7 @@ export interface BridgeConfig {
 }
 
 /** The bridge's name, the one key that every verb needs. Throws codes 6 and 7. */
-export function readBridgeName(fields: Fields): string {
+export function readBridgeName(fields: Keyed<typeof bridgeKeys>): string {
   const name = fields.text("bridge") ?? "";
   if (name === "") return "cni0";
   const fault = interfaceNameFault(name);
@@ -65,7 +66,7 @@ export function gatewayDeviceName({ bridge, vlan }: Pick<BridgeConfig, "bridge" 
   return vlan.id === 0 ? bridge : `${bridge}.${vlan.id}`;
 }
 
-function checkCombinations(fields: Fields, config: BridgeConfig, request: Request): void {
+function checkCombinations(fields: Keyed<typeof bridgeKeys>, config: BridgeConfig, request: Request): void {
   if (config.hairpin && config.promiscuous) {
     const advice = "promiscMode makes the bridge do what hairpinMode makes the port do: choose one";
     throw fields.invalid("hairpinMode", "cannot be set together with promiscMode", advice);
@@ -90,7 +91,8 @@ function checkCombinations(fields: Fields, config: BridgeConfig, request: Reques
 /** Reads the configuration. Throws codes 4, 6 and 7. */
 export function readBridgeConfig(request: Request): BridgeConfig {
   const { fields } = request.configuration;
-  const flag = (key: string) => fields.boolean(key) ?? false;
+  const keys: Keyed<typeof bridgeKeys> = fields;
+  const flag = (key: Parameters<typeof keys.boolean>[0]) => keys.boolean(key) ?? false;
   const config: BridgeConfig = {
     bridge: readBridgeName(fields),
     isGateway: flag("isGateway") || flag("isDefaultGateway"),

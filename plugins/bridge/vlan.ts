@@ -1,6 +1,8 @@
 /** The VLAN keys of the configuration, as ranges for the bridge port. Pure. */
 import type { Fields } from "../../shared/cni/fields.ts";
+import type { Keyed } from "../../shared/cni/schema.ts";
 import type { VlanRange } from "../../shared/netlink/bridge.ts";
+import type { bridgeKeys } from "./schema.ts";
 
 const HIGHEST = 4094;
 /** The VLAN every port is in unless told otherwise (the bridge's default_pvid). */
@@ -55,7 +57,7 @@ export function joinRanges(ranges: readonly (readonly [number, number])[]): [num
 }
 
 /** Reads vlan, vlanTrunk and preserveDefaultVlan. Throws codes 6 and 7. */
-export function readVlanConfig(fields: Fields): VlanConfig {
+export function readVlanConfig(fields: Keyed<typeof bridgeKeys>): VlanConfig {
   const id = fields.integer("vlan") ?? 0;
   if (id < 0 || id > HIGHEST) {
     throw fields.invalid("vlan", `is ${id}`, `invalid VLAN ID ${id} (must be between 0 and ${HIGHEST})`);

@@ -4,6 +4,7 @@ import { describeNamespace } from "../../shared/attachment/liveness.ts";
 import { ownerText } from "../../shared/cni/attachment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
+import { step } from "../../shared/cni/steps.ts";
 import type { Family } from "../../shared/ip/address.ts";
 import { type Backend, chooseBackend } from "../../shared/netfilter/backend.ts";
 import { Rollback } from "../../shared/rollback.ts";
@@ -72,7 +73,8 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
       if (former !== undefined && !isReplaced(former, record)) {
         removeEverywhere(owner, former.forwarding, environment);
       }
-      if (adaptor.ensure(host, forwarding, former?.forwarding)) restoreOthers(record, adaptor, host);
+      const isNew = step("rules", () => adaptor.ensure(host, forwarding, former?.forwarding));
+      if (isNew) restoreOthers(record, adaptor, host);
       forgetOthers(forwarding);
       undo.commit();
     } finally {

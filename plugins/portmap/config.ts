@@ -1,10 +1,13 @@
 /** The configuration of portmap: parsed, defaulted and validated before anything is changed. */
 import { quote } from "../../shared/cni/error.ts";
-import type { Fields } from "../../shared/cni/fields.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
+import type { Keyed } from "../../shared/cni/schema.ts";
 import { type Backend, readBackend } from "../../shared/netfilter/backend.ts";
 import type { Forwarding } from "./adaptor.ts";
 import { type PortRequest, readPortRequests } from "./port-requests.ts";
+import type { portmapKeys } from "./schema.ts";
+
+type PortmapFields = Keyed<typeof portmapKeys>;
 
 export const DEFAULT_MARK_BIT = 13;
 const HIGHEST_MARK_BIT = 31;
@@ -16,14 +19,14 @@ export interface PortmapConfig
   readonly ports: readonly PortRequest[];
 }
 
-function readMarkBit(fields: Fields): number {
+function readMarkBit(fields: PortmapFields): number {
   const bit = fields.integer("markMasqBit") ?? DEFAULT_MARK_BIT;
   if (bit >= 0 && bit <= HIGHEST_MARK_BIT) return bit;
   throw fields.invalid("markMasqBit", `is ${bit}`, `MasqMarkBit must be between 0 and ${HIGHEST_MARK_BIT}`);
 }
 
 /** A chain's name as iptables takes it: at most 28 characters, none of them white space. */
-function readExternalChain(fields: Fields, backend: Backend | undefined): string | undefined {
+function readExternalChain(fields: PortmapFields, backend: Backend | undefined): string | undefined {
   const key = "externalSetMarkChain";
   const chain = fields.text(key) ?? "";
   if (chain === "") return undefined;
@@ -47,10 +50,10 @@ function readExternalChain(fields: Fields, backend: Backend | undefined): string
   );
 }
 
-const keys = { 4: "conditionsV4", 6: "conditionsV6" } as const;
+const conditionKeys = { 4: "conditionsV4", 6: "conditionsV6" } as const;
 
 /** The raw words of a backend's matches. */
-function readWords(fields: Fields, key: string): readonly string[] {
+function readWords(fields: PortmapFields, key: "conditionsV4" | "conditionsV6"): readonly string[] {
   const words = fields.texts(key) ?? [];
   for (const word of words) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to refuse
@@ -81,22 +84,22 @@ function foreignWord(words: readonly string[], language: Backend): string | unde
 }
 
 /** The conditions of both families: in one language, and that of the backend where one is chosen. */
-function readConditions(fields: Fields, chosen: Backend | undefined): Forwarding["conditions"] {
-  const conditions = { 4: readWords(fields, keys[4]), 6: readWords(fields, keys[6]) };
+function readConditions(fields: PortmapFields, chosen: Backend | undefined): Forwarding["conditions"] {
+  const conditions = { 4: readWords(fields, conditionKeys[4]), 6: readWords(fields, conditionKeys[6]) };
   // What the chosen backend, or else the first key, speaks is what the rest has to speak.
   const wanted = chosen ?? languageOf(conditions[4]) ?? languageOf(conditions[6]);
   for (const family of [4, 6] as const) {
     const language = languageOf(conditions[family]);
     if (language === undefined || wanted === undefined) continue;
     if (language !== wanted) {
-      const other = chosen === undefined ? `${keys[4]} for ${wanted}` : `the backend is ${wanted}`;
+      const other = chosen === undefined ? `${conditionKeys[4]} for ${wanted}` : `the backend is ${wanted}`;
       const advice = `write both conditions for ${wanted}, or both for ${language} and set "backend" to "${language}"`;
-      throw fields.invalid(keys[family], `is written for ${language}, and ${other}`, advice);
+      throw fields.invalid(conditionKeys[family], `is written for ${language}, and ${other}`, advice);
     }
     const foreign = foreignWord(conditions[family], language);
     if (foreign === undefined) continue;
     const problem = `begins as conditions for ${language} do, but has a word of the other backend: ${quote(foreign)}`;
-    throw fields.invalid(keys[family], problem, "write all of it for one backend");
+    throw fields.invalid(conditionKeys[family], problem, "write all of it for one backend");
   }
   return conditions;
 }
@@ -104,16 +107,17 @@ function readConditions(fields: Fields, chosen: Backend | undefined): Forwarding
 /** Reads the configuration. Throws codes 6 and 7. */
 export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguration): PortmapConfig {
   const backend = readBackend(fields, "backend");
-  const externalSetMarkChain = readExternalChain(fields, backend);
+  const keys: PortmapFields = fields;
+  const externalSetMarkChain = readExternalChain(keys, backend);
   return {
     backend,
-    snat: fields.boolean("snat") ?? true,
-    masqAll: fields.boolean("masqAll") ?? false,
-    markBit: readMarkBit(fields),
+    snat: keys.boolean("snat") ?? true,
+    masqAll: keys.boolean("masqAll") ?? false,
+    markBit: readMarkBit(keys),
     ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
     // The chain is one of iptables.
     conditions: readConditions(
-      fields,
+      keys,
       backend ?? (externalSetMarkChain === undefined ? undefined : "iptables"),
     ),
     ports: readPortRequests(runtimeConfig),

@@ -9,6 +9,7 @@ import { createVeth, type HostChange, refuseTakenName } from "../../shared/attac
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
+import { step } from "../../shared/cni/steps.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { setLink } from "../../shared/netlink/link.ts";
 import { Rollback } from "../../shared/rollback.ts";
@@ -32,8 +33,8 @@ function attach(request: Request, config: PtpConfig, container: Container, chang
     masqueraded: config.masquerade.enabled ? addresses : [],
     settings: (name, alias) => setLink({ name }, { alias }),
   });
-  configureContainer(container, veth, plan);
-  configureHost(netlink, veth, plan);
+  step("inside", () => configureContainer(container, veth, plan));
+  step("host", () => configureHost(netlink, veth, plan));
   applyMasquerade(request, config.masquerade, addresses, undo);
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.ips));

@@ -4,6 +4,7 @@ import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { ownPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
+import { step } from "../../shared/cni/steps.ts";
 import { contains, formatCidr } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { Rollback } from "../../shared/rollback.ts";
@@ -23,10 +24,10 @@ function refuseForeignAddress({ l3 }: VxlanConfig, { ips }: Result): void {
 
 function attach(request: Request, config: VxlanConfig, netlink: NetlinkConnection, undo: Rollback): Result {
   const change = { netlink, undo };
-  const underlay = ensureOverlay(change, config, request);
+  const underlay = step("overlay", () => ensureOverlay(change, config, request));
   const { type, request: made } = podDelegation(request, config, underlay.mtu);
   const plugin = ownPlugin(request, type);
-  const result = plugin.add(made);
+  const result = step(`${type} ADD`, () => plugin.add(made));
   undo.onFailure(() => plugin.del({ ...made, command: "DEL" }));
   refuseForeignAddress(config, result);
   if (!hasDevice(netlink, config)) ensureOverlay(change, config, request);

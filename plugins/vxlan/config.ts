@@ -3,10 +3,15 @@ import { quote } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
 import { interfaceNameFault } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import type { Keyed } from "../../shared/cni/schema.ts";
 import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { DontFragment, HIGHEST_VNI } from "../../shared/netlink/vxlan.ts";
 import { type L2Config, type L3Config, readL2, readL3 } from "./modes.ts";
 import { readMac } from "./peers/static.ts";
+import type { vxlanKeys } from "./schema.ts";
+
+type VxlanFields = Keyed<typeof vxlanKeys>;
+type IntegerKey = Parameters<VxlanFields["integer"]>[0];
 
 export interface VxlanConfig {
   /** The network's name. */
@@ -46,7 +51,13 @@ const DEFAULT_SOURCE_PORTS = [49152, 65535] as const;
 const SMALLEST_MTU = 68;
 const LARGEST_MTU = 65535;
 
-function readNumber(fields: Fields, key: string, low: number, high: number, fallback?: number): number {
+function readNumber(
+  fields: VxlanFields,
+  key: IntegerKey,
+  low: number,
+  high: number,
+  fallback?: number,
+): number {
   const value = fields.integer(key) ?? fallback;
   const advice = `give a number from ${low} to ${high}`;
   if (value === undefined) throw fields.invalid(key, "is missing", advice);
@@ -64,7 +75,7 @@ function readInterface(fields: Fields, key: string): string | undefined {
 
 const noFields = new Fields({});
 
-function readUnderlay(fields: Fields): VxlanConfig["underlay"] {
+function readUnderlay(fields: VxlanFields): VxlanConfig["underlay"] {
   const underlay = fields.object("underlay") ?? noFields;
   const text = underlay.text("local") ?? "";
   const local = parseIp(text);
@@ -75,13 +86,13 @@ function readUnderlay(fields: Fields): VxlanConfig["underlay"] {
   return { dev: readInterface(underlay, "dev"), local };
 }
 
-function readDf(fields: Fields): number {
+function readDf(fields: VxlanFields): number {
   const text = fields.text("df") ?? "unset";
   if (text in DontFragment) return DontFragment[text as keyof typeof DontFragment];
   throw fields.invalid("df", `is ${quote(text)}`, `known are: ${Object.keys(DontFragment).join(", ")}`);
 }
 
-function readSourcePorts(fields: Fields): readonly [number, number] {
+function readSourcePorts(fields: VxlanFields): readonly [number, number] {
   const list = fields.list("srcPort");
   if (list === undefined) return DEFAULT_SOURCE_PORTS;
   const isPort = (value: unknown) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65535;
@@ -92,12 +103,12 @@ function readSourcePorts(fields: Fields): readonly [number, number] {
   throw fields.invalid("srcPort", `is no range of ports: ${quote(list)}`, advice);
 }
 
-function readMtu(fields: Fields): number | undefined {
+function readMtu(fields: VxlanFields): number | undefined {
   const mtu = fields.integer("mtu") ?? 0;
   return mtu === 0 ? undefined : readNumber(fields, "mtu", SMALLEST_MTU, LARGEST_MTU);
 }
 
-function readMode(fields: Fields): "l2" | "l3" {
+function readMode(fields: VxlanFields): "l2" | "l3" {
   const mode = fields.text("mode");
   if (mode === "l2" || mode === "l3") return mode;
   const problem = mode === undefined ? "is missing" : `is ${quote(mode)}`;
@@ -109,14 +120,14 @@ function readMode(fields: Fields): "l2" | "l3" {
 }
 
 /** Without a learned address, nodes of an l2 overlay know each other's pods by `macs` only. */
-function readLearning(fields: Fields, mode: "l2" | "l3"): boolean {
+function readLearning(fields: VxlanFields, mode: "l2" | "l3"): boolean {
   const learning = fields.boolean("learning") ?? mode === "l2";
   if (!learning || mode === "l2") return learning;
   throw fields.invalid("learning", "is true in the mode l3", "all is known there: remove the key");
 }
 
 /** With multicast alone the peers are not known, so there is nobody to tell from strangers. */
-function readGuard(fields: Fields, l2: L2Config | undefined, discovery: Fields): boolean {
+function readGuard(fields: VxlanFields, l2: L2Config | undefined, discovery: Fields): boolean {
   const hasPeers = (discovery.list("peers") ?? []).length > 0;
   const canGuard = l2?.flood !== "multicast" || hasPeers;
   const guard = fields.boolean("guard") ?? canGuard;
@@ -131,10 +142,11 @@ export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const mode = readMode(fields);
   const vni = readNumber(fields, "vni", 0, HIGHEST_VNI);
   const underlay = readUnderlay(fields);
-  const discovery = fields.object("discovery") ?? noFields;
+  const keys: VxlanFields = fields;
+  const discovery = keys.object("discovery") ?? noFields;
   const l2 = mode === "l2" ? readL2(fields, underlay) : undefined;
   const l3 = mode === "l3" ? readL3(fields, ipamType) : undefined;
-  const mac = fields.text("mac") ?? "auto";
+  const mac = keys.text("mac") ?? "auto";
   return {
     network: name,
     vni,
@@ -146,10 +158,10 @@ export function readVxlanConfig({ configuration }: Request): VxlanConfig {
     ttl: readNumber(fields, "ttl", 0, 255, 0),
     df: readDf(fields),
     sourcePorts: readSourcePorts(fields),
-    checksum: fields.boolean("udpCsum") ?? true,
+    checksum: keys.boolean("udpCsum") ?? true,
     learning: readLearning(fields, mode),
     guard: readGuard(fields, l2, discovery),
-    keepDevice: fields.boolean("keepDevice") ?? true,
+    keepDevice: keys.boolean("keepDevice") ?? true,
     bridge: readInterface(fields, "bridge") ?? `br-vx${vni}`,
     l2,
     l3,

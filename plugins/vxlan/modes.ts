@@ -1,10 +1,15 @@
 /** The keys of the two modes: `l2` and `l3`. */
 import { quote } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
+import type { Keyed } from "../../shared/cni/schema.ts";
 import { type Family, formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { type Cidr, formatCidr, overlaps } from "../../shared/ip/cidr.ts";
 import { readSysctl } from "../../shared/system/sysctl.ts";
 import { readNetwork } from "./peers/static.ts";
+import type { l2Keys, l3Keys } from "./schema/modes.ts";
+
+type L2Fields = Keyed<typeof l2Keys>;
+type L3Fields = Keyed<typeof l3Keys>;
 
 /** How frames reach nodes of which nobody knows that they are the right ones. */
 export type Flood = "replicate" | "multicast" | "none";
@@ -50,7 +55,7 @@ interface UnderlayKeys {
   readonly local: IpAddress | undefined;
 }
 
-function readGroup(fields: Fields, flood: Flood, { dev, local }: UnderlayKeys): IpAddress | undefined {
+function readGroup(fields: L2Fields, flood: Flood, { dev, local }: UnderlayKeys): IpAddress | undefined {
   const text = fields.text("group") ?? "";
   const group = parseIp(text);
   if (flood !== "multicast") {
@@ -80,18 +85,19 @@ function readGroup(fields: Fields, flood: Flood, { dev, local }: UnderlayKeys): 
 export function readL2(parent: Fields, underlay: UnderlayKeys): L2Config {
   const fields = parent.object("l2") ?? noFields("l2");
   const flood = oneOf(fields, "flood", ["replicate", "multicast", "none"] as const);
-  const ageing = fields.integer("ageing") ?? DEFAULT_AGEING;
+  const keys: L2Fields = fields;
+  const ageing = keys.integer("ageing") ?? DEFAULT_AGEING;
   if (ageing < 0 || ageing > 0xffffffff) throw fields.invalid("ageing", `is ${ageing}`, "give it in seconds");
   return {
     flood,
-    group: readGroup(fields, flood, underlay),
+    group: readGroup(keys, flood, underlay),
     ageing,
     suppress: oneOf(fields, "arp", ["flood", "suppress"] as const) === "suppress",
     fields,
   };
 }
 
-function readNetworks(fields: Fields, key: string): Cidr[] {
+function readNetworks(fields: L3Fields, key: "network" | "subnets"): Cidr[] {
   const value = fields.value(key);
   const texts = typeof value === "string" ? [value] : (fields.texts(key) ?? []);
   const networks = texts.map((text, index) => readNetwork(fields, `${key}[${index}]`, text));
@@ -142,13 +148,14 @@ export function readL3(parent: Fields, ipamType: string): L3Config {
     throw parent.invalid("ipam", "names no plugin", advice);
   }
   refuseBlackHole(parent);
-  const networks = readNetworks(fields, "network");
-  const subnets = readNetworks(fields, "subnets");
+  const keys: L3Fields = fields;
+  const networks = readNetworks(keys, "network");
+  const subnets = readNetworks(keys, "subnets");
   refuseOutside(fields, networks, subnets);
   return {
     networks,
     subnets,
-    directRouting: fields.boolean("directRouting") ?? false,
+    directRouting: keys.boolean("directRouting") ?? false,
     attach: oneOf(fields, "attach", ["ptp", "bridge"] as const),
     fields,
   };

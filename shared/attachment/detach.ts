@@ -5,6 +5,7 @@ import { type Container, openContainerIfPresent } from "../cni/container.ts";
 import { delegateDel } from "../cni/delegate.ts";
 import { runAll } from "../cni/error.ts";
 import { attachmentOf, type Request } from "../cni/plugin.ts";
+import { step } from "../cni/steps.ts";
 import { type RemovalRequest, removeMasquerade } from "../netfilter/masquerade.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { deleteLink, findLink, listLinks } from "../netlink/link.ts";
@@ -60,9 +61,9 @@ export function detach(request: Request, steps: readonly (() => void)[] = []): v
   try {
     runAll([
       () => {
-        remains = removeLink(request, host);
+        remains = step("link", () => removeLink(request, host));
       },
-      () => removeMasquerade({ ...remains, owner, environment }),
+      () => step("masquerade", () => removeMasquerade({ ...remains, owner, environment })),
       ...steps,
       // Last: an address is free for others only when nothing of the old attachment is left.
       () => {

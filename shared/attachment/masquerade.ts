@@ -1,5 +1,6 @@
 /** Masquerade as a step of ADD, and as a question of CHECK and STATUS. */
 import { attachmentOf, type Request } from "../cni/plugin.ts";
+import { step } from "../cni/steps.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import {
   checkMasquerade,
@@ -32,7 +33,7 @@ export function applyMasquerade(
   const owner = attachmentOf(request);
   const { environment } = request;
   undo.onFailure(() => removeMasquerade({ owner, hasSiblings: true, environment }));
-  ensureMasquerade({ ...config, owner, addresses, environment });
+  step("masquerade", () => ensureMasquerade({ ...config, owner, addresses, environment }));
 }
 
 /** Throws if the addresses should be masqueraded and are not. */

@@ -4,6 +4,7 @@ import { hostInterfaceName } from "../cni/attachment.ts";
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
+import { step } from "../cni/steps.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { NetlinkError } from "../netlink/error.ts";
@@ -67,7 +68,8 @@ export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth
     mtu,
     ...(master === undefined ? {} : { master }),
   });
-  const host = createPair(netlink, name, [pair, wanted.settings(name, linkAlias(owner, wanted.masqueraded))]);
+  const settings = wanted.settings(name, linkAlias(owner, wanted.masqueraded));
+  const host = step("veth", () => createPair(netlink, name, [pair, settings]));
   // Before it is up: a container must not configure its host (CVE-2020-10749).
   setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   return { host, container: { name: owner.ifname, index: host.peer, mac: formatMac(mac), mtu } };
@@ -107,7 +109,10 @@ export function waitForLink(
     const now = findLinkByIndex(netlink, index);
     return now !== undefined && isReady(now);
   };
-  if (ready()) return;
+  if (!ready()) step("wait for the link", () => awaitEvents(ready, failure));
+}
+
+function awaitEvents(ready: () => boolean, failure: () => CniError): void {
   const events = new NetlinkConnection(Protocol.route);
   try {
     events.subscribe(LINK_EVENTS);

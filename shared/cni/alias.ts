@@ -34,10 +34,16 @@ export function masqueradedIn(alias: string): readonly Cidr[] | undefined {
 
 const OWNER = /^podwire network=(\S+) container=(\S+) interface=(\S+) masquerade=/;
 
+/** The owner in the words of an alias, where a long name is cut; undefined if it is no alias of ours. */
+export function readAlias(alias: string): AttachmentKey | undefined {
+  const [, network = "", containerId = "", ifname = ""] = OWNER.exec(alias) ?? [];
+  return network === "" ? undefined : { network, containerId, ifname };
+}
+
 /** The owner in an alias of this network; undefined if it is none, or if a long name is not all in it. */
 export function ownerIn(alias: string, network: string): AttachmentKey | undefined {
   if (!alias.startsWith(networkText(network))) return undefined;
-  const [, , containerId = "", ifname = ""] = OWNER.exec(alias) ?? [];
+  const { containerId = "", ifname = "" } = readAlias(alias) ?? {};
   const owner = { network, containerId, ifname };
   return containerId !== "" && alias.startsWith(`${ownerText(owner)} `) ? owner : undefined;
 }

@@ -8,10 +8,11 @@ import { type FileStatus, fileStatus, isSameFile } from "../system/file-status.t
 import { type ProcessOutcome, runProcess } from "../system/process.ts";
 import { writeStandardError } from "../system/stdio.ts";
 import { CniError, ErrorCode, messageOf, quote } from "./error.ts";
-import { Fields, isObject } from "./fields.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
+import { parsePrintedError } from "./printed-error.ts";
 import type { Result } from "./result.ts";
 import { parseResult } from "./result-input.ts";
+import { step } from "./steps.ts";
 
 const DEFAULT_TIMEOUT_SECONDS = 90;
 
@@ -108,7 +109,7 @@ function runExecutable(delegate: Delegate, request: Request, command: Command): 
 function failureOf(delegate: Delegate, command: Command, outcome: ProcessOutcome, output: string): CniError {
   const how = outcome.signal === undefined ? `exit code ${outcome.exitCode}` : `signal ${outcome.signal}`;
   const context = `the plugin ${delegate.path} failed ${command} with ${how}`;
-  const printed = parseError(output);
+  const printed = parsePrintedError(output);
   if (printed !== undefined) {
     return new CniError(printed.code, printed.message, printed.details === "" ? context : printed.details);
   }
@@ -116,26 +117,15 @@ function failureOf(delegate: Delegate, command: Command, outcome: ProcessOutcome
   return new CniError(ErrorCode.internal, context, words === "" ? "it said nothing" : `it said: ${words}`);
 }
 
-function parseError(output: string): { code: number; message: string; details: string } | undefined {
-  try {
-    const value: unknown = JSON.parse(output);
-    if (!isObject(value)) return undefined;
-    const fields = new Fields(value);
-    const code = fields.integer("code") ?? 0;
-    const message = fields.text("msg") ?? "";
-    return code === 0 && message === ""
-      ? undefined
-      : { code, message, details: fields.text("details") ?? "" };
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * ADD by a delegate. When another executable fails, hangs or prints no result, its DEL is run before the error
  * is thrown; a delegate in this process undoes its own failed ADD.
  */
 export function delegateAdd(request: Request, type: string): Result {
+  return step(`${type} ADD`, () => runAdd(request, type));
+}
+
+function runAdd(request: Request, type: string): Result {
   const delegate = findDelegate(request, type);
   if (delegate.builtin !== undefined) return delegate.builtin.add({ ...request, command: "ADD" });
   try {
@@ -168,7 +158,13 @@ function withCleanup(delegate: Delegate, request: Request, thrown: unknown): unk
   }
 }
 
-function delegateVerb(request: Request, type: string, command: "DEL" | "CHECK" | "STATUS" | "GC"): void {
+type Verb = "DEL" | "CHECK" | "STATUS" | "GC";
+
+function delegateVerb(request: Request, type: string, command: Verb): void {
+  step(`${type} ${command}`, () => runVerb(request, type, command));
+}
+
+function runVerb(request: Request, type: string, command: Verb): void {
   const delegate = findDelegate(request, type);
   if (delegate.builtin === undefined) {
     runExecutable(delegate, request, command);

@@ -12,6 +12,7 @@ import { CniError, ErrorCode, messageOf, runAll } from "./error.ts";
 import { Fields, type JsonObject } from "./fields.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
 import { writeResult } from "./result-output.ts";
+import { recordSteps, step } from "./steps.ts";
 import { isSupported, latestVersion, supportedVersions } from "./version.ts";
 
 export interface Invocation {
@@ -30,25 +31,48 @@ export function runPlugin(invocation: Invocation): number {
     writeStandardError(describe(invocation));
     return 0;
   }
-  // Errors say the configuration's version as soon as it is known (specification, "Error").
-  const state: State = { cniVersion: latestVersion };
+  const state: State = { cniVersion: latestVersion, network: "", log: "" };
+  startLog(state, environment["PODWIRE_LOG"]);
   try {
     const output = execute(invocation, state);
     if (output !== undefined) print(output);
-    return 0;
+    return endLog(invocation, state, 0);
   } catch (thrown) {
-    return report(thrown, state);
+    return endLog(invocation, state, report(thrown, state));
   }
 }
 
+/** What becomes known in the course of a call. */
 interface State {
+  /** Errors say the configuration's version as soon as it is known (specification, "Error"). */
   cniVersion: string;
+  network: string;
+  /** The file of the log; empty for none. */
+  log: string;
+  result?: JsonObject;
+  error?: JsonObject;
+}
+
+function startLog(state: State, path: unknown): void {
+  if (typeof path !== "string" || path === "" || state.log !== "") return;
+  state.log = path;
+  recordSteps();
+}
+
+/** Evaluated on demand: few calls have a log. */
+const callLog = () => require("./call-log.ts") as typeof import("./call-log.ts");
+
+function endLog({ name, version, environment }: Invocation, state: State, exitCode: number): number {
+  const { log, network, result, error } = state;
+  if (log !== "") callLog().logCall(log, { plugin: name, version, environment, network, result, error });
+  return exitCode;
 }
 
 const print = (output: JsonObject) => writeStandardOutput(`${JSON.stringify(output, undefined, 4)}\n`);
 
-function report(thrown: unknown, { cniVersion }: State): number {
-  const error = writeError(thrown, cniVersion);
+function report(thrown: unknown, state: State): number {
+  const error = writeError(thrown, state.cniVersion);
+  state.error = error;
   try {
     print(error);
   } catch (second) {
@@ -66,11 +90,13 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
   const command = readCommand(environment);
   if (command === "VERSION") return describeVersions();
   checkEnvironment(command, environment);
-  const input = readStandardInput();
+  const input = step("standard input", readStandardInput);
   const raw = parseInput(input);
   const stated = new Fields(raw).value("cniVersion") ?? "0.1.0";
   if (typeof stated === "string" && isSupported(stated)) state.cniVersion = stated;
+  startLog(state, raw["podwireLog"]);
   const configuration = readConfiguration(raw, command);
+  state.network = configuration.name;
   const request: Request = {
     command,
     containerId: environment["CNI_CONTAINERID"] ?? "",
@@ -84,34 +110,36 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
     builtin: invocation.builtin,
   };
   refuseOwnNamespace(request);
-  return dispatch(plugin, request);
+  dispatch(plugin, request, state);
+  return undefined;
 }
 
-function dispatch(plugin: Plugin, request: Request): JsonObject | undefined {
+function dispatch(plugin: Plugin, request: Request, state: State): void {
   switch (request.command) {
     case "ADD":
-      addAndPrint(plugin, request);
-      return undefined;
+      addAndPrint(plugin, request, state);
+      break;
     case "DEL":
       plugin.del(request);
-      return undefined;
+      break;
     case "CHECK":
       plugin.check(request);
-      return undefined;
+      break;
     case "STATUS":
       plugin.status(request);
-      return undefined;
+      break;
     default:
       plugin.gc(request);
-      return undefined;
   }
 }
 
 /** A result that the runtime never saw is of an attachment that it does not know: that is taken back. */
-function addAndPrint(plugin: Plugin, request: Request): void {
+function addAndPrint(plugin: Plugin, request: Request, state: State): void {
   const result = plugin.add(request);
   try {
-    print(writeResult(result, request.configuration.cniVersion));
+    const output = writeResult(result, request.configuration.cniVersion);
+    print(output);
+    state.result = output;
   } catch (thrown) {
     runAll([
       () => {

@@ -18,6 +18,7 @@ export const Errno = {
   ETXTBSY: 26,
   ENOSPC: 28,
   EROFS: 30,
+  EPIPE: 32,
   ERANGE: 34,
   ENAMETOOLONG: 36,
   ERESTART: 85,

@@ -15,7 +15,7 @@ function readVtep(item: Fields): IpAddress {
 }
 
 /** A network without host bits, as it stands in a list of the configuration. Throws code 7. */
-export function readNetwork(fields: Fields, key: string, text: string): Cidr {
+export function readNetwork(fields: Pick<Fields, "invalid">, key: string, text: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr === undefined) {
     throw fields.invalid(key, `is no network: ${quote(text)}`, "write it as 10.244.2.0/24 or fd00:2::/64");

@@ -208,6 +208,13 @@ export const bad: readonly Bad[] = [
   { what: "DF that makes a black hole", mode: "l3", keys: { df: "set" }, words: /ip_forward_use_pmtu=1/ },
   { what: "no networks", mode: "l3", keys: { l3: {} }, words: /"l3.network" is missing/ },
   {
+    what: "exceptions that are no list",
+    mode: "l3",
+    keys: { nonMasqueradeCIDRs: "10.0.0.0/8" },
+    code: 6,
+    words: /"nonMasqueradeCIDRs" must be a list/,
+  },
+  {
     what: "networks that overlap",
     mode: "l3",
     keys: l3({ network: ["10.244.0.0/16", "10.0.0.0/8"] }),

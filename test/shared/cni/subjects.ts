@@ -12,7 +12,9 @@ import {
 import { addDelegate, address, delegateFolder, delegatePath, print } from "./delegates.ts";
 
 /** All that the build makes. */
-export const plugins = readdirSync(distBin).sort();
+export const plugins = readdirSync(distBin)
+  .filter((name) => name !== "podwire")
+  .sort();
 
 /** The published versions of the specification, oldest first; written out, so that none gets lost. */
 export const versions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];

@@ -1,0 +1,42 @@
+/** Completion for bash(1): one function, with a case for each command. */
+import type { Command, Completion } from "../command.ts";
+import { optionsOf, optionWords, quoted } from "./words.ts";
+
+function replies(completion: Completion | undefined): string {
+  if (completion === "file") return 'COMPREPLY=($(compgen -f -- "$word"))';
+  if (completion === "folder") return 'COMPREPLY=($(compgen -d -- "$word"))';
+  if (completion === undefined) return "COMPREPLY=()";
+  return `COMPREPLY=($(compgen -W ${quoted(completion.join(" "))} -- "$word"))`;
+}
+
+function commandCase(command: Command): string {
+  const options = optionsOf(command);
+  const withValue = options.filter(({ value }) => value !== undefined);
+  const values = withValue.map(
+    (option) => `        ${optionWords(option).join("|")}) ${replies(option.completion)}; return ;;`,
+  );
+  const words = options.flatMap(optionWords).join(" ");
+  return `    ${command.name})
+      case "$previous" in
+${[...values, "        *) ;;"].join("\n")}
+      esac
+      if [[ $word == -* ]]; then COMPREPLY=($(compgen -W ${quoted(words)} -- "$word")); else ${replies(command.completion)}; fi ;;`;
+}
+
+export function bashCompletion(commands: readonly Command[]): string {
+  const names = commands.map(({ name }) => name).join(" ");
+  return `# bash completion for podwire: source it, or put it into /etc/bash_completion.d
+_podwire() {
+  local word=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]}
+  if ((COMP_CWORD == 1)); then
+    COMPREPLY=($(compgen -W ${quoted(`${names} help --help --version`)} -- "$word"))
+    return
+  fi
+  case "\${COMP_WORDS[1]}" in
+${commands.map(commandCase).join("\n")}
+    help) ((COMP_CWORD == 2)) && COMPREPLY=($(compgen -W ${quoted(names)} -- "$word")) ;;
+  esac
+}
+complete -o filenames -F _podwire podwire
+`;
+}

@@ -1,0 +1,115 @@
+/** The attachments of this node, from all that remembers any: the cache, host interfaces and reserved addresses. */
+import { hostInterfaceName } from "../../shared/cni/attachment.ts";
+import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import { type CachedAttachment, listCached } from "../node/cache.ts";
+import { type HostInterface, listHostInterfaces } from "../node/host-interfaces.ts";
+import { listReservations, type Reservation, STORE_FOLDER } from "../node/reservations.ts";
+
+export interface Listed extends AttachmentKey {
+  /** Without prefix lengths. */
+  readonly addresses: readonly string[];
+  /** Of the interface on this node that leads to the container; undefined if there is none, or none of ours. */
+  readonly hostInterface: string | undefined;
+  /** When the attachment was made; undefined if nothing tells. */
+  readonly made: Date | undefined;
+}
+
+/** One attachment while it is put together. */
+interface Draft {
+  key: AttachmentKey;
+  addresses: string[];
+  hostInterface: string | undefined;
+  made: Date | undefined;
+}
+
+const idOf = ({ network, containerId, ifname }: AttachmentKey) => [network, containerId, ifname].join("\0");
+const earlier = (a: Date | undefined, b: Date) => (a === undefined || b < a ? b : a);
+
+/** The objects of a list in a result; none if it is broken. */
+function objectsOf(result: JsonObject | undefined, key: string): JsonObject[] {
+  const list = result?.[key];
+  return Array.isArray(list) ? list.filter(isObject) : [];
+}
+
+/** The addresses in a result of any version. */
+function addressesOf(result: JsonObject | undefined): string[] {
+  const families = [result?.["ip4"], result?.["ip6"]].filter(isObject).map(({ ip }) => ip);
+  const texts = [...objectsOf(result, "ips").map(({ address }) => address), ...families];
+  return texts.filter((text) => typeof text === "string").map((text) => text.replace(/\/.*/, ""));
+}
+
+/** The folders in which the networks of the cache keep their reservations. */
+function storeFolders(cached: readonly CachedAttachment[]): string[] {
+  const named = cached.flatMap(({ configuration }) => {
+    try {
+      const plugins = (JSON.parse(configuration) as JsonObject)["plugins"];
+      return (Array.isArray(plugins) ? plugins.filter(isObject) : []).map(
+        (plugin) => new Fields(plugin).object("ipam")?.text("dataDir") ?? "",
+      );
+    } catch {
+      return [];
+    }
+  });
+  return [...new Set([STORE_FOLDER, ...named.filter((folder) => folder !== "")])];
+}
+
+class Collection {
+  private readonly drafts = new Map<string, Draft>();
+
+  draft(key: AttachmentKey): Draft {
+    const id = idOf(key);
+    const known = this.drafts.get(id);
+    if (known !== undefined) return known;
+    const { network, containerId, ifname } = key;
+    const draft: Draft = {
+      key: { network, containerId, ifname },
+      addresses: [],
+      hostInterface: undefined,
+      made: undefined,
+    };
+    this.drafts.set(id, draft);
+    return draft;
+  }
+
+  addCached(entry: CachedAttachment): void {
+    const draft = this.draft(entry);
+    draft.addresses = addressesOf(entry.result);
+    draft.made = entry.modified;
+  }
+
+  /** A reservation without an interface is one of old: it belongs to the container's only interface. */
+  addReservation(reservation: Reservation): void {
+    const { network, containerId, ifname, address, made } = reservation;
+    const candidates = this.all.filter(
+      ({ key }) => key.network === network && key.containerId === containerId,
+    );
+    const [only] = ifname === "" && candidates.length === 1 ? candidates : [];
+    const draft = only ?? this.draft(reservation);
+    if (!draft.addresses.includes(address)) draft.addresses.push(address);
+    draft.made = earlier(draft.made, made);
+  }
+
+  /** A name that is cut in the alias is whole in what the others remember: the interface's name is a hash of it. */
+  addInterface({ name, owner }: HostInterface): void {
+    const known = this.all.find(({ key }) => hostInterfaceName(key) === name);
+    (known ?? this.draft(owner)).hostInterface = name;
+  }
+
+  get all(): Draft[] {
+    return [...this.drafts.values()];
+  }
+}
+
+const compare = (a: AttachmentKey, b: AttachmentKey) => (idOf(a) < idOf(b) ? -1 : 1);
+
+/** All attachments, by network, container and interface. */
+export function listAttachments(): Listed[] {
+  const cached = listCached();
+  const collection = new Collection();
+  for (const entry of cached) collection.addCached(entry);
+  for (const folder of storeFolders(cached))
+    for (const reservation of listReservations(folder)) collection.addReservation(reservation);
+  for (const hostInterface of listHostInterfaces()) collection.addInterface(hostInterface);
+  return collection.all.map(({ key, ...rest }) => ({ ...key, ...rest })).sort(compare);
+}

@@ -1,0 +1,67 @@
+/** `podwire list`: what is attached on this node. */
+import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
+import { emphasis } from "../help.ts";
+import { formatAge } from "./age.ts";
+import { type Listed, listAttachments } from "./attachments.ts";
+
+const ageOf = ({ made }: Listed, now: Date) =>
+  made === undefined ? undefined : Math.max(0, Math.floor((now.getTime() - made.getTime()) / 1000));
+
+/** For programs: what is not known is null. */
+const asObject = (attachment: Listed, now: Date) => ({
+  network: attachment.network,
+  containerId: attachment.containerId,
+  ifname: attachment.ifname,
+  addresses: attachment.addresses,
+  hostInterface: attachment.hostInterface ?? null,
+  ageSeconds: ageOf(attachment, now) ?? null,
+});
+
+const header = ["NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "HOST INTERFACE", "AGE"];
+
+function row(attachment: Listed, now: Date): string[] {
+  const { network, containerId, ifname, addresses, hostInterface = "" } = attachment;
+  const age = ageOf(attachment, now);
+  const cells = [network, containerId, ifname, addresses.join(","), hostInterface];
+  return [...cells, age === undefined ? "" : formatAge(age)].map((cell) => (cell === "" ? "-" : cell));
+}
+
+/** Columns two spaces apart, the last one as long as it is. */
+function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = header.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
+  return rows.map((cells) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function printTable(attachments: readonly Listed[], now: Date, io: Io): void {
+  const [first = "", ...others] = align([header, ...attachments.map((each) => row(each, now))]);
+  io.out(`${[emphasis(io.colours)(first), ...others].join("\n")}\n`);
+}
+
+export const listCommand: Command = {
+  name: "list",
+  summary: "list the attachments on this node",
+  usage: "[--json]",
+  description: `It asks what remembers them: libcni's cache (/var/lib/cni/results), reserved addresses (/var/lib/cni/networks)
+and interfaces of this node. No container's namespace is looked into.`,
+  options: [{ name: "json", summary: "print a JSON list of objects" }],
+  run: async (args, io) => {
+    if (args.positionals.length > 0) throw new UsageError("list takes no arguments");
+    const now = new Date();
+    const attachments = listAttachments();
+    if (args.flag("json")) {
+      io.out(
+        `${JSON.stringify(
+          attachments.map((each) => asObject(each, now)),
+          undefined,
+          2,
+        )}\n`,
+      );
+    } else printTable(attachments, now, io);
+    return ExitCode.success;
+  },
+};

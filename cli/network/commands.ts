@@ -1,0 +1,157 @@
+/** `podwire add|check|del|gc|status`: cnitool's job, with cnitool's environment. */
+import { CniError, messageOf } from "../../shared/cni/error.ts";
+import type { JsonObject } from "../../shared/cni/fields.ts";
+import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
+import { readCached } from "../node/cache.ts";
+import { findNetwork, type NetworkList, readList } from "./configuration.ts";
+import { PluginError, type Setting } from "./invoke.ts";
+import { livingAttachments } from "./kept.ts";
+import { configurationFolder, pluginFolders, type RuntimeCall, readRuntimeCall } from "./runtime.ts";
+import { add, check, del, gc, status } from "./verbs.ts";
+
+const environmentHelp = `Environment:
+  NETCONFPATH  folder of network configurations (/etc/cni/net.d)
+  CNI_PATH     folders of plugins, separated by colons (that of this executable)
+  CNI_IFNAME   name of the interface in the container (eth0)
+  CNI_ARGS     KEY=value pairs, separated by semicolons
+  CAP_ARGS     capability arguments, a JSON object: {"portMappings": [...]}`;
+
+const json: Option = { name: "json", summary: "print a failure as JSON, as plugins do" };
+const containerId: Option = {
+  name: "container-id",
+  value: "ID",
+  summary: "the container's ID, instead of one derived from NETNS as cnitool does",
+};
+
+function failureText(thrown: unknown): string {
+  if (!(thrown instanceof PluginError)) return messageOf(thrown);
+  return `the plugin ${thrown.plugin} failed ${thrown.command} with code ${thrown.code}: ${messageOf(thrown)}`;
+}
+
+function failureObject(thrown: unknown): JsonObject {
+  const code = thrown instanceof CniError ? thrown.code : 999;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const details = thrown instanceof CniError && thrown.details !== "" ? { details: thrown.details } : {};
+  const origin = thrown instanceof PluginError ? { plugin: thrown.plugin, command: thrown.command } : {};
+  return { code, msg: message, ...details, ...origin };
+}
+
+const print = (io: Io, value: JsonObject) => io.out(`${JSON.stringify(value, undefined, 4)}\n`);
+
+/** Runs the work; a failure is printed in words on standard error, or as JSON on standard output. */
+function reported(args: Arguments, io: Io, work: () => JsonObject | undefined): number {
+  try {
+    const result = work();
+    if (result !== undefined) print(io, result);
+    return ExitCode.success;
+  } catch (thrown) {
+    if (thrown instanceof UsageError) throw thrown;
+    if (args.flag("json")) print(io, failureObject(thrown));
+    else io.err(`podwire: ${failureText(thrown)}\n`);
+    return ExitCode.failure;
+  }
+}
+
+const warner = (io: Io) => (text: string) => io.err(`podwire: warning: ${text}\n`);
+
+function missing(name: string, io: Io): Error {
+  const folder = configurationFolder(io);
+  return new Error(
+    `there is no network ${JSON.stringify(name)} in ${folder} (NETCONFPATH names the folder of configurations)`,
+  );
+}
+
+function settingOf(list: NetworkList | undefined, name: string, io: Io): Setting {
+  if (list === undefined) throw missing(name, io);
+  return { list, folders: pluginFolders(io), io };
+}
+
+const find = (name: string, io: Io) => findNetwork(configurationFolder(io), name, warner(io));
+
+/** A network whose file is gone is taken down by the configuration that it was made with. */
+function findForDel(name: string, call: RuntimeCall, io: Io): NetworkList | undefined {
+  const found = find(name, io);
+  if (found !== undefined) return found;
+  const cached = readCached({ network: name, containerId: call.containerId, ifname: call.ifname });
+  if (cached === undefined || cached.configuration === "") return undefined;
+  warner(io)(`there is no network ${JSON.stringify(name)} any more: the configuration of its ADD is used`);
+  return readList(cached.configuration, configurationFolder(io));
+}
+
+function operands(args: Arguments, least: number): [string, string] {
+  const [name = "", netns = "", ...more] = args.positionals;
+  const given = args.positionals.length;
+  if (given < least) throw new UsageError(least === 1 ? "NET is missing" : "NET and NETNS are needed");
+  if (more.length > 0) throw new UsageError(`${JSON.stringify(more[0])} is one argument too many`);
+  if (name === "" || (least > 1 && netns === "")) throw new UsageError("an argument is empty");
+  return [name, netns];
+}
+
+type Work = (call: RuntimeCall, name: string, io: Io) => JsonObject | undefined;
+
+function attachmentCommand(name: string, summary: string, work: Work): Command {
+  return {
+    name,
+    summary,
+    usage: "[options] NET NETNS",
+    description: `NETNS is the path of the container's network namespace, such as /var/run/netns/demo.\n\n${environmentHelp}`,
+    options: [containerId, json],
+    completion: "file",
+    run: async (args, io) => {
+      const [network, netns] = operands(args, 2);
+      return reported(args, io, () =>
+        work(readRuntimeCall(netns, args.text("container-id"), io), network, io),
+      );
+    },
+  };
+}
+
+const nothing = (_: unknown) => undefined;
+
+const addCommand = attachmentCommand("add", "attach a container to a network", (call, name, io) =>
+  add(settingOf(find(name, io), name, io), call),
+);
+const checkCommand = attachmentCommand("check", "check that an attachment is in order", (call, name, io) =>
+  nothing(check(settingOf(find(name, io), name, io), call)),
+);
+const delCommand = attachmentCommand("del", "detach a container from a network", (call, name, io) =>
+  nothing(del(settingOf(findForDel(name, call, io), name, io), call)),
+);
+
+const gcCommand: Command = {
+  name: "gc",
+  summary: "remove what attachments have left that are gone",
+  usage: "[options] NET [NETNS]",
+  description: `Kept are attachments whose namespace, or whose host interface, is there. NETNS means nothing; cnitool\nwants it.\n\n${environmentHelp}`,
+  options: [
+    { name: "all", summary: "keep none: detach all of the network's containers, as cnitool does" },
+    json,
+  ],
+  run: async (args, io) => {
+    const [name] = operands(args, 1);
+    const keep = args.flag("all")
+      ? () => []
+      : (known: Parameters<typeof livingAttachments>[1]) => livingAttachments(name, known);
+    return reported(args, io, () => nothing(gc(settingOf(find(name, io), name, io), keep)));
+  },
+};
+
+const statusCommand: Command = {
+  name: "status",
+  summary: "ask whether containers could be attached",
+  usage: "[options] NET [NETNS]",
+  description: `NETNS means nothing; cnitool wants it.\n\n${environmentHelp}`,
+  options: [json],
+  run: async (args, io) => {
+    const [name] = operands(args, 1);
+    return reported(args, io, () => nothing(status(settingOf(find(name, io), name, io))));
+  },
+};
+
+export const networkCommands: readonly Command[] = [
+  addCommand,
+  checkCommand,
+  delCommand,
+  gcCommand,
+  statusCommand,
+];

@@ -1,0 +1,136 @@
+/**
+ * Network configurations in a folder, by libcni's rules (libcni/conf.go): *.conflist in the order of their names, then
+ * single plugins in *.conf and *.json, made lists of one.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
+import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { supportedVersions } from "../../shared/cni/version.ts";
+
+export interface PluginConfiguration {
+  readonly type: string;
+  readonly raw: JsonObject;
+}
+
+export interface NetworkList {
+  readonly name: string;
+  /** As the plugins get it: the newest of `cniVersions` that we know, or `cniVersion`; empty if neither is there. */
+  readonly cniVersion: string;
+  readonly disableCheck: boolean;
+  readonly disableGc: boolean;
+  readonly plugins: readonly PluginConfiguration[];
+  /** What libcni keeps in its cache: the list as text. */
+  readonly text: string;
+}
+
+function invalid(problem: string, advice: string): CniError {
+  return new CniError(ErrorCode.invalidConfiguration, problem, advice);
+}
+
+/** libcni takes true and "true". */
+function readFlag(list: JsonObject, key: string): boolean {
+  const value = list[key] ?? false;
+  const text = typeof value === "string" ? value.toLowerCase() : value;
+  if (text === true || text === "true") return true;
+  if (text === false || text === "false") return false;
+  throw invalid(`"${key}" is ${quote(value)}`, "write true or false");
+}
+
+/** The version that the plugins of a list get; empty if it names none, which means 0.1.0. Throws code 6. */
+export function versionOf(list: JsonObject): string {
+  const fields = new Fields(list);
+  const single = fields.text("cniVersion") ?? "";
+  const several = fields.texts("cniVersions");
+  if (several === undefined) return single;
+  const known = supportedVersions.filter((version) => version === single || several.includes(version));
+  return known.at(-1) ?? single;
+}
+
+function readPlugin(raw: unknown, path: string): PluginConfiguration {
+  if (!isObject(raw)) throw invalid(`${path} is no object`, `each plugin is one, such as {"type": "bridge"}`);
+  const type = new Fields(raw, path).text("type") ?? "";
+  if (type === "") throw invalid(`"${path}.type" is missing`, "it names the plugin's executable");
+  return { type, raw };
+}
+
+/** The list in a text of a file in `folder`, with the plugins in the folder of its name (CNI 1.1.0). */
+export function readList(text: string, folder: string): NetworkList {
+  const list: unknown = JSON.parse(text);
+  if (!isObject(list)) throw invalid("the configuration is no object", "a conflist is one JSON object");
+  const name = new Fields(list).text("name") ?? "";
+  if (name === "") throw invalid(`"name" is missing`, "every network needs a name");
+  const inlined = list["plugins"] ?? undefined;
+  if (inlined !== undefined && !Array.isArray(inlined))
+    throw invalid(`"plugins" is no list`, "it lists the plugins");
+  const inlinedPlugins = (inlined ?? []).map((raw, index) => readPlugin(raw, `plugins[${index}]`));
+  const others = readFlag(list, "loadOnlyInlinedPlugins") ? [] : readPluginFiles(join(folder, name));
+  const plugins = [...inlinedPlugins, ...others];
+  if (plugins.length === 0)
+    throw invalid("the network has no plugins", `list them in "plugins", or as ${join(folder, name)}/*.conf`);
+  return {
+    name,
+    cniVersion: versionOf(list),
+    disableCheck: readFlag(list, "disableCheck"),
+    disableGc: readFlag(list, "disableGC"),
+    plugins,
+    text,
+  };
+}
+
+function readPluginFiles(folder: string): PluginConfiguration[] {
+  return filesIn(folder, [".conf"]).map((file) => readPlugin(JSON.parse(readFileSync(file, "utf8")), file));
+}
+
+/** A single plugin as a list of one. */
+function readSingle(text: string, folder: string): NetworkList {
+  const raw: unknown = JSON.parse(text);
+  if (!isObject(raw)) throw invalid("the configuration is no object", "a configuration is one JSON object");
+  const fields = new Fields(raw);
+  const list = {
+    cniVersion: fields.text("cniVersion") ?? "",
+    name: fields.text("name") ?? "",
+    plugins: [raw],
+    loadOnlyInlinedPlugins: true,
+  };
+  return readList(JSON.stringify(list), folder);
+}
+
+/** The files of a folder with one of these endings, in the order of their names; none if it is missing. */
+export function filesIn(folder: string, extensions: readonly string[]): string[] {
+  let entries: import("node:fs").Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw thrown;
+  }
+  const files = entries.filter((entry) => !entry.isDirectory() && extensions.includes(extname(entry.name)));
+  return files.map(({ name }) => join(folder, name)).sort();
+}
+
+/** Reads a file as a list, by its ending. Throws CniError, or SyntaxError for what is no JSON. */
+export function readNetworkFile(file: string, folder: string): NetworkList {
+  const text = readFileSync(file, "utf8");
+  return extname(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
+}
+
+/**
+ * The network of that name in a folder; undefined if there is none. A file that cannot be read does not hide those
+ * after it, as it would with libcni: `warn` is told.
+ */
+export function findNetwork(
+  folder: string,
+  name: string,
+  warn: (text: string) => void,
+): NetworkList | undefined {
+  for (const file of [...filesIn(folder, [".conflist"]), ...filesIn(folder, [".conf", ".json"])]) {
+    try {
+      const list = readNetworkFile(file, folder);
+      if (list.name === name) return list;
+    } catch (thrown) {
+      warn(`${file} is passed over: ${messageOf(thrown)}`);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,151 @@
+/** One call of one plugin of a network, as libcni makes it. */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, statSync } from "node:fs";
+import { join } from "node:path";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
+import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import type { Command } from "../../shared/cni/plugin.ts";
+import { parsePrintedError } from "../../shared/cni/printed-error.ts";
+import type { Io } from "../command.ts";
+import type { NetworkList, PluginConfiguration } from "./configuration.ts";
+import type { RuntimeCall } from "./runtime.ts";
+
+/** What does not change from plugin to plugin. */
+export interface Setting {
+  readonly list: NetworkList;
+  readonly folders: readonly string[];
+  readonly io: Io;
+}
+
+/** Of GC and STATUS, which are about no container. */
+export type Call = Pick<RuntimeCall, "containerId" | "netns" | "ifname"> & {
+  readonly args: readonly (readonly [string, string])[];
+  readonly capabilityArgs: JsonObject;
+};
+
+export const noCall: Call = { containerId: "", netns: "", ifname: "", args: [], capabilityArgs: {} };
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** The executable of a plugin. Throws code 5 if no folder has it. */
+export function findPlugin(type: string, folders: readonly string[]): string {
+  if (type.includes("/") || type === "" || type === "." || type === "..") {
+    throw new CniError(
+      ErrorCode.invalidConfiguration,
+      `invalid plugin name: ${quote(type)}`,
+      "it is the plain name of an executable",
+    );
+  }
+  const path = folders.map((folder) => join(folder, type)).find(isProgram);
+  if (path !== undefined) return path;
+  throw new CniError(
+    ErrorCode.io,
+    `failed to find plugin ${quote(type)} in path [${folders.join(" ")}]`,
+    "install it into one of these folders, or set CNI_PATH to the one that has it",
+  );
+}
+
+/** The capabilities that a plugin says it has, with what the runtime offers for them. */
+function runtimeConfig({ raw }: PluginConfiguration, offered: JsonObject): JsonObject {
+  const able = new Fields(raw).value("capabilities");
+  const entries = Object.entries(isObject(able) ? able : {}).filter(
+    ([key, isAble]) => isAble === true && offered[key] !== undefined,
+  );
+  return Object.fromEntries(entries.map(([key]) => [key, offered[key]]));
+}
+
+/** The configuration that one plugin gets on standard input. */
+export function pluginInput(
+  { list }: Setting,
+  plugin: PluginConfiguration,
+  call: Call,
+  injected: JsonObject,
+): JsonObject {
+  const runtime = runtimeConfig(plugin, call.capabilityArgs);
+  return {
+    ...plugin.raw,
+    name: list.name,
+    cniVersion: list.cniVersion,
+    ...injected,
+    ...(Object.keys(runtime).length === 0 ? {} : { runtimeConfig: runtime }),
+  };
+}
+
+/** A plugin's failure, with the code it gave. */
+export class PluginError extends CniError {
+  readonly plugin: string;
+  readonly command: Command;
+
+  constructor(plugin: string, command: Command, error: CniError) {
+    super(error.code, error.message, error.details, error);
+    this.plugin = plugin;
+    this.command = command;
+  }
+}
+
+function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function failureOf(path: string, how: string, output: string): CniError {
+  const printed = parsePrintedError(output);
+  if (printed !== undefined) return new CniError(printed.code, printed.message, printed.details);
+  const said = output.trim() === "" ? "nothing" : quote(output.trim());
+  return new CniError(
+    ErrorCode.internal,
+    `${path} ended with ${how}`,
+    `it printed ${said} on standard output`,
+  );
+}
+
+function run(path: string, command: Command, setting: Setting, call: Call, input: JsonObject): string {
+  const { status, signal, stdout, error } = spawnSync(path, {
+    input: JSON.stringify(input),
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    stdio: ["pipe", "pipe", "inherit"],
+    env: {
+      ...setting.io.environment,
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: call.containerId,
+      CNI_NETNS: call.netns,
+      CNI_IFNAME: call.ifname,
+      CNI_ARGS: call.args.map((pair) => pair.join("=")).join(";"),
+      CNI_PATH: setting.folders.join(":"),
+    },
+  });
+  // A plugin that ends without reading its input breaks the pipe; its exit code tells more.
+  if (error !== undefined && status === null && signal === null)
+    throw new CniError(ErrorCode.io, `${path} cannot be run: ${error.message}`);
+  if (status === 0) return stdout;
+  throw failureOf(path, signal === null ? `exit code ${status}` : `signal ${signal}`, stdout);
+}
+
+/** Runs a plugin; returns what it printed, if that is an object. Throws PluginError. */
+export function invoke(
+  setting: Setting,
+  plugin: PluginConfiguration,
+  command: Command,
+  call: Call,
+  injected: JsonObject = {},
+): JsonObject | undefined {
+  try {
+    const path = findPlugin(plugin.type, setting.folders);
+    const output = run(path, command, setting, call, pluginInput(setting, plugin, call, injected));
+    return parseObject(output);
+  } catch (thrown) {
+    throw thrown instanceof CniError ? new PluginError(plugin.type, command, thrown) : thrown;
+  }
+}

@@ -1,0 +1,152 @@
+/** What libcni does with a network (libcni/api.go): its plugins in order, and a memory of what came of it. */
+import { CniError, ErrorCode, messageOf, runAll } from "../../shared/cni/error.ts";
+import type { JsonObject } from "../../shared/cni/fields.ts";
+import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import { readResult } from "../../shared/cni/result-input.ts";
+import { writeResult } from "../../shared/cni/result-output.ts";
+import { type CniVersion, isAtLeast, isSupported, readVersion } from "../../shared/cni/version.ts";
+import { type CachedAttachment, listCached, readCached, removeCached, writeCached } from "../node/cache.ts";
+import { type Call, invoke, noCall, type Setting } from "./invoke.ts";
+import type { RuntimeCall } from "./runtime.ts";
+
+const versionOf = ({ list }: Setting): CniVersion => readVersion(list.cniVersion);
+
+export const keyOf = (
+  { list }: Setting,
+  call: Pick<RuntimeCall, "containerId" | "ifname">,
+): AttachmentKey => ({
+  network: list.name,
+  containerId: call.containerId,
+  ifname: call.ifname,
+});
+
+/** What the caller leaves open is as it was when the attachment was made. */
+function complete(call: RuntimeCall, cached: CachedAttachment | undefined): Call {
+  return {
+    ...call,
+    args: call.args ?? cached?.args ?? [],
+    capabilityArgs: call.capabilityArgs ?? cached?.capabilityArgs ?? {},
+  };
+}
+
+/** The cached result in the version of the configuration, which may have changed since. */
+function resultIn(version: CniVersion, cached: CachedAttachment | undefined): JsonObject | undefined {
+  const result = cached?.result;
+  const stated = result?.["cniVersion"];
+  if (result === undefined || stated === version) return result;
+  const assumed = typeof stated === "string" && isSupported(stated) ? stated : version;
+  return writeResult(readResult(result, assumed, "the cached result"), version);
+}
+
+const previous = (result: JsonObject | undefined): JsonObject =>
+  result === undefined ? {} : { prevResult: result };
+
+/** Takes back what the first plugins of the chain have done; their failures do not hide the first one. */
+function takeBack(setting: Setting, call: Call, done: number, result: JsonObject | undefined): void {
+  for (const plugin of setting.list.plugins.slice(0, done).reverse()) {
+    try {
+      invoke(setting, plugin, "DEL", call, previous(result));
+    } catch (thrown) {
+      setting.io.err(`podwire: taking back what ${plugin.type} did failed: ${messageOf(thrown)}\n`);
+    }
+  }
+}
+
+/** ADD: returns the last plugin's result. A failure leaves nothing of the plugins that had succeeded. */
+export function add(setting: Setting, call: RuntimeCall): JsonObject {
+  const { list } = setting;
+  const version = versionOf(setting);
+  const given = complete(call, undefined);
+  let result: JsonObject | undefined;
+  let done = 0;
+  try {
+    for (const plugin of list.plugins) {
+      const printed = invoke(setting, plugin, "ADD", given, previous(result));
+      done++;
+      result = { cniVersion: version, ...requireResult(printed, plugin.type) };
+    }
+    if (result === undefined) throw new CniError(ErrorCode.internal, "the network has no plugins");
+    const { netns, args, capabilityArgs } = given;
+    writeCached({ ...keyOf(setting, call), netns, configuration: list.text, args, capabilityArgs, result });
+    return result;
+  } catch (thrown) {
+    takeBack(setting, given, done, result);
+    throw thrown;
+  }
+}
+
+function requireResult(printed: JsonObject | undefined, type: string): JsonObject {
+  if (printed !== undefined) return printed;
+  throw new CniError(
+    ErrorCode.decode,
+    `the plugin ${type} printed no result for ADD`,
+    "is it a CNI plugin, and does it fit the cniVersion of the configuration?",
+  );
+}
+
+/** CHECK: every plugin, with the result of ADD. */
+export function check(setting: Setting, call: RuntimeCall): void {
+  const { list } = setting;
+  const version = versionOf(setting);
+  if (!isAtLeast(version, "0.4.0")) {
+    const message = `configuration version ${JSON.stringify(list.cniVersion)} does not support the CHECK command`;
+    throw new CniError(ErrorCode.incompatibleVersion, message, "CHECK came with version 0.4.0");
+  }
+  if (list.disableCheck) {
+    setting.io.err("podwire: nothing was checked: the configuration sets disableCheck\n");
+    return;
+  }
+  const cached = readCached(keyOf(setting, call));
+  if (cached === undefined) setting.io.err("podwire: warning: no ADD of this attachment is remembered\n");
+  const result = previous(resultIn(version, cached));
+  for (const plugin of list.plugins) invoke(setting, plugin, "CHECK", complete(call, cached), result);
+}
+
+/** A result that cannot be read must not keep anything from being taken down. */
+function resultForDel(version: CniVersion, cached: CachedAttachment | undefined): JsonObject | undefined {
+  if (!isAtLeast(version, "0.4.0")) return undefined;
+  try {
+    return resultIn(version, cached);
+  } catch {
+    return undefined;
+  }
+}
+
+/** DEL: every plugin, the last one first. */
+export function del(setting: Setting, call: RuntimeCall): void {
+  const cached = readCached(keyOf(setting, call));
+  const result = previous(resultForDel(versionOf(setting), cached));
+  for (const plugin of [...setting.list.plugins].reverse())
+    invoke(setting, plugin, "DEL", complete(call, cached), result);
+  removeCached(keyOf(setting, call));
+}
+
+/** GC: DEL of every attachment that is known and not to be kept, then GC by every plugin. All is tried. */
+export function gc(setting: Setting, keep: (known: readonly CachedAttachment[]) => AttachmentKey[]): void {
+  const { list } = setting;
+  if (list.disableGc) {
+    setting.io.err("podwire: nothing was collected: the configuration sets disableGC\n");
+    return;
+  }
+  const known = listCached().filter(({ network }) => network === list.name);
+  const kept = keep(known);
+  const isKept = (entry: AttachmentKey) =>
+    kept.some(({ containerId, ifname }) => containerId === entry.containerId && ifname === entry.ifname);
+  const steps = known.filter((entry) => !isKept(entry)).map((stale) => () => del(setting, stale));
+  const valid = kept.map(({ containerId, ifname }) => ({ containerID: containerId, ifname }));
+  const plugins = isAtLeast(versionOf(setting), "1.1.0") ? list.plugins : [];
+  runAll([...steps, ...plugins.map((plugin) => () => collect(setting, plugin, valid))]);
+}
+
+function collect(setting: Setting, plugin: Setting["list"]["plugins"][number], valid: JsonObject[]): void {
+  invoke(setting, plugin, "GC", noCall, { "cni.dev/valid-attachments": valid });
+}
+
+/** STATUS by every plugin; before 1.1.0 there is none, and all is well. */
+export function status(setting: Setting): void {
+  if (!isAtLeast(versionOf(setting), "1.1.0")) {
+    setting.io.err("podwire: nothing was asked: STATUS came with cniVersion 1.1.0\n");
+    return;
+  }
+  for (const plugin of setting.list.plugins) invoke(setting, plugin, "STATUS", noCall);
+}

@@ -1,0 +1,131 @@
+/**
+ * libcni's memory of attachments (libcni/api.go, cachedInfo): a JSON file each in /var/lib/cni/results. It is what makes
+ * podwire, cnitool, containerd and CRI-O able to finish what another of them began.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+
+export const CACHE_FOLDER = "/var/lib/cni";
+const KIND = "cniCacheV1";
+
+export interface CachedAttachment extends AttachmentKey {
+  /** Empty if none was given. */
+  readonly netns: string;
+  /** The network's configuration as text. */
+  readonly configuration: string;
+  readonly args: readonly (readonly [string, string])[];
+  readonly capabilityArgs: JsonObject;
+  readonly result: JsonObject | undefined;
+  /** When it was written. */
+  readonly modified: Date;
+}
+
+const resultsFolder = (folder: string) => join(folder, "results");
+
+function fileOf(folder: string, { network, containerId, ifname }: AttachmentKey): string {
+  return join(resultsFolder(folder), `${network}-${containerId}-${ifname}`);
+}
+
+const isPair = (value: unknown): value is [string, string] =>
+  Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === "string");
+
+/** Reads a file of the cache; undefined if it is none, or not whole. */
+function parse(text: string, modified: Date): CachedAttachment | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isObject(value) || value["kind"] !== KIND) return undefined;
+    const fields = new Fields(value);
+    const result = value["result"];
+    const capabilityArgs = value["capabilityArgs"];
+    return {
+      network: fields.text("networkName") ?? "",
+      containerId: fields.text("containerId") ?? "",
+      ifname: fields.text("ifName") ?? "",
+      netns: fields.text("netns") ?? "",
+      configuration: Buffer.from(fields.text("config") ?? "", "base64").toString(),
+      args: (fields.list("cniArgs") ?? []).filter(isPair),
+      capabilityArgs: isObject(capabilityArgs) ? capabilityArgs : {},
+      result: isObject(result) ? result : undefined,
+      modified,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Before it had a kind, a file was the result alone. */
+function parseOld(text: string, key: AttachmentKey, modified: Date): CachedAttachment | undefined {
+  try {
+    const result: unknown = JSON.parse(text);
+    if (!isObject(result) || "kind" in result || !("cniVersion" in result)) return undefined;
+    return { ...key, netns: "", configuration: "", args: [], capabilityArgs: {}, result, modified };
+  } catch {
+    return undefined;
+  }
+}
+
+function readFile(file: string): { text: string; modified: Date } | undefined {
+  try {
+    return { text: readFileSync(file, "utf8"), modified: statSync(file).mtime };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is known of an attachment; undefined if there is nothing that can be read. */
+export function readCached(key: AttachmentKey, folder = CACHE_FOLDER): CachedAttachment | undefined {
+  const read = readFile(fileOf(folder, key));
+  if (read === undefined) return undefined;
+  return parse(read.text, read.modified) ?? parseOld(read.text, key, read.modified);
+}
+
+/** All attachments that the cache tells whole, in the order of their files' names. */
+export function listCached(folder = CACHE_FOLDER): CachedAttachment[] {
+  let names: string[];
+  try {
+    names = readdirSync(resultsFolder(folder)).sort();
+  } catch {
+    return [];
+  }
+  return names
+    .map((name) => readFile(join(resultsFolder(folder), name)))
+    .map((read) => (read === undefined ? undefined : parse(read.text, read.modified)))
+    .filter((entry) => entry !== undefined)
+    .filter(({ network, containerId, ifname }) => network !== "" && containerId !== "" && ifname !== "");
+}
+
+/** The content of a file, with the keys in libcni's order and left out where libcni leaves them out. */
+function textOf(entry: Omit<CachedAttachment, "modified">): string {
+  const { network, containerId, ifname, netns, configuration, args, capabilityArgs, result } = entry;
+  return JSON.stringify({
+    kind: KIND,
+    containerId,
+    config: Buffer.from(configuration).toString("base64"),
+    ifName: ifname,
+    networkName: network,
+    ...(netns === "" ? {} : { netns }),
+    ...(args.length === 0 ? {} : { cniArgs: args }),
+    ...(Object.keys(capabilityArgs).length === 0 ? {} : { capabilityArgs }),
+    ...(result === undefined ? {} : { result }),
+  });
+}
+
+/** Remembers an attachment: whole or not at all. */
+export function writeCached(entry: Omit<CachedAttachment, "modified">, folder = CACHE_FOLDER): void {
+  mkdirSync(resultsFolder(folder), { recursive: true, mode: 0o700 });
+  // Beside the folder: whoever lists that takes every file in it for an attachment.
+  const temporary = join(folder, `.podwire-${process.pid}`);
+  try {
+    writeFileSync(temporary, textOf(entry), { mode: 0o600 });
+    renameSync(temporary, fileOf(folder, entry));
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** Forgets an attachment; fine if it is not known. */
+export function removeCached(key: AttachmentKey, folder = CACHE_FOLDER): void {
+  rmSync(fileOf(folder, key), { force: true });
+}

@@ -1,0 +1,44 @@
+/** The addresses that are reserved on this node, from the store that host-local and the reference plugin share. */
+import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { parseReservation } from "../../ipam/host-local/records.ts";
+import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import { parseIp } from "../../shared/ip/address.ts";
+
+export const STORE_FOLDER = "/var/lib/cni/networks";
+
+export interface Reservation extends AttachmentKey {
+  readonly address: string;
+  readonly made: Date;
+}
+
+function readFolder<Entry>(read: () => Entry[]): Entry[] {
+  try {
+    return read();
+  } catch {
+    return [];
+  }
+}
+
+function readReservation(folder: string, network: string, name: string): Reservation[] {
+  const path = join(folder, network, name);
+  try {
+    const owner = parseReservation(readFileSync(path, "utf8"));
+    return owner === undefined ? [] : [{ ...owner, network, address: name, made: statSync(path).mtime }];
+  } catch {
+    // Released meanwhile.
+    return [];
+  }
+}
+
+const isNetwork = (entry: Dirent) => entry.isDirectory() && !entry.name.startsWith(".");
+
+/** All reservations below a folder that say whose they are. */
+export function listReservations(folder: string = STORE_FOLDER): Reservation[] {
+  const networks = readFolder(() => readdirSync(folder, { withFileTypes: true })).filter(isNetwork);
+  return networks.flatMap(({ name: network }) =>
+    readFolder(() => readdirSync(join(folder, network)))
+      .filter((name) => parseIp(name) !== undefined)
+      .flatMap((name) => readReservation(folder, network, name)),
+  );
+}

@@ -1,0 +1,105 @@
+/** Everything that can be found in one file. */
+import { readFileSync } from "node:fs";
+import { extname } from "node:path";
+import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { latestVersion } from "../../shared/cni/version.ts";
+import { versionOf } from "../network/configuration.ts";
+import type { Catalogue } from "./catalogue.ts";
+import { error, type Finding, offsetOf, type Path, type Position, positionAt, warning } from "./finding.ts";
+import { checkMeaning, type Shared } from "./semantics.ts";
+import { checkStructure } from "./structure.ts";
+import { checkExecutables, checkOnlyOne } from "./surroundings.ts";
+import { readDocument } from "./syntax.ts";
+import { inList, inPlugin } from "./unknown-keys.ts";
+
+export interface Located extends Finding, Position {
+  readonly file: string;
+}
+
+export interface Tools {
+  readonly catalogue: Catalogue;
+  /** Where executables are looked for. */
+  readonly folders: readonly string[];
+}
+
+function checkPlugin(raw: unknown, shared: Shared, path: Path, tools: Tools): Finding[] {
+  const { catalogue, folders } = tools;
+  return [
+    ...(isObject(raw) ? inPlugin(raw, path, catalogue) : []),
+    ...checkMeaning(raw, shared, path, catalogue),
+    ...checkExecutables(raw, path, folders),
+  ];
+}
+
+/** The schema of one plugin leaves the name to the list that it may be in. */
+function checkName({ name }: JsonObject): Finding[] {
+  return (name ?? "") === "" ? [error(["name"], "is missing", "every network has a name of its own")] : [];
+}
+
+function checkVersion(value: JsonObject): Finding[] {
+  const isMissing = (value["cniVersion"] ?? "") === "" && (value["cniVersions"] ?? undefined) === undefined;
+  const message = 'is missing: that means 0.1.0, which knows no "prevResult", CHECK, GC or STATUS';
+  return isMissing ? [warning(["cniVersion"], message, `write "${latestVersion}"`)] : [];
+}
+
+/** What the plugins will be told; the newest where it is of a wrong type, which the schema tells. */
+function knownVersion(value: JsonObject): string {
+  try {
+    const version = versionOf(value);
+    return version === "" ? "0.1.0" : version;
+  } catch {
+    return latestVersion;
+  }
+}
+
+/** A conflist holds plugins; anything else is one. */
+function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
+  const isList = extname(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
+  const structure = checkStructure(value, isList);
+  if (!isObject(value)) return structure;
+  const { name } = value;
+  const shared = { name, cniVersion: knownVersion(value) };
+  const listed = Array.isArray(value["plugins"]) ? (value["plugins"] as unknown[]) : [];
+  const plugins = isList
+    ? listed.flatMap((raw, index) => checkPlugin(raw, shared, ["plugins", index], tools))
+    : checkPlugin(value, shared, [], tools);
+  const others = [
+    ...checkName(value),
+    ...checkVersion(value),
+    ...(isList ? inList(value) : []),
+    ...plugins,
+    ...checkOnlyOne(file, name),
+  ];
+  // What the schema finds, readers find again, and know what to do about it; but they stop at the first fault.
+  const told = new Set(others.map(({ path }) => JSON.stringify(path)));
+  return [...structure.filter(({ path }) => !told.has(JSON.stringify(path))), ...others];
+}
+
+function read(file: string): { text: string; findings: Finding[] } {
+  try {
+    return { text: readFileSync(file, "utf8"), findings: [] };
+  } catch (thrown) {
+    return { text: "", findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };
+  }
+}
+
+function check(
+  file: string,
+  text: string,
+  tools: Tools,
+): { findings: Finding[]; root: Parameters<typeof offsetOf>[1] } {
+  const { root, value, findings } = readDocument(text);
+  if (value === undefined) return { findings: [...findings], root };
+  return { findings: [...findings, ...checkValue(file, value, tools)], root };
+}
+
+/** Checks a file. Findings are in the order of their places. */
+export function validateFile(file: string, tools: Tools): Located[] {
+  const { text, findings: unreadable } = read(file);
+  const { findings, root } =
+    unreadable.length > 0 ? { findings: unreadable, root: undefined } : check(file, text, tools);
+  return findings
+    .map((finding) => ({ finding, offset: offsetOf(finding, root) }))
+    .sort((a, b) => a.offset - b.offset)
+    .map(({ finding, offset }) => ({ ...finding, file, ...positionAt(text, offset) }));
+}

@@ -1,0 +1,62 @@
+/** `podwire validate`: says what is wrong with configurations, and where. */
+import { statSync } from "node:fs";
+import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
+import { filesIn } from "../network/configuration.ts";
+import { pluginFolders } from "../network/runtime.ts";
+import type { Catalogue } from "./catalogue.ts";
+import { type Located, validateFile } from "./file.ts";
+import { pathText } from "./finding.ts";
+import { extensions } from "./surroundings.ts";
+
+const colourOf = { error: 31, warning: 33 } as const;
+
+/** As compilers write it, which editors turn into links. */
+function line(found: Located, { colours }: Io): string {
+  const { file, line: row, column, severity, path, message, advice } = found;
+  const word = colours ? `\u001b[${colourOf[severity]}m${severity}\u001b[0m` : severity;
+  const subject = path.length === 0 ? "" : `${pathText(path)} `;
+  return `${file}:${row}:${column}: ${word}: ${subject}${message}${advice === "" ? "" : ` (${advice})`}\n`;
+}
+
+const asObject = ({ file, line: row, column, severity, path, message, advice }: Located) => ({
+  file,
+  line: row,
+  column,
+  severity,
+  path: pathText(path),
+  message,
+  advice,
+});
+
+/** A folder stands for the configurations in it. */
+function expand(path: string): string[] {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFolder ? filesIn(path, extensions) : [path];
+}
+
+export function validateCommand(catalogue: Catalogue): Command {
+  return {
+    name: "validate",
+    summary: "say what is wrong with network configurations, and where",
+    usage: "[--json] FILE|FOLDER...",
+    description: `Errors are what keeps a plugin from working: broken JSON, values of a wrong type, what plugins refuse, an
+executable that is not in CNI_PATH, two networks of one name. Warnings are keys that nobody reads.
+The exit code is 1 if there are errors.`,
+    options: [{ name: "json", summary: "print a JSON list of findings" }],
+    completion: "file",
+    run: async ({ positionals, flag }, io) => {
+      if (positionals.length === 0) throw new UsageError("FILE is missing");
+      const tools = { catalogue, folders: pluginFolders(io) };
+      const files = positionals.flatMap(expand);
+      const found = files.flatMap((file) => validateFile(file, tools));
+      if (flag("json")) io.out(`${JSON.stringify(found.map(asObject), undefined, 2)}\n`);
+      else {
+        for (const each of found) io.out(line(each, io));
+        const clean = files.filter((file) => !found.some((each) => each.file === file));
+        for (const file of clean) io.out(`${file}: ok\n`);
+      }
+      const hasErrors = found.some(({ severity }) => severity === "error");
+      return hasErrors ? ExitCode.failure : ExitCode.success;
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/** Meaning: what the plugins themselves would refuse, by their own readers. */
+import { readConfiguration } from "../../shared/cni/configuration.ts";
+import { CniError, messageOf } from "../../shared/cni/error.ts";
+import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { namePattern } from "../../shared/cni/names.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { isSupported, latestVersion } from "../../shared/cni/version.ts";
+import type { Catalogue, KnownPlugin } from "./catalogue.ts";
+import { error, type Finding, type Path } from "./finding.ts";
+
+/** What the plugins of a network share. Where it is wrong, that is told elsewhere, and does not hide the rest. */
+export interface Shared {
+  readonly name: unknown;
+  readonly cniVersion: unknown;
+}
+
+function requestOf(raw: JsonObject, { name, cniVersion }: Shared): Request {
+  const isName = typeof name === "string" && namePattern.test(name);
+  const isVersion = typeof cniVersion === "string" && isSupported(cniVersion);
+  const configuration = {
+    ...raw,
+    name: isName ? name : "network",
+    cniVersion: isVersion ? cniVersion : latestVersion,
+  };
+  return {
+    command: "ADD",
+    containerId: "validate",
+    ifname: "eth0",
+    netns: "",
+    args: "",
+    path: [],
+    configuration: readConfiguration(configuration, "ADD"),
+    input: new Uint8Array(0),
+    environment: {},
+    builtin: () => undefined,
+  };
+}
+
+/** Errors name a key by its path: "ipam.ranges[0][0].subnet" must be a string. */
+const namedKey = /^"([^"]+)" /;
+
+function splitPath(text: string): (string | number)[] {
+  return [...text.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, key, index]) => key ?? Number(index));
+}
+
+function findingOf(thrown: unknown, path: Path): Finding {
+  if (!(thrown instanceof CniError)) return error(path, messageOf(thrown));
+  const [start, key] = namedKey.exec(thrown.message) ?? [];
+  if (start === undefined || key === undefined) return error(path, thrown.message, thrown.details);
+  return error([...path, ...splitPath(key)], thrown.message.slice(start.length), thrown.details);
+}
+
+function delegateOf(request: Request, catalogue: Catalogue): KnownPlugin | undefined {
+  const plugin = catalogue[request.configuration.ipamType];
+  return plugin?.isIpam === true ? plugin : undefined;
+}
+
+/** Runs a reader; what it throws is a finding. Readers stop at the first fault. */
+function attempt(work: () => Request | undefined, path: Path): { next?: Request; findings: Finding[] } {
+  try {
+    const next = work();
+    return { findings: [], ...(next === undefined ? {} : { next }) };
+  } catch (thrown) {
+    return { findings: [findingOf(thrown, path)] };
+  }
+}
+
+function checkRequest(plugin: KnownPlugin, request: Request, path: Path, catalogue: Catalogue): Finding[] {
+  const { next, findings } = attempt(() => plugin.validate(request), path);
+  if (next !== undefined) {
+    const other = catalogue[next.configuration.type];
+    return other === undefined ? [] : checkRequest(other, next, path, catalogue);
+  }
+  const ipam = delegateOf(request, catalogue);
+  // What another plugin is given is made from what is wrong here.
+  if (ipam === undefined || (findings.length > 0 && request.configuration.type === "vxlan")) return findings;
+  return [...findings, ...attempt(() => ipam.validate(request), path).findings];
+}
+
+/** What ADD would refuse in one plugin's configuration; of a plugin of others, nothing is known. */
+export function checkMeaning(raw: unknown, shared: Shared, path: Path, catalogue: Catalogue): Finding[] {
+  if (!isObject(raw) || typeof raw["type"] !== "string") return [];
+  const plugin = catalogue[raw["type"]];
+  if (plugin === undefined || plugin.isIpam) return [];
+  try {
+    return checkRequest(plugin, requestOf(raw, shared), path, catalogue);
+  } catch (thrown) {
+    return [findingOf(thrown, path)];
+  }
+}

@@ -1,0 +1,81 @@
+/** Structure: what the published schemas say, by validators compiled when the executable was built. */
+import { conf, conflist, type SchemaError } from "podwire-validators";
+import { quote } from "../../shared/cni/error.ts";
+import { error, type Finding, type Path } from "./finding.ts";
+
+/** RFC 6901. A part that is digits names an element where the parent is a list. */
+function pathOf(pointer: string, value: unknown): Path {
+  const path: (string | number)[] = [];
+  let at: unknown = value;
+  for (const part of pointer.split("/").slice(1)) {
+    const name = part.replaceAll("~1", "/").replaceAll("~0", "~");
+    const key = Array.isArray(at) ? Number(name) : name;
+    path.push(key);
+    at = (at as Record<string | number, unknown> | undefined)?.[key];
+  }
+  return path;
+}
+
+const valueAt = (value: unknown, path: Path) =>
+  path.reduce<unknown>((at, key) => (at as Record<string | number, unknown>)[key], value);
+
+const typeNames: Readonly<Record<string, string>> = {
+  boolean: "true or false",
+  integer: "a whole number",
+  string: "a string",
+  array: "a list",
+  object: "an object",
+};
+
+const withoutNull = (names: unknown) => [names].flat().filter((name) => name !== "null" && name !== null);
+const listed = (names: readonly unknown[]) =>
+  names.map((name) => typeNames[String(name)] ?? name).join(" or ");
+
+/** What an error says, without the parts that only follow from others: undefined for those. */
+function describe({ keyword, params, message }: SchemaError, found: unknown): string | undefined {
+  switch (keyword) {
+    case "if":
+      return undefined;
+    case "type":
+      return `must be ${listed(withoutNull(params["type"]))}, but it is ${quote(found)}`;
+    case "required":
+      return "is missing";
+    case "enum": {
+      const known = withoutNull(params["allowedValues"]).filter((value) => value !== "");
+      return `is ${quote(found)}; known are ${known.map((value) => quote(value)).join(", ")}`;
+    }
+    case "anyOf":
+      return `is ${quote(found)}, which it cannot be`;
+    case "minimum":
+    case "maximum":
+      return `is ${quote(found)}: it must be ${String(params["comparison"])} ${String(params["limit"])}`;
+    case "minItems":
+    case "maxItems":
+      return `has ${(found as unknown[]).length} elements: ${message}`;
+    default:
+      return `is ${quote(found)}: ${message}`;
+  }
+}
+
+/** An alternative that does not fit is no fault if another might. */
+const isAlternative = ({ schemaPath }: SchemaError) => /\/anyOf\/\d/.test(schemaPath);
+
+function findingOf(fault: SchemaError, value: unknown): Finding[] {
+  const path = pathOf(fault.instancePath, value);
+  const text = isAlternative(fault) ? undefined : describe(fault, valueAt(value, path));
+  if (text === undefined) return [];
+  const missing = fault.keyword === "required" ? [String(fault.params["missingProperty"])] : [];
+  return [error([...path, ...missing], text)];
+}
+
+/** Checks a conflist, or a single plugin's configuration. */
+export function checkStructure(value: unknown, isList: boolean): Finding[] {
+  const validate = isList ? conflist : conf;
+  if (validate(value)) return [];
+  const findings = (validate.errors ?? []).flatMap((fault) => findingOf(fault, value));
+  const texts = new Set<string>();
+  return findings.filter(({ path, message }) => {
+    const text = JSON.stringify([path, message]);
+    return !texts.has(text) && texts.add(text);
+  });
+}

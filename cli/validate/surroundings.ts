@@ -1,0 +1,53 @@
+/** What a configuration needs around it: the executables it names, and a name of its own in its folder. */
+import { readFileSync } from "node:fs";
+import { basename, dirname, extname, resolve } from "node:path";
+import { CniError } from "../../shared/cni/error.ts";
+import { isObject } from "../../shared/cni/fields.ts";
+import { filesIn } from "../network/configuration.ts";
+import { findPlugin } from "../network/invoke.ts";
+import { error, type Finding, type Path } from "./finding.ts";
+
+/** The endings of the files that libcni reads. */
+export const extensions: readonly string[] = [".conflist", ".conf", ".json"];
+
+function checkExecutable(type: unknown, path: Path, folders: readonly string[]): Finding[] {
+  if (typeof type !== "string" || type === "") return [];
+  try {
+    findPlugin(type, folders);
+    return [];
+  } catch (thrown) {
+    if (!(thrown instanceof CniError)) throw thrown;
+    return [error(path, thrown.message, thrown.details)];
+  }
+}
+
+/** The executables of a plugin and of its IPAM plugin must be there. */
+export function checkExecutables(raw: unknown, path: Path, folders: readonly string[]): Finding[] {
+  if (!isObject(raw)) return [];
+  const ipam = isObject(raw["ipam"]) ? raw["ipam"]["type"] : undefined;
+  return [
+    ...checkExecutable(raw["type"], [...path, "type"], folders),
+    ...checkExecutable(ipam, [...path, "ipam", "type"], folders),
+  ];
+}
+
+function nameIn(file: string): unknown {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return isObject(value) ? value["name"] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runtimes take the first of two networks of one name: conflists first, then by the names of the files. */
+export function checkOnlyOne(file: string, name: unknown): Finding[] {
+  if (typeof name !== "string" || !extensions.includes(extname(file))) return [];
+  const others = filesIn(dirname(resolve(file)), extensions).filter((other) => other !== resolve(file));
+  const same = others.filter((other) => nameIn(other) === name).map((other) => basename(other));
+  if (same.length === 0) return [];
+  const message = `is also the name of the network in ${same.join(" and ")}`;
+  return [
+    error(["name"], message, "give each network of a folder a name of its own: only one would be found"),
+  ];
+}

@@ -1,0 +1,69 @@
+/** JSON as libcni and the plugins read it: no comments, no trailing commas, one value. */
+import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { error, type Finding, warning } from "./finding.ts";
+
+const messages: Readonly<Record<string, string>> = {
+  InvalidSymbol: "this is no JSON value",
+  InvalidNumberFormat: "this is no number as JSON writes it",
+  PropertyNameExpected: "a key in double quotes is expected here",
+  ValueExpected: "a value is expected here",
+  ColonExpected: "a colon is expected here",
+  CommaExpected: "a comma is expected here",
+  CloseBraceExpected: "a closing brace } is expected here",
+  CloseBracketExpected: "a closing bracket ] is expected here",
+  EndOfFileExpected: "the JSON value has ended: nothing may follow",
+  InvalidCommentToken: "JSON has no comments",
+  UnexpectedEndOfComment: "JSON has no comments",
+  UnexpectedEndOfString: "the string does not end on its line",
+  UnexpectedEndOfNumber: "this is no number as JSON writes it",
+  InvalidUnicode: "\\u needs four hexadecimal digits",
+  InvalidEscapeCharacter: "there is no such escape",
+  InvalidCharacter: "a control character must be escaped",
+};
+
+const strict = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false };
+
+function findingOf({ error: code, offset }: ParseError, text: string): Finding {
+  const name = printParseErrorCode(code);
+  const advice = name === "PropertyNameExpected" ? "is there a comma too many before it?" : "";
+  const message = text.trim() === "" ? "the file is empty" : (messages[name] ?? "this is no JSON");
+  return { ...error([], message, advice), offset };
+}
+
+/** A key that stands twice: the last one counts, which few expect. */
+function repeatedKeys(node: Node): Finding[] {
+  if (node.type === "array") return (node.children ?? []).flatMap(repeatedKeys);
+  if (node.type !== "object") return [];
+  const seen = new Set<string>();
+  return (node.children ?? []).flatMap(({ children: [key, value] = [] }) => {
+    if (key === undefined || value === undefined) return [];
+    const name = String(key.value);
+    const found = seen.has(name)
+      ? [{ ...warning([], `"${name}" stands here a second time: this one counts`), offset: key.offset }]
+      : [];
+    seen.add(name);
+    return [...found, ...repeatedKeys(value)];
+  });
+}
+
+export interface Document {
+  /** Undefined if there is nothing to look at. */
+  readonly root: Node | undefined;
+  /** The value; undefined if the text is no JSON. */
+  readonly value: unknown;
+  readonly findings: readonly Finding[];
+}
+
+/** Reads a text. Where it is no JSON, only the first mistake is told: the others tend to follow from it. */
+export function readDocument(text: string): Document {
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, strict);
+  const [first] = errors;
+  if (first !== undefined) return { root, value: undefined, findings: [findingOf(first, text)] };
+  try {
+    return { root, value: JSON.parse(text), findings: root === undefined ? [] : repeatedKeys(root) };
+  } catch (thrown) {
+    // A byte order mark, and whatever else the two parsers do not agree on: the plugins have this one.
+    return { root, value: undefined, findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };
+  }
+}

@@ -1,0 +1,9 @@
+/** What ADD would refuse in the configuration. */
+import type { Request } from "../../shared/cni/plugin.ts";
+import { readHostLocal } from "./configuration.ts";
+import { readRequested } from "./requests.ts";
+
+export default (request: Request): void => {
+  readHostLocal(request.configuration);
+  readRequested(request);
+};

@@ -1,0 +1,68 @@
+/** Descriptions of the keys that every plugin has, or several: data, for schema.ts of the plugins. */
+import type { Properties } from "./schema.ts";
+
+/** For the result of ADD (specification 1.1.0, "dns"). */
+const dnsProperties = {
+  nameservers: { type: "array", items: { type: "string" } },
+  domain: { type: "string" },
+  search: { type: "array", items: { type: "string" } },
+  options: { type: "array", items: { type: "string" } },
+} as const satisfies Properties;
+
+export const dnsKey = {
+  type: "object",
+  properties: dnsProperties,
+  defaultText: "none",
+  description: "for the result, instead of what IPAM gives",
+} as const;
+
+/** A route of the specification's result, as IPAM configurations have it too. */
+export const routeProperties = {
+  dst: { type: "string", examples: ["0.0.0.0/0", "::/0"] },
+  gw: { type: "string" },
+  mtu: { type: "integer" },
+  advmss: { type: "integer" },
+  priority: { type: "integer" },
+  table: { type: "integer" },
+  scope: { type: "integer" },
+} as const satisfies Properties;
+
+export const mtuKey = { type: "integer", minimum: 68, maximum: 65535, or: 0, default: 0 } as const;
+
+/** Of plugins whose containers' addresses may be masqueraded (shared/netfilter/masquerade-config.ts). */
+export const masqueradeKeys = {
+  ipMasq: {
+    type: "boolean",
+    default: false,
+    description:
+      "traffic that leaves the container's network has the node's address (masquerade, fully random source ports); multicast stays as it is",
+  },
+  ipMasqBackend: {
+    type: "string",
+    enum: ["iptables", "nftables"],
+    mayBeEmpty: true,
+    defaultText: "as found",
+    description:
+      "how: `iptables` or `nftables`; without the key `iptables` where its programs are installed, else `nftables`",
+  },
+  nonMasqueradeCIDRs: {
+    type: "array",
+    items: { type: "string", examples: ["192.168.0.0/16", "fd00::/8"] },
+    default: [],
+    description:
+      'networks to which traffic keeps the container\'s address, of both families: `["192.168.0.0/16", "fd00::/8"]`',
+  },
+} as const satisfies Properties;
+
+/** What the specification, and podwire, let every plugin's configuration have. */
+export const commonKeys = {
+  cniVersion: { type: "string" },
+  name: { type: "string" },
+  type: { type: "string" },
+  capabilities: { type: "object", properties: {}, others: { type: "boolean" } },
+  args: { type: "object", properties: {} },
+  runtimeConfig: { type: "object", properties: {} },
+  prevResult: { type: "object", properties: {} },
+  dns: dnsKey,
+  podwireLog: { type: "string", description: "a file that gets a line for each call, as with PODWIRE_LOG" },
+} as const satisfies Properties;

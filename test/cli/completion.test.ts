@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, test } from "vitest";
+import { canRun } from "../helpers/index.ts";
+import { files, run } from "./podwire.ts";
+
+const script = async (shell: string) => (await run(["completion", shell])).stdout;
+
+/** What bash offers for the last of these words. */
+async function offeredByBash(...words: string[]): Promise<string[]> {
+  const quoted = words.map((word) => `'${word}'`).join(" ");
+  const ask = `COMP_WORDS=(podwire ${quoted}); COMP_CWORD=${words.length}; _podwire; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout } = await execa("bash", ["--norc", "-c", `${await script("bash")}\n${ask}`]);
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .sort();
+}
+
+describe("completion for bash", () => {
+  test("offers commands, and options of a command", async () => {
+    expect(await offeredByBash("va")).toEqual(["validate"]);
+    expect(await offeredByBash("")).toEqual(expect.arrayContaining(["add", "del", "list", "help"]));
+    expect(await offeredByBash("gc", "-")).toEqual(["--all", "--help", "--json", "-h"]);
+    expect(await offeredByBash("completion", "")).toEqual(["bash", "fish", "zsh"]);
+  });
+
+  test("offers files where files are meant", async () => {
+    using folder = files({ "10-net.conflist": "{}" });
+    expect(await offeredByBash("validate", join(folder.path, "10"))).toEqual([
+      join(folder.path, "10-net.conflist"),
+    ]);
+  });
+});
+
+describe.runIf(canRun("fish"))("completion for fish", () => {
+  test("offers commands with what they do, and options of a command", async () => {
+    using folder = files({ "podwire.fish": await script("fish") });
+    const offered = async (line: string) => {
+      const ask = `source ${folder.path}/podwire.fish; complete -C '${line}'`;
+      return (await execa("fish", ["--no-config", "-c", ask], { env: { HOME: folder.path } })).stdout;
+    };
+    expect(await offered("podwire va")).toMatch(/^validate\tsay what is wrong/);
+    expect(await offered("podwire gc --a")).toMatch(/^--all\tkeep none/);
+    expect((await offered("podwire completion ")).split("\n").sort()).toEqual(["bash", "fish", "zsh"]);
+  });
+});
+
+describe.runIf(canRun("zsh"))("completion for zsh", () => {
+  test("is a function that zsh takes for the command", async () => {
+    using folder = files({ _podwire: await script("zsh") });
+    const ask = `autoload -U compinit; fpath=(${folder.path} $fpath); compinit -u -D; print $_comps[podwire]; autoload +X _podwire && print loaded`;
+    const { stdout } = await execa("zsh", ["-f", "-c", ask], { env: { HOME: folder.path } });
+    expect(stdout.split("\n")).toEqual(["_podwire", "loaded"]);
+  });
+});

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { run } from "./podwire.ts";
+
+const commands = ["add", "check", "del", "gc", "status", "list", "validate", "completion"];
+
+describe("podwire", () => {
+  test("names its commands and exit codes in its help", async () => {
+    for (const args of [["--help"], ["-h"], ["help"]]) {
+      const { exitCode, stdout, stderr } = await run(args);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      for (const name of commands) expect(stdout).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
+      for (const code of [0, 1, 2]) expect(stdout).toMatch(new RegExp(`^  ${code}  \\S`, "m"));
+    }
+  });
+
+  test.each(commands)("says how %s is called", async (name) => {
+    const [long, short, topic] = await Promise.all([
+      run([name, "--help"]),
+      run([name, "-h"]),
+      run(["help", name]),
+    ]);
+    expect(long).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(long.stdout).toContain(`usage: podwire ${name}`);
+    expect(long.stdout).toContain("--help");
+    expect([short.stdout, topic.stdout]).toEqual([long.stdout, long.stdout]);
+  });
+
+  test("without a command shows its help on standard error", async () => {
+    const { exitCode, stdout, stderr } = await run([]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toContain("usage: podwire COMMAND");
+  });
+
+  test.each([
+    [["attach"], "attach"],
+    [["toString"], "toString"],
+    [["help", "attach"], "attach"],
+    [["list", "--colour"], "--colour"],
+    [["list", "now"], "no arguments"],
+    [["add"], "NET and NETNS"],
+    [["add", "net"], "NET and NETNS"],
+    [["del", "net", "/run/netns/a", "more"], "more"],
+    [["add", "", "/run/netns/a"], "empty"],
+    [["add", "--container-id"], "--container-id"],
+    [["add", "net", "/x", "--container-id", "a", "--container-id", "b"], "more than once"],
+    [["gc"], "NET"],
+    [["validate"], "FILE"],
+    [["completion", "csh"], "bash"],
+  ])("refuses %j with code 2", async (args, words) => {
+    const { exitCode, stdout, stderr } = await run(args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toContain(words);
+  });
+
+  test("prints nothing but plain text where there is no terminal", async () => {
+    for (const args of [["--help"], ["list", "--help"]])
+      expect((await run(args, { TERM: "xterm" })).stdout).not.toContain("\u001b");
+  });
+
+  test("says its version", async () => {
+    expect(await run(["--version"])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^podwire \d/),
+    });
+  });
+});
