@@ -8,15 +8,16 @@ const meanings: Readonly<Record<string, string>> = {
     "the file system is read-only; mount it writable, or give a folder that is: some systems keep the executables elsewhere",
   EACCES: "permission denied; run as root, and see whether SELinux or AppArmor forbids it",
   EPERM: "not permitted; run as root, and see whether the file is immutable (lsattr)",
-  EBUSY: "something is mounted on that very file; unmount it, and mount the folder instead",
-  EXDEV: "that very file is on another file system; mount the folder instead",
+  EBUSY: "a file is in the way that is mounted from elsewhere; unmount it, and mount the folder instead",
+  EXDEV: "a file is in the way that is mounted from elsewhere; unmount it, and mount the folder instead",
 };
 
 /** What was being done failed: the system's error, with its cause and the way out where they are known. */
 export function problem(doing: string, thrown: unknown): Error {
-  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new Error(`${doing}: ${meanings[code] ?? message}`, { cause: thrown });
+  const meaning = meanings[codeOf(thrown)];
+  const why = meaning === undefined ? message : `${meaning} (${message})`;
+  return new Error(`${doing}: ${why}`, { cause: thrown });
 }
 
 /** The code of a failed system call, such as "ENOENT". */
