@@ -1,5 +1,5 @@
 /** The network configuration that is put where the runtime looks: only when asked, and after the executables. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { problem } from "./problem.ts";
 
 /** A conflist to write. */
@@ -49,6 +49,14 @@ function readTypes(source: string, text: string): string[] {
   return [...new Set(plugins.flatMap((plugin) => typesOf(plugin, source)))];
 }
 
+function readFile(source: string): string {
+  try {
+    return readFileSync(source, "utf8");
+  } catch (thrown) {
+    throw problem(`cannot read the configuration ${source}`, thrown);
+  }
+}
+
 /** Reads a conflist and checks it so far that a runtime will load it. Throws if it will not. */
 export function readConfiguration(source: string, givenName: string | undefined): Configuration {
   const name = givenName ?? source.slice(source.lastIndexOf("/") + 1);
@@ -56,13 +64,21 @@ export function readConfiguration(source: string, givenName: string | undefined)
     throw new Error(
       `runtimes do not look at a file called ${JSON.stringify(name)}: --conf-name must say a name that ends in .conflist`,
     );
-  let text: string;
-  try {
-    text = readFileSync(source, "utf8");
-  } catch (thrown) {
-    throw problem(`cannot read the configuration ${source}`, thrown);
-  }
+  const text = readFile(source);
   return { source, name, text, types: readTypes(source, text) };
+}
+
+/** For the nodes that a folder has no file of. */
+const forAllNodes = "all-nodes.conflist";
+
+/**
+ * The file that --conf means: itself, or of a folder (such as a ConfigMap's, which may be empty) the one that is named
+ * after the node, or else the one for all. Undefined if the folder has neither.
+ */
+export function findConfiguration(given: string, node: string | undefined): string | undefined {
+  if (!(statSync(given, { throwIfNoEntry: false })?.isDirectory() ?? false)) return given;
+  const candidates = node === undefined || node === "" ? [forAllNodes] : [`${node}.conflist`, forAllNodes];
+  return candidates.map((name) => `${given}/${name}`).find((path) => existsSync(path));
 }
 
 /** libcni's ConfFiles: the endings that runtimes load, sorted by bytes. */

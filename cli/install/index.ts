@@ -26,7 +26,7 @@ function folderOf(args: Arguments, option: string, usual: string): string {
   return folder;
 }
 
-function wishOf(args: Arguments, plugins: readonly string[]): Wish {
+function wishOf(args: Arguments, plugins: readonly string[], io: Io): Wish {
   const [stray] = args.positionals;
   if (stray !== undefined)
     throw new UsageError(`${JSON.stringify(stray)} is too much: folders are given by options`);
@@ -35,13 +35,14 @@ function wishOf(args: Arguments, plugins: readonly string[]): Wish {
   const source = args.text("conf");
   if (source === "") throw new UsageError("--conf needs a file");
   if (source === undefined) {
-    const without = ["conf-dir", "conf-name"].find((option) => args.text(option) !== undefined);
+    const without = ["conf-dir", "conf-name", "node"].find((option) => args.text(option) !== undefined);
     if (without !== undefined)
-      throw new UsageError(`--${without} says where a configuration goes: --conf is missing`);
+      throw new UsageError(`--${without} is about a configuration: --conf is missing`);
     return { binFolder, names };
   }
   const folder = folderOf(args, "conf-dir", defaultConfFolder);
-  return { binFolder, names, configuration: { source, folder, name: args.text("conf-name") } };
+  const node = args.text("node") ?? io.environment["NODE_NAME"];
+  return { binFolder, names, configuration: { source, folder, name: args.text("conf-name"), node } };
 }
 
 function print(report: Report, isJson: boolean, version: string, io: Io): void {
@@ -78,7 +79,13 @@ export function installCommand(plugins: readonly string[], version: string): Com
         summary: "only these plugins, with commas between them",
         completion: plugins,
       },
-      { name: "conf", value: "FILE", summary: "also write this conflist", completion: "file" },
+      {
+        name: "conf",
+        value: "FILE",
+        summary: "also write this conflist, or the one for this node of a folder",
+        completion: "file",
+      },
+      { name: "node", value: "NAME", summary: "of a folder, the file NAME.conflist; $NODE_NAME unless told" },
       { name: "conf-name", value: "NAME", summary: "the name to write it under; its own unless told" },
       {
         name: "conf-dir",
@@ -90,7 +97,7 @@ export function installCommand(plugins: readonly string[], version: string): Com
       { name: "json", summary: "print what was done as JSON" },
     ],
     run: async (args, io) => {
-      const wish = wishOf(args, plugins);
+      const wish = wishOf(args, plugins, io);
       // Before the work: a container's first process would never get a signal it has not asked for.
       const end = args.flag("stay") ? listenForEnd() : undefined;
       print(await install(wish), args.flag("json"), version, io);

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { canRun, projectRoot, referencePlugin } from "../../helpers/index.ts";
-import { Target } from "./target.ts";
+import { installer, Target } from "./target.ts";
 
 const example = join(projectRoot, "conf-examples/single-node.conflist");
 const folder = "/run/net.d";
@@ -64,6 +64,32 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
     const report = JSON.parse(stdout);
     expect(report.configuration).toEqual({ file: `${folder}/10-c.conflist`, action: "installed" });
     expect(report.warnings).toEqual([stderr.replace("podwire install: warning: ", "").trim()]);
+  });
+
+  test("of a folder writes the file of the node, or that for all, or none", async () => {
+    await using target = await createTarget();
+    await target.node.exec("mkdir", ["/run/map"]);
+    const fromFolder = ["--conf", "/run/map", "--conf-dir", folder, "--conf-name", "10-pods.conflist"];
+    const written = () => readFileSync(target.node.path(`${folder}/10-pods.conflist`), "utf8");
+    const none = await target.install(...fromFolder, "--node", "n1");
+    expect(none.exitCode).toBe(0);
+    expect(none.stderr).toMatch(/no configuration is written: \/run\/map .*n1\.conflist/);
+    expect(await filesOf(target)).toEqual([]);
+    const text = (name: string) =>
+      JSON.stringify({ cniVersion: "1.0.0", name, plugins: [{ type: "bridge" }] });
+    for (const name of ["n1", "n2", "all-nodes"])
+      writeFileSync(target.node.path(`/run/map/${name}.conflist`), text(name));
+    for (const [node, name] of [
+      ["n1", "n1"],
+      ["n2", "n2"],
+      ["n3", "all-nodes"],
+    ] as const) {
+      expect(await target.install(...fromFolder, "--node", node)).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(written()).toBe(text(name));
+    }
+    const command = [installer, "install", "--bin-dir", "/run/bin", ...fromFolder];
+    await target.node.exec("env", ["NODE_NAME=n2", ...command]);
+    expect(written()).toBe(text("n2"));
   });
 
   test("says which executables are missing for it", async () => {

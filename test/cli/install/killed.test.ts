@@ -32,7 +32,7 @@ async function stepsOf(target: Target): Promise<Step[]> {
   return steps
     .slice(begin)
     .filter(
-      ({ syscall, number }) => changing.includes(syscall) && (syscall !== "write" || number % 60 === 1),
+      ({ syscall, number }) => changing.includes(syscall) && (number - 1) % (strides[syscall] ?? 1) === 0,
     );
 }
 
