@@ -27,12 +27,14 @@ const benchPrograms = {
 
 const testPrograms = {
   ...benchPrograms,
+  buildah: "buildah",
   busybox: "busybox-static",
   conntrack: "conntrack",
   fish: "fish",
   // What podwire's cache is compared with: libcni itself, in a program of a few lines.
   go: "golang-go",
   "/usr/share/gocode/src/github.com/containernetworking/cni/libcni": "golang-github-appc-cni-dev",
+  mmdebstrap: "mmdebstrap",
   modprobe: "kmod",
   radvd: "radvd",
   script: "bsdutils",

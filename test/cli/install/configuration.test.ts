@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { canRun, projectRoot, referencePlugin } from "../../helpers/index.ts";
+import { giveOwnFolder } from "../../helpers/own-folder.ts";
 import { installer, Target } from "./target.ts";
 
 const example = join(projectRoot, "conf-examples/single-node.conflist");
@@ -22,11 +23,8 @@ const filesOf = async (target: Target) =>
 describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and configurations", () => {
   test("writes none unless asked", async () => {
     await using target = await createTarget();
-    await target.node.exec("mkdir", ["-p", "/run/etc"]);
-    await target.node.exec("sh", [
-      "-c",
-      "mkdir -p /etc/cni && mount -t tmpfs tmpfs /etc/cni && mkdir /etc/cni/net.d",
-    ]);
+    await giveOwnFolder(target.node, "/etc/cni");
+    await target.node.exec("mkdir", ["/etc/cni/net.d"]);
     expect((await target.install()).exitCode).toBe(0);
     expect((await target.node.exec("ls", ["-A", "/etc/cni/net.d"])).stdout).toBe("");
     const refused = await target.install("--conf-dir", folder);
