@@ -1,6 +1,6 @@
 // Makes a fresh clone ready to run: npm packages, and the programs that the demo, the tests or the bench call.
 // Plain JavaScript without packages, since it runs before there are any.
-//   node scripts/setup.mjs [demo | demo:vxlan | test | bench]
+//   node scripts/setup.mjs [demo | demo:vxlan | test | bench | release]
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -45,10 +45,19 @@ const testPrograms = {
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };
 
+// What executables for other C libraries and processors are tried out with.
+const releasePrograms = {
+  "/lib/ld-musl-x86_64.so.1": "musl",
+  "/usr/aarch64-linux-gnu/lib/libc.so.6": "libc6-arm64-cross",
+  "g++": "g++",
+  "qemu-aarch64": "qemu-user",
+};
+
 const programsFor = {
   demo: demoPrograms,
   "demo:vxlan": overlayPrograms,
   bench: benchPrograms,
+  release: process.arch === "x64" ? releasePrograms : {},
   test: testPrograms,
 };
 
