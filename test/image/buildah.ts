@@ -1,4 +1,5 @@
 /** buildah with a storage of its own, which is thrown away; nothing comes from a registry of images. */
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,49 +33,78 @@ function ownCapabilities(): string[] {
     .map((name) => `CAP_${name.toUpperCase()}`);
 }
 
+/** Layers by the kernel, where it can; else whole copies, which takes long. */
+async function storageDriver(folder: string): Promise<"overlay" | "vfs"> {
+  const script =
+    'cd "$1" && mkdir lower upper work merged && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay merged';
+  const place = join(folder, "probe");
+  mkdirSync(place);
+  const args = ["--mount", "--propagation", "private", "sh", "-c", script, "sh", place];
+  return (await execa("unshare", args, { reject: false, stdin: "ignore" })).exitCode === 0
+    ? "overlay"
+    : "vfs";
+}
+
+/** A mount namespace: what buildah mounts is gone with it, and it is gone with the process that made it. */
+async function makeNamespace() {
+  const args = ["--mount", "--propagation", "private", "sh", "-c", "echo ready; exec cat"];
+  const anchor = execa("unshare", args, { stdin: "pipe", buffer: { stdout: false }, reject: false });
+  const early = anchor.then(({ stderr }): never => {
+    throw new Error(`no mount namespace: ${stderr}`);
+  });
+  await Promise.race([once(anchor.stdout, "data"), early]);
+  early.catch(() => undefined);
+  return { pid: anchor.pid ?? 0, end: () => anchor.stdin.end() };
+}
+
 export class Buildah implements AsyncDisposable {
   /** Everything is in here: images, containers, what a test adds. */
   readonly folder: string;
   private readonly env: Readonly<Record<string, string>>;
+  private readonly namespace: { readonly pid: number; end(): void };
 
-  constructor() {
-    this.folder = mkdtempSync(join(tmpdir(), "podwire-image-"));
-    const storage = join(this.folder, "storage.conf");
-    // vfs needs nothing of the kernel: plain folders.
-    writeFileSync(
-      storage,
-      `[storage]\ndriver = "vfs"\ngraphroot = "${this.folder}/images"\nrunroot = "${this.folder}/run"\n`,
-    );
-    mkdirSync(join(this.folder, "tmp"));
-    this.env = {
-      CONTAINERS_STORAGE_CONF: storage,
-      TMPDIR: join(this.folder, "tmp"),
-      BUILDAH_ISOLATION: "chroot",
-    };
+  private constructor(folder: string, driver: string, namespace: Buildah["namespace"]) {
+    this.folder = folder;
+    this.namespace = namespace;
+    const storage = join(folder, "storage.conf");
+    const roots = `graphroot = "${folder}/images"\nrunroot = "${folder}/run"\n`;
+    writeFileSync(storage, `[storage]\ndriver = "${driver}"\n${roots}`);
+    mkdirSync(join(folder, "tmp"));
+    this.env = { CONTAINERS_STORAGE_CONF: storage, TMPDIR: join(folder, "tmp"), BUILDAH_ISOLATION: "chroot" };
   }
 
-  /** Runs buildah and returns what it prints. */
-  async exec(...args: string[]): Promise<string> {
-    const { stdout } = await execa("buildah", args, {
-      env: this.env,
-      stdin: "ignore",
-      timeout: 20 * minutes,
-    });
+  static async create(): Promise<Buildah> {
+    const folder = mkdtempSync(join(tmpdir(), "podwire-image-"));
+    return new Buildah(folder, await storageDriver(folder), await makeNamespace());
+  }
+
+  /** The command line that runs a program where buildah's mounts are. */
+  private enter(command: readonly string[]): [string, string[]] {
+    return ["nsenter", [`--mount=/proc/${this.namespace.pid}/ns/mnt`, "--", ...command]];
+  }
+
+  /** Runs a program where buildah's mounts are, and returns what it prints. */
+  async inside(...command: string[]): Promise<string> {
+    const [file, args] = this.enter(command);
+    const { stdout } = await execa(file, args, { env: this.env, stdin: "ignore", timeout: 20 * minutes });
     return stdout;
   }
 
-  /** Builds a stage of the Dockerfile, the last one unless told, without asking a registry for its base. */
-  async build(context: string, image: string, target?: string): Promise<void> {
-    const stage = target === undefined ? [] : ["--target", target];
+  /** Runs buildah and returns what it prints. */
+  exec(...args: string[]): Promise<string> {
+    return this.inside("buildah", ...args);
+  }
+
+  /** Builds the Dockerfile, or a stage of it by options, without asking a registry for its base. */
+  async build(context: string, image: string, ...stage: string[]): Promise<void> {
     // With layers, the stages that two builds share are built once.
     await this.exec("bud", "--layers", "--pull-never", ...stage, "-t", image, context);
   }
 
   /** What the image says is to be run: entry point and arguments. */
   async command(image: string): Promise<{ Entrypoint?: string[]; Cmd?: string[] }> {
-    return JSON.parse(
-      await this.exec("inspect", "--type", "image", "--format", "{{json .OCIv1.Config}}", image),
-    );
+    const { OCIv1 } = JSON.parse(await this.exec("inspect", "--type", "image", image));
+    return OCIv1.config;
   }
 
   /** A container of the image. */
@@ -91,11 +121,12 @@ export class Buildah implements AsyncDisposable {
       ? ["--cap-add", ownCapabilities().join(",")]
       : ["--cap-drop", allCapabilities.map((name) => `CAP_${name.toUpperCase()}`).join(",")];
     const args = ["run", ...mounts, ...variables, ...capabilities, container, "--", ...command];
-    return execa("buildah", args, { env: this.env, stdin: "ignore", reject: false, timeout: 10 * minutes });
+    const [file, line] = this.enter(["buildah", ...args]);
+    return execa(file, line, { env: this.env, stdin: "ignore", reject: false, timeout: 10 * minutes });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.exec("rm", "--all").catch(() => undefined);
+    this.namespace.end();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
