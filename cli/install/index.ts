@@ -26,12 +26,12 @@ function folderOf(args: Arguments, option: string, usual: string): string {
   return folder;
 }
 
-function wishOf(args: Arguments, plugins: readonly string[], io: Io): Wish {
+function wishOf(args: Arguments, all: readonly string[], io: Io): Wish {
   const [stray] = args.positionals;
   if (stray !== undefined)
     throw new UsageError(`${JSON.stringify(stray)} is too much: folders are given by options`);
   const binFolder = folderOf(args, "bin-dir", defaultBinFolder);
-  const names = chosenNames(args.texts("plugins"), plugins);
+  const names = chosenNames(args.texts("plugins"), all);
   const source = args.text("conf");
   if (source === "") throw new UsageError("--conf needs a file");
   if (source === undefined) {
@@ -55,14 +55,14 @@ function print(report: Report, isJson: boolean, version: string, io: Io): void {
   for (const warning of report.warnings) io.err(`podwire install: warning: ${warning}\n`);
 }
 
-/** The command for an executable of that version that has these plugins in it. */
-export function installCommand(plugins: readonly string[], version: string): Command {
+/** The command for an executable of that version that goes by these names: plugins, and the command itself. */
+export function installCommand(names: readonly string[], version: string): Command {
   return {
     name: "install",
     summary: "install the plugins into the folder where container runtimes look for them",
     usage: "[options]",
     description:
-      "The executable that runs is installed itself, under the name of each plugin, as hard links of one file.\n" +
+      "The executable that runs is installed itself, under the name of each plugin and as podwire, as hard links of one file.\n" +
       "A name is at any moment the whole old or the whole new file; what is there already is left as it is.\n" +
       "After an error nothing is changed. A network configuration is written only if --conf says so.",
     options: [
@@ -76,8 +76,8 @@ export function installCommand(plugins: readonly string[], version: string): Com
         name: "plugins",
         value: "NAMES",
         multiple: true,
-        summary: "only these plugins, with commas between them",
-        completion: plugins,
+        summary: "only these, with commas between them, instead of all plugins and podwire",
+        completion: names,
       },
       {
         name: "conf",
@@ -97,7 +97,7 @@ export function installCommand(plugins: readonly string[], version: string): Com
       { name: "json", summary: "print what was done as JSON" },
     ],
     run: async (args, io) => {
-      const wish = wishOf(args, plugins, io);
+      const wish = wishOf(args, names, io);
       // Before the work: a container's first process would never get a signal it has not asked for.
       const end = args.flag("stay") ? listenForEnd() : undefined;
       print(await install(wish), args.flag("json"), version, io);

@@ -37,7 +37,8 @@ function readFlag(list: JsonObject, key: string): boolean {
   throw invalid(`"${key}" is ${quote(value)}`, "write true or false");
 }
 
-function readVersion(list: JsonObject): string {
+/** The version that the plugins of a list get; empty if it names none, which means 0.1.0. Throws code 6. */
+export function versionOf(list: JsonObject): string {
   const fields = new Fields(list);
   const single = fields.text("cniVersion") ?? "";
   const several = fields.texts("cniVersions");
@@ -69,7 +70,7 @@ export function readList(text: string, folder: string): NetworkList {
     throw invalid("the network has no plugins", `list them in "plugins", or as ${join(folder, name)}/*.conf`);
   return {
     name,
-    cniVersion: readVersion(list),
+    cniVersion: versionOf(list),
     disableCheck: readFlag(list, "disableCheck"),
     disableGc: readFlag(list, "disableGC"),
     plugins,

@@ -97,6 +97,7 @@ export function check(setting: Setting, call: RuntimeCall): void {
     return;
   }
   const cached = readCached(keyOf(setting, call));
+  if (cached === undefined) setting.io.err("podwire: warning: no ADD of this attachment is remembered\n");
   const result = previous(resultIn(version, cached));
   for (const plugin of list.plugins) invoke(setting, plugin, "CHECK", complete(call, cached), result);
 }

@@ -2,8 +2,10 @@
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { latestVersion } from "../../shared/cni/version.ts";
+import { versionOf } from "../network/configuration.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { error, type Finding, offsetOf, type Path, type Position, positionAt } from "./finding.ts";
+import { error, type Finding, offsetOf, type Path, type Position, positionAt, warning } from "./finding.ts";
 import { checkMeaning, type Shared } from "./semantics.ts";
 import { checkStructure } from "./structure.ts";
 import { checkExecutables, checkOnlyOne } from "./surroundings.ts";
@@ -34,19 +36,40 @@ function checkName({ name }: JsonObject): Finding[] {
   return (name ?? "") === "" ? [error(["name"], "is missing", "every network has a name of its own")] : [];
 }
 
+function checkVersion(value: JsonObject): Finding[] {
+  const isMissing = (value["cniVersion"] ?? "") === "" && (value["cniVersions"] ?? undefined) === undefined;
+  const message = 'is missing: that means 0.1.0, which knows no "prevResult", CHECK, GC or STATUS';
+  return isMissing ? [warning(["cniVersion"], message, `write "${latestVersion}"`)] : [];
+}
+
+/** What the plugins will be told; the newest where it is of a wrong type, which the schema tells. */
+function knownVersion(value: JsonObject): string {
+  try {
+    const version = versionOf(value);
+    return version === "" ? "0.1.0" : version;
+  } catch {
+    return latestVersion;
+  }
+}
+
 /** A conflist holds plugins; anything else is one. */
 function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
   const isList = extname(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
   const structure = checkStructure(value, isList);
   if (!isObject(value)) return structure;
-  const { name, cniVersion } = value;
-  const shared = { name, cniVersion };
+  const { name } = value;
+  const shared = { name, cniVersion: knownVersion(value) };
   const listed = Array.isArray(value["plugins"]) ? (value["plugins"] as unknown[]) : [];
   const plugins = isList
     ? listed.flatMap((raw, index) => checkPlugin(raw, shared, ["plugins", index], tools))
     : checkPlugin(value, shared, [], tools);
-  const named = checkName(value);
-  const others = [...named, ...(isList ? inList(value) : []), ...plugins, ...checkOnlyOne(file, name)];
+  const others = [
+    ...checkName(value),
+    ...checkVersion(value),
+    ...(isList ? inList(value) : []),
+    ...plugins,
+    ...checkOnlyOne(file, name),
+  ];
   // What the schema finds, readers find again, and know what to do about it; but they stop at the first fault.
   const told = new Set(others.map(({ path }) => JSON.stringify(path)));
   return [...structure.filter(({ path }) => !told.has(JSON.stringify(path))), ...others];

@@ -46,6 +46,8 @@ const schema: PluginSchema = {
   capabilities: {
     portMappings: {
       type: "array",
+      description:
+        "the ports: `hostPort` and `containerPort` from 1 to 65535, `protocol` `tcp` (default), `udp` or `sctp` in any case, and `hostIP`",
       items: {
         type: "object",
         required: ["hostPort", "containerPort"],

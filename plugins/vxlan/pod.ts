@@ -1,6 +1,5 @@
 /** The configuration with which another plugin of ours attaches a pod: made from that of the overlay. */
-import type { JsonObject } from "../../shared/cni/fields.ts";
-import { isObject } from "../../shared/cni/fields.ts";
+import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { withConfiguration } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Family } from "../../shared/ip/address.ts";
@@ -49,15 +48,24 @@ function completeIpam(ipam: unknown, l3: L3Config): unknown {
   return { ...ipam, ...(hasRanges ? {} : { ranges }), ...("routes" in ipam ? {} : { routes }) };
 }
 
+/** Pods of other nodes see pods, and not nodes. What is no list is passed on, to be refused there. */
+function exceptions(given: unknown, l3: L3Config): unknown {
+  if (given !== undefined && !Array.isArray(given)) return given;
+  return [...(given ?? []), ...l3.networks.map(formatCidr)];
+}
+
+/** The keys that are made here; as the plugin reads them, in any case. */
+const madeKeys: readonly string[] = ["ipam", "nonMasqueradeCIDRs"];
+
 function routedKeys(raw: JsonObject, config: VxlanConfig, l3: L3Config): JsonObject {
-  const given = Array.isArray(raw["nonMasqueradeCIDRs"]) ? raw["nonMasqueradeCIDRs"] : [];
+  const fields = new Fields(raw);
+  const keys = passedKeys.filter((key) => !madeKeys.includes(key));
   const bridged = l3.attach === "bridge" ? { bridge: config.bridge, isDefaultGateway: true } : {};
   return {
-    ...passed(raw, passedKeys),
+    ...passed(raw, keys),
     ...bridged,
-    ipam: completeIpam(raw["ipam"], l3),
-    // Pods of other nodes see pods, and not nodes.
-    nonMasqueradeCIDRs: [...given, ...l3.networks.map(formatCidr)],
+    ipam: completeIpam(fields.value("ipam"), l3),
+    nonMasqueradeCIDRs: exceptions(fields.value("nonMasqueradeCIDRs"), l3),
   };
 }
 

@@ -92,7 +92,7 @@ export function schemaFiles(all: readonly Described[]): Map<string, Json> {
   const files = new Map<string, Json>();
   const add = (file: string, schema: Json) =>
     files.set(file, { $schema: DRAFT, ...schema, $defs: reachable(schema, $defs) });
-  const conflist = { type: "object", required: ["name", "cniVersion"], properties: listProperties };
+  const conflist = { type: "object", required: ["name"], properties: listProperties };
   add("conflist", { title: "a CNI network (conflist)", ...conflist });
   const conf = { required: ["name", "type"], properties: { name, $schema: { type: "string" } } };
   add("conf", { title: "a CNI network of one plugin", ...conf, $ref: "#/$defs/plugin" });

@@ -64,5 +64,5 @@ export const commonKeys = {
   runtimeConfig: { type: "object", properties: {} },
   prevResult: { type: "object", properties: {} },
   dns: dnsKey,
-  podwireLog: { type: "string", description: "a file that gets a line for each call" },
+  podwireLog: { type: "string", description: "a file that gets a line for each call, as with PODWIRE_LOG" },
 } as const satisfies Properties;

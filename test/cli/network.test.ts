@@ -56,6 +56,11 @@ describe.runIf(canRun("ip", "nft"))("podwire add, check, del", () => {
     expect(await linksIn(node, "c1")).toEqual(["lo"]);
     expect(await node.snapshot()).toEqual(before);
     expect(await runOn(node, ["del", "net", netns], env)).toMatchObject({ exitCode: 0 });
+    const unknown = await runOn(node, ["check", "net", netns], env);
+    expect(unknown).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("no ADD of this attachment"),
+    });
   });
 
   test("take back what the first plugins did when a later one fails, and remember nothing", async () => {

@@ -9,7 +9,7 @@ const minutes = 60_000;
 const image = "localhost/podwire:test";
 const testImage = "localhost/podwire-test:test";
 
-const plugins = ["bridge", "host-local", "loopback", "portmap", "ptp", "vxlan"];
+const names = ["bridge", "host-local", "loopback", "podwire", "portmap", "ptp", "vxlan"];
 
 describe.runIf(canRun("buildah", "mmdebstrap", "ip", "iptables", "ipset"))("the Dockerfile", () => {
   let buildah: Buildah;
@@ -61,10 +61,10 @@ describe.runIf(canRun("buildah", "mmdebstrap", "ip", "iptables", "ipset"))("the 
     const bin = hostFolder("bin");
     const first = await runImage({ [bin]: "/opt/cni/bin" });
     expect(first, first.stderr).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(readdirSync(bin).sort()).toEqual(plugins);
-    expect(new Set(plugins.map((name) => statSync(join(bin, name)).ino)).size).toBe(1);
+    expect(readdirSync(bin).sort()).toEqual(names);
+    expect(new Set(names.map((name) => statSync(join(bin, name)).ino)).size).toBe(1);
     const again = await runImage({ [bin]: "/opt/cni/bin" });
-    expect(again.stdout.split("\n").sort()).toEqual(plugins.map((name) => `/opt/cni/bin/${name}: unchanged`));
+    expect(again.stdout.split("\n").sort()).toEqual(names.map((name) => `/opt/cni/bin/${name}: unchanged`));
     await using node = await createNode();
     const netns = await node.addNetns("c1");
     const network = readNetwork(join(projectRoot, "conf-examples/single-node.conflist"));

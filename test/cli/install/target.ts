@@ -6,7 +6,7 @@ export const folder = "/run/bin";
 
 /** The executables that are in the reference plugins' package too: they play the old set. */
 export const old = ["bridge", "host-local", "loopback", "portmap", "ptp"];
-export const all = ["bridge", "host-local", "loopback", "portmap", "ptp", "vxlan"];
+export const all = ["bridge", "host-local", "loopback", "podwire", "portmap", "ptp", "vxlan"];
 
 export const installer = builtPlugin("podwire");
 

@@ -147,6 +147,13 @@ const bad: readonly Bad[] = [
   { what: "DF that makes a black hole", mode: "l3", keys: { df: "set" }, words: /ip_forward_use_pmtu=1/ },
   { what: "no networks", mode: "l3", keys: { l3: {} }, words: /"l3.network" is missing/ },
   {
+    what: "exceptions that are no list",
+    mode: "l3",
+    keys: { nonMasqueradeCIDRs: "10.0.0.0/8" },
+    code: 6,
+    words: /"nonMasqueradeCIDRs" must be a list/,
+  },
+  {
     what: "host bits",
     mode: "l3",
     keys: l3({ subnets: ["10.244.1.1/24"] }),
