@@ -19,7 +19,7 @@ export interface Trial {
   readonly size: number;
   /** How it was run; undefined if it could not be. */
   readonly how: string | undefined;
-  /** Median of the wall time of VERSION, in milliseconds; only of what runs by itself. */
+  /** The least wall time of many calls of VERSION, in milliseconds; only of what runs by itself. */
   readonly start: number | undefined;
 }
 
@@ -65,14 +65,15 @@ async function prove(bin: string, way: Way, version: string, scratch: string): P
 
 const rounds = 41;
 
+/** The least, not the median: other work on the machine only ever adds. */
 async function measureStart(executable: string, way: Way): Promise<number> {
-  const times: number[] = [];
+  let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {
     const begin = performance.now();
     await run(executable, way, [], { CNI_COMMAND: "VERSION" });
-    times.push(performance.now() - begin);
+    least = Math.min(least, performance.now() - begin);
   }
-  return times.sort((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0;
+  return least;
 }
 
 /** Runs the executables of a folder, if this machine can. Throws if they do not work. */
