@@ -1,6 +1,6 @@
-# Builds the executables, and an image that carries them:
+# Builds the executables, and an image that installs them on a node.
 #   docker build -t podwire .
-#   docker run --rm -v /opt/cni/bin:/target podwire         installs them on the host
+#   docker run --rm -v /opt/cni/bin:/opt/cni/bin podwire     installs them on this machine
 #
 # The tests make network namespaces, which a build may not do: they are a stage to run.
 #   docker build --target test -t podwire-test . && docker run --rm --privileged podwire-test
@@ -9,16 +9,23 @@ FROM node:20-bookworm-slim AS build
 WORKDIR /podwire
 COPY package.json package-lock.json ./
 # No package needs its install script.
-RUN npm ci --ignore-scripts --include=dev --include=optional
+RUN npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund
 COPY . .
 RUN npm run build
+# All that the image holds: the executable under its own name, since it installs the others itself, the C library, and
+# configurations to start from. The libraries' paths differ between processors.
+RUN mkdir -p /image/usr/bin /image/usr/share/podwire \
+    && cp dist/bin/podwire /image/usr/bin/podwire \
+    && cp -r conf-examples LICENSE /image/usr/share/podwire/ \
+    && ldd dist/bin/podwire | grep -o '/[^ ]*' | xargs -I '{}' cp -L --parents '{}' /image/ \
+    && /image/usr/bin/podwire --version
 
 FROM build AS test
-RUN node scripts/setup.mjs test
+# Less is enough for a part of the tests: demo, for instance.
+ARG PURPOSE=test
+RUN node scripts/setup.mjs ${PURPOSE}
 CMD ["npm", "test"]
 
-FROM debian:bookworm-slim
-# cp -a and not COPY: the files are hard links of one executable, and must stay so to be small.
-RUN --mount=type=bind,from=build,source=/podwire/dist/bin,target=/built mkdir -p /opt/cni && cp -a /built /opt/cni/bin
-# A name that is being run is replaced whole, by a rename.
-CMD ["sh", "-c", "mkdir /target/.podwire && cp -a /opt/cni/bin/. /target/.podwire/ && mv -f /target/.podwire/* /target/ && rmdir /target/.podwire"]
+FROM scratch
+COPY --from=build /image/ /
+ENTRYPOINT ["/usr/bin/podwire", "install"]

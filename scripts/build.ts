@@ -3,6 +3,10 @@
  *
  * esbuild bundles the TypeScript, Bun turns the bundle into a single-file executable with bytecode. A folder in
  * plugins/ or ipam/ with an index.ts is a plugin: there is no list to keep.
+ *
+ *   node --import tsx scripts/build.ts [--output FOLDER] [--target linux-x64-musl --runtime BUN]
+ *
+ * With --target it builds for another machine, or C library, whose run time is the executable BUN.
  */
 import {
   existsSync,
@@ -14,15 +18,23 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { execa } from "execa";
 import { type Described, findSchemas } from "./schemas/find.ts";
 import { writeSchemas } from "./schemas/write.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const output = join(root, "dist");
+const { values: options } = parseArgs({
+  options: {
+    output: { type: "string", default: join(root, "dist") },
+    target: { type: "string" },
+    runtime: { type: "string" },
+  },
+});
+const output = resolve(options.output);
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
 const validators = join(output, "validators.cjs");
@@ -78,6 +90,7 @@ async function bundle(name: string, contents: string): Promise<string> {
     platform: "node",
     format: "iife",
     target: "esnext",
+    define: { PODWIRE_LIBC: options.target?.endsWith("-musl") ? '"musl"' : '"glibc"' },
     metafile: true,
     write: false,
     // ES modules before CommonJS: esbuild leaves out what is not used of them.
@@ -134,9 +147,15 @@ const isolation = ["dotenv", "bunfig", "tsconfig", "package-json"].map(
 /** A call ends before compiled code pays: without this the JIT starts threads, at 2 ms a call. */
 const noTierUp = ["--compile-jit-policy=1000"];
 
+/** For another machine: its run time goes into the executable in the place of the one that builds. */
+const foreign =
+  options.target === undefined || options.runtime === undefined
+    ? []
+    : [`--target=bun-${options.target}`, `--compile-executable-path=${resolve(options.runtime)}`];
+
 async function compile(bundled: string): Promise<string> {
   const executable = join(output, "podwire");
-  const flags = ["--compile", "--bytecode", "--minify", ...noTierUp, ...isolation];
+  const flags = ["--compile", "--bytecode", "--minify", ...noTierUp, ...isolation, ...foreign];
   await execa(bunPath(), ["build", ...flags, bundled, "--outfile", executable], { cwd: output });
   return executable;
 }
@@ -163,4 +182,4 @@ const plugins = findModules("plugins");
 const ipam = findModules("ipam");
 const names = [...plugins.keys(), ...ipam.keys(), "podwire"];
 linkNames(await compile(await bundleAll(plugins, ipam, described)), names);
-console.log(`dist/bin: ${names.join(", ")} (podwire ${version})`);
+console.log(`${relative(process.cwd(), join(output, "bin"))}: ${names.join(", ")} (podwire ${version})`);

@@ -1,6 +1,6 @@
 // Makes a fresh clone ready to run: npm packages, and the programs that the demo, the tests or the bench call.
 // Plain JavaScript without packages, since it runs before there are any.
-//   node scripts/setup.mjs [demo | demo:vxlan | test | bench]
+//   node scripts/setup.mjs [demo | demo:vxlan | test | bench | release]
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,6 +27,7 @@ const benchPrograms = {
 
 const testPrograms = {
   ...benchPrograms,
+  buildah: "buildah",
   busybox: "busybox-static",
   conntrack: "conntrack",
   containerd: "containerd",
@@ -35,6 +36,7 @@ const testPrograms = {
   // What podwire's cache is compared with: libcni itself, in a program of a few lines.
   go: "golang-go",
   "/usr/share/gocode/src/github.com/containernetworking/cni/libcni": "golang-github-appc-cni-dev",
+  mmdebstrap: "mmdebstrap",
   modprobe: "kmod",
   podman: "podman",
   radvd: "radvd",
@@ -48,10 +50,19 @@ const testPrograms = {
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };
 
+// What executables for other C libraries and processors are tried out with.
+const releasePrograms = {
+  "/lib/ld-musl-x86_64.so.1": "musl",
+  "/usr/aarch64-linux-gnu/lib/libc.so.6": "libc6-arm64-cross",
+  "g++": "g++",
+  "qemu-aarch64": "qemu-user",
+};
+
 const programsFor = {
   demo: demoPrograms,
   "demo:vxlan": overlayPrograms,
   bench: benchPrograms,
+  release: process.arch === "x64" ? releasePrograms : {},
   test: testPrograms,
 };
 

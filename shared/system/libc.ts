@@ -18,7 +18,7 @@ const long = 15;
 const nothing = 13;
 const pointer = 12;
 
-const library = dlopen("libc.so.6", {
+const signatures = {
   open: { args: [pointer, int, int], returns: int },
   close: { args: [int], returns: int },
   read: { args: [int, pointer, size], returns: long },
@@ -50,7 +50,20 @@ const library = dlopen("libc.so.6", {
   poll: { args: [pointer, size, int], returns: int },
   _exit: { args: [int], returns: nothing },
   __errno_location: { args: [], returns: pointer },
-});
+} as const;
+
+/** Which C library the executable is built for; scripts/build.ts puts the word here. A run without a build has glibc. */
+declare const PODWIRE_LIBC: "glibc" | "musl" | undefined;
+
+/** The functions by name. A branch for musl is no part of what is built for glibc. */
+function openLibrary() {
+  if (typeof PODWIRE_LIBC === "string" && PODWIRE_LIBC === "musl") {
+    return (require("./musl.ts") as typeof import("./musl.ts")).openMusl(signatures);
+  }
+  return dlopen("libc.so.6", signatures);
+}
+
+const library = openLibrary();
 
 const errnoAddress = Number(library.symbols.__errno_location());
 

@@ -1,0 +1,140 @@
+/** Files of a folder are exchanged for one content: all of them, or after an error none. */
+import { closeSync, linkSync, openSync, renameSync, unlinkSync } from "node:fs";
+import { Rollback } from "../../shared/rollback.ts";
+import { type Content, contentOf, holds, statusOf, writeContent } from "./content.ts";
+import { passingName, syncFolder } from "./folder.ts";
+import { codeOf, problem } from "./problem.ts";
+
+export type Action = "installed" | "replaced" | "unchanged";
+
+export interface Change {
+  readonly name: string;
+  readonly action: Action;
+}
+
+/** What is to be done about a name. Throws for what a file must not take the place of. */
+function plan(folder: string, name: string, content: Content, known: Map<string, boolean>): Change {
+  const path = `${folder}/${name}`;
+  const status = statusOf(path);
+  if (status === undefined) return { name, action: "installed" };
+  if (!status.isFile() && !status.isSymbolicLink())
+    throw new Error(`${path} is neither a file nor a link: remove what is there; nothing was changed`);
+  // Names of one file are compared once.
+  const identity = `${status.dev}:${status.ino}`;
+  const isSame = known.get(identity) ?? holds(path, content);
+  known.set(identity, isSame);
+  return { name, action: isSame ? "unchanged" : "replaced" };
+}
+
+/** A file system without hard links (FAT), or too many links of one file, or a file of somebody else's. */
+const linkRefusals = ["EPERM", "EOPNOTSUPP", "ENOTSUP", "EMLINK", "ENOSYS"];
+
+/** Gives a file a second name; where that cannot be, a copy. */
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (thrown) {
+    if (!linkRefusals.includes(codeOf(thrown))) throw thrown;
+    const descriptor = openSync(from, "r");
+    try {
+      writeContent(to, contentOf(descriptor, (statusOf(from)?.mode ?? 0o755) & 0o777));
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+/** The old and the new file of a name, under passing names. */
+interface Staged {
+  readonly path: string;
+  readonly fresh: string;
+  /** Undefined if the name is new. */
+  readonly old: string | undefined;
+}
+
+/** All that needs space or may be refused is done here, before any name is changed. */
+class Stage {
+  private readonly passing: string[] = [];
+  private readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  private take(purpose: string): string {
+    const path = `${this.folder}/${passingName(purpose)}`;
+    this.passing.push(path);
+    return path;
+  }
+
+  /** A file with the content: one of the folder's that has it, or a new one. */
+  base(content: Content, changes: readonly Change[]): string {
+    for (const { name, action } of changes) {
+      const path = `${this.folder}/${name}`;
+      if (action === "unchanged" && statusOf(path)?.isFile() === true) return path;
+    }
+    const path = this.take("content");
+    writeContent(path, content);
+    return path;
+  }
+
+  name({ name, action }: Change, base: string): Staged {
+    const path = `${this.folder}/${name}`;
+    const fresh = this.take(`${name}.new`);
+    linkOrCopy(base, fresh);
+    if (action === "installed") return { path, fresh, old: undefined };
+    const old = this.take(`${name}.old`);
+    linkOrCopy(path, old);
+    return { path, fresh, old };
+  }
+
+  /** What is left is removed by the next installer. */
+  clear(): void {
+    for (const path of this.passing) {
+      try {
+        unlinkSync(path);
+      } catch {
+        // It was renamed, or never made.
+      }
+    }
+  }
+}
+
+/** rename(2): whoever runs the old file goes on with it, and each name is at any moment the old or the new file. */
+function renameAll(staged: readonly Staged[], folder: string): void {
+  const rollback = new Rollback();
+  try {
+    for (const { path, fresh, old } of staged) {
+      rollback.onFailure(() => (old === undefined ? unlinkSync(path) : renameSync(old, path)));
+      renameSync(fresh, path);
+    }
+    syncFolder(folder);
+    rollback.commit();
+  } finally {
+    rollback.run();
+  }
+}
+
+/**
+ * Sees to it that all these names of the folder have the content, as hard links of one file where they are new.
+ * After an error they are as they were. Call it under the folder's lock.
+ */
+export function replaceAll(folder: string, names: readonly string[], content: Content): Change[] {
+  const known = new Map<string, boolean>();
+  const changes = names.map((name) => plan(folder, name, content, known));
+  const wanted = changes.filter(({ action }) => action !== "unchanged");
+  if (wanted.length === 0) return changes;
+  const stage = new Stage(folder);
+  try {
+    const base = stage.base(content, changes);
+    const staged = wanted.map((change) => stage.name(change, base));
+    syncFolder(folder);
+    renameAll(staged, folder);
+    return changes;
+  } catch (thrown) {
+    const list = wanted.map(({ name }) => name).join(", ");
+    throw problem(`cannot install ${list} into ${folder}, where nothing was changed`, thrown);
+  } finally {
+    stage.clear();
+  }
+}

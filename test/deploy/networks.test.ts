@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { canRun, createNode, type Node, ping, Runtime, readNetwork } from "../helpers/index.ts";
+import { createUnderlay } from "../helpers/underlay.ts";
+import { startPod } from "./kubelet.ts";
+import { configMap } from "./manifests.ts";
+
+const bin = "/opt/cni/bin";
+
+/** A runtime that uses what was installed, as the node's own would. */
+const runtimeOf = (node: Node): Runtime =>
+  new Runtime(node, readNetwork(node.path("/etc/cni/net.d/10-podwire.conflist")), bin);
+
+async function attach(node: Node, runtime: Runtime, name: string, hostPort?: number) {
+  const netns = await node.addNetns(name);
+  const portMappings = hostPort === undefined ? [] : [{ hostPort, containerPort: 80, protocol: "tcp" }];
+  const attachment = { containerId: name, netns, ifname: "eth0", capabilities: { portMappings } };
+  const result = await runtime.add(attachment);
+  return { attachment, result, address: result.ips?.[0]?.address.replace(/\/.*/, "") ?? "" };
+}
+
+describe.runIf(canRun("ip", "iptables", "ipset", "nft", "ping"))("what deploy/ installs", () => {
+  test("on a single node joins two pods", async () => {
+    await using node = await createNode();
+    await using pod = await startPod(node, "any-name", "single-node.yaml");
+    await expect
+      .poll(async () => (await node.exec("ls", ["/etc/cni/net.d"])).stdout)
+      .toBe("10-podwire.conflist");
+    const runtime = runtimeOf(node);
+    const [one, two] = [await attach(node, runtime, "one", 8080), await attach(node, runtime, "two")];
+    expect(await ping(node, two.address, { netns: "one" })).toBe(true);
+    for (const { attachment, result } of [one, two]) {
+      await runtime.check(attachment, result);
+      await runtime.del(attachment, result);
+    }
+    expect(await pod.stop()).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+
+  test("on three nodes joins their pods by the overlay", async () => {
+    const names = Object.keys(configMap("vxlan-l3.yaml").data ?? {}).map((key) =>
+      key.replace(".conflist", ""),
+    );
+    expect(names).toHaveLength(3);
+    await using underlay = await createUnderlay(names.length);
+    const pods: { node: Node; address: string }[] = [];
+    for (const [index, node] of underlay.members.entries()) {
+      await using _pod = await startPod(node, names[index] ?? "", "vxlan-l3.yaml");
+      await expect
+        .poll(async () => (await node.exec("ls", ["/etc/cni/net.d"])).stdout)
+        .toBe("10-podwire.conflist");
+      const { address } = await attach(node, runtimeOf(node), "one", 8080);
+      pods.push({ node, address });
+    }
+    expect(pods.map(({ address }) => address)).toEqual(["10.244.1.2", "10.244.2.2", "10.244.3.2"]);
+    for (const from of pods)
+      for (const to of pods.filter((one) => one !== from))
+        expect(await ping(from.node, to.address, { netns: "one" }), `to ${to.address}`).toBe(true);
+  });
+
+  test("leaves a node that is not in the list without a network, and says so", async () => {
+    await using node = await createNode();
+    await using pod = await startPod(node, "node4", "vxlan-l3.yaml");
+    await expect.poll(async () => (await node.exec("ls", [bin])).stdout).toContain("vxlan");
+    expect((await node.exec("ls", ["-A", "/etc/cni/net.d"])).stdout).toBe("");
+    expect((await pod.stop()).stderr).toContain("node4.conflist");
+  });
+});

@@ -1,0 +1,65 @@
+/** The image that the Dockerfile builds on, made from Debian's packages and this machine's Node.js. */
+import { existsSync, mkdirSync, realpathSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import type { Buildah } from "./buildah.ts";
+
+/** The Dockerfile's name for it, in full. */
+export const baseImage = "docker.io/library/node:20-bookworm-slim";
+
+/** What the images of Debian leave out too. */
+const omitted = ["doc", "man", "locale", "info", "lintian"].map(
+  (name) => `path-exclude=/usr/share/${name}/*`,
+);
+
+async function makeDebian(file: string): Promise<void> {
+  const options = omitted.flatMap((rule) => ["--dpkgopt", rule]);
+  // minbase: what Debian's images consist of. libstdc++ is what Node.js needs beside it.
+  const args = [
+    "--variant=minbase",
+    "--include=libstdc++6,libatomic1",
+    ...options,
+    "--quiet",
+    "bookworm",
+    file,
+  ];
+  await execa("mmdebstrap", args, { stdin: "ignore", timeout: 900_000 });
+}
+
+/** The programs that Node.js's images have, as links to where npm is. */
+function linkNpm(folder: string): string {
+  const bin = join(folder, "bin");
+  mkdirSync(bin);
+  for (const name of ["npm", "npx"])
+    symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, join(bin, name));
+  return bin;
+}
+
+/** How this machine reaches the npm registry, for the image's environment. */
+async function networkEnvironment(): Promise<string[]> {
+  const { stdout: registry } = await execa("npm", ["config", "get", "registry"], { stdin: "ignore" });
+  return [
+    "--env",
+    `npm_config_registry=${registry}`,
+    "--env",
+    "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt",
+  ];
+}
+
+/** Makes the base image, under the name that the Dockerfile asks for. */
+export async function makeBase(buildah: Buildah): Promise<void> {
+  const debian = join(buildah.folder, "debian.tar");
+  await makeDebian(debian);
+  const npm = dirname(dirname(realpathSync((await execa("which", ["npm"])).stdout)));
+  const container = await buildah.from("scratch");
+  const add = (from: string, to: string) => buildah.exec("add", "--quiet", container, from, to);
+  await add(debian, "/");
+  await add(realpathSync(process.execPath), "/usr/local/bin/node");
+  await add(npm, "/usr/local/lib/node_modules/npm");
+  await add(linkNpm(buildah.folder), "/usr/local/bin");
+  const authorities = "/etc/ssl/certs/ca-certificates.crt";
+  if (existsSync(authorities)) await add(authorities, authorities);
+  await buildah.exec("config", ...(await networkEnvironment()), container);
+  await buildah.exec("commit", "--quiet", container, baseImage);
+  await buildah.exec("rm", container);
+}
