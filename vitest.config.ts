@@ -10,6 +10,7 @@ export default defineConfig({
     // The kernel takes its time to tear down interfaces and namespaces on a loaded machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     globals: false,
   },
 });

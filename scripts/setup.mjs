@@ -2,7 +2,7 @@
 // Plain JavaScript without packages, since it runs before there are any.
 //   node scripts/setup.mjs [demo | demo:vxlan | test | bench]
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
@@ -29,15 +29,20 @@ const testPrograms = {
   ...benchPrograms,
   busybox: "busybox-static",
   conntrack: "conntrack",
+  containerd: "containerd",
+  crun: "crun",
   fish: "fish",
   // What podwire's cache is compared with: libcni itself, in a program of a few lines.
   go: "golang-go",
   "/usr/share/gocode/src/github.com/containernetworking/cni/libcni": "golang-github-appc-cni-dev",
   modprobe: "kmod",
+  podman: "podman",
   radvd: "radvd",
+  runc: "runc",
   script: "bsdutils",
   strace: "strace",
   sysctl: "procps",
+  wget: "wget",
   zsh: "zsh",
   // What this kernel cannot do is tested on Debian's own kernel, in a virtual machine.
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
@@ -107,8 +112,26 @@ function installNpmPackages() {
   if (!ok) fail(`npm ci failed:\n${output}`);
 }
 
-const aptInstall = (packages) =>
-  run("apt-get", ["-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends", ...packages]);
+/** Units that a package has systemd start; the tests start their own. */
+const unitsOf = {
+  containerd: ["containerd.service"],
+  podman: ["podman.socket", "podman.service", "podman-auto-update.timer", "podman-restart.service"],
+  radvd: ["radvd.service"],
+};
+
+/** Installs packages, and no services with them: neither now (policy-rc.d forbids it) nor at the next boot. */
+function aptInstall(packages) {
+  const policy = "/usr/sbin/policy-rc.d";
+  const isOurs = !existsSync(policy);
+  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  const options = ["-o", "DPkg::Lock::Timeout=120", "-y", "--no-install-recommends"];
+  const result = run("apt-get", ["install", ...options, ...packages]);
+  if (isOurs) rmSync(policy, { force: true });
+  const units = packages.flatMap((each) => unitsOf[each] ?? []);
+  if (result.ok && units.length > 0 && existsSync("/run/systemd/system"))
+    run("systemctl", ["disable", ...units]);
+  return result;
+}
 
 function installDebianPackages(programs) {
   const missing = Object.keys(programs).filter((program) => !present(program));

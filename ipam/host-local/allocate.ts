@@ -1,13 +1,13 @@
 /** Which addresses an attachment gets: requested ones, its own from before, or the next free. */
 
-import { describeNamespace, isAlive, isGone } from "../../shared/attachment/liveness.ts";
+import { describeNamespace, isAlive } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
 import { exhausted } from "./exhaustion.ts";
 import { isAllowed, type Range, type RangeSet, rangeOf } from "./range.ts";
 import type { Held, Owner, OwnerRecord } from "./records.ts";
 import type { Wish } from "./requests.ts";
-import { freeGone, search } from "./search.ts";
+import { freeGone, hasGone, search } from "./search.ts";
 import type { Store } from "./store.ts";
 
 /** An address, and the range it is from. */
@@ -99,7 +99,7 @@ function takeRequested(store: Store, address: IpAddress, reserve: Reserve): IpAd
   if (reserve(name)) return address;
   const holder = store.holderOf(name);
   const record = holder === undefined ? undefined : store.find(holder);
-  if (record !== undefined && isGone(record)) {
+  if (record !== undefined && hasGone(record)) {
     store.releaseAll(record);
     if (reserve(name)) return address;
   }

@@ -4,6 +4,7 @@ import { isGone } from "../../shared/attachment/liveness.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { NetworkFolder } from "./folder.ts";
 import { findCandidate, type RangeSet } from "./range.ts";
+import type { OwnerRecord } from "./records.ts";
 import type { Store } from "./store.ts";
 
 /** That many taken addresses are tried one by one; a longer run is read from the folder's listing at once. */
@@ -27,12 +28,20 @@ export function search(
   });
 }
 
+/** Whether the namespace of an owner is gone for certain. */
+export function hasGone(record: OwnerRecord): boolean {
+  return isGone(
+    record,
+    record.held.map(({ name }) => name),
+  );
+}
+
 /**
  * Frees what was leaked: reservations whose namespace is gone for certain. For when a set has nothing left; returns
  * whether that gave anything.
  */
 export function freeGone(store: Store): boolean {
-  const gone = store.all().filter(isGone);
+  const gone = store.all().filter(hasGone);
   for (const record of gone) store.releaseAll(record);
   return gone.length > 0;
 }

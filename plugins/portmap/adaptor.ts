@@ -60,4 +60,9 @@ export interface PortmapAdaptor {
   removeReference(host: PortmapHost, owner: AttachmentKey): void;
   /** Removes what belongs to the network and to none of `keep`. */
   collect(host: PortmapHost, network: string, keep: readonly AttachmentKey[]): void;
+  /**
+   * Removes what was made for values of the configuration that none of `used` has, all that is recorded for this backend.
+   * No other process may record anything meanwhile.
+   */
+  collectUnused(host: PortmapHost, used: readonly Forwarding[]): void;
 }

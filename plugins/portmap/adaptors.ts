@@ -4,6 +4,7 @@ import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { type Backend, backends, chooseBackend } from "../../shared/netfilter/backend.ts";
 import { withNetfilter, withNetfilterLeftOpen } from "../../shared/netfilter/host.ts";
 import type { Forwarding, PortmapAdaptor, PortmapHost } from "./adaptor.ts";
+import type { PortRecord } from "./record.ts";
 
 type Environment = PortmapHost["environment"];
 
@@ -52,6 +53,18 @@ export function collectEverywhere(
   environment: Environment,
 ): void {
   withEachBackend(environment, (adaptor, host) => adaptor.collect(host, network, keep));
+}
+
+/** Removes what was made for values of the configuration that no record has. The registry must be locked. */
+export function collectUnused(records: readonly PortRecord[], environment: Environment): void {
+  withNetfilterLeftOpen((connection) =>
+    runAll(
+      backends.map((name) => () => {
+        const used = records.filter(({ backend }) => backend === name).map(({ forwarding }) => forwarding);
+        loaders[name]().collectUnused({ connection, environment }, used);
+      }),
+    ),
+  );
 }
 
 /**

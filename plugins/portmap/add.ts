@@ -10,9 +10,10 @@ import { type Backend, chooseBackend } from "../../shared/netfilter/backend.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import type { PortmapAdaptor, PortmapHost } from "./adaptor.ts";
 import { removeEverywhere, withBackend } from "./adaptors.ts";
+import { isOwnerAlive } from "./claims.ts";
 import { backendOf, type PortmapConfig } from "./config.ts";
 import type { PortRecord } from "./record.ts";
-import { allRecords, claim, isOwnerAlive, recordOf, release } from "./registry.ts";
+import { allRecords, claim, recordOf, release } from "./registry.ts";
 import { forwardingOf } from "./request.ts";
 import { forgetOthers, forgetOwn } from "./tracked.ts";
 

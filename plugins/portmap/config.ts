@@ -2,6 +2,7 @@
 import { quote } from "../../shared/cni/error.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
+import type { Family } from "../../shared/ip/address.ts";
 import { type Backend, readBackend } from "../../shared/netfilter/backend.ts";
 import type { Forwarding } from "./adaptor.ts";
 import { type PortRequest, readPortRequests } from "./port-requests.ts";
@@ -9,7 +10,7 @@ import type { portmapKeys } from "./schema.ts";
 
 type PortmapFields = Keyed<typeof portmapKeys>;
 
-const DEFAULT_MARK_BIT = 13;
+export const DEFAULT_MARK_BIT = 13;
 const HIGHEST_MARK_BIT = 31;
 
 export interface PortmapConfig
@@ -50,12 +51,10 @@ function readExternalChain(fields: PortmapFields, backend: Backend | undefined):
   );
 }
 
-/** The raw words of a backend's matches. The first one tells whose they are, as in the reference plugin. */
-function readConditions(
-  fields: PortmapFields,
-  key: "conditionsV4" | "conditionsV6",
-  backend: Backend | undefined,
-): readonly string[] {
+const keys = { 4: "conditionsV4", 6: "conditionsV6" } as const;
+
+/** The raw words of a backend's matches. */
+function readWords(fields: PortmapFields, key: (typeof keys)[Family]): readonly string[] {
   const words = fields.texts(key) ?? [];
   for (const word of words) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to refuse
@@ -67,32 +66,61 @@ function readConditions(
       advice,
     );
   }
-  const language = languageOf(words);
-  if (language === undefined || backend === undefined || language === backend) return words;
-  const advice = `write the conditions for ${backend}, or set "backend" to "${language}"`;
-  throw fields.invalid(key, `is written for ${language}, and the backend is ${backend}`, advice);
+  return words;
 }
 
+/** Whose words they are: the first one tells, as in the reference plugin. Undefined without words. */
 function languageOf([first]: readonly string[]): Backend | undefined {
   if (first === undefined) return undefined;
   return first.startsWith("-") || first.startsWith("!") ? "iptables" : "nftables";
 }
 
+/** A word that is only of the other backend's language. */
+function foreignWord(words: readonly string[], language: Backend): string | undefined {
+  const isForeign =
+    language === "iptables"
+      ? (word: string) => /^(saddr|daddr|iifname|oifname)$/.test(word)
+      : (word: string) => /^--?[a-z]/.test(word);
+  return words.find(isForeign);
+}
+
+/** The conditions of both families: in one language, and that of the backend where one is chosen. */
+function readConditions(fields: PortmapFields, chosen: Backend | undefined): Forwarding["conditions"] {
+  const conditions = { 4: readWords(fields, keys[4]), 6: readWords(fields, keys[6]) };
+  // What the chosen backend, or else the first key, speaks is what the rest has to speak.
+  const wanted = chosen ?? languageOf(conditions[4]) ?? languageOf(conditions[6]);
+  for (const family of [4, 6] as const) {
+    const language = languageOf(conditions[family]);
+    if (language === undefined || wanted === undefined) continue;
+    if (language !== wanted) {
+      const other = chosen === undefined ? `${keys[4]} for ${wanted}` : `the backend is ${wanted}`;
+      const advice = `write both conditions for ${wanted}, or both for ${language} and set "backend" to "${language}"`;
+      throw fields.invalid(keys[family], `is written for ${language}, and ${other}`, advice);
+    }
+    const foreign = foreignWord(conditions[family], language);
+    if (foreign === undefined) continue;
+    const problem = `begins as conditions for ${language} do, but has a word of the other backend: ${quote(foreign)}`;
+    throw fields.invalid(keys[family], problem, "write all of it for one backend");
+  }
+  return conditions;
+}
+
 /** Reads the configuration. Throws codes 6 and 7. */
 export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguration): PortmapConfig {
   const backend = readBackend(fields, "backend");
-  const keys: PortmapFields = fields;
-  const externalSetMarkChain = readExternalChain(keys, backend);
+  const described: PortmapFields = fields;
+  const externalSetMarkChain = readExternalChain(described, backend);
   return {
     backend,
-    snat: keys.boolean("snat") ?? true,
-    masqAll: keys.boolean("masqAll") ?? false,
-    markBit: readMarkBit(keys),
+    snat: described.boolean("snat") ?? true,
+    masqAll: described.boolean("masqAll") ?? false,
+    markBit: readMarkBit(described),
     ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
-    conditions: {
-      4: readConditions(keys, "conditionsV4", backend),
-      6: readConditions(keys, "conditionsV6", backend),
-    },
+    // The chain is one of iptables.
+    conditions: readConditions(
+      described,
+      backend ?? (externalSetMarkChain === undefined ? undefined : "iptables"),
+    ),
     ports: readPortRequests(runtimeConfig),
   };
 }

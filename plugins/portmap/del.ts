@@ -2,7 +2,8 @@
 import { runAll } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { removeEverywhere, removeReference } from "./adaptors.ts";
-import { isKept, recordOf, release } from "./registry.ts";
+import { isKept } from "./places.ts";
+import { recordOf, release } from "./registry.ts";
 import { forgetOwn } from "./tracked.ts";
 
 type Environment = Readonly<Record<string, string>>;

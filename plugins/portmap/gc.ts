@@ -3,9 +3,9 @@ import { ownerText } from "../../shared/cni/attachment.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
-import { collectEverywhere } from "./adaptors.ts";
+import { collectEverywhere, collectUnused } from "./adaptors.ts";
 import { removePorts } from "./del.ts";
-import { dropStrays, recordsOf } from "./registry.ts";
+import { dropStrays, recordsOf, withAllRecords } from "./registry.ts";
 
 /** Collects the garbage of the request's network. Every step is tried. */
 export function collectPorts(request: Request): void {
@@ -19,5 +19,6 @@ export function collectPorts(request: Request): void {
     ...stale.map((owner) => () => removePorts(owner, environment)),
     () => collectEverywhere(configuration.name, keep, environment),
     () => dropStrays(configuration.name, environment),
+    () => withAllRecords(environment, (records) => collectUnused(records, environment)),
   ]);
 }

@@ -7,6 +7,7 @@
 import { attachmentOf, type Plugin } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { readPortmapConfig } from "./config.ts";
+import { hasRecord } from "./places.ts";
 
 const adding = () => require("./add.ts") as typeof import("./add.ts");
 const removing = () => require("./del.ts") as typeof import("./del.ts");
@@ -20,6 +21,9 @@ const plugin: Plugin = {
     const config = readPortmapConfig(request.configuration);
     const result = requirePrevResult(request);
     if (config.ports.length > 0) adding().forwardPorts(request, config, result);
+    // A repeated ADD replaces what the former one has forwarded, by nothing too.
+    else if (hasRecord(attachmentOf(request)))
+      removing().removePorts(attachmentOf(request), request.environment);
     return result;
   },
   del: (request) => removing().removePorts(attachmentOf(request), request.environment),

@@ -2,7 +2,15 @@
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
 import type { Result } from "../../shared/cni/result.ts";
-import { type Family, formatIp, type IpAddress, isUnspecified, parseIp } from "../../shared/ip/address.ts";
+import {
+  type Family,
+  formatIp,
+  type IpAddress,
+  isLimitedBroadcast,
+  isMulticast,
+  isUnspecified,
+  parseIp,
+} from "../../shared/ip/address.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
 import type { Mapping, TransportProtocol } from "./adaptor.ts";
 
@@ -37,9 +45,12 @@ function readHost(fields: Fields): PortRequest["host"] {
   const text = fields.text("hostIP") ?? "";
   if (text === "") return "any";
   const address = parseIp(text);
-  if (address !== undefined) return isUnspecified(address) ? address.family : address;
   const advice = "give an address of the node, 0.0.0.0 or :: for all of a family, or leave it out";
-  throw fields.invalid("hostIP", `is no IP address: ${quote(text)}`, advice);
+  if (address === undefined) throw fields.invalid("hostIP", `is no IP address: ${quote(text)}`, advice);
+  if (isUnspecified(address)) return address.family;
+  const kind = isMulticast(address) ? "multicast" : isLimitedBroadcast(address) ? "broadcast" : undefined;
+  if (kind === undefined) return address;
+  throw fields.invalid("hostIP", `is a ${kind} address, which no node has as its own: ${text}`, advice);
 }
 
 /** Reads portMappings; none is fine. Throws codes 6 and 7. */

@@ -9,55 +9,21 @@
  * A claim appears whole and for one owner only, whatever happens. Records are written before the packet filter is
  * changed and removed after it, so that whatever was made is found again.
  */
-import { isAlive } from "../../shared/attachment/liveness.ts";
-import { ownerHash, ownerText } from "../../shared/cni/attachment.ts";
 import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
-import { formatIp } from "../../shared/ip/address.ts";
 import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
-import { linkToFreeName, readTextIfPresent, removeFile, writeFile } from "../../shared/system/file.ts";
-import { fileExists } from "../../shared/system/file-status.ts";
+import { readTextIfPresent, removeFile, writeFile } from "../../shared/system/file.ts";
 import { lock, lockLimit, makeAndLock, unlock } from "../../shared/system/folder-lock.ts";
 import { SystemError } from "../../shared/system/libc.ts";
-import type { Mapping } from "./adaptor.ts";
-import { describeMapping } from "./port-requests.ts";
-import { type PortRecord, parseRecord, recordText } from "./record.ts";
-
-const ROOT = "/run/podwire/hostports";
-const OWNERS = `${ROOT}/owners`;
-const CLAIMS = `${ROOT}/claims`;
-const RULES = `${ROOT}/rules`;
-const PRIVATE = 0o600;
+import { dropClaims, findDead, makeClaim, readRecord, recordReader } from "./claims.ts";
+import { CLAIMS, hasRecord, OWNERS, ownerPath, PRIVATE, ROOT, RULES, rulesPath } from "./places.ts";
+import { type PortRecord, recordText } from "./record.ts";
 
 type Environment = Readonly<Record<string, string>>;
-
-const ownerPath = (owner: AttachmentKey) => `${OWNERS}/${ownerHash(owner)}`;
-const rulesPath = (owner: AttachmentKey) => `${RULES}/${ownerHash(owner)}`;
-
-function claimPath({ protocol, family, hostIp, hostPort }: Mapping): string {
-  return `${CLAIMS}/${protocol}-${hostIp === undefined ? `any${family}` : formatIp(hostIp)}-${hostPort}`;
-}
-
-const isSameOwner = (one: AttachmentKey, other: AttachmentKey) => ownerText(one) === ownerText(other);
-
-function readRecord(path: string): PortRecord | undefined {
-  const text = readTextIfPresent(path);
-  return text === undefined ? undefined : parseRecord(text);
-}
 
 /** What is recorded of an owner; undefined if nothing is. */
 export function recordOf(owner: AttachmentKey): PortRecord | undefined {
   return readRecord(ownerPath(owner));
-}
-
-/** Whether anything was ever recorded on this node since it booted. */
-export function isKept(): boolean {
-  return fileExists(OWNERS);
-}
-
-/** Whether any attachment has exactly this port. */
-export function isClaimed(mapping: Mapping): boolean {
-  return fileExists(claimPath(mapping));
 }
 
 /** Runs `work` as the only one who changes the registry, which is made if need be. */
@@ -82,46 +48,21 @@ function withLock<Value>(environment: Environment, work: () => Value): Value {
   }
 }
 
-/** Whether the interface the ports lead to is still there. */
-export function isOwnerAlive({ forwarding, namespace }: PortRecord): boolean {
-  const { owner, targets } = forwarding;
-  const placement = { ifname: owner.ifname, ...(namespace === undefined ? {} : { namespace }) };
-  return targets.some(({ address }) => isAlive(placement, formatIp(address)));
-}
-
-function conflict(mapping: Mapping, { owner }: PortRecord["forwarding"]): CniError {
-  const { network, containerId, ifname } = owner;
-  return new CniError(
-    ErrorCode.invalidConfiguration,
-    `${describeMapping(mapping)} is taken by the interface ${ifname} of container ${containerId} on the network ${network}`,
-    "ask for another host port or another hostIP, or remove that container",
-  );
-}
-
-/** Takes a claim file away if it is the owner's. */
-function dropClaim(owner: AttachmentKey, path: string): void {
-  const held = readRecord(path);
-  // One that cannot be read names nobody: it is of a process that was killed while it wrote.
-  if (held === undefined || isSameOwner(held.forwarding.owner, owner)) removeFile(path);
+/** The same where there is a registry; without one there is nothing to do. */
+function withLockIfKept(environment: Environment, work: () => void): void {
+  const descriptor = lock(ROOT, lockLimit(environment));
+  if (descriptor === undefined) return;
+  try {
+    work();
+  } finally {
+    unlock(descriptor);
+  }
 }
 
 function dropAll(owner: AttachmentKey): void {
-  const record = recordOf(owner);
-  for (const mapping of record?.forwarding.mappings ?? []) dropClaim(owner, claimPath(mapping));
+  dropClaims(owner, recordOf(owner)?.forwarding.mappings ?? []);
   removeFile(rulesPath(owner));
   removeFile(ownerPath(owner));
-}
-
-/** The dead owners in the way. Throws code 7 if one lives. */
-function findDead(record: PortRecord): PortRecord[] {
-  const dead = new Map<string, PortRecord>();
-  for (const mapping of record.forwarding.mappings) {
-    const holder = readRecord(claimPath(mapping));
-    if (holder === undefined || isSameOwner(holder.forwarding.owner, record.forwarding.owner)) continue;
-    if (isOwnerAlive(holder)) throw conflict(mapping, holder.forwarding);
-    dead.set(ownerText(holder.forwarding.owner), holder);
-  }
-  return [...dead.values()];
 }
 
 /**
@@ -138,43 +79,34 @@ export function claim(
     for (const dead of findDead(record)) {
       remove(dead);
       dropAll(dead.forwarding.owner);
-      for (const mapping of dead.forwarding.mappings) dropClaim(dead.forwarding.owner, claimPath(mapping));
+      dropClaims(dead.forwarding.owner, dead.forwarding.mappings);
     }
     dropAll(owner);
     try {
       writeFile(ownerPath(owner), recordText(record), PRIVATE);
-      for (const mapping of mappings) makeClaim(owner, claimPath(mapping));
+      for (const mapping of mappings) makeClaim(owner, mapping);
     } catch (thrown) {
-      for (const mapping of mappings) dropClaim(owner, claimPath(mapping));
+      dropClaims(owner, mappings);
       removeFile(ownerPath(owner));
       throw thrown;
     }
   });
 }
 
-function makeClaim(owner: AttachmentKey, path: string): void {
-  if (linkToFreeName(ownerPath(owner), path)) return;
-  // Free by now, but for what is left of this very owner, or of nobody.
-  dropClaim(owner, path);
-  if (linkToFreeName(ownerPath(owner), path)) return;
-  throw new CniError(ErrorCode.internal, `${path} belongs to another`, "remove it if its owner is gone");
-}
-
 /** Removes the owner's record and its claims; nothing there is fine. */
 export function release(owner: AttachmentKey, environment: Environment): void {
-  const descriptor = lock(ROOT, lockLimit(environment));
-  if (descriptor === undefined) return;
-  try {
-    dropAll(owner);
-  } finally {
-    unlock(descriptor);
-  }
+  withLockIfKept(environment, () => dropAll(owner));
 }
 
 /** All records. */
 export function allRecords(): PortRecord[] {
   const records = listDirectory(OWNERS).map((name) => readRecord(`${OWNERS}/${name}`));
   return records.filter((record): record is PortRecord => record !== undefined);
+}
+
+/** Works with all records, while nobody else can record anything. Without a registry there is nothing to do. */
+export function withAllRecords(environment: Environment, work: (records: PortRecord[]) => void): void {
+  withLockIfKept(environment, () => work(allRecords()));
 }
 
 /** The records of a network. */
@@ -187,18 +119,14 @@ export function recordsOf(network: string): PortRecord[] {
  * whose owner has no record.
  */
 export function dropStrays(network: string, environment: Environment): void {
-  const descriptor = lock(ROOT, lockLimit(environment));
-  if (descriptor === undefined) return;
-  try {
+  withLockIfKept(environment, () => {
     for (const path of pathsIn(OWNERS)) if (readRecord(path) === undefined) removeFile(path);
+    const read = recordReader();
     for (const path of pathsIn(CLAIMS)) {
-      const owner = readRecord(path)?.forwarding.owner;
-      if (owner === undefined || (owner.network === network && recordOf(owner) === undefined))
-        removeFile(path);
+      const owner = read(path)?.forwarding.owner;
+      if (owner === undefined || (owner.network === network && !hasRecord(owner))) removeFile(path);
     }
-  } finally {
-    unlock(descriptor);
-  }
+  });
 }
 
 const pathsIn = (folder: string) => listDirectory(folder).map((name) => `${folder}/${name}`);

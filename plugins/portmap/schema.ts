@@ -5,7 +5,7 @@ const conditions = {
   type: "array",
   items: { type: "string" },
   description:
-    'matches that must hold beside the port, word by word, in the backend\'s language: `["!", "-s", "192.0.2.0/24"]`',
+    'matches that must hold beside the port, word by word, both in one backend\'s language: `["!", "-s", "192.0.2.0/24"]`',
 } as const;
 
 const port = { type: "integer", minimum: 1, maximum: 65535 } as const;
@@ -30,7 +30,7 @@ export const portmapKeys = {
     minimum: 0,
     maximum: 31,
     default: 13,
-    description: "the bit of the packet mark, 0 to 31, that says so (iptables)",
+    description: "the bit of the packet mark, 0 to 31, that says so",
   },
   externalSetMarkChain: {
     type: "string",

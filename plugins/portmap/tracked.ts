@@ -1,40 +1,75 @@
 /** Connections that the kernel knows already: their packets do not meet the rules again unless they are forgotten. */
-import { isSameIp } from "../../shared/ip/address.ts";
+import { type Family, isSameIp } from "../../shared/ip/address.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
 import {
+  type ConntrackQuery,
+  countTracked,
   type Endpoint,
   findConnections,
   forgetConnections,
-  isAnythingTracked,
   type TrackedConnection,
 } from "../../shared/netfilter/conntrack.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findOutputInterface } from "../../shared/netlink/route.ts";
-import type { Forwarding, Mapping } from "./adaptor.ts";
+import type { Forwarding, Mapping, TransportProtocol } from "./adaptor.ts";
+import { isClaimed } from "./claims.ts";
 import { protocolNumbers } from "./protocols.ts";
-import { isClaimed } from "./registry.ts";
 
 const isSame = (one: Endpoint, other: Endpoint) =>
   one.port === other.port && isSameIp(one.address, other.address);
 
 type IsStale = (connection: TrackedConnection, mapping: Mapping, target: Endpoint) => boolean;
 
+/** The kernel walks its whole table for each question; in that time this many connections can be read. */
+const READ_IN_A_WALK = 500;
+
+/** Mappings of one family and protocol, by the port of the host. */
+interface Group {
+  readonly family: Family;
+  readonly protocol: TransportProtocol;
+  readonly ports: Map<number, Mapping[]>;
+}
+
+function groupsOf(mappings: readonly Mapping[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const mapping of mappings) {
+    const { family, protocol, hostPort } = mapping;
+    const name = `${family} ${protocol}`;
+    const group = groups.get(name) ?? { family, protocol, ports: new Map() };
+    groups.set(name, group);
+    const known = group.ports.get(hostPort);
+    if (known === undefined) group.ports.set(hostPort, [mapping]);
+    else known.push(mapping);
+  }
+  return [...groups.values()];
+}
+
+/** The questions that find what was sent to a group's ports: one a port, or one for all. */
+function queriesFor({ family, protocol, ports }: Group, count: number): ConntrackQuery[] {
+  const plain = { family, protocol: protocolNumbers[protocol] };
+  if (ports.size > 1 && ports.size * READ_IN_A_WALK > count) return [plain];
+  return [...ports.keys()].map((port) => ({ ...plain, port }));
+}
+
 /** Forgets those connections to the mappings' ports that are stale. */
 function forget({ mappings, targets }: Forwarding, isStale: IsStale): void {
-  if (!isAnythingTracked()) return;
+  const count = countTracked();
+  if (count === 0) return;
+  const isStaleFor = (connection: TrackedConnection, mapping: Mapping): boolean => {
+    const { hostIp, containerPort } = mapping;
+    const address = targetOf(targets, mapping);
+    if (address === undefined) return false;
+    if (hostIp !== undefined && !isSameIp(hostIp, connection.destination.address)) return false;
+    return isStale(connection, mapping, { address, port: containerPort });
+  };
   withNetfilter((netfilter) => {
-    for (const mapping of mappings) {
-      const address = targetOf(targets, mapping);
-      if (address === undefined) continue;
-      const { family, hostPort, containerPort, hostIp } = mapping;
-      const query = { family, protocol: protocolNumbers[mapping.protocol], port: hostPort };
-      const found = findConnections(netfilter, hostIp === undefined ? query : { ...query, address: hostIp });
-      const target = { address, port: containerPort };
-      forgetConnections(
-        netfilter,
-        found.filter((connection) => isStale(connection, mapping, target)),
+    for (const group of groupsOf(mappings)) {
+      const found = queriesFor(group, count).flatMap((query) => findConnections(netfilter, query));
+      const stale = found.filter((connection) =>
+        group.ports.get(connection.destination.port)?.some((mapping) => isStaleFor(connection, mapping)),
       );
+      forgetConnections(netfilter, stale);
     }
   });
 }

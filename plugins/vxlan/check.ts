@@ -6,7 +6,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLink } from "../../shared/netlink/link.ts";
 import { readVxlanConfig, type VxlanConfig } from "./config.ts";
-import { isOwnDevice } from "./context.ts";
+import { isOwnDevice } from "./device-alias.ts";
 import { differencesOf, wantedDevice } from "./device-plan.ts";
 import { guardProblems } from "./guard.ts";
 import { podDelegation } from "./pod.ts";
@@ -14,6 +14,8 @@ import { entryProblems, guardOf, readPeers } from "./reconcile.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
 
 const NEXT_ADD = "the next ADD of a pod of this network on this node repairs it";
+const NEXT_FIRST_ADD =
+  "delete the pods of this network on this node: the next ADD makes the device anew, which it does not while pods use it";
 /** An error is read by people: of a thousand entries they need the first ones. */
 const MOST_NAMED = 10;
 
@@ -38,7 +40,8 @@ function checkDevice(netlink: NetlinkConnection, config: VxlanConfig, underlay: 
   const words = wrong.map(
     ({ what, held, wanted }) => `the ${what} of ${device} is ${held}, expected ${wanted}`,
   );
-  report(words, `the underlay is ${underlay.choice}; ${NEXT_ADD}`);
+  const remedy = wrong.every(({ isLive }) => isLive) ? NEXT_ADD : NEXT_FIRST_ADD;
+  report(words, `the underlay is ${underlay.choice}; ${remedy}`);
 }
 
 function checkOverlay(netlink: NetlinkConnection, config: VxlanConfig): void {

@@ -5,7 +5,9 @@ import { suppressesNeighbours } from "../../shared/netlink/bridge.ts";
 import { formatMac, type Link, parseMac } from "../../shared/netlink/link.ts";
 import { DontFragment, type NewVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
 import type { VxlanConfig } from "./config.ts";
-import { isInUse, isOwnDevice } from "./context.ts";
+import { refuseOtherDevices, refuseSharedNetworks } from "./conflicts.ts";
+import { isInUse, isOfNetwork } from "./context.ts";
+import { isOwnDevice, modeOf } from "./device-alias.ts";
 import type { Underlay } from "./underlay.ts";
 import { vtepMac } from "./vtep-mac.ts";
 
@@ -88,24 +90,6 @@ export function findOwnDevice(links: readonly Link[], { device, network }: Vxlan
   );
 }
 
-const isSameUnderlay = (a: IpAddress | undefined, b: IpAddress) => (a?.family ?? b.family) === b.family;
-
-/** Throws code 7 if another VXLAN device keeps this one from receiving. */
-export function refuseConflict(links: readonly Link[], config: VxlanConfig, wanted: NewVxlan): void {
-  for (const link of links) {
-    if (link.kind !== "vxlan" || isOwnDevice(link, config.network)) continue;
-    const other = readVxlan(link);
-    if (other.port !== wanted.port || !isSameUnderlay(other.local, wanted.local)) continue;
-    if (other.vni !== wanted.vni && !other.collectsMetadata) continue;
-    const whose = link.alias === "" ? "" : ` (${link.alias})`;
-    const what = other.collectsMetadata ? "takes every VNI of" : `already has the VNI ${wanted.vni} at`;
-    const message = `the VXLAN device ${link.name}${whose} ${what} the UDP port ${wanted.port}`;
-    const advice =
-      "give this network another vni or port, the same on all of its nodes, or remove that device";
-    throw new CniError(ErrorCode.invalidConfiguration, message, advice);
-  }
-}
-
 export interface DevicePlan {
   readonly wanted: NewVxlan;
   readonly present: Link | undefined;
@@ -115,18 +99,35 @@ export interface DevicePlan {
   readonly stale: readonly Link[];
 }
 
+/** What cannot be changed on the living device. */
+function fixedDifferences(present: Link, config: VxlanConfig, wanted: NewVxlan): Difference[] {
+  const fixed = differencesOf(present, wanted, config.l2, present.master).filter(({ isLive }) => !isLive);
+  const held = modeOf(present);
+  const mode = config.l2 === undefined ? "l3" : "l2";
+  if (held === undefined || held === mode) return fixed;
+  return [...fixed, { what: "mode", held, wanted: mode, isLive: false }];
+}
+
+/** In the mode l2 the pods of the network are on its bridge: to take the device from there would cut them off. */
+function bridgeMoves(links: readonly Link[], { network, bridge, l2 }: VxlanConfig): Difference[] {
+  if (l2 === undefined) return [];
+  const pod = links.find((link) => isOfNetwork(link, network) && link.master !== 0);
+  const held = links.find(({ index }) => index === pod?.master);
+  if (held === undefined || held.name === bridge) return [];
+  return [{ what: "bridge", held: held.name, wanted: bridge, isLive: false }];
+}
+
 /** What has to become of the device. Throws code 7 for what cannot be done. */
 export function planDevice(links: readonly Link[], config: VxlanConfig, underlay: Underlay): DevicePlan {
   const wanted = wantedDevice(config, underlay);
   const present = findOwnDevice(links, config);
-  refuseConflict(links, config, wanted);
+  refuseOtherDevices(links, config, wanted);
+  refuseSharedNetworks(links, config);
   const stale = links.filter((link) => isOwnDevice(link, config.network) && link.name !== config.device);
-  const fixed =
-    present === undefined
-      ? []
-      : differencesOf(present, wanted, config.l2, present.master).filter(({ isLive }) => !isLive);
-  if ((fixed.length > 0 || stale.length > 0) && isInUse(links, config.network)) {
-    throw inUse(config, present ?? stale[0], fixed);
+  const fixed = present === undefined ? [] : fixedDifferences(present, config, wanted);
+  const moved = bridgeMoves(links, config);
+  if (fixed.length + stale.length + moved.length > 0 && isInUse(links, config.network)) {
+    throw inUse(config, present ?? stale[0], [...fixed, ...moved]);
   }
   return { wanted, present, isRecreated: fixed.length > 0, stale };
 }

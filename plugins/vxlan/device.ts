@@ -20,7 +20,8 @@ import { changeVxlan, type NewVxlan, newVxlan, readVxlan } from "../../shared/ne
 import { Errno } from "../../shared/system/errno.ts";
 import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
 import type { VxlanConfig } from "./config.ts";
-import { type Change, deviceText, isInUseNow } from "./context.ts";
+import { type Change, isInUseNow } from "./context.ts";
+import { pendingAlias } from "./device-alias.ts";
 import { type DevicePlan, differencesOf } from "./device-plan.ts";
 
 /** The bridge of the mode l2, if it is there. Throws code 7 for something else, or a bridge with another overlay. */
@@ -90,12 +91,17 @@ function refusal(thrown: unknown, { name, port, local }: NewVxlan): unknown {
   return thrown;
 }
 
-function createDevice({ netlink, undo }: Change, { network }: VxlanConfig, wanted: NewVxlan): void {
+function createDevice(
+  { netlink, undo }: Change,
+  { network }: VxlanConfig,
+  wanted: NewVxlan,
+  alias: string,
+): void {
   const { name } = wanted;
   undo.onFailure(() => {
     if (!isInUseNow(netlink, network)) netlink.attempt(deleteLink({ name }), Errno.ENODEV);
   });
-  netlink.execute(newVxlan(wanted), setLink({ name }, { alias: deviceText(network) }));
+  netlink.execute(newVxlan(wanted), setLink({ name }, { alias }));
   // Nobody out there configures this node, and the device speaks for none of the node's own addresses.
   setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   setSysctlIfPresent(`ipv6/conf/${name}/addr_gen_mode`, "1");
@@ -123,13 +129,14 @@ function restoreDevice(netlink: NetlinkConnection, before: Link): void {
     ...linkChange(now, before),
     ...(now.master === master ? {} : { master }),
     ...(now.isUp === isUp ? {} : { up: isUp }),
+    ...(now.alias === before.alias ? {} : { alias: before.alias }),
   });
 }
 
-function changeDevice({ netlink, undo }: Change, present: Link, wanted: NewVxlan): void {
+function changeDevice({ netlink, undo }: Change, present: Link, wanted: NewVxlan, alias: string): void {
   undo.onFailure(() => restoreDevice(netlink, present));
   const { index, name } = present;
-  netlink.execute(changeVxlan({ index, name }, wanted));
+  netlink.execute(changeVxlan({ index, name }, wanted), setLink({ index }, { alias }));
   changeLink(netlink, index, linkChange(present, { mac: formatMac(wanted.mac), mtu: wanted.mtu }));
 }
 
@@ -151,8 +158,10 @@ export function ensureDevice(change: Change, config: VxlanConfig, plan: DevicePl
   try {
     for (const link of stale) removeDevice(change, link);
     if (isRecreated && present !== undefined) removeDevice(change, present);
-    if (present === undefined || isRecreated) createDevice(change, config, wanted);
-    else changeDevice(change, present, wanted);
+    const former = present === undefined ? stale : [present, ...stale];
+    const alias = pendingAlias(config, former);
+    if (present === undefined || isRecreated) createDevice(change, config, wanted, alias);
+    else changeDevice(change, present, wanted, alias);
   } catch (thrown) {
     throw refusal(thrown, wanted);
   }

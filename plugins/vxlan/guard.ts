@@ -2,107 +2,18 @@
  * The guard: VXLAN frames of this network are taken from its peers only. Without it the kernel takes them from anybody
  * who knows the VNI, whatever the forwarding entries say. One rule and one set of addresses a network, in our table.
  */
-import { networkText } from "../../shared/cni/attachment.ts";
-import { type Family, formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/address.ts";
+import { formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/address.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { areInOrder, putInOrder } from "../../shared/netfilter/nftables/chain.ts";
-import { deleteElements, newElements } from "../../shared/netfilter/nftables/element.ts";
-import {
-  Comparison,
-  compare,
-  decide,
-  Header,
-  loadMeta,
-  loadPayload,
-  lookup,
-  Meta,
-  registerAt,
-  Verdict,
-} from "../../shared/netfilter/nftables/expression.ts";
-import {
-  deleteChain,
-  deleteRule,
-  type HeldRule,
-  type Rule,
-} from "../../shared/netfilter/nftables/message.ts";
-import {
-  addressTypes,
-  loadAddress,
-  matchFamily,
-  newOwnTable,
-  ownTable,
-} from "../../shared/netfilter/nftables/own-table.ts";
+import { deleteKeys, newElements } from "../../shared/netfilter/nftables/element.ts";
+import { deleteChain, deleteRule, type HeldRule } from "../../shared/netfilter/nftables/message.ts";
+import { addressTypes, newOwnTable, ownTable } from "../../shared/netfilter/nftables/own-table.ts";
 import { allElements, rulesOf } from "../../shared/netfilter/nftables/question.ts";
 import { deleteSet, newSet } from "../../shared/netfilter/nftables/set.ts";
 import { retryCommit } from "../../shared/netfilter/nftables/transaction.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import type { NetlinkMessage } from "../../shared/netlink/message.ts";
-
-export const GUARD_CHAIN = "vxlan";
-/** NF_IP_PRI_RAW: before connections are tracked, which would cost state for every stranger's packet. */
-const hook = { type: "filter", number: 0, priority: -300 } as const;
-const UDP = 17;
-/** Offsets from the UDP header: the destination port; the VNI, in the second word of the VXLAN header. */
-const PORT_OFFSET = 2;
-const VNI_OFFSET = 8 + 4;
-/** What one attribute of a message holds, with room to spare: its length has 16 bits. */
-const ELEMENTS_A_MESSAGE = 1000;
-
-export interface Guard {
-  readonly network: string;
-  readonly vni: number;
-  readonly port: number;
-  readonly family: Family;
-}
-
-export function guardSet({ vni, port, family }: Guard): string {
-  return `vteps${family}-${vni}-${port}`;
-}
-
-const SET_WORD = "set=";
-
-/** At most 128 characters, as nft allows. */
-function guardComment(guard: Guard): string {
-  return `${networkText(guard.network)}${SET_WORD}${guardSet(guard)} guard`;
-}
-
-function guardRule(guard: Guard): Rule {
-  const { vni, port, family } = guard;
-  const register = registerAt(0);
-  return {
-    comment: guardComment(guard),
-    expressions: [
-      ...matchFamily(family),
-      loadMeta(Meta.transportProtocol, register),
-      compare(register, Comparison.equal, new Uint8Array([UDP])),
-      loadPayload(Header.transport, PORT_OFFSET, 2, register),
-      compare(register, Comparison.equal, new Uint8Array([port >> 8, port & 0xff])),
-      loadPayload(Header.transport, VNI_OFFSET, 3, register),
-      compare(register, Comparison.equal, new Uint8Array([vni >> 16, (vni >> 8) & 0xff, vni & 0xff])),
-      loadAddress("source", family),
-      lookup(guardSet(guard), register, true),
-      decide({ code: Verdict.drop }),
-    ],
-  };
-}
-
-function chain(guard: Guard) {
-  return { name: GUARD_CHAIN, hook, first: [], others: [guardRule(guard)] };
-}
-
-function ownRules(rules: readonly HeldRule[], network: string): HeldRule[] {
-  return rules.filter(
-    (rule) => rule.chain === GUARD_CHAIN && rule.comment.startsWith(`${networkText(network)}${SET_WORD}`),
-  );
-}
-
-const setOf = ({ comment }: HeldRule) => /set=(\S+)/.exec(comment)?.[1] ?? "";
-
-function inParts<Value>(values: readonly Value[], size: number): Value[][] {
-  const parts: Value[][] = [];
-  for (let at = 0; at < values.length; at += size) parts.push(values.slice(at, at + size));
-  return parts;
-}
+import { GUARD_CHAIN, type Guard, guardChain, guardSet, ownRules, setOf } from "./guard-rule.ts";
 
 const keyText = (bytes: Uint8Array) => formatIp(fromBytes(bytes));
 
@@ -140,20 +51,18 @@ export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
         key: [addressTypes[guard.family]],
         comment: `peers of the network ${guard.network}`,
       };
-      const made = areInOrder(rules, [chain(guard)])
+      const made = areInOrder(rules, [guardChain(guard)])
         ? []
-        : [newOwnTable(), newSet(ownTable, specification, 1), ...putInOrder(ownTable, rules, [chain(guard)])];
+        : [
+            newOwnTable(),
+            newSet(ownTable, specification, 1),
+            ...putInOrder(ownTable, rules, [guardChain(guard)]),
+          ];
       const element = (key: Uint8Array) => ({ key: [key] });
       return [
         ...made,
-        ...inParts(missing, ELEMENTS_A_MESSAGE).map((part) => newElements(ownTable, set, part.map(element))),
-        ...inParts(foreign, ELEMENTS_A_MESSAGE).map((part) =>
-          deleteElements(
-            ownTable,
-            set,
-            part.map((key) => [key]),
-          ),
-        ),
+        ...newElements(ownTable, set, missing.map(element)),
+        ...deleteKeys(ownTable, set, foreign),
         ...staleRules(rules, guard, set),
       ];
     });
@@ -183,7 +92,7 @@ export function removeGuard(network: string): void {
 /** The addresses that a network's guard lets in; undefined if there is none. */
 export function heldVteps(guard: Guard): IpAddress[] | undefined {
   return withNetfilter((connection) => {
-    if (!areInOrder(rulesOf(connection, ownTable), [chain(guard)])) return undefined;
+    if (!areInOrder(rulesOf(connection, ownTable), [guardChain(guard)])) return undefined;
     return allElements(connection, ownTable, guardSet(guard)).map(({ key }) => fromBytes(key));
   });
 }
@@ -191,7 +100,7 @@ export function heldVteps(guard: Guard): IpAddress[] | undefined {
 /** What is wrong with the guard, in words. */
 export function guardProblems(guard: Guard, vteps: readonly IpAddress[]): string[] {
   return withNetfilter((connection) => {
-    if (!areInOrder(rulesOf(connection, ownTable), [chain(guard)])) {
+    if (!areInOrder(rulesOf(connection, ownTable), [guardChain(guard)])) {
       return [
         `the guard is missing: no rule of the chain ${GUARD_CHAIN} in the table inet podwire drops VXLAN of strangers`,
       ];

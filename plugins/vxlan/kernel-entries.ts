@@ -14,21 +14,26 @@ import {
 import { addRoute, deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
 import type { VxlanConfig } from "./config.ts";
 import { PROTOCOL } from "./context.ts";
+import { routedNetworks } from "./device-alias.ts";
 import { compareEntries, type Difference, type Kind } from "./difference.ts";
 import { describeFdb, type Entries, type NeighbourEntry, type RouteEntry } from "./entries.ts";
 
 const LINK_SCOPE = 253;
 const MAIN_TABLE = 254;
 
-/** The routes of the overlay: those on its device, and those to peers on the same link, into its networks. */
-function heldRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: number): RouteEntry[] {
-  if (l3 === undefined) return [];
-  const families = [...new Set(l3.networks.map((cidr) => cidr.address.family))];
-  return families
-    .flatMap((family) => listRoutes(netlink, { family, table: MAIN_TABLE, protocol: PROTOCOL }))
-    .filter(
-      ({ index, destination }) => index === device || l3.networks.some((one) => overlaps(one, destination)),
-    );
+/**
+ * The routes of the overlay: those on its device, and those to peers on the same link, into the networks that it has, or
+ * had before its configuration was changed.
+ */
+function heldRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: Link): RouteEntry[] {
+  const networks = [...(l3?.networks ?? []), ...routedNetworks(device)];
+  if (networks.length === 0) return [];
+  const held = ([4, 6] as const).flatMap((family) =>
+    listRoutes(netlink, { family, table: MAIN_TABLE, protocol: PROTOCOL }),
+  );
+  return held.filter(
+    ({ index, destination }) => index === device.index || networks.some((one) => overlaps(one, destination)),
+  );
 }
 
 /** What the kernel has of the network: everything given on its own device, and what is marked as ours elsewhere. */
@@ -53,7 +58,7 @@ export function heldEntries(
     ),
     fdb: fdb.filter(({ isOfBridge }) => !isOfBridge),
     bridgeFdb: fdb.filter(({ isOfBridge }) => isOfBridge),
-    routes: heldRoutes(netlink, config, device.index),
+    routes: heldRoutes(netlink, config, device),
   };
 }
 

@@ -2,18 +2,21 @@
 
 import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { overlaps } from "../../shared/ip/cidr.ts";
+import { type Cidr, overlaps } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { deleteLink, findLink, listLinks } from "../../shared/netlink/link.ts";
 import { deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import type { VxlanConfig } from "./config.ts";
-import { type Change, isInUse, isOwnDevice, PROTOCOL } from "./context.ts";
+import { type Change, isInUse, PROTOCOL } from "./context.ts";
+import { isOwnDevice, routedNetworks } from "./device-alias.ts";
 import type { removeGuard } from "./guard.ts";
 import type { reconcile } from "./reconcile.ts";
 import { configurationDigest, isInOrder } from "./state.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
+
+const MAIN_TABLE = 254;
 
 /** Only one at a time changes overlays on a node; what is in order needs no lock. */
 export function withOverlayLock<Value>(work: () => Value): Value {
@@ -52,10 +55,11 @@ export function hasDevice(netlink: NetlinkConnection, { device, network }: Vxlan
   return link !== undefined && isOwnDevice(link, network);
 }
 
-function removeDirectRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig): void {
-  for (const network of l3?.directRouting === true ? l3.networks : []) {
+/** Routes to peers on the same link, which go with no device. */
+function removeDirectRoutes(netlink: NetlinkConnection, networks: readonly Cidr[]): void {
+  for (const network of networks) {
     const { family } = network.address;
-    const held = listRoutes(netlink, { family, protocol: PROTOCOL });
+    const held = listRoutes(netlink, { family, table: MAIN_TABLE, protocol: PROTOCOL });
     const own = held.filter(({ destination }) => overlaps(network, destination));
     netlink.transact(own.map((route) => deleteRoute(route.index, route)));
   }
@@ -68,11 +72,10 @@ export function removeOverlayIfUnused(config: VxlanConfig): void {
     withOverlayLock(() => {
       const links = listLinks(netlink);
       if (isInUse(links, config.network)) return;
-      for (const link of links) {
-        if (isOwnDevice(link, config.network))
-          netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
-      }
-      removeDirectRoutes(netlink, config);
+      const own = links.filter((link) => isOwnDevice(link, config.network));
+      // First, as the device tells which they are.
+      removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
+      for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
       loadGuard().removeGuard(config.network);
       const bridge = links.find(({ name, alias }) => name === config.bridge && alias === BRIDGE_ALIAS);
       if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;

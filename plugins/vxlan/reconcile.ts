@@ -6,11 +6,12 @@ import { findLink, formatMac, type Link, listLinks, setLink } from "../../shared
 import { findWays } from "../../shared/netlink/route.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import type { VxlanConfig } from "./config.ts";
-import { type Change, deviceText } from "./context.ts";
+import type { Change } from "./context.ts";
 import { bringUpDevice, ensureDevice, ensureOverlayBridge, findOverlayBridge } from "./device.ts";
 import { type DevicePlan, planDevice } from "./device-plan.ts";
 import { type DirectWays, wantedEntries } from "./entries.ts";
-import { ensureGuard, type Guard, heldVteps, removeGuard } from "./guard.ts";
+import { ensureGuard, heldVteps, removeGuard } from "./guard.ts";
+import type { Guard } from "./guard-rule.ts";
 import { compareAll, heldEntries } from "./kernel-entries.ts";
 import type { Peer } from "./peers/peer.ts";
 import { peerSource } from "./peers/source.ts";
@@ -116,8 +117,8 @@ function seal(
   device: Link,
   digest: string,
 ): void {
-  const alias = orderedAlias(netlink, config, underlay, digest) ?? deviceText(config.network);
-  if (alias === device.alias) return;
+  const alias = orderedAlias(netlink, config, underlay, digest);
+  if (alias === undefined || alias === device.alias) return;
   undo.onFailure(() => void netlink.transact([setLink({ index: device.index }, { alias: device.alias })]));
   netlink.execute(setLink({ index: device.index }, { alias }));
 }

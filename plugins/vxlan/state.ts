@@ -20,8 +20,9 @@ import { listRoutesMessage } from "../../shared/netlink/route.ts";
 import { readVxlan } from "../../shared/netlink/vxlan.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import type { VxlanConfig } from "./config.ts";
-import { deviceText, PROTOCOL } from "./context.ts";
-import { GUARD_CHAIN, guardSet } from "./guard.ts";
+import { PROTOCOL } from "./context.ts";
+import { deviceText, sealedAlias } from "./device-alias.ts";
+import { GUARD_CHAIN, guardSet } from "./guard-rule.ts";
 import type { Underlay } from "./underlay.ts";
 
 /** Keys of the configuration that say nothing of the overlay: they are the pod's, or the runtime's. */
@@ -164,7 +165,7 @@ export function orderedAlias(
   const device = findLink(netlink, config.device);
   if (device === undefined) return undefined;
   const state = stateDigest(netlink, config, underlay, device);
-  return state === undefined ? undefined : `${deviceText(config.network)}${digest}.${state}`;
+  return state === undefined ? undefined : sealedAlias(config, digest, state);
 }
 
 /** Whether the overlay is what this configuration made, untouched since. */
@@ -178,5 +179,5 @@ export function isInOrder(
   if (device === undefined || !device.alias.startsWith(`${deviceText(config.network)}${digest}.`))
     return false;
   const state = stateDigest(netlink, config, underlay, device);
-  return device.alias === `${deviceText(config.network)}${digest}.${state}`;
+  return state !== undefined && device.alias === sealedAlias(config, digest, state);
 }

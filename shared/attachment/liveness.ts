@@ -42,18 +42,53 @@ export function isAlive(record: Placement, address: string, netns = ""): boolean
 
 const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 
+let inUse: ReadonlyMap<string, string> | undefined;
+
 /**
- * Whether the namespace an attachment was made in is gone for certain, for when its address is needed badly: nothing
- * is at its path any more, or another namespace is.
+ * A path that leads to the namespace of an inode; undefined if nobody is in it or holds on to it. All processes are
+ * looked at, once a call. Throws if that cannot be told.
+ */
+function findInUse(inode: string): string | undefined {
+  const { namespacesInUse } =
+    require("../system/namespace-users.ts") as typeof import("../system/namespace-users.ts");
+  inUse ??= namespacesInUse();
+  return inUse.get(inode);
+}
+
+/**
+ * Whether a namespace that was known by a process is gone. Others may live in it. And the kernel soon gives its inode
+ * to another: that one is known by not having the addresses.
+ */
+function isGoneWithProcess({ ifname, namespace }: Placement, addresses: readonly string[]): boolean {
+  if (namespace === undefined || ifname === "") return false;
+  const { path, identity } = namespace;
+  if (describeNamespace(path)?.identity === identity) return false;
+  let user: string | undefined;
+  try {
+    user = findInUse(identity.slice(identity.lastIndexOf(":") + 1));
+  } catch {
+    return false;
+  }
+  if (user === undefined) return true;
+  const place = describeNamespace(user);
+  // Gone in this moment, or behind a path that means something else here.
+  if (place?.identity !== identity) return false;
+  return !addresses.some((address) => lookInside().hasAddress(place, ifname, address));
+}
+
+/**
+ * Whether the namespace an attachment of these addresses was made in is gone for certain, for when its addresses are
+ * needed badly: nothing is at its path any more, or another namespace is.
  *
  * Anything doubtful counts as there. A plain file at the path may be the far side of a mount that this process does
- * not see; a path in /proc goes with one process, and others may live in the namespace; an identity that was never a
- * namespace's proves nothing.
+ * not see; an identity that was never a namespace's proves nothing.
  */
-export function isGone({ namespace }: Placement): boolean {
-  if (namespace === undefined || namespace.path.startsWith("/proc/")) return false;
+export function isGone(placement: Placement, addresses: readonly string[]): boolean {
+  const { namespace } = placement;
+  if (namespace === undefined) return false;
   const namespaces = fileStatus("/proc/self/ns/net")?.device;
   if (namespaces === undefined || !namespace.identity.startsWith(`${namespaces}:`)) return false;
+  if (namespace.path.startsWith("/proc/")) return isGoneWithProcess(placement, addresses);
   const status = statusIfAny(namespace.path);
   if (status === undefined) return statusIfAny(parentOf(namespace.path))?.isDirectory === true;
   return status.device === namespaces && `${status.device}:${status.inode}` !== namespace.identity;

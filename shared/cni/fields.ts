@@ -11,6 +11,7 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 function kindOf(value: unknown): string {
+  if (value === null) return "null";
   return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 

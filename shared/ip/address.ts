@@ -167,3 +167,13 @@ export function isUnspecified(address: IpAddress): boolean {
 export function isLinkLocal(address: IpAddress): boolean {
   return address.family === 6 && address.value >> 118n === 0x3fan;
 }
+
+/** 224.0.0.0/4 (RFC 5771) and ff00::/8 (RFC 4291). */
+export function isMulticast({ family, value }: IpAddress): boolean {
+  return family === 4 ? value >> 28n === 0xen : value >> 120n === 0xffn;
+}
+
+/** 255.255.255.255: everybody on the link (RFC 919). */
+export function isLimitedBroadcast({ family, value }: IpAddress): boolean {
+  return family === 4 && value === 0xffffffffn;
+}

@@ -2,7 +2,7 @@
  * The kernel's connection tracking table, over netlink: entries of a host port are found and forgotten, so that
  * packets on a known path are looked at by the rules anew. include/uapi/linux/netfilter/nfnetlink_conntrack.h.
  */
-import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
+import { type Family, fromBytes, type IpAddress } from "../ip/address.ts";
 import { Attributes } from "../netlink/attributes.ts";
 import { BodyWriter } from "../netlink/body-writer.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
@@ -22,16 +22,15 @@ const Protocol = { number: 1, sourcePort: 2, destinationPort: 3 } as const;
 
 /** enum ctattr_filter, and its flags: net/netfilter/nf_internals.h. */
 const FILTER_ORIGINAL = 1;
-const FilterFlag = { destination: 1 << 1, protocol: 1 << 3, destinationPort: 1 << 5 } as const;
+const FilterFlag = { protocol: 1 << 3, destinationPort: 1 << 5 } as const;
 
 /** What connections are looked for by: where they were sent to, before any translation. */
 export interface ConntrackQuery {
   readonly family: Family;
   /** IPPROTO_TCP and so on. */
   readonly protocol: number;
-  readonly port: number;
   /** Absent: any. */
-  readonly address?: IpAddress;
+  readonly port?: number;
 }
 
 /** One direction's goal, or its origin. */
@@ -54,26 +53,22 @@ function familyNumber(family: Family): number {
   return family === 4 ? NetfilterFamily.ipv4 : NetfilterFamily.ipv6;
 }
 
-/** Whether the table has any entries; false also where the kernel tracks nothing. Costs no question to the table. */
-export function isAnythingTracked(): boolean {
-  const count = readSysctl("netfilter/nf_conntrack_count");
-  return count !== undefined && count !== "0";
+/** The number of connections in the table; 0 also where the kernel tracks nothing. Costs no question to the table. */
+export function countTracked(): number {
+  return Number(readSysctl("netfilter/nf_conntrack_count") ?? 0);
 }
 
 /** Kernels since 5.8 hand out only what the filter names; older ones pass over it and hand out everything. */
-function listMessage({ family, protocol, port, address }: ConntrackQuery): NetlinkMessage {
-  const { protocol: byProtocol, destinationPort, destination } = FilterFlag;
-  const flags = byProtocol | destinationPort | (address === undefined ? 0 : destination);
+function listMessage({ family, protocol, port }: ConntrackQuery): NetlinkMessage {
+  const flags = FilterFlag.protocol | (port === undefined ? 0 : FilterFlag.destinationPort);
   const body = new BodyWriter()
     .raw(nfnetlinkHeader(familyNumber(family)))
-    .nested(Attribute.original, (tuple) => {
-      tuple.nested(Tuple.ip, (ip) => {
-        if (address !== undefined) ip.bytes(Ip[family].destination, toBytes(address));
-      });
+    .nested(Attribute.original, (tuple) =>
       tuple.nested(Tuple.protocol, (inner) => {
-        inner.u8(Protocol.number, protocol).u16be(Protocol.destinationPort, port);
-      });
-    })
+        inner.u8(Protocol.number, protocol);
+        if (port !== undefined) inner.u16be(Protocol.destinationPort, port);
+      }),
+    )
     .nested(Attribute.filter, (filter) => filter.u32(FILTER_ORIGINAL, flags))
     .finish();
   return nfnetlinkMessage(Subsystem.conntrack, Command.get, 0, body, "look for tracked connections");
@@ -87,22 +82,18 @@ function endpoint(tuple: Attributes, family: Family, side: "source" | "destinati
   return address === undefined || port === undefined ? undefined : { address: fromBytes(address), port };
 }
 
-function readConnection(
-  body: Uint8Array,
-  { family, protocol, port, address }: ConntrackQuery,
-): TrackedConnection[] {
+function readConnection(body: Uint8Array, { family, protocol, port }: ConntrackQuery): TrackedConnection[] {
   const attributes = new Attributes(body, 4);
   const original = attributes.nested(Attribute.original);
   const destination = endpoint(original, family, "destination");
   const answeredBy = endpoint(attributes.nested(Attribute.reply), family, "source");
   if (destination === undefined || answeredBy === undefined) return [];
-  if (original.nested(Tuple.protocol).u8(Protocol.number) !== protocol || destination.port !== port)
-    return [];
-  if (address !== undefined && destination.address.value !== address.value) return [];
+  if (original.nested(Tuple.protocol).u8(Protocol.number) !== protocol) return [];
+  if (port !== undefined && destination.port !== port) return [];
   return [{ family, destination, answeredBy, body }];
 }
 
-/** The connections that were sent to a port. */
+/** The connections of a protocol that were sent to a port. The kernel walks its whole table: some 10 ms, however little is in it. */
 export function findConnections(connection: NetlinkConnection, query: ConntrackQuery): TrackedConnection[] {
   return connection.dump(listMessage(query)).flatMap((body) => readConnection(body, query));
 }

@@ -9,6 +9,7 @@ import { NetfilterFamily } from "./nfnetlink.ts";
 import { type ChainPlace, presentChains, removeChains } from "./nftables/chain-removal.ts";
 import type { HeldElement } from "./nftables/element.ts";
 import { allElements, findElement, rulesOf } from "./nftables/question.ts";
+import { type Comparator, isSameRule } from "./nftables/rule-text.ts";
 import { interfaceKey } from "./nftables/set.ts";
 import { retryCommit, tryWithoutCommit } from "./nftables/transaction.ts";
 import {
@@ -33,8 +34,8 @@ export interface SpoofCheck {
   readonly mac: string;
 }
 
-function isRuleInPlace(connection: NetlinkConnection): boolean {
-  return hasFixedRule(rulesOf(connection, spoofTable, SPOOF_CHAIN));
+function isRuleInPlace(connection: NetlinkConnection, isSame?: Comparator): boolean {
+  return hasFixedRule(rulesOf(connection, spoofTable, SPOOF_CHAIN), isSame);
 }
 
 function findPort(connection: NetlinkConnection, port: Uint8Array): HeldElement[] {
@@ -115,7 +116,7 @@ export function checkSpoofCheck({ owner, hostInterface, mac }: SpoofCheck): void
   withNetfilter((connection) => {
     const [held] = findPort(connection, port);
     const isPaired = findElement(connection, spoofTable, allowed.name, [port, macBytes(mac)]) !== undefined;
-    if (isRuleInPlace(connection) && held?.comment === ownerComment(owner) && isPaired) return;
+    if (isRuleInPlace(connection, isSameRule) && held?.comment === ownerComment(owner) && isPaired) return;
     // Made by the reference plugin.
     if (presentChains(connection, referenceChains(owner)).length > 0) return;
     throw new CniError(

@@ -30,6 +30,7 @@ import {
   type Rule,
   type Table,
 } from "./nftables/message.ts";
+import { type Comparator, isSameBySign } from "./nftables/rule-text.ts";
 import { dataTypes, newSet, type SetSpecification } from "./nftables/set.ts";
 
 export const spoofTable: Table = { family: NetfilterFamily.bridge, name: "podwire" };
@@ -80,8 +81,8 @@ export function fixedSpoofRules(): NetlinkMessage[] {
 }
 
 /** Whether the chain's rules are as they should be. A rule cannot outlive its sets. */
-export function hasFixedRule(rules: readonly HeldRule[]): boolean {
-  return rules.length === 1 && rules[0]?.comment === rule.comment;
+export function hasFixedRule(rules: readonly HeldRule[], isSame: Comparator = isSameBySign): boolean {
+  return rules.length === 1 && isSame(rules[0], rule);
 }
 
 /** The two parts of a key of `allowed`. */
@@ -111,8 +112,8 @@ export function addPort(owner: AttachmentKey, port: Uint8Array, mac: Uint8Array)
   const comment = ownerComment(owner);
   const extra = [{ type: MAC_DATUM, value: mac }];
   return [
-    newElements(spoofTable, guarded.name, [{ key: [port], comment, extra }]),
-    newElements(spoofTable, allowed.name, [{ key: [port, mac], comment }]),
+    ...newElements(spoofTable, guarded.name, [{ key: [port], comment, extra }]),
+    ...newElements(spoofTable, allowed.name, [{ key: [port, mac], comment }]),
   ];
 }
 

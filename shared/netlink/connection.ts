@@ -10,6 +10,8 @@ import { decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./mes
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const SOL_NETLINK = 270;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
 /** Message types every protocol shares. */
@@ -73,6 +75,18 @@ export class NetlinkConnection {
     closeFile(this.socket);
   }
 
+  /** Sends all of it in one piece: a batch must not be cut, whatever the socket's usual size is. */
+  private send(bytes: Uint8Array): void {
+    const failed = tryCall("send", this.socket, bytes, bytes.length, 0);
+    if (failed >= 0) return;
+    if (failed !== -Errno.EMSGSIZE) throw new SystemError("send", "netlink", -failed);
+    const size = new Uint8Array(4);
+    new DataView(size.buffer).setUint32(0, bytes.length, true);
+    // The kernel takes it twofold, for what it needs itself; past net.core.wmem_max for CAP_NET_ADMIN only, socket(7).
+    tryCall("setsockopt", this.socket, SOL_SOCKET, SO_SNDBUFFORCE, size, size.length);
+    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+  }
+
   /**
    * Sends the messages in one system call and returns the answer to each. The kernel works through them in
    * order, within the call, and goes on after a refused one; so a kill cannot come between them.
@@ -80,13 +94,16 @@ export class NetlinkConnection {
   transact(messages: readonly NetlinkMessage[]): Answer[] {
     if (messages.length === 0) return [];
     if (messages.length > MOST_ANSWERS && messages[0]?.opensBatch !== true) {
-      const start = this.transact(messages.slice(0, MOST_ANSWERS));
-      return [...start, ...this.transact(messages.slice(MOST_ANSWERS))];
+      const all: Answer[] = [];
+      for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
+        for (const answer of this.transact(messages.slice(start, start + MOST_ANSWERS))) all.push(answer);
+      }
+      return all;
     }
     const first = this.sequence;
     this.sequence += messages.length;
     const bytes = encodeMessages(messages, first);
-    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+    this.send(bytes);
     const answers = messages.map<Answer>(() => ({ bodies: [], interrupted: false, complete: false }));
     // The kernel answers in order, so the last one that has an answer ends the batch.
     const last = messages.findLastIndex((message) => (message.flags & (Flag.ack | Flag.dump)) !== 0);
@@ -104,7 +121,7 @@ export class NetlinkConnection {
   query(message: NetlinkMessage): { readonly body?: Uint8Array; readonly error?: NetlinkError } {
     const first = this.sequence++;
     const bytes = encodeMessages([message], first);
-    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+    this.send(bytes);
     const answer: Answer = { bodies: [], interrupted: false, complete: false };
     while (!answer.complete && answer.bodies.length === 0) this.receive([message], [answer], first);
     const [body] = answer.bodies;
@@ -114,12 +131,26 @@ export class NetlinkConnection {
     };
   }
 
+  private receiveBytes(flags: number): number {
+    const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, flags);
+    if (length < 0) throw this.giveUp(-length);
+    return length;
+  }
+
+  /**
+   * The rest of the answers is of no use any more, but has to be read: a dump that nobody has read to its end keeps the next one, such as
+   * that of an undo, from starting (EBUSY, __netlink_dump_start in net/netlink/af_netlink.c).
+   */
+  private giveUp(errno: number): SystemError {
+    while (tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT) > 0);
+    return new SystemError("recv", "netlink", errno);
+  }
+
   private receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
     // The kernel queued its answers before send() returned, so waiting would only hide a lost one.
     const flags = MSG_DONTWAIT | MSG_TRUNC;
-    const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, flags);
-    if (length < 0) throw new SystemError("recv", "netlink", -length);
-    if (length > receiveBuffer.length) throw new SystemError("recv", "netlink", Errno.ENOBUFS);
+    const length = this.receiveBytes(flags);
+    if (length > receiveBuffer.length) throw this.giveUp(Errno.ENOBUFS);
     // A copy: the bodies outlive the buffer.
     for (const received of decodeMessages(receiveBuffer.slice(0, length))) {
       const answer = answers[received.sequence - first];
@@ -186,12 +217,11 @@ export class NetlinkConnection {
       [{ ...message, flags: message.flags | Flag.request | Flag.dump }],
       this.sequence++,
     );
-    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+    this.send(bytes);
     const words = new Int32Array(receiveBuffer.buffer);
     let isWhole = true;
     for (;;) {
-      const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
-      if (length < 0) throw new SystemError("recv", "netlink", -length);
+      const length = this.receiveBytes(MSG_DONTWAIT);
       const last = length >> 2;
       for (let at = 0; at + HEADER_WORDS <= last; ) {
         const end = at + (((words[at] as number) + 3) >> 2);

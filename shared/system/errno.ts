@@ -4,6 +4,7 @@
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
+  ESRCH: 3,
   EINTR: 4,
   EIO: 5,
   EAGAIN: 11,
@@ -21,6 +22,7 @@ export const Errno = {
   ERANGE: 34,
   ENAMETOOLONG: 36,
   ERESTART: 85,
+  EMSGSIZE: 90,
   ENOPROTOOPT: 92,
   EPROTONOSUPPORT: 93,
   EOPNOTSUPP: 95,

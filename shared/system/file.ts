@@ -170,9 +170,15 @@ export function removeFile(path: string): boolean {
   return true;
 }
 
-/** The target of a symbolic link, or undefined if it is none. */
-export function readLink(path: string): string | undefined {
+/** The target of a symbolic link, or the negated errno of readlink(2). */
+export function tryReadLink(path: string): string | number {
   const buffer = new Uint8Array(4096);
   const length = tryCall("readlink", cString(path), buffer, buffer.length);
-  return length < 0 ? undefined : decoder.decode(buffer.subarray(0, length));
+  return length < 0 ? length : decoder.decode(buffer.subarray(0, length));
+}
+
+/** The target of a symbolic link, or undefined if it is none. */
+export function readLink(path: string): string | undefined {
+  const target = tryReadLink(path);
+  return typeof target === "number" ? undefined : target;
 }

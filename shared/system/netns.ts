@@ -25,6 +25,9 @@ export interface Namespace {
 /** Why a path could not be opened as a network namespace. */
 export type NamespaceFault = "missing" | "not-a-namespace" | "denied";
 
+/** The way back is tried so often. */
+const RETURNS = 3;
+
 let home: number | undefined;
 
 /** The namespace to come back to, opened once. */
@@ -33,13 +36,22 @@ function homeDescriptor(): number {
   return home;
 }
 
+/**
+ * The kernel may lack the memory for it at the moment (ENOMEM). Whoever stayed inside would take back its work there, and
+ * leave the host as it is.
+ */
+function comeBack(back: number): void {
+  for (let attempt = 1; attempt < RETURNS; attempt++) if (tryCall("setns", back, CLONE_NEWNET) >= 0) return;
+  call("setns", "the plugin's own network namespace", back, CLONE_NEWNET);
+}
+
 function runInside<Value>(target: number, path: string, work: () => Value): Value {
   const back = homeDescriptor();
   call("setns", path, target, CLONE_NEWNET);
   try {
     return work();
   } finally {
-    call("setns", "the plugin's own network namespace", back, CLONE_NEWNET);
+    comeBack(back);
   }
 }
 
@@ -80,7 +92,7 @@ function tryEntering(descriptor: number): NamespaceFault | undefined {
   const back = homeDescriptor();
   const failed = tryCall("setns", descriptor, CLONE_NEWNET);
   if (failed < 0) return failed === -Errno.EPERM ? "denied" : "not-a-namespace";
-  call("setns", "the plugin's own network namespace", back, CLONE_NEWNET);
+  comeBack(back);
   return undefined;
 }
 

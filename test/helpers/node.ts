@@ -34,8 +34,11 @@ export interface Node extends AsyncDisposable {
   plugin(executable: string, call: PluginCall): Promise<PluginRun>;
   /** The same, without waiting: to stop or kill the plugin while it works. */
   startPlugin(executable: string, call: PluginCall): RunningCommand;
-  /** All the state of the node that a plugin could change, in a form made for comparison. */
-  snapshot(): Promise<Snapshot>;
+  /**
+   * All the state of the node that a plugin could change, in a form made for comparison. Files are those below
+   * `folders`: /run and /var/lib unless told.
+   */
+  snapshot(folders?: readonly string[]): Promise<Snapshot>;
   /** Where a file of the node (of its own /run or /var/lib too) is found from outside, for node:fs. */
   path(pathOnNode: string): string;
   /** Kills all that runs on the node, and with it the node. May be repeated. */
@@ -90,7 +93,7 @@ export async function createNode(): Promise<Node> {
     deleteNetns: async (name) => void (await exec("ip", ["netns", "delete", name])),
     plugin: async (file, call) => pluginRun(await exec(file, [], pluginOptions(file, call))),
     startPlugin: (file, call) => start(file, [], pluginOptions(file, call)),
-    snapshot: () => takeSnapshot(place),
+    snapshot: (folders) => takeSnapshot(place, folders),
     path: (pathOnNode) => join(`/proc/${pid}/root`, pathOnNode),
     dispose,
     [Symbol.asyncDispose]: dispose,

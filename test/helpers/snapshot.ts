@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "./command.ts";
 import type { Place } from "./enter.ts";
@@ -19,7 +19,7 @@ export interface Snapshot {
   readonly nftables: string[];
   readonly ipsets: string[];
   readonly sysctls: string[];
-  /** Files below /var/lib and /run with their contents. */
+  /** Files below /var/lib and /run, or the folders asked for, with their contents. */
   readonly files: string[];
   /** Command lines of what runs on the node. */
   readonly processes: string[];
@@ -120,8 +120,11 @@ const ipsetLines = (text: string): string[] =>
     .map((line) => line.replace(/ initval \S+/, "").replace(/ (timeout|packets|bytes) \d+/g, ""))
     .sort();
 
+const entriesBelow = (folder: string): Dirent[] =>
+  existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
+
 const filesBelow = (root: string, folder: string): string[] =>
-  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+  entriesBelow(join(root, folder))
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => !path.startsWith(join(root, "/run/netns")) && !path.endsWith("/run/xtables.lock"))
@@ -141,7 +144,10 @@ function fileContent(path: string): string {
 }
 
 /** See `Node.snapshot`. */
-export async function takeSnapshot(place: Place): Promise<Snapshot> {
+export async function takeSnapshot(
+  place: Place,
+  folders: readonly string[] = ["/run", "/var/lib"],
+): Promise<Snapshot> {
   const { stdout } = await runCommand(place, "sh", ["-c", script], { reject: false });
   const found = sections(stdout);
   const text = (name: Section): string => found.get(name) ?? "";
@@ -157,7 +163,7 @@ export async function takeSnapshot(place: Place): Promise<Snapshot> {
     nftables: nftLines(text("nftables")),
     ipsets: ipsetLines(text("ipsets")),
     sysctls: lines(text("sysctls")).sort(),
-    files: [...filesBelow(root, "/run"), ...filesBelow(root, "/var/lib")],
+    files: folders.flatMap((folder) => filesBelow(root, folder)),
     processes: otherProcesses(place.pid),
   };
 }

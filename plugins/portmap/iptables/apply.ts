@@ -1,5 +1,5 @@
 /** Putting an attachment's rules of one family in place: one run of iptables-restore. */
-import { CniError, ErrorCode } from "../../../shared/cni/error.ts";
+import { CniError, ErrorCode, quote } from "../../../shared/cni/error.ts";
 import type { Family } from "../../../shared/ip/address.ts";
 import type { Cidr } from "../../../shared/ip/cidr.ts";
 import { jumpRemovals } from "../../../shared/netfilter/iptables/legacy-removal.ts";
@@ -57,8 +57,12 @@ export function forwardFamily(
   const isFresh = view.present([ownChainName(forwarding.owner)]).length === 0;
   // Mostly only the attachment's own rules are to be added, and nobody has to wait for anybody.
   const withSets = isFresh ? wayInPlace(view, needs) : undefined;
-  if (withSets === undefined) withNetfilterLock(() => repairAndAdd(work));
-  else run(work, view, withSets, []);
+  try {
+    if (withSets === undefined) withNetfilterLock(() => repairAndAdd(work));
+    else run(work, view, withSets, []);
+  } catch (thrown) {
+    throw thrown instanceof RestoreRefused ? blameConditions(thrown, forwarding, family) : thrown;
+  }
   const after = viewOf(connection, family, restore);
   const missing = missingFixed(after, { ...needs, withSets: !isWithoutSetRules(after, needs) });
   if (missing === undefined) return after;
@@ -66,6 +70,17 @@ export function forwardFamily(
     ErrorCode.internal,
     `${restore.path} reported success, but the kernel does not have ${missing}`,
     "another program may be removing rules: look at the nat table with iptables-save",
+  );
+}
+
+/** The conditions are the one part of the rules that is not made here: what the tool refuses is most likely theirs. */
+function blameConditions(refused: RestoreRefused, { conditions }: Forwarding, family: Family): CniError {
+  if (conditions[family].length === 0) return refused;
+  return new CniError(
+    ErrorCode.invalidConfiguration,
+    `"conditionsV${family}" makes no rule: ${quote(conditions[family].join(" "))}; ${refused.message}`,
+    `give matches as iptables takes them, and nothing else; ${refused.details}`,
+    refused,
   );
 }
 

@@ -15,6 +15,7 @@ import { isWithoutSetRules, missingFixed } from "./fixed.ts";
 import { checkOwn, checkReference, findOwn, rememberRules } from "./held.ts";
 import { bucketChain, bucketChains, bucketOf, OWN_CHAIN, ownChainName, reference } from "./rules.ts";
 import { collectFromSets, isInSets, removeFromSets, removeOwnElements } from "./sets.ts";
+import { removeUnusedMarks } from "./unused.ts";
 import { viewOf, viewsOf } from "./view.ts";
 
 const families: readonly Family[] = [4, 6];
@@ -24,7 +25,23 @@ export const hostPorts: Purpose = { name: "host ports", instead: 'set "backend" 
 const usedTargets = ({ targets, mappings }: Forwarding): readonly Cidr[] =>
   targets.filter(({ address }) => mappings.some(({ family }) => family === address.family));
 
+/** iptables-restore takes seconds for so many; it has to end before it is stopped (restore.ts), on a slower machine too. */
+const MOST_MAPPINGS = 10_000;
+
+function refuseTooMany({ mappings }: Forwarding): void {
+  for (const family of families) {
+    const count = mappings.filter((mapping) => mapping.family === family).length;
+    if (count <= MOST_MAPPINGS) continue;
+    throw new CniError(
+      ErrorCode.invalidConfiguration,
+      `${count} host ports are asked for (IPv${family}), and iptables takes ${MOST_MAPPINGS} a container at most`,
+      'set "backend" to "nftables", which has no such limit, or ask for fewer ports',
+    );
+  }
+}
+
 function prepare({ connection, environment }: PortmapHost, forwarding: Forwarding): void {
+  refuseTooMany(forwarding);
   const used = usedTargets(forwarding).map(({ address }) => address.family);
   const { externalSetMarkChain: chain } = forwarding;
   for (const family of used.length === 0 ? [4 as const] : used) {
@@ -120,6 +137,10 @@ function collect(host: PortmapHost, network: string, keep: readonly AttachmentKe
   ]);
 }
 
+function collectUnused(host: PortmapHost, used: readonly Forwarding[]): void {
+  runAll(families.map((family) => () => removeUnusedMarks(host, family, used, hostPorts)));
+}
+
 export const iptablesAdaptor: PortmapAdaptor = {
   prepare,
   ensure,
@@ -127,4 +148,5 @@ export const iptablesAdaptor: PortmapAdaptor = {
   remove,
   removeReference,
   collect,
+  collectUnused,
 };

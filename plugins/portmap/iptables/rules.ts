@@ -97,6 +97,14 @@ export function sharedRules({ family, withSets, markBit, localhost }: FixedNeeds
   ];
 }
 
+/** What the comment of a rule that masquerades says, and its bit. */
+export const MASQUERADE = /podwire: mark bit (\d+) is masquerade for host ports/;
+
+/** The line that takes such a rule out again. */
+export function masqueradeRemoval(bit: number): string {
+  return masqueradeRule(bit).line.replace(/^-I/, "-D");
+}
+
 /** First in line: rules that exempt a network from masquerade would exempt a container that calls itself. */
 function masqueradeRule(bit: number): FixedRule {
   const mask = maskOf(bit);

@@ -6,7 +6,7 @@ import type { Element } from "../../../shared/netfilter/nftables/element.ts";
 import type { Forwarding, Mapping } from "../adaptor.ts";
 import { protocolNumbers } from "../protocols.ts";
 import { setName } from "./hairpin-rules.ts";
-import { mapName, profileOf } from "./rules.ts";
+import { mapName, mapNames, profileOf } from "./profile.ts";
 
 export interface PlacedElement {
   readonly set: string;
@@ -59,11 +59,11 @@ export function elementsOf(forwarding: Forwarding): PlacedElement[] {
 
 /** The names of all sets and maps that elements may be in, given the suffixes of the profiles there are. */
 export function allSets(suffixes: readonly string[]): string[] {
-  return ([4, 6] as const).flatMap((family) => [
-    ...suffixes.flatMap((suffix) => [mapName(family, "address", suffix), mapName(family, "any", suffix)]),
+  const fixed = ([4, 6] as const).flatMap((family) => [
     setName.target(family),
     setName.snat(family),
     setName.self(family),
     setName.masqAll(family),
   ]);
+  return [...suffixes.flatMap(mapNames), ...fixed];
 }

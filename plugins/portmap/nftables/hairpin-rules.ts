@@ -31,6 +31,12 @@ import type { SetSpecification } from "../../../shared/netfilter/nftables/set.ts
 import { loopback4 } from "../localhost.ts";
 import { bitOf, changeMark, hostOrder } from "./mark.ts";
 
+/** The chains that are not about one mark bit, and how rules are known that are made for one. */
+export const HAIRPIN = "hairpin";
+export const NEIGHBOURS = "from neighbours in ";
+export const MARKED = { chain: "hostports-postrouting", pattern: /^marked with bit (\d+):/ } as const;
+export const markedChain = (bit: number): string => `marked-${bit}`;
+
 const families: readonly Family[] = [4, 6];
 const REGISTER = registerAt(0);
 
@@ -86,7 +92,7 @@ const hairpinRules: readonly Rule[] = [
 function neighbourRule(network: Cidr): Rule {
   const { family } = network.address;
   return {
-    comment: `from neighbours in ${formatCidr(network)}`,
+    comment: NEIGHBOURS + formatCidr(network),
     expressions: [
       ...matchFamily(family),
       ...matchPrefix("source", network),
@@ -115,7 +121,7 @@ function unmarkRules(markBit: number): Rule[] {
 /** The chains that masquerade what came through a host port and would not be answered this way otherwise. */
 export function masqueradeChains(markBit: number, networks: readonly Cidr[]): ChainSpecification[] {
   const bit = hostOrder(bitOf(markBit));
-  const chain = `marked-${markBit}`;
+  const chain = markedChain(markBit);
   const marked: Rule = {
     comment: `marked with bit ${markBit}: came through a host port`,
     expressions: [
@@ -126,17 +132,17 @@ export function masqueradeChains(markBit: number, networks: readonly Cidr[]): Ch
     ],
   };
   return [
-    { name: "hostports-postrouting", hook: beforeIptables, first: [], others: [marked] },
+    { name: MARKED.chain, hook: beforeIptables, first: [], others: [marked] },
     {
       name: chain,
       first: [
         {
           comment: "in need of the node's address",
-          expressions: [decide({ code: Verdict.jump, chain: "hairpin" })],
+          expressions: [decide({ code: Verdict.jump, chain: HAIRPIN })],
         },
         ...unmarkRules(markBit),
       ],
     },
-    { name: "hairpin", first: hairpinRules, others: networks.map(neighbourRule) },
+    { name: HAIRPIN, first: hairpinRules, others: networks.map(neighbourRule) },
   ];
 }

@@ -2,9 +2,10 @@
 import { isOfNetwork, ownerComment } from "../../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
-import { areInOrder } from "../../../shared/netfilter/nftables/chain.ts";
+import { describeDisorder } from "../../../shared/netfilter/nftables/chain.ts";
 import {
   deleteElements,
+  deleteKeys,
   type HeldElement,
   joinFields,
   newElements,
@@ -18,8 +19,10 @@ import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
 import { checkLocalhost, localhostTarget, routeLocalhost } from "../localhost.ts";
 import { allSets, elementsOf, type PlacedElement } from "./elements.ts";
+import { suffixesOf } from "./profile.ts";
 import { removeReferenceRules } from "./reference.ts";
-import { chainsOf, fixedRules, suffixesOf } from "./rules.ts";
+import { chainsOf, fixedRules } from "./rules.ts";
+import { removeUnused } from "./unused.ts";
 
 interface FoundElement extends PlacedElement {
   readonly held: HeldElement | undefined;
@@ -40,9 +43,37 @@ function isRight({ element, held }: FoundElement): boolean {
   return element.value === undefined || sameBytes(held.value, joinFields(element.value));
 }
 
-function remove(set: string, key: readonly Uint8Array[]): NetlinkMessage {
-  return deleteElements(ownTable, set, [key]);
+/** By set: few messages, whatever the number of elements. */
+function bySet<Item extends { readonly set: string }>(
+  items: readonly Item[],
+  messages: (set: string, items: readonly Item[]) => NetlinkMessage[],
+): NetlinkMessage[] {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const group = groups.get(item.set);
+    if (group === undefined) groups.set(item.set, [item]);
+    else group.push(item);
+  }
+  return [...groups].flatMap(([set, group]) => messages(set, group));
 }
+
+const add = (placed: readonly PlacedElement[]) =>
+  bySet(placed, (set, group) =>
+    newElements(
+      ownTable,
+      set,
+      group.map(({ element }) => element),
+    ),
+  );
+
+const remove = (placed: readonly PlacedElement[]) =>
+  bySet(placed, (set, group) =>
+    deleteElements(
+      ownTable,
+      set,
+      group.map(({ element }) => element.key),
+    ),
+  );
 
 function rulesFor(forwarding: Forwarding): Subject {
   return {
@@ -70,8 +101,8 @@ function ensure({ connection }: PortmapHost, forwarding: Forwarding, former?: Fo
     const wrong = lookUp(connection, elementsOf(forwarding)).filter((found) => !isRight(found));
     return [
       ...removeOwn(connection, others),
-      ...wrong.flatMap(({ set, element, held }) => (held === undefined ? [] : [remove(set, element.key)])),
-      ...wrong.map(({ set, element }) => newElements(ownTable, set, [element])),
+      ...remove(wrong.filter(({ held }) => held !== undefined)),
+      ...add(wrong),
     ];
   });
   // After the rule that keeps neighbours away from there.
@@ -90,9 +121,8 @@ function drift(owner: AttachmentKey, what: string): CniError {
 
 function check({ connection }: PortmapHost, forwarding: Forwarding): void {
   const { owner } = forwarding;
-  if (!areInOrder(rulesOf(connection, ownTable), chainsOf(forwarding))) {
-    throw drift(owner, "rules of the table inet podwire are missing");
-  }
+  const disorder = describeDisorder(rulesOf(connection, ownTable), chainsOf(forwarding));
+  if (disorder !== undefined) throw drift(owner, `${disorder} in the table inet podwire`);
   const wrong = lookUp(connection, elementsOf(forwarding)).find((found) => !isRight(found));
   if (wrong === undefined) {
     const local = localhostTarget(forwarding);
@@ -107,16 +137,20 @@ function check({ connection }: PortmapHost, forwarding: Forwarding): void {
 function search(connection: NetlinkConnection, isMeant: (comment: string) => boolean): NetlinkMessage[] {
   const rules = rulesOf(connection, ownTable);
   return allSets(suffixesOf(rules)).flatMap((set) =>
-    allElements(connection, ownTable, set)
-      .filter(({ comment }) => isMeant(comment))
-      .map(({ key }) => remove(set, [key])),
+    deleteKeys(
+      ownTable,
+      set,
+      allElements(connection, ownTable, set)
+        .filter(({ comment }) => isMeant(comment))
+        .map(({ key }) => key),
+    ),
   );
 }
 
 /** Removes those of the elements that are still their owner's. */
 function removeOwn(connection: NetlinkConnection, elements: readonly PlacedElement[]): NetlinkMessage[] {
-  return lookUp(connection, elements).flatMap(({ set, element, held }) =>
-    held?.comment === element.comment ? [remove(set, element.key)] : [],
+  return remove(
+    lookUp(connection, elements).filter(({ element, held }) => held?.comment === element.comment),
   );
 }
 
@@ -142,6 +176,10 @@ function collect({ connection }: PortmapHost, network: string, keep: readonly At
   retryCommit(connection, () => search(connection, isStale), "as it was");
 }
 
+function collectUnused({ connection }: PortmapHost, used: readonly Forwarding[]): void {
+  retryCommit(connection, () => removeUnused(connection, used), "as it was");
+}
+
 function prepare({ connection }: PortmapHost, forwarding: Forwarding): void {
   refuseUnable(connection, rulesFor(forwarding));
 }
@@ -153,4 +191,5 @@ export const nftablesAdaptor: PortmapAdaptor = {
   remove: removeOwner,
   removeReference,
   collect,
+  collectUnused,
 };

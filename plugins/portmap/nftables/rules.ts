@@ -38,71 +38,27 @@ import {
   newOwnTable,
   ownTable,
 } from "../../../shared/netfilter/nftables/own-table.ts";
-import {
-  dataTypes,
-  interfaceKey,
-  newSet,
-  type SetSpecification,
-} from "../../../shared/netfilter/nftables/set.ts";
+import { interfaceKey, newSet } from "../../../shared/netfilter/nftables/set.ts";
 import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
-import { sha512 } from "../../../shared/system/hash.ts";
 import type { Forwarding } from "../adaptor.ts";
 import { loopback4 } from "../localhost.ts";
 import { compileConditions } from "./conditions.ts";
-import { hairpinSets, masqueradeChains } from "./hairpin-rules.ts";
+import { masqueradeChains } from "./hairpin-rules.ts";
 import { changeMark, hostOrder } from "./mark.ts";
+import {
+  chainName,
+  DISPATCH,
+  mapName,
+  type Precision,
+  type Profile,
+  precisions,
+  profileOf,
+  setsOf,
+  startOf,
+} from "./profile.ts";
 
 const families: readonly Family[] = [4, 6];
 const REGISTER = registerAt(0);
-const DEFAULT_BIT = 13;
-
-type Conditions = Forwarding["conditions"];
-
-/** Ports that are looked up alike. */
-export interface Profile {
-  /** What its maps and chains end in: nothing for the usual one. */
-  readonly suffix: string;
-  readonly markBit: number;
-  readonly conditions: Conditions;
-}
-
-export function profileOf({ markBit, conditions }: Forwarding): Profile {
-  const isUsual = markBit === DEFAULT_BIT && conditions[4].length === 0 && conditions[6].length === 0;
-  const text = JSON.stringify([markBit, conditions[4], conditions[6]]);
-  return { suffix: isUsual ? "" : `-${sha512(text).slice(0, 8)}`, markBit, conditions };
-}
-
-/** What a port is looked up by beside the protocol: the address too, or only the port. */
-export type Precision = "address" | "any";
-const precisions: readonly Precision[] = ["address", "any"];
-
-export function mapName(family: Family, precision: Precision, suffix: string): string {
-  return `hostports${family}-${precision}${suffix}`;
-}
-
-/** The sets and maps that a profile needs. */
-function setsOf({ suffix }: Profile): SetSpecification[] {
-  const { transportProtocol, port } = dataTypes;
-  return families.flatMap((family): SetSpecification[] => {
-    const address = addressTypes[family];
-    const value = [address, port];
-    return [
-      {
-        name: mapName(family, "address", suffix),
-        key: [transportProtocol, address, port],
-        value,
-        comment: "ports of one address of the host, and where they lead",
-      },
-      {
-        name: mapName(family, "any", suffix),
-        key: [transportProtocol, port],
-        value,
-        comment: "ports of the host, and where they lead",
-      },
-      ...hairpinSets(family),
-    ];
-  });
-}
 
 /** The rule that leads to the container: the key's fields side by side, then the value's in their place. */
 function translation(family: Family, precision: Precision, suffix: string): Rule {
@@ -122,9 +78,6 @@ function translation(family: Family, precision: Precision, suffix: string): Rule
   };
 }
 
-const chainName = (precision: Precision, suffix: string) => `to-${precision}${suffix}`;
-const DISPATCH = { address: "hostports-address", any: "hostports-any" } as const;
-
 /** The chain that looks ports up, and marks what it translates. */
 function lookupChain({ suffix, markBit }: Profile, precision: Precision): ChainSpecification {
   return {
@@ -137,12 +90,10 @@ function lookupChain({ suffix, markBit }: Profile, precision: Precision): ChainS
   };
 }
 
-const PROFILE_START = "hostports";
-
 /** The rules that send packets which meet the conditions to a profile's chain. */
 function dispatchRules({ suffix, conditions }: Profile, precision: Precision): Rule[] {
   const verdict = decide({ code: Verdict.jump, chain: chainName(precision, suffix) });
-  const start = `${PROFILE_START}${suffix}: `;
+  const start = startOf(suffix);
   if (conditions[4].length === 0 && conditions[6].length === 0) {
     return [{ comment: `${start}unconditional`, expressions: [verdict] }];
   }
@@ -152,15 +103,6 @@ function dispatchRules({ suffix, conditions }: Profile, precision: Precision): R
       expressions: [...matchFamily(family), ...matches, verdict],
     })),
   );
-}
-
-/** The suffixes of all profiles there are. */
-export function suffixesOf(held: readonly HeldRule[]): string[] {
-  const found = held.flatMap(({ chain, comment }) => {
-    if (chain !== DISPATCH.any || !comment.startsWith(PROFILE_START)) return [];
-    return [comment.slice(PROFILE_START.length, comment.indexOf(":"))];
-  });
-  return [...new Set(found)];
 }
 
 /** RTN_LOCAL: include/uapi/linux/rtnetlink.h. */

@@ -10,7 +10,7 @@ export type Variant = "nf_tables" | "legacy";
 
 /** How long it may wait for the lock of legacy iptables, and how long it may run. */
 const LOCK_SECONDS = 5;
-const TIMEOUT_MILLISECONDS = 15_000;
+const TIMEOUT_MILLISECONDS = 45_000;
 /** iptables.h: RESOURCE_PROBLEM, the lock was not to be had. */
 const EXIT_RESOURCE_PROBLEM = 4;
 

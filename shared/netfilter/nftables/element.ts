@@ -7,9 +7,9 @@ import { type Table, tableMessage } from "./message.ts";
 import { aligned } from "./set.ts";
 import {
   COMMENT,
+  commentIn,
   decodeUserData,
   encodeUserData,
-  readComment,
   textDatum,
   type UserDatum,
 } from "./user-data.ts";
@@ -54,6 +54,23 @@ const NFTA_SET_ELEM_USERDATA = 6;
 const NFTA_DATA_VALUE = 1;
 const NFTA_LIST_ELEM = 1;
 
+/**
+ * So many elements are below the 64 KiB that an attribute can have, with keys and values of up to 64 bytes, and user data
+ * of up to 256: struct nlattr, NFT_DATA_VALUE_MAXLEN and NFT_USERDATA_MAXLEN.
+ */
+const MOST_IN_MESSAGE = 150;
+
+function inParts<Item>(
+  items: readonly Item[],
+  message: (part: readonly Item[]) => NetlinkMessage,
+): NetlinkMessage[] {
+  const messages: NetlinkMessage[] = [];
+  for (let start = 0; start < items.length; start += MOST_IN_MESSAGE) {
+    messages.push(message(items.slice(start, start + MOST_IN_MESSAGE)));
+  }
+  return messages;
+}
+
 function elementMessage(
   command: number,
   flags: number,
@@ -80,8 +97,10 @@ function writeElement(writer: BodyWriter, { key = [], value, comment, extra = []
 }
 
 /** Adds elements; one whose key is there already keeps its comment. */
-export function newElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage {
-  return elementMessage(Command.newElement, Flag.create, table, set, elements, `add to the set ${set}`);
+export function newElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage[] {
+  return inParts(elements, (part) =>
+    elementMessage(Command.newElement, Flag.create, table, set, part, `add to the set ${set}`),
+  );
 }
 
 /** Removes elements by key; a missing one is ENOENT, and fails the whole batch. */
@@ -89,9 +108,20 @@ export function deleteElements(
   table: Table,
   set: string,
   keys: readonly (readonly Uint8Array[])[],
-): NetlinkMessage {
-  const elements = keys.map((key) => ({ key }));
-  return elementMessage(Command.deleteElement, 0, table, set, elements, `remove from the set ${set}`);
+): NetlinkMessage[] {
+  return inParts(keys, (part) => {
+    const elements = part.map((key) => ({ key }));
+    return elementMessage(Command.deleteElement, 0, table, set, elements, `remove from the set ${set}`);
+  });
+}
+
+/** The same by keys as the kernel has them. */
+export function deleteKeys(table: Table, set: string, keys: readonly Uint8Array[]): NetlinkMessage[] {
+  return deleteElements(
+    table,
+    set,
+    keys.map((key) => [key]),
+  );
 }
 
 /**
@@ -100,7 +130,7 @@ export function deleteElements(
  */
 export function discardElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage[] {
   const keys = elements.map(({ key }) => key);
-  return [newElements(table, set, elements), deleteElements(table, set, keys)];
+  return [...newElements(table, set, elements), ...deleteElements(table, set, keys)];
 }
 
 /** Asks for one element: ENOENT if it, its set or its table is not there. */
@@ -119,12 +149,12 @@ export function readElements(bodies: readonly Uint8Array[]): HeldElement[] {
     const list = new Attributes(body, 4).bytes(NFTA_SET_ELEM_LIST_ELEMENTS);
     return (list === undefined ? [] : readAttributes(list)).map(({ value }) => {
       const attributes = new Attributes(value);
-      const userData = attributes.bytes(NFTA_SET_ELEM_USERDATA);
+      const userData = decodeUserData(attributes.bytes(NFTA_SET_ELEM_USERDATA));
       return {
         value: attributes.nested(NFTA_SET_ELEM_DATA).bytes(NFTA_DATA_VALUE) ?? new Uint8Array(0),
         key: attributes.nested(NFTA_SET_ELEM_KEY).bytes(NFTA_DATA_VALUE) ?? new Uint8Array(0),
-        comment: readComment(userData),
-        userData: decodeUserData(userData),
+        comment: commentIn(userData),
+        userData,
       };
     });
   });

@@ -3,7 +3,7 @@ import type { IpAddress } from "../../ip/address.ts";
 import { fromBytes } from "../../ip/address.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
-import { deleteElements, type HeldElement } from "./element.ts";
+import { deleteKeys, type HeldElement } from "./element.ts";
 import { type AddressSet, addressKey, addressSets } from "./masquerade-rules.ts";
 import { ownTable } from "./own-table.ts";
 import { allElements, findElements, setsIn } from "./question.ts";
@@ -50,29 +50,11 @@ export function allEntries(connection: NetlinkConnection, sets: readonly Address
   );
 }
 
-/** So many keys of 16 bytes are well below the 64 KiB that an attribute can have. */
-const KEYS_PER_MESSAGE = 500;
-
-/** Takes elements out of a set. */
-export function removeKeys(set: string, keys: readonly Uint8Array[]): NetlinkMessage[] {
-  const messages: NetlinkMessage[] = [];
-  for (let start = 0; start < keys.length; start += KEYS_PER_MESSAGE) {
-    const part = keys.slice(start, start + KEYS_PER_MESSAGE);
-    messages.push(
-      deleteElements(
-        ownTable,
-        set,
-        part.map((key) => [key]),
-      ),
-    );
-  }
-  return messages;
-}
-
 export function removeEntries(entries: readonly Entry[]): NetlinkMessage[] {
   const sets = [...new Set(entries.map(({ set }) => set))];
   return sets.flatMap((set) =>
-    removeKeys(
+    deleteKeys(
+      ownTable,
       set,
       entries.filter((entry) => entry.set === set).map(({ held }) => held.key),
     ),

@@ -10,29 +10,26 @@ import { listLinks } from "../../netlink/link.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilter } from "../host.ts";
 import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
-import { areInOrder } from "./chain.ts";
-import { type HeldElement, newElements } from "./element.ts";
-import { allEntries, type Entry, findEntries, heldSets, removeEntries, removeKeys } from "./entries.ts";
+import { areInOrder, describeDisorder } from "./chain.ts";
+import { deleteKeys, type HeldElement, newElements } from "./element.ts";
+import { allEntries, type Entry, findEntries, heldSets, removeEntries } from "./entries.ts";
 import {
   type AddressSet,
   addressData,
   addressesOf,
   addressKey,
   attachments,
-  BASE_CHAIN,
-  chainOf,
   chainsOf,
   fixedRules,
   type Profile,
   profileOf,
-  rulesAsking,
 } from "./masquerade-rules.ts";
 import { ensureRules, refuseUnable, type Subject } from "./mend.ts";
-import { deleteChain, deleteRule, flushChain, newChain } from "./message.ts";
 import { ownTable } from "./own-table.ts";
 import { allElements, findElement, findElements, rulesOf } from "./question.ts";
-import { deleteSet, interfaceKey } from "./set.ts";
-import { isOutdated, retryCommit } from "./transaction.ts";
+import { interfaceKey } from "./set.ts";
+import { retryCommit } from "./transaction.ts";
+import { removeUnusedSet } from "./unused-set.ts";
 
 const attachmentKey = (owner: AttachmentKey) => [interfaceKey(hostInterfaceName(owner))];
 
@@ -64,7 +61,7 @@ function removeHolding({ attachment, entries }: Holding): NetlinkMessage[] {
   const removals = removeEntries(entries);
   return attachment === undefined
     ? removals
-    : [...removals, ...removeKeys(attachments.name, [attachment.key])];
+    : [...removals, ...deleteKeys(ownTable, attachments.name, [attachment.key])];
 }
 
 /** A network to try the rules with. */
@@ -105,18 +102,16 @@ function attachedOf(network: string, exceptions: readonly Cidr[]): Masqueraded[]
   }
 }
 
-/** So many attachments fit into one batch. */
-const MOST_RESTORED = 200;
-
 /** Brings back what the network's other attachments had: the rules were gone, and so may be the sets. */
 function restoreOthers(connection: NetlinkConnection, { owner, exceptions }: Masqueraded): void {
   const attached = attachedOf(owner.network, exceptions);
-  for (let start = 0; start < attached.length; start += MOST_RESTORED) {
-    const some = attached.slice(start, start + MOST_RESTORED);
-    const profiles = profilesOf({ owner, exceptions, addresses: some.flatMap(({ addresses }) => addresses) });
-    ensureRules(connection, rulesFor(profiles));
-    retryCommit(connection, () => some.flatMap((one) => addOwner(one.owner, one.addresses, exceptions)));
-  }
+  const profiles = profilesOf({
+    owner,
+    exceptions,
+    addresses: attached.flatMap(({ addresses }) => addresses),
+  });
+  ensureRules(connection, rulesFor(profiles));
+  retryCommit(connection, () => attached.flatMap((one) => addOwner(one.owner, one.addresses, exceptions)));
 }
 
 function ensure({ connection }: Host, masqueraded: Masqueraded): void {
@@ -145,8 +140,8 @@ function addOwner(
   const comment = ownerComment(owner);
   const element = { key: attachmentKey(owner), comment, extra: addressData(owner, addresses) };
   return [
-    newElements(ownTable, attachments.name, [element]),
-    ...addresses.map((cidr) =>
+    ...newElements(ownTable, attachments.name, [element]),
+    ...addresses.flatMap((cidr) =>
       newElements(ownTable, profileOf(cidr, exceptions).set, [{ key: addressKey(cidr.address), comment }]),
     ),
   ];
@@ -154,9 +149,8 @@ function addOwner(
 
 function check({ connection }: Host, masqueraded: Masqueraded): void {
   const { owner, addresses, exceptions } = masqueraded;
-  const rules = rulesOf(connection, ownTable);
-  if (!areInOrder(rules, chainsOf(profilesOf(masqueraded))))
-    throw fault(owner, "rules of the table inet podwire are missing");
+  const disorder = describeDisorder(rulesOf(connection, ownTable), chainsOf(profilesOf(masqueraded)));
+  if (disorder !== undefined) throw fault(owner, `${disorder} in the table inet podwire`);
   const places = addresses.map((cidr) => ({
     set: profileOf(cidr, exceptions).set,
     key: addressKey(cidr.address),
@@ -184,50 +178,19 @@ function remove({ connection }: Host, { owner }: Removal): void {
   retryCommit(connection, () => removeHolding(findHolding(connection, heldSets(connection), owner)));
 }
 
-/** So many removals fit into one batch: a socket's send buffer has 208 KiB, and a removal takes up to 28 bytes. */
-const MOST_REMOVALS = 3000;
-
 function collect({ connection }: Host, { network, keep }: Collection): void {
   const kept = new Set(keep.map(ownerComment));
   const isStale = ({ comment }: HeldElement) => isOfNetwork(comment, network) && !kept.has(comment);
-  let isDone = false;
   const removeStale = () => {
     const entries = allEntries(connection, heldSets(connection)).filter(({ held }) => isStale(held));
-    const stale = allElements(connection, ownTable, attachments.name).filter(isStale);
-    isDone = entries.length <= MOST_REMOVALS && stale.length <= MOST_REMOVALS;
-    const keys = stale.slice(0, MOST_REMOVALS).map(({ key }) => key);
-    return [...removeEntries(entries.slice(0, MOST_REMOVALS)), ...removeKeys(attachments.name, keys)];
+    const keys = allElements(connection, ownTable, attachments.name)
+      .filter(isStale)
+      .map(({ key }) => key);
+    return [...removeEntries(entries), ...deleteKeys(ownTable, attachments.name, keys)];
   };
   // An address that somebody else gets at this moment has the same key.
-  while (!isDone) retryCommit(connection, removeStale, "as it was");
-  for (const { set } of heldSets(connection)) removeUnused(connection, set);
-}
-
-/** Takes out a network that has no address any more, unless it gets one at this moment. */
-function removeUnused(connection: NetlinkConnection, set: string): void {
-  const [chain, isInUse] = [chainOf(set), () => allElements(connection, ownTable, set).length > 0];
-  try {
-    retryCommit(
-      connection,
-      () =>
-        isInUse()
-          ? []
-          : [
-              ...rulesAsking(rulesOf(connection, ownTable), set).map((rule) =>
-                deleteRule(ownTable, BASE_CHAIN, rule.handle),
-              ),
-              // It may be missing, and then cannot be removed.
-              newChain(ownTable, chain),
-              flushChain(ownTable, chain),
-              deleteChain(ownTable, chain),
-              deleteSet(ownTable, set),
-            ],
-      "as it was",
-    );
-  } catch (thrown) {
-    // A rule of somebody else's refers to it: then it stays, and does no harm.
-    if (!isOutdated(thrown)) throw thrown;
-  }
+  retryCommit(connection, removeStale, "as it was");
+  for (const { set } of heldSets(connection)) removeUnusedSet(connection, set);
 }
 
 function forget({ connection }: Host, addresses: readonly IpAddress[]): void {

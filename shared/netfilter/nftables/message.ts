@@ -8,7 +8,15 @@ import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../nfnetlink.ts";
 import { searchable } from "../search.ts";
 import type { Expression } from "./expression.ts";
-import { COMMENT, encodeUserData, readComment, textDatum } from "./user-data.ts";
+import {
+  COMMENT,
+  commentIn,
+  decodeUserData,
+  encodeUserData,
+  MADE,
+  RULES_VERSION,
+  textDatum,
+} from "./user-data.ts";
 
 const Command = {
   newTable: 0,
@@ -45,6 +53,8 @@ export interface HeldRule {
   readonly chain: string;
   readonly handle: bigint;
   readonly comment: string;
+  /** Whether it is as this version of this project writes the rules of that comment. */
+  readonly isMade: boolean;
   /** The whole message, to search for what each tool writes into its rules in its own way. */
   readonly body: Uint8Array;
 }
@@ -112,11 +122,20 @@ export function getChain(table: Table, chain: string): NetlinkMessage {
 
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
-const NFTA_RULE_EXPRESSIONS = 4;
+export const NFTA_RULE_EXPRESSIONS = 4;
 const NFTA_RULE_USERDATA = 7;
 
 /** Appends a rule to a chain. */
 export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage {
+  return ruleMessage(table, chain, rule, Flag.append);
+}
+
+/** Puts a rule before all others of a chain. */
+export function insertRule(table: Table, chain: string, rule: Rule): NetlinkMessage {
+  return ruleMessage(table, chain, rule, 0);
+}
+
+function ruleMessage(table: Table, chain: string, rule: Rule, flags: number): NetlinkMessage {
   const NFTA_LIST_ELEM = 1;
   const write = (writer: BodyWriter) => {
     writer.text(NFTA_RULE_CHAIN, chain).nested(NFTA_RULE_EXPRESSIONS, (list) => {
@@ -124,10 +143,11 @@ export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage
         list.nested(NFTA_LIST_ELEM, (element) => element.text(1, name).nested(2, write));
       }
     });
-    writeComment(writer, NFTA_RULE_USERDATA, rule.comment);
+    const made = { type: MADE, value: new Uint8Array([RULES_VERSION]) };
+    writer.bytes(NFTA_RULE_USERDATA, encodeUserData([textDatum(COMMENT, rule.comment), made]));
   };
-  const flags = Flag.create | Flag.append;
-  return tableMessage(Command.newRule, flags, table, write, `add a rule to the chain ${chain}`);
+  const purpose = `add a rule to the chain ${chain}`;
+  return tableMessage(Command.newRule, Flag.create | flags, table, write, purpose);
 }
 
 export function deleteRule(table: Table, chain: string, handle: bigint): NetlinkMessage {
@@ -154,10 +174,12 @@ export function listRules(table: Table, chain?: string): NetlinkMessage {
 export function readRules(bodies: readonly Uint8Array[]): HeldRule[] {
   return bodies.map((body) => {
     const attributes = new Attributes(body, 4);
+    const userData = decodeUserData(attributes.bytes(NFTA_RULE_USERDATA));
     return {
       chain: attributes.text(NFTA_RULE_CHAIN) ?? "",
       handle: attributes.u64be(NFTA_RULE_HANDLE) ?? 0n,
-      comment: readComment(attributes.bytes(NFTA_RULE_USERDATA)),
+      comment: commentIn(userData),
+      isMade: userData.get(MADE)?.[0] === RULES_VERSION,
       body,
     };
   });

@@ -11,6 +11,14 @@ export const SET_COMMENT = 7;
 export const SET_KEY_ORDER = 0;
 export const SET_DATA_ORDER = 1;
 
+/**
+ * In a rule of ours: that nobody has written it but this project, and what for. nft keeps of a rule that it replaces, or loads
+ * again, the comment alone. A number in the range that libnftnl leaves free.
+ */
+export const MADE = 0x70;
+/** To be raised whenever a rule under the same comment does something else (test/shared/netfilter/nftables/rules.test.ts). */
+export const RULES_VERSION = 1;
+
 export interface UserDatum {
   readonly type: number;
   readonly value: Uint8Array;
@@ -42,8 +50,8 @@ export function decodeUserData(bytes: Uint8Array | undefined): Map<number, Uint8
 }
 
 /** The comment in user data, empty if there is none. */
-export function readComment(bytes: Uint8Array | undefined): string {
-  const value = decodeUserData(bytes).get(COMMENT);
+export function commentIn(userData: ReadonlyMap<number, Uint8Array>): string {
+  const value = userData.get(COMMENT);
   if (value === undefined) return "";
   const end = value.indexOf(0);
   return decoder.decode(end < 0 ? value : value.subarray(0, end));

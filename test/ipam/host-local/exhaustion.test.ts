@@ -1,6 +1,6 @@
-import { utimesSync, writeFileSync } from "node:fs";
+import { readlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node } from "../../helpers/index.ts";
+import { canRun, createNode, type Node, type RunningCommand } from "../../helpers/index.ts";
 import { DATA_DIR, filesOf, HostLocal, networkOf, reservations, v6 } from "./subject.ts";
 
 let node: Node;
@@ -16,6 +16,21 @@ const network = networkOf({ ranges: [[v6], [small]] });
 async function fill(subject: HostLocal): Promise<void> {
   for (const id of ["c1", "c2", "c3"]) await subject.add(id);
 }
+
+/** A process that is alone in a network namespace. */
+async function inNamespaceOfOwn(on: Node): Promise<RunningCommand> {
+  const running = on.start("unshare", ["--net", "sh", "-c", "echo; exec sleep 60"]);
+  await running.firstLine();
+  return running;
+}
+
+/** Does what the main plugin does with an address of the IPAM plugin. */
+const addAddress = (on: Node, netns: string, address: string) =>
+  on.exec("nsenter", [`--net=${netns}`, "ip", "-batch", "-"], {
+    input: `link add eth0 type bridge\naddress add ${address}/29 dev eth0\n`,
+  });
+
+const namespaceOf = (pid: number): string => readlinkSync(`/proc/${pid}/ns/net`);
 
 describe.runIf(canRun("ip"))("a range set without a free address", () => {
   test("is named by ADD, with its use and its oldest reservation", async () => {
@@ -65,17 +80,47 @@ describe.runIf(canRun("ip"))("a range set without a free address", () => {
     await subject.add("c1", { netns: await node.addNetns("c1") });
     // Its mount is gone and the file that it was mounted on is there: as in a mount namespace that does not see it.
     await node.exec("umount", ["/run/netns/c1"]);
-    // A process that has ended may not have been the only one in its namespace.
-    const other = node.start("unshare", ["--net", "sh", "-c", "echo; exec sleep 60"]);
-    await other.firstLine();
-    await subject.add("c2", { netns: `/proc/${other.pid}/ns/net` });
-    await other.stop("SIGKILL");
+    // A process that has ended was not the only one in its namespace.
+    const ended = await inNamespaceOfOwn(node);
+    const netns = `/proc/${ended.pid}/ns/net`;
+    const other = node.start("nsenter", [`--net=${netns}`, "sleep", "60"]);
+    await subject.add("c2", { netns });
+    await addAddress(node, netns, "10.1.0.4");
+    await expect.poll(() => namespaceOf(other.pid)).toBe(namespaceOf(ended.pid));
+    await ended.stop("SIGKILL");
     // Never was a namespace.
     writeFileSync(node.path("/run/plain"), "");
     await subject.add("c3", { netns: "/run/plain" });
     await node.exec("rm", ["/run/plain"]);
     expect(await subject.fail("ADD", "c4")).toMatchObject({ code: 11 });
     expect(await subject.fail("STATUS")).toMatchObject({ code: 50 });
+  });
+
+  // The kernel gives a namespace's inode to another one soon: that has not the address.
+  test.each([
+    ["mounted, with the address", "mount --bind $0 /run/held; echo; exec sleep 60", "10.1.0.2", 11],
+    ["open, with the address", "echo; exec sleep 60 <$0", "10.1.0.2", 11],
+    [
+      "mounted, with another address",
+      "mount --bind $0 /run/held; echo; exec sleep 60",
+      "10.1.0.9",
+      undefined,
+    ],
+    ["gone", "echo; exec sleep 60", "10.1.0.2", undefined],
+  ])("knows a namespace that was a process's: %s", async (_, hold, address, code) => {
+    const subject = new HostLocal(node, network);
+    writeFileSync(node.path("/run/held"), "");
+    const ended = await inNamespaceOfOwn(node);
+    const netns = `/proc/${ended.pid}/ns/net`;
+    const holder = node.start("sh", ["-ec", hold, netns]);
+    await holder.firstLine();
+    await subject.add("c1", { netns });
+    await addAddress(node, netns, address);
+    await subject.add("c2");
+    await subject.add("c3");
+    await ended.stop("SIGKILL");
+    const run = await subject.run("ADD", "c4");
+    expect(run.json).toMatchObject(code === undefined ? { ips: [{}, { address: "10.1.0.2/29" }] } : { code });
   });
 
   test("is freed of a requested address whose namespace is gone", async () => {

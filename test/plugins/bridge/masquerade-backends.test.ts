@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type CniCommand, canRun } from "../../helpers/index.ts";
-import { pluginOptions } from "../../helpers/plugin.ts";
+import { traced } from "../attachment/started.ts";
 import { hostState, links, reservations } from "../attachment/witness.ts";
 import { failed, Host, type Keys, type Pod, programs, succeeded } from "./host.ts";
 import {
@@ -11,18 +11,6 @@ import {
   withBackend,
   withoutMasquerade,
 } from "./masquerade-world.ts";
-
-/** A call of the plugin that must succeed, and the programs that it runs. */
-const traced = async (host: Host, command: CniCommand, pod: Pod | undefined, keys: Keys) => {
-  const args = ["-f", "-qq", "-e", "trace=execve", "-o", "/run/execs", host.executable];
-  const options = pluginOptions(host.executable, host.request(command, pod, keys));
-  const { exitCode, stdout } = await host.node.exec("strace", args, options);
-  expect(exitCode, stdout).toBe(0);
-  const lines = (await host.node.exec("grep", ["= 0$", "/run/execs"])).stdout.split("\n");
-  await host.node.exec("rm", ["/run/execs"]);
-  const started = lines.map((line) => /execve\("[^"]*\/([^/"]+)"/.exec(line)?.[1] ?? line).slice(1);
-  return { stdout, started };
-};
 
 const programsRunBy = async (host: Host, command: CniCommand, pod: Pod, keys: Keys): Promise<string[]> =>
   (await traced(host, command, pod, keys)).started;

@@ -26,6 +26,10 @@ const refused: readonly (readonly [string, readonly PortMapping[], number, RegEx
   ["a fraction", [odd({ hostPort: 80.5 })], 6, /hostPort.*whole number/],
   ["no host port", [odd({ hostPort: undefined })], invalid, /hostPort.*missing/],
   ["an unknown protocol", [odd({ protocol: "icmp" })], invalid, /protocol.*icmp/],
+  ["a multicast address", [odd({ hostIP: "224.0.0.1" })], invalid, /hostIP.*multicast.*224\.0\.0\.1/],
+  ["a multicast address in IPv6", [odd({ hostIP: "ff02::1" })], invalid, /hostIP.*multicast/],
+  ["a broadcast", [odd({ hostIP: "255.255.255.255" })], invalid, /hostIP.*broadcast.*255/],
+  ["null for a mapping", [null as unknown as PortMapping], 6, /portMappings\[0\].*an object.*is null/],
   ["an address that is none", [odd({ hostIP: "10.1.0" })], invalid, /hostIP.*10\.1\.0/],
   ["the same twice", [mapping, { ...mapping, containerPort: 81 }], invalid, /8080.*twice/],
   ["the same twice, once by its family", [mapping, { ...mapping, hostIP: "0.0.0.0" }], invalid, /twice/],
@@ -41,6 +45,31 @@ const refusedKeys: readonly (readonly [string, Keys, RegExp])[] = [
     /Cannot specify externalSetMarkChain and markMasqBit/,
   ],
   ["a chain's name that would be more", { externalSetMarkChain: 'X" -j ACCEPT' }, /externalSetMarkChain/],
+  [
+    "conditions for both backends",
+    { backend: undefined, conditionsV4: ["ip", "saddr", "10.0.0.1"], conditionsV6: ["-s", "fd00::1"] },
+    /conditionsV6.*written for iptables.*conditionsV4 for nftables.*both/,
+  ],
+  [
+    "conditions for both backends, the other way",
+    { backend: undefined, conditionsV6: ["ip6", "saddr", "fd00::1"], conditionsV4: ["!", "-s", "10.0.0.1"] },
+    /conditionsV6.*written for nftables.*conditionsV4 for iptables/,
+  ],
+  [
+    "a condition in both languages, iptables first",
+    { backend: undefined, conditionsV4: ["-s", "10.0.0.1", "ip", "saddr", "10.0.0.1"] },
+    /conditionsV4.*iptables.*saddr/,
+  ],
+  [
+    "a condition in both languages, nftables first",
+    { backend: undefined, conditionsV4: ["ip", "saddr", "10.0.0.1", "-s", "10.0.0.1"] },
+    /conditionsV4.*nftables.*-s/,
+  ],
+  [
+    "conditions for nftables beside a chain of iptables",
+    { backend: undefined, externalSetMarkChain: "X", conditionsV4: ["ip", "saddr", "10.0.0.1"] },
+    /conditionsV4.*nftables.*iptables/,
+  ],
   [
     "a condition with a line break",
     { conditionsV4: ["-d", "10.0.0.1\n-A INPUT -j ACCEPT"] },
@@ -123,7 +152,8 @@ describe.runIf(canRun(...programs))("words of conditions (iptables)", () => {
       ["-A", "OUTPUT"],
       ["-d", '10.0.0.1" -j ACCEPT "'],
     ]) {
-      failed(await host.portmap.call("ADD", pod, host.config([mapping], result, { conditionsV4 })), 999);
+      const run = await host.portmap.call("ADD", pod, host.config([mapping], result, { conditionsV4 }));
+      failed(run, invalid, /conditionsV4.*iptables-restore/);
       expect(await hostState(host.node)).toEqual(before);
     }
   });

@@ -96,6 +96,21 @@ describe.runIf(canRun(...programs)).each(backends)("ADD (%s)", (backend) => {
     expect(await hostState(host.node)).toEqual(before);
   });
 
+  test("repeated without ports releases what the owner had", async () => {
+    await using host = await PortHost.create(backend);
+    await host.warmUp();
+    const [pod, other] = await host.bridge.pods("a", "b");
+    const result = await host.bridge.add(pod, bridgeConfig());
+    const before = await hostState(host.node);
+    for (const mappings of [undefined, []]) {
+      await host.portmap.add(pod, host.config([mapping, udp], result));
+      expect(await hostState(host.node)).not.toEqual(before);
+      expect(await host.portmap.add(pod, host.config(mappings, result))).toEqual(result);
+      expect(await hostState(host.node)).toEqual(before);
+    }
+    await host.attach(other, [mapping]);
+  });
+
   test("of a port that a living container has is refused, and says whose it is", async () => {
     await using host = await PortHost.create(backend);
     const [a, b] = await host.bridge.pods("a", "b");
@@ -200,11 +215,52 @@ describe.runIf(canRun(...programs)).each(backends)("GC (%s)", (backend) => {
     expect(files.filter((file) => file.includes("-8081"))).toEqual([]);
   });
 
+  test("takes away rules for values of the configuration that nobody has any more, and those only", async () => {
+    await using host = await PortHost.create(backend);
+    const conditionsV4 =
+      backend === "iptables" ? ["!", "-s", "198.51.100.1"] : ["ip", "saddr", "!=", "198.51.100.1"];
+    const special = { markMasqBit: 20, conditionsV4 };
+    const [a, b, c] = await host.bridge.pods("a", "b", "c");
+    await host.attach(a, [mapping]);
+    const second = { name: "other" };
+    const elsewhere = {
+      bridge: "br1",
+      ipMasq: false,
+      ipam: { type: "host-local", subnet: "10.9.0.0/24" },
+    };
+    const before = await hostState(host.node);
+    const filters = ({ iptables, ip6tables, nftables }: Awaited<ReturnType<typeof hostState>>) => ({
+      iptables,
+      ip6tables,
+      nftables,
+    });
+    await host.attach(b, [{ ...mapping, hostPort: 8081 }], special);
+    const results = await host.attach(
+      c,
+      [{ ...mapping, hostPort: 8082 }],
+      { ...special, ...second },
+      elsewhere,
+    );
+    await host.detach(b);
+
+    await host.portmap.gc(host.config(undefined), [a]);
+    await host.check(c, [{ ...mapping, hostPort: 8082 }], results, { ...special, ...second });
+    await startEcho(host.node, 80, "c");
+    expect(await host.fromNode("127.0.0.1", 8082)).toBe("10.9.0.1");
+
+    await host.detach(c, second);
+    await host.bridge.del(c, bridgeConfig({ ...second, ...elsewhere }));
+    await host.bridge.gc(bridgeConfig({ ...second, ...elsewhere }), []);
+    await host.portmap.gc(host.config(undefined), [a]);
+    expect(filters(await hostState(host.node))).toEqual(filters(before));
+  });
+
   test("finds what has no record any more", async () => {
     await using host = await PortHost.create(backend);
     await host.warmUp();
     const pod = await host.bridge.pod("a");
     const result = await host.bridge.add(pod, bridgeConfig());
+    await host.portmap.gc(host.config(undefined), []);
     const before = await hostState(host.node);
     await host.portmap.add(pod, host.config([mapping], result));
     await host.node.exec("sh", ["-ec", "rm /run/podwire/hostports/owners/*"]);

@@ -5,6 +5,20 @@ import { addressesOf, type Backend, backends, PortHost, programs } from "./host.
 const mapping = { hostPort: 8080, containerPort: 80 };
 const gateway = { v4: "10.1.0.1", v6: "fd00:1::1" };
 
+// With br_netfilter the kernel translates while it bridges, and hands frames back only to a hairpin port.
+const bridgings = [
+  { bridgedPass: 0, hairpinMode: false },
+  { bridgedPass: 1, hairpinMode: true },
+];
+
+/** Whether bridged packets go through iptables; without the module they never do. */
+const passBridged = async (host: PortHost, value: number): Promise<void> => {
+  for (const family of ["", "6"]) {
+    const key = `net.bridge.bridge-nf-call-ip${family}tables`;
+    await host.node.exec("sysctl", ["-qw", `${key}=${value}`], { reject: false });
+  }
+};
+
 describe.runIf(canRun(...programs)).each(backends)("a forwarded port (%s)", (backend) => {
   test("is reached from another machine, whose address the container sees, in both families", async () => {
     await using host = await PortHost.create(backend);
@@ -28,20 +42,11 @@ describe.runIf(canRun(...programs)).each(backends)("a forwarded port (%s)", (bac
     expect(await host.fromNode(gateway.v4, 8080)).toBe(gateway.v4);
   });
 
-  // With br_netfilter the kernel translates while it bridges, and hands frames back only to a hairpin port.
-  const bridgings = [
-    { bridgedPass: 0, hairpinMode: false },
-    { bridgedPass: 1, hairpinMode: true },
-  ];
-
   test.each(bridgings)(
     "is reached by the container itself and by its neighbour, who are masqueraded ($bridgedPass, $hairpinMode)",
     async ({ bridgedPass, hairpinMode }) => {
       await using host = await PortHost.create(backend);
-      for (const family of ["", "6"]) {
-        const key = `net.bridge.bridge-nf-call-ip${family}tables`;
-        await host.node.exec("sysctl", ["-qw", `${key}=${bridgedPass}`], { reject: false });
-      }
+      await passBridged(host, bridgedPass);
       const [a, b] = await host.bridge.pods("a", "b");
       await host.attach(a, [mapping], {}, { hairpinMode });
       await host.attach(b, []);
@@ -145,6 +150,26 @@ describe.runIf(canRun(...programs)).each(backends)(
         expect(await host.fromNode("127.0.0.1", port)).toBe(gateway.v4);
       }
     });
+
+    test.each(bridgings)(
+      "containers reach their own ports and each other's ($bridgedPass, $hairpinMode)",
+      async ({ bridgedPass, hairpinMode }) => {
+        await using host = await PortHost.create(backend);
+        await passBridged(host, bridgedPass);
+        const [a, b] = await host.bridge.pods("a", "b");
+        const other = backend === "iptables" ? "nftables" : "iptables";
+        await host.attach(b, [{ hostPort: 8081, containerPort: 80 }], { backend: other }, { hairpinMode });
+        await host.attach(a, [mapping], {}, { hairpinMode });
+        for (const pod of ["a", "b"]) await startEcho(host.node, 80, pod);
+        const { nodeAddress4, nodeAddress6 } = host.outside;
+        for (const pod of ["a", "b"]) {
+          for (const port of [8080, 8081]) {
+            expect(await host.fromNode(nodeAddress4, port, pod)).toBe(gateway.v4);
+            expect(await host.fromNode(nodeAddress6, port, pod)).toBe(gateway.v6);
+          }
+        }
+      },
+    );
   },
 );
 

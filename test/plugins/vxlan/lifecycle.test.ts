@@ -24,156 +24,6 @@ const networkOf = { l2: l2Network, l3: l3Network } as const;
 const reaches = (from: AttachedPod | undefined, to: AttachedPod | undefined) =>
   ping(from?.host.node as Node, to?.addresses[0] ?? "", { netns: from?.name ?? "", seconds: 3 });
 
-/** A change by hand on the first node, and how CHECK names it. */
-interface Damage {
-  readonly what: string;
-  readonly mode: "l2" | "l3";
-  readonly command: string;
-  readonly words: RegExp;
-  readonly program?: string;
-}
-
-const damages: readonly Damage[] = [
-  { what: "device deleted", mode: "l3", command: "link delete vx100", words: /vx100 is missing/ },
-  { what: "device deleted", mode: "l2", command: "link delete vx100", words: /vx100 is missing/ },
-  { what: "device down", mode: "l3", command: "link set vx100 down", words: /state of vx100 is down/ },
-  {
-    what: "device down and up",
-    mode: "l3",
-    command: "link set vx100 down; link set vx100 up",
-    words: /missing: neighbour 10.244.2.0/,
-  },
-  {
-    what: "MTU",
-    mode: "l2",
-    command: "link set vx100 mtu 1400",
-    words: /MTU of vx100 is 1400, expected 1450/,
-  },
-  {
-    what: "MAC address",
-    mode: "l3",
-    command: "link set vx100 address 02:00:00:00:00:09",
-    words: /MAC address of vx100/,
-  },
-  { what: "master", mode: "l2", command: "link set vx100 nomaster", words: /master index of vx100 is 0/ },
-  {
-    what: "local address",
-    mode: "l3",
-    command: "link set vx100 type vxlan id 100 local 192.0.2.77",
-    words: /local address of vx100 is 192.0.2.77, expected 192.0.2.1/,
-  },
-  {
-    what: "learning",
-    mode: "l2",
-    command: "link set vx100 type vxlan id 100 nolearning",
-    words: /learning of vx100/,
-  },
-  {
-    what: "another device in its place",
-    mode: "l3",
-    command: "link set vx100 alias stranger",
-    words: /not this network's VXLAN device/,
-  },
-  {
-    what: "peer entry gone",
-    mode: "l3",
-    program: "bridge",
-    command: "fdb delete 0e:76:c0:00:02:02 dev vx100 dst 192.0.2.2 self",
-    words: /missing: forwarding entry 0e:76:c0:00:02:02 -> 192.0.2.2/,
-  },
-  {
-    what: "peer entry gone",
-    mode: "l2",
-    program: "bridge",
-    command: "fdb delete 00:00:00:00:00:00 dev vx100 dst 192.0.2.2",
-    words: /missing: flood entry -> 192.0.2.2/,
-  },
-  {
-    what: "peer entry wrong",
-    mode: "l3",
-    program: "bridge",
-    command: "fdb replace 0e:76:c0:00:02:02 dev vx100 dst 192.0.2.99 self",
-    words: /192.0.2.99.*expected.*192.0.2.2/,
-  },
-  {
-    what: "foreign entry",
-    mode: "l3",
-    program: "bridge",
-    command: "fdb add 02:00:00:00:00:01 dev vx100 dst 192.0.2.66 self",
-    words: /foreign: forwarding entry 02:00:00:00:00:01 -> 192.0.2.66/,
-  },
-  {
-    what: "foreign entry",
-    mode: "l2",
-    program: "bridge",
-    command: "fdb append 00:00:00:00:00:00 dev vx100 dst 192.0.2.66",
-    words: /foreign: flood entry -> 192.0.2.66/,
-  },
-  {
-    what: "neighbour wrong",
-    mode: "l3",
-    command: "neighbour replace 10.244.2.0 lladdr 02:00:00:00:00:01 dev vx100 nud permanent",
-    words: /wrong: neighbour 10.244.2.0 lladdr 02:00:00:00:00:01/,
-  },
-  {
-    what: "route gone",
-    mode: "l3",
-    command: "route delete 10.244.2.0/24",
-    words: /missing: route 10.244.2.0\/24/,
-  },
-  {
-    what: "address gone",
-    mode: "l3",
-    command: "address flush dev vx100",
-    words: /missing: address 10.244.1.0\/32/,
-  },
-  {
-    what: "guard gone",
-    mode: "l3",
-    program: "nft",
-    command: "delete table inet podwire",
-    words: /guard is missing/,
-  },
-  {
-    what: "guard without a peer",
-    mode: "l2",
-    program: "nft",
-    command: "delete element inet podwire vteps4-100-4789 { 192.0.2.2 }",
-    words: /missing in the guard's set .*192.0.2.2/,
-  },
-  {
-    what: "guard with a stranger",
-    mode: "l2",
-    program: "nft",
-    command: "add element inet podwire vteps4-100-4789 { 192.0.2.66 }",
-    words: /foreign in the guard's set .*192.0.2.66/,
-  },
-];
-
-describe.runIf(canRun(...programs))("damage by hand", () => {
-  test.each(damages)("$what ($mode) is named by CHECK and repaired by the next ADD", async (damage) => {
-    await using world = await createWorld(2);
-    const network = (index: number) => networkOf[damage.mode](world, index);
-    const [one, two] = await attachEverywhere(world, network);
-    const host = world.host(0);
-    await host.check(one as AttachedPod, network(0), one?.result);
-    const before = await overlayOf(host.node);
-    for (const command of damage.command.split("; "))
-      await host.node.exec(damage.program ?? "ip", command.split(" "));
-    const run = await host.call("CHECK", one, { ...network(0), prevResult: one?.result });
-    failed(run, 999, damage.words);
-    if (damage.what === "another device in its place") {
-      failed(await host.call("ADD", await host.pod("new"), network(0)), 7, /is not of the network/);
-      return;
-    }
-    await attach(host, "new", network(0));
-    expect(await overlayOf(host.node)).toEqual(before);
-    await host.check(one as AttachedPod, network(0), one?.result);
-    expect(await reaches(one, two)).toBe(true);
-    expect(await reaches(two, one)).toBe(true);
-  });
-});
-
 describe.runIf(canRun(...programs))("the underlay", () => {
   test.each(["l2", "l3"] as const)("may lose its interface and get it back (%s)", async (mode) => {
     await using world = await createWorld(2);
@@ -192,6 +42,27 @@ describe.runIf(canRun(...programs))("the underlay", () => {
     expect(await reaches(one, two)).toBe(true);
     await attach(world.host(0), "new", network(0));
     await world.host(0).check(one as AttachedPod, network(0), one?.result);
+  });
+
+  test("takes the device of a multicast group with it, which the next ADD brings back", async () => {
+    await using world = await createWorld(2);
+    const group = {
+      discovery: {},
+      underlay: { dev: "eth0" },
+      l2: { flood: "multicast", group: "239.1.1.100" },
+    };
+    const network = (index: number) => l2Network(world, index, group);
+    const [one, two] = await attachEverywhere(world, network);
+    const { node } = world.host(0);
+    await ip(node, "link delete eth0");
+    expect((await links(node)).map(({ ifname }) => ifname)).not.toContain("vx100");
+    const run = await world.host(0).call("CHECK", one, { ...network(0), prevResult: one?.result });
+    failed(run, 999, /the underlay interface eth0 is missing/);
+    await world.underlay.connect(0);
+    await attach(world.host(0), "new", network(0));
+    await world.host(0).check(one as AttachedPod, network(0), one?.result);
+    expect(await reaches(one, two)).toBe(true);
+    expect(await reaches(two, one)).toBe(true);
   });
 
   test("may change the node's address: the device follows, the peers are told by their configuration", async () => {

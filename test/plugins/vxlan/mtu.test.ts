@@ -23,17 +23,24 @@ describe.runIf(canRun(...programs))("the MTU", () => {
     async (mode, family, mtu) => {
       await using world = await createWorld(2);
       const pods = await attachEverywhere(world, (index) =>
-        mode === "l2" ? l2Network(world, index, {}, family) : l3Network(world, index, {}, { family }),
+        mode === "l2"
+          ? l2Network(world, index, {}, family)
+          : l3Network(world, index, {}, { family, families: [4, 6] }),
       );
       const { node } = world.host(0);
       const address = pods[1]?.addresses[0] ?? "";
       expect((await link(node, "vx100")).mtu).toBe(mtu);
       expect((await link(node, "eth0", "pod")).mtu).toBe(mtu);
-      expect((await pingOfSize(node, address, mtu - HEADERS[4])).exitCode).toBe(0);
-      const larger = await pingOfSize(node, address, mtu - HEADERS[4] + 1);
-      expect(larger.exitCode).not.toBe(0);
-      expect(larger.stdout + larger.stderr).toMatch(`mtu=${mtu}`);
-      // A small datagram and a stream.
+      for (const target of pods[1]?.addresses ?? []) {
+        const largest = mtu - HEADERS[target.includes(":") ? 6 : 4];
+        expect((await pingOfSize(node, target, largest)).exitCode).toBe(0);
+        // EMSGSIZE, in ping's words: the pod itself knows.
+        const larger = await pingOfSize(node, target, largest + 1);
+        expect(larger.exitCode).not.toBe(0);
+        expect(larger.stdout + larger.stderr).toMatch(
+          new RegExp(`local error: message too long, mtu[=:] ?${mtu}`),
+        );
+      }
       await using _server = await startEcho(world.host(1).node, 8080, "pod");
       expect(await seenAddress(node, address, 8080, { netns: "pod" })).toBe(pods[0]?.addresses[0]);
     },

@@ -18,15 +18,18 @@ describe.runIf(canRun(...programs))("a second ADD with the same configuration", 
     await using rules = host.node.start("nft", ["monitor"]);
     // Both print nothing until something happens.
     await expect
-      .poll(async () => {
-        await host.node.exec("sh", ["-c", "nft add table ip listening; nft delete table ip listening"]);
-        await host.node.exec("ip", ["link", "set", "lo", "down", "up"]);
-        const wait = new Promise<void>((resolve) => setTimeout(resolve, 100));
-        const lines = await Promise.all(
-          [monitor.firstLine(), rules.firstLine()].map((line) => Promise.race([line, wait])),
-        );
-        return lines.every((line) => line !== undefined);
-      })
+      .poll(
+        async () => {
+          await host.node.exec("sh", ["-c", "nft add table ip listening; nft delete table ip listening"]);
+          await host.node.exec("ip", ["link", "set", "lo", "down", "up"]);
+          const wait = new Promise<void>((resolve) => setTimeout(resolve, 100));
+          const lines = await Promise.all(
+            [monitor.firstLine(), rules.firstLine()].map((line) => Promise.race([line, wait])),
+          );
+          return lines.every((line) => line !== undefined);
+        },
+        { timeout: 20_000 },
+      )
       .toBe(true);
     await attach(host, "two", config);
     // The end of what can be seen: an event that comes after all others.

@@ -45,6 +45,16 @@ describe("a key", () => {
     }
   });
 
+  test("that holds null in a list is refused as such", () => {
+    const fields = parse('{"list":[null]}');
+    const refusal = expect.objectContaining({
+      code: 6,
+      message: expect.stringMatching(/"list\[0\]".*is null$/),
+    });
+    expect(() => fields.texts("list")).toThrow(refusal);
+    expect(() => fields.objects("list")).toThrow(refusal);
+  });
+
   test.each(["1.5", "1e400", "9007199254740993", "-1e30"])("that holds %s is no whole number", (text) => {
     expect(() => parse(`{"mtu":${text}}`).integer("mtu")).toThrow(expect.objectContaining({ code: 6 }));
   });

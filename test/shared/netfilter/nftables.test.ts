@@ -11,9 +11,9 @@ import {
 import { readRules } from "../../../shared/netfilter/nftables/message.ts";
 import { dataTypes, interfaceKey, newSet } from "../../../shared/netfilter/nftables/set.ts";
 import {
+  commentIn,
   decodeUserData,
   encodeUserData,
-  readComment,
   textDatum,
 } from "../../../shared/netfilter/nftables/user-data.ts";
 import {
@@ -53,7 +53,8 @@ const ours = ({ type, body }: NetlinkMessage, ignored: readonly string[]) =>
 
 describe("a message for nf_tables says what nft says:", () => {
   // nft refers to the sets of its batch by number as well as by name.
-  const numbers = ["4.1.2.4 00000001", "4.1.2.4 00000002"];
+  // And it does not sign its rules: only the comment is its user data.
+  const numbers = ["4.1.2.4 00000001", "4.1.2.4 00000002", "7"];
   const cases = [
     // No flags is the default.
     ["a table", newTable, table, ["2"]],
@@ -62,10 +63,15 @@ describe("a message for nf_tables says what nft says:", () => {
     // nft also keeps how the key was written ("typeof").
     ["a set of two types", newAllowed, allowedSet, ["13"]],
     ["a rule", newRule, rule, numbers],
-    ["an element", newElements(spoofTable, guarded.name, [{ key: [port], comment }]), guardedElement, ["4"]],
+    [
+      "an element",
+      newElements(spoofTable, guarded.name, [{ key: [port], comment }])[0],
+      guardedElement,
+      ["4"],
+    ],
     [
       "an element of two fields",
-      newElements(spoofTable, allowed.name, [{ key: [port, macBytes("02:00:00:00:00:01")], comment }]),
+      newElements(spoofTable, allowed.name, [{ key: [port, macBytes("02:00:00:00:00:01")], comment }])[0],
       allowedElement,
       ["4"],
     ],
@@ -112,8 +118,7 @@ describe("rules and elements", () => {
             key: [interfaceKey(name), mac],
             comment: text.replaceAll("\0", ""),
           }));
-          const { body } = newElements(spoofTable, allowed.name, elements);
-          const read = readElements([body]);
+          const read = readElements(newElements(spoofTable, allowed.name, elements).map(({ body }) => body));
           expect(read.map((element) => element.comment)).toEqual(elements.map((element) => element.comment));
           expect(read.map((element) => splitPair(element.key))).toEqual(
             elements.map(({ key: [first, second] }) => ({ port: first, mac: second })),
@@ -205,10 +210,10 @@ describe("user data", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(decodeUserData(bytes).size).toBeLessThanOrEqual(bytes.length / 2);
-        expect(readComment(bytes)).not.toContain("\0");
+        expect(commentIn(decodeUserData(bytes))).not.toContain("\0");
       }),
     );
-    expect(readComment(encodeUserData([textDatum(0, "pod ä")]))).toBe("pod ä");
-    expect(readComment(undefined)).toBe("");
+    expect(commentIn(decodeUserData(encodeUserData([textDatum(0, "pod ä")])))).toBe("pod ä");
+    expect(commentIn(decodeUserData(undefined))).toBe("");
   });
 });

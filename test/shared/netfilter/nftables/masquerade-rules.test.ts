@@ -65,7 +65,13 @@ describe("the names and comments of a network", () => {
         const profiles = [one, other].map((cidr) => profileOf(cidr, []));
         const [base] = chainsOf(profiles);
         const held = [...(base?.first ?? []), ...(base?.others ?? [])].map(
-          ({ comment }): HeldRule => ({ chain: "postrouting", handle: 1n, comment, body: new Uint8Array() }),
+          ({ comment }): HeldRule => ({
+            chain: "postrouting",
+            handle: 1n,
+            comment,
+            isMade: true,
+            body: new Uint8Array(),
+          }),
         );
         for (const { set } of profiles) {
           const found = rulesAsking(held, set);

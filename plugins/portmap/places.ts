@@ -1,0 +1,23 @@
+/** Where the owners of host ports are recorded (registry.ts says what is there), and the cheapest looks at it. */
+import { ownerHash } from "../../shared/cni/attachment.ts";
+import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import { fileExists } from "../../shared/system/file-status.ts";
+
+export const ROOT = "/run/podwire/hostports";
+export const OWNERS = `${ROOT}/owners`;
+export const CLAIMS = `${ROOT}/claims`;
+export const RULES = `${ROOT}/rules`;
+export const PRIVATE = 0o600;
+
+export const ownerPath = (owner: AttachmentKey): string => `${OWNERS}/${ownerHash(owner)}`;
+export const rulesPath = (owner: AttachmentKey): string => `${RULES}/${ownerHash(owner)}`;
+
+/** Whether anything was ever recorded on this node since it booted. */
+export function isKept(): boolean {
+  return fileExists(OWNERS);
+}
+
+/** Whether anything is recorded of an owner. One access(2), two on a node where ports are forwarded. */
+export function hasRecord(owner: AttachmentKey): boolean {
+  return isKept() && fileExists(ownerPath(owner));
+}

@@ -1,0 +1,40 @@
+/** What other overlays on this node leave no room for. Pure. */
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import type { IpAddress } from "../../shared/ip/address.ts";
+import { formatCidr, overlaps } from "../../shared/ip/cidr.ts";
+import type { Link } from "../../shared/netlink/link.ts";
+import { type NewVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
+import type { VxlanConfig } from "./config.ts";
+import { isOwnDevice, routedNetworks } from "./device-alias.ts";
+
+const isSameUnderlay = (a: IpAddress | undefined, b: IpAddress) => (a?.family ?? b.family) === b.family;
+
+/** Throws code 7 if another VXLAN device keeps this one from receiving. */
+export function refuseOtherDevices(links: readonly Link[], config: VxlanConfig, wanted: NewVxlan): void {
+  for (const link of links) {
+    if (link.kind !== "vxlan" || isOwnDevice(link, config.network)) continue;
+    const other = readVxlan(link);
+    if (other.port !== wanted.port || !isSameUnderlay(other.local, wanted.local)) continue;
+    if (other.vni !== wanted.vni && !other.collectsMetadata) continue;
+    const whose = link.alias === "" ? "" : ` (${link.alias})`;
+    const what = other.collectsMetadata ? "takes every VNI of" : `already has the VNI ${wanted.vni} at`;
+    const message = `the VXLAN device ${link.name}${whose} ${what} the UDP port ${wanted.port}`;
+    const advice =
+      "give this network another vni or port, the same on all of its nodes, or remove that device";
+    throw new CniError(ErrorCode.invalidConfiguration, message, advice);
+  }
+}
+
+/** Throws code 7 if another overlay has routes into the networks of this one: each would remove those of the other. */
+export function refuseSharedNetworks(links: readonly Link[], { network, l3 }: VxlanConfig): void {
+  if (l3 === undefined) return;
+  for (const link of links) {
+    if (link.kind !== "vxlan" || isOwnDevice(link, network)) continue;
+    const theirs = routedNetworks(link);
+    const shared = l3.networks.find((one) => theirs.some((each) => overlaps(one, each)));
+    if (shared === undefined) continue;
+    const problem = `has ${formatCidr(shared)}, of which the VXLAN device ${link.name} (${link.alias}) has addresses too`;
+    const advice = "give each network addresses of its own, or remove that device if its network is no more";
+    throw l3.fields.invalid("network", problem, advice);
+  }
+}

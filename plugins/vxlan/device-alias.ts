@@ -1,0 +1,58 @@
+/**
+ * The alias of a VXLAN device: whose it is, whether it is in order, and its mode. It names the networks that
+ * routes of ours may lead into: those to peers on the same link are on other interfaces, and say no more than that
+ * they are of some overlay. Pure.
+ */
+import { networkText } from "../../shared/cni/attachment.ts";
+import { type Cidr, formatCidr, isSameCidr, parseCidr } from "../../shared/ip/cidr.ts";
+import type { Link } from "../../shared/netlink/link.ts";
+import type { VxlanConfig } from "./config.ts";
+
+/** What the kernel takes, less the NUL: IFALIASZ in include/uapi/linux/if.h. */
+const MOST_BYTES = 255;
+
+/** The start of the alias of a network's VXLAN device. */
+export function deviceText(network: string): string {
+  return `${networkText(network)}vxlan `;
+}
+
+/** Whether the device is the network's own. */
+export function isOwnDevice({ kind, alias }: Link, network: string): boolean {
+  return kind === "vxlan" && alias.startsWith(deviceText(network));
+}
+
+/** As many as there is room for: of a long list the last ones are not remembered. */
+function withMode(start: string, { l3 }: VxlanConfig, networks: readonly Cidr[]): string {
+  let text = `${start} ${l3 === undefined ? "l2" : "l3"}`;
+  networks.forEach((network, index) => {
+    const longer = `${text}${index === 0 ? "=" : ","}${formatCidr(network)}`;
+    if (longer.length <= MOST_BYTES) text = longer;
+  });
+  return text;
+}
+
+/** Of a device that is in order: with the digests of its configuration, and of what the kernel holds then. */
+export function sealedAlias(config: VxlanConfig, digest: string, state: string): string {
+  return withMode(`${deviceText(config.network)}${digest}.${state}`, config, config.l3?.networks ?? []);
+}
+
+/** Of a device that is being changed: routes may lead into its former networks still. */
+export function pendingAlias(config: VxlanConfig, former: readonly Link[]): string {
+  const known = [...(config.l3?.networks ?? [])];
+  for (const one of former.flatMap(routedNetworks)) {
+    if (!known.some((each) => isSameCidr(each, one))) known.push(one);
+  }
+  return withMode(`${deviceText(config.network)}pending`, config, known);
+}
+
+/** The networks that a device's alias names. */
+export function routedNetworks({ alias }: Link): Cidr[] {
+  const texts = / l[23]=(\S+)$/.exec(alias)?.[1]?.split(",") ?? [];
+  return texts.flatMap((text) => parseCidr(text) ?? []);
+}
+
+/** The mode that the device was made for; undefined if the alias does not tell. */
+export function modeOf({ alias }: Link): "l2" | "l3" | undefined {
+  const mode = / (l2|l3)(=\S+)?$/.exec(alias)?.[1];
+  return mode === "l2" || mode === "l3" ? mode : undefined;
+}
