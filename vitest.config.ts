@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -7,6 +8,8 @@ export default defineConfig({
     // its namespaces with it.
     pool: "forks",
     fileParallelism: true,
+    // They wait more than they compute; vitest alone would use one core less than there are.
+    maxWorkers: availableParallelism() + 1,
     // The kernel takes its time to tear down interfaces and namespaces on a loaded machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,

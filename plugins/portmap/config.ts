@@ -2,6 +2,7 @@
 import { quote } from "../../shared/cni/error.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
+import type { Family } from "../../shared/ip/address.ts";
 import { type Backend, readBackend } from "../../shared/netfilter/backend.ts";
 import type { Forwarding } from "./adaptor.ts";
 import { type PortRequest, readPortRequests } from "./port-requests.ts";
@@ -50,10 +51,10 @@ function readExternalChain(fields: PortmapFields, backend: Backend | undefined):
   );
 }
 
-const conditionKeys = { 4: "conditionsV4", 6: "conditionsV6" } as const;
+const keys = { 4: "conditionsV4", 6: "conditionsV6" } as const;
 
 /** The raw words of a backend's matches. */
-function readWords(fields: PortmapFields, key: "conditionsV4" | "conditionsV6"): readonly string[] {
+function readWords(fields: PortmapFields, key: (typeof keys)[Family]): readonly string[] {
   const words = fields.texts(key) ?? [];
   for (const word of words) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to refuse
@@ -85,21 +86,21 @@ function foreignWord(words: readonly string[], language: Backend): string | unde
 
 /** The conditions of both families: in one language, and that of the backend where one is chosen. */
 function readConditions(fields: PortmapFields, chosen: Backend | undefined): Forwarding["conditions"] {
-  const conditions = { 4: readWords(fields, conditionKeys[4]), 6: readWords(fields, conditionKeys[6]) };
+  const conditions = { 4: readWords(fields, keys[4]), 6: readWords(fields, keys[6]) };
   // What the chosen backend, or else the first key, speaks is what the rest has to speak.
   const wanted = chosen ?? languageOf(conditions[4]) ?? languageOf(conditions[6]);
   for (const family of [4, 6] as const) {
     const language = languageOf(conditions[family]);
     if (language === undefined || wanted === undefined) continue;
     if (language !== wanted) {
-      const other = chosen === undefined ? `${conditionKeys[4]} for ${wanted}` : `the backend is ${wanted}`;
+      const other = chosen === undefined ? `${keys[4]} for ${wanted}` : `the backend is ${wanted}`;
       const advice = `write both conditions for ${wanted}, or both for ${language} and set "backend" to "${language}"`;
-      throw fields.invalid(conditionKeys[family], `is written for ${language}, and ${other}`, advice);
+      throw fields.invalid(keys[family], `is written for ${language}, and ${other}`, advice);
     }
     const foreign = foreignWord(conditions[family], language);
     if (foreign === undefined) continue;
     const problem = `begins as conditions for ${language} do, but has a word of the other backend: ${quote(foreign)}`;
-    throw fields.invalid(conditionKeys[family], problem, "write all of it for one backend");
+    throw fields.invalid(keys[family], problem, "write all of it for one backend");
   }
   return conditions;
 }
@@ -107,17 +108,17 @@ function readConditions(fields: PortmapFields, chosen: Backend | undefined): For
 /** Reads the configuration. Throws codes 6 and 7. */
 export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguration): PortmapConfig {
   const backend = readBackend(fields, "backend");
-  const keys: PortmapFields = fields;
-  const externalSetMarkChain = readExternalChain(keys, backend);
+  const described: PortmapFields = fields;
+  const externalSetMarkChain = readExternalChain(described, backend);
   return {
     backend,
-    snat: keys.boolean("snat") ?? true,
-    masqAll: keys.boolean("masqAll") ?? false,
-    markBit: readMarkBit(keys),
+    snat: described.boolean("snat") ?? true,
+    masqAll: described.boolean("masqAll") ?? false,
+    markBit: readMarkBit(described),
     ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
     // The chain is one of iptables.
     conditions: readConditions(
-      keys,
+      described,
       backend ?? (externalSetMarkChain === undefined ? undefined : "iptables"),
     ),
     ports: readPortRequests(runtimeConfig),
