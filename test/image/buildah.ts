@@ -1,37 +1,37 @@
 /** buildah with a storage of its own, which is thrown away; nothing comes from a registry of images. */
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 
 const minutes = 60_000;
 
-export interface RunOptions {
-  /** Host folder to folder in the container. */
-  readonly volumes?: Readonly<Record<string, string>>;
-  /** Whether it may do all that this machine lets us do; else the process has no capability at all. */
-  readonly isPrivileged?: boolean;
-  readonly env?: Readonly<Record<string, string>>;
-}
+/** What a container's process may do unless told: include/uapi/linux/capability.h. None of it is needed to install. */
+const usualCapabilities =
+  "CHOWN,DAC_OVERRIDE,FOWNER,FSETID,KILL,NET_BIND_SERVICE,SETFCAP,SETGID,SETPCAP,SETUID,SYS_CHROOT,MKNOD,NET_RAW,AUDIT_WRITE"
+    .split(",")
+    .map((name) => `CAP_${name}`);
 
-/** Bits of /proc/PID/status, by number: include/uapi/linux/capability.h. */
-const capabilityNames =
-  "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service " +
-  "net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin " +
-  "sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override " +
-  "mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore";
-
-const allCapabilities = capabilityNames.split(" ");
-
-/** What this process may hand on: "all" would be refused where the machine itself keeps one back. */
-function ownCapabilities(): string[] {
-  const line = /^CapBnd:\t(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8"));
-  const bits = BigInt(`0x${line?.[1] ?? "0"}`);
-  return allCapabilities
-    .filter((_name, bit) => (bits >> BigInt(bit)) & 1n)
-    .map((name) => `CAP_${name.toUpperCase()}`);
-}
+/**
+ * A privileged container, as runtimes make it: a mount namespace with a root of its own. buildah's own way without a
+ * runtime, chroot(2), is not enough: setns(2) of a mount namespace leads out of it.
+ */
+const privileged = `
+set -e
+root=$1 folder=$2
+shift 2
+mount --bind "$root" "$root"
+cd "$root"
+mount -t proc proc proc
+mount --rbind /sys sys
+mount --rbind /dev dev
+mkdir -p run/outside
+pivot_root . run/outside
+umount -l /run/outside
+cd "$folder"
+exec "$@"
+`;
 
 /** Layers by the kernel, where it can; else whole copies, which takes long. */
 async function storageDriver(folder: string): Promise<"overlay" | "vfs"> {
@@ -102,7 +102,7 @@ export class Buildah implements AsyncDisposable {
   }
 
   /** What the image says is to be run: entry point and arguments. */
-  async command(image: string): Promise<{ Entrypoint?: string[]; Cmd?: string[] }> {
+  async command(image: string): Promise<{ Entrypoint?: string[]; Cmd?: string[]; WorkingDir?: string }> {
     const { OCIv1 } = JSON.parse(await this.exec("inspect", "--type", "image", image));
     return OCIv1.config;
   }
@@ -112,17 +112,23 @@ export class Buildah implements AsyncDisposable {
     return this.exec("from", "--pull-never", image);
   }
 
-  /** Runs a command in a container; a failure is returned. */
-  run(container: string, command: readonly string[], options: RunOptions = {}) {
-    const { volumes = {}, isPrivileged = false, env = {} } = options;
+  /** Runs a command in a container, without any capability; a failure is returned. */
+  run(container: string, command: readonly string[], volumes: Readonly<Record<string, string>>) {
     const mounts = Object.entries(volumes).flatMap(([from, to]) => ["--volume", `${from}:${to}`]);
-    const variables = Object.entries(env).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
-    const capabilities = isPrivileged
-      ? ["--cap-add", ownCapabilities().join(",")]
-      : ["--cap-drop", allCapabilities.map((name) => `CAP_${name.toUpperCase()}`).join(",")];
-    const args = ["run", ...mounts, ...variables, ...capabilities, container, "--", ...command];
-    const [file, line] = this.enter(["buildah", ...args]);
-    return execa(file, line, { env: this.env, stdin: "ignore", reject: false, timeout: 10 * minutes });
+    const args = ["run", ...mounts, "--cap-drop", usualCapabilities.join(","), container, "--", ...command];
+    return this.tryInside("buildah", ...args);
+  }
+
+  /** Runs a command in a container that may do all; a failure is returned. */
+  async runPrivileged(container: string, folder: string, ...command: string[]) {
+    const root = await this.exec("mount", container);
+    const own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", privileged, "sh"];
+    return this.tryInside(...own, root, folder, ...command);
+  }
+
+  private tryInside(...command: string[]) {
+    const [file, args] = this.enter(command);
+    return execa(file, args, { env: this.env, stdin: "ignore", reject: false, timeout: 10 * minutes });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
