@@ -1,5 +1,5 @@
 /** The keys of bridge, described: shared/cni/schema.ts says what for. */
-import { dnsKey, masqueradeKeys, mtuKey } from "../../shared/cni/common-keys.ts";
+import { addressCapabilities, dnsKey, masqueradeKeys, mtuKey } from "../../shared/cni/common-keys.ts";
 import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 
 const flag = (description: string) => ({ type: "boolean", default: false, description }) as const;
@@ -61,8 +61,7 @@ const schema: PluginSchema = {
   properties: bridgeKeys,
   capabilities: {
     mac: { type: "string" },
-    ips: { type: "array", items: { type: "string" } },
-    ipRanges: { type: "array", items: { type: "array", items: { type: "object", properties: {} } } },
+    ...addressCapabilities,
   },
 };
 

@@ -1,5 +1,5 @@
 /** The keys of ptp, described: shared/cni/schema.ts says what for. */
-import { dnsKey, masqueradeKeys, mtuKey } from "../../shared/cni/common-keys.ts";
+import { addressCapabilities, dnsKey, masqueradeKeys, mtuKey } from "../../shared/cni/common-keys.ts";
 import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 
 export const ptpKeys = {
@@ -17,8 +17,7 @@ const schema: PluginSchema = {
   properties: ptpKeys,
   required: ["ipam"],
   capabilities: {
-    ips: { type: "array", items: { type: "string" } },
-    ipRanges: { type: "array", items: { type: "array", items: { type: "object", properties: {} } } },
+    ...addressCapabilities,
   },
 };
 

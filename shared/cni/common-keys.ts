@@ -54,6 +54,27 @@ export const masqueradeKeys = {
   },
 } as const satisfies Properties;
 
+/** What a runtime may ask of addresses, through a plugin that has an IPAM plugin (conventions "ips" and "ipRanges"). */
+export const addressCapabilities = {
+  ips: { type: "array", items: { type: "string" } },
+  ipRanges: {
+    type: "array",
+    items: {
+      type: "array",
+      items: {
+        type: "object",
+        properties: {
+          subnet: { type: "string" },
+          rangeStart: { type: "string" },
+          rangeEnd: { type: "string" },
+          gateway: { type: "string" },
+          exclude: { type: "array", items: { type: "string" } },
+        },
+      },
+    },
+  },
+} as const satisfies Properties;
+
 /** What the specification, and podwire, let every plugin's configuration have. */
 export const commonKeys = {
   cniVersion: { type: "string" },

@@ -137,7 +137,8 @@ function changedConfigurations(): Json[] {
       .array(fc.tuple(fc.constantFrom(...paths), values), { minLength: 1, maxLength: 2 })
       .map((changes) => {
         const changed = structuredClone(plugin);
-        for (const [path, value] of changes) setAt(changed, path, value);
+        // A copy: a second change may go into it, and the next configuration gets it too.
+        for (const [path, value] of changes) setAt(changed, path, structuredClone(value));
         return changes.every(([path]) => isRead(changed, path)) ? [changed] : [];
       });
   };
