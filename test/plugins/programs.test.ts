@@ -91,7 +91,8 @@ class Chain {
 
 test("every built plugin is among them", () => {
   const plugins = chains.flatMap(([, keys]) => Object.keys(keys("nftables")));
-  expect([...new Set(plugins)].sort()).toEqual(readdirSync(distBin).sort());
+  const built = readdirSync(distBin).filter((name) => name !== "podwire");
+  expect([...new Set(plugins)].sort()).toEqual(built.sort());
 });
 
 const cases = chains.flatMap(([name, plugins]) =>
