@@ -110,9 +110,10 @@ export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguratio
   const backend = readBackend(fields, "backend");
   const described: PortmapFields = fields;
   const externalSetMarkChain = readExternalChain(described, backend);
+  const snat = described.boolean("snat") ?? true;
   return {
     backend,
-    snat: described.boolean("snat") ?? true,
+    snat,
     masqAll: described.boolean("masqAll") ?? false,
     markBit: readMarkBit(described),
     ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
@@ -121,7 +122,7 @@ export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguratio
       described,
       backend ?? (externalSetMarkChain === undefined ? undefined : "iptables"),
     ),
-    ports: readPortRequests(runtimeConfig),
+    ports: readPortRequests(runtimeConfig, snat),
   };
 }
 

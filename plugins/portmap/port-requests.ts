@@ -7,6 +7,7 @@ import {
   formatIp,
   type IpAddress,
   isLimitedBroadcast,
+  isLoopback,
   isMulticast,
   isUnspecified,
   parseIp,
@@ -41,25 +42,40 @@ function readProtocol(fields: Fields): TransportProtocol {
   throw fields.invalid("protocol", `is unknown: ${quote(text)}`, `give one of ${protocols.join(", ")}`);
 }
 
-function readHost(fields: Fields): PortRequest["host"] {
+/** Throws code 7 for a loopback address from which no way leads to a container. */
+function refuseDeadEnd(fields: Fields, address: IpAddress, snat: boolean): void {
+  if (!isLoopback(address)) return;
+  const leads = "which leads to no container";
+  if (address.family === 6) {
+    // There is no route_localnet for IPv6 (Documentation/networking/ip-sysctl.rst).
+    const problem = `is ${formatIp(address)}, ${leads}: the kernel routes it nowhere`;
+    throw fields.invalid("hostIP", problem, "give 127.0.0.1, or another IPv6 address of the node");
+  }
+  if (snat) return;
+  const problem = `is ${formatIp(address)}, ${leads} with "snat" set to false`;
+  throw fields.invalid("hostIP", problem, 'leave "snat" out, or give another address of the node');
+}
+
+function readHost(fields: Fields, snat: boolean): PortRequest["host"] {
   const text = fields.text("hostIP") ?? "";
   if (text === "") return "any";
   const address = parseIp(text);
   const advice = "give an address of the node, 0.0.0.0 or :: for all of a family, or leave it out";
   if (address === undefined) throw fields.invalid("hostIP", `is no IP address: ${quote(text)}`, advice);
   if (isUnspecified(address)) return address.family;
+  refuseDeadEnd(fields, address, snat);
   const kind = isMulticast(address) ? "multicast" : isLimitedBroadcast(address) ? "broadcast" : undefined;
   if (kind === undefined) return address;
   throw fields.invalid("hostIP", `is a ${kind} address, which no node has as its own: ${text}`, advice);
 }
 
-/** Reads portMappings; none is fine. Throws codes 6 and 7. */
-export function readPortRequests(runtimeConfig: Fields): PortRequest[] {
+/** Reads portMappings; none is fine. `snat`: as configured. Throws codes 6 and 7. */
+export function readPortRequests(runtimeConfig: Fields, snat: boolean): PortRequest[] {
   return (runtimeConfig.objects("portMappings") ?? []).map((fields) => ({
     protocol: readProtocol(fields),
     hostPort: readPort(fields, "hostPort"),
     containerPort: readPort(fields, "containerPort"),
-    host: readHost(fields),
+    host: readHost(fields, snat),
   }));
 }
 

@@ -6,6 +6,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
 import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { DontFragment, HIGHEST_VNI } from "../../shared/netlink/vxlan.ts";
+import { hasRoomFor } from "./device-alias.ts";
 import { type L2Config, type L3Config, readL2, readL3 } from "./modes.ts";
 import { readMac } from "./peers/static.ts";
 import type { vxlanKeys } from "./schema.ts";
@@ -136,6 +137,13 @@ function readGuard(fields: VxlanFields, l2: L2Config | undefined, discovery: Fie
   throw fields.invalid("guard", "needs peers, and a multicast group names none", advice);
 }
 
+function refuseTooManyNetworks(network: string, l3: L3Config | undefined): void {
+  if (l3 === undefined || hasRoomFor({ network, l3 }, l3.networks)) return;
+  const problem = `has ${l3.networks.length} networks, and the alias of the VXLAN device, 255 bytes, has no room for all`;
+  const advice = "give fewer and larger ones, such as 10.0.0.0/8: the pod subnets need only be inside of one";
+  throw l3.fields.invalid("network", problem, advice);
+}
+
 /** Reads the configuration, peers apart. Throws codes 6 and 7. */
 export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const { fields, name, ipamType } = configuration;
@@ -146,6 +154,7 @@ export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const discovery = keys.object("discovery") ?? noFields;
   const l2 = mode === "l2" ? readL2(fields, underlay) : undefined;
   const l3 = mode === "l3" ? readL3(fields, ipamType) : undefined;
+  refuseTooManyNetworks(name, l3);
   const mac = keys.text("mac") ?? "auto";
   return {
     network: name,

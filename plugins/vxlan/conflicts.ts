@@ -5,7 +5,7 @@ import { formatCidr, overlaps } from "../../shared/ip/cidr.ts";
 import type { Link } from "../../shared/netlink/link.ts";
 import { type NewVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
 import type { VxlanConfig } from "./config.ts";
-import { isOwnDevice, routedNetworks } from "./device-alias.ts";
+import { hasRoomFor, isOwnDevice, presentAndFormer, routedNetworks } from "./device-alias.ts";
 
 const isSameUnderlay = (a: IpAddress | undefined, b: IpAddress) => (a?.family ?? b.family) === b.family;
 
@@ -37,4 +37,14 @@ export function refuseSharedNetworks(links: readonly Link[], { network, l3 }: Vx
     const advice = "give each network addresses of its own, or remove that device if its network is no more";
     throw l3.fields.invalid("network", problem, advice);
   }
+}
+
+/** Throws code 7 if the alias has no room for both the networks of the configuration and those that the device had. */
+export function refuseTooManyNetworks(config: VxlanConfig, former: readonly Link[]): void {
+  const { l3 } = config;
+  const all = presentAndFormer(config, former);
+  if (l3 === undefined || hasRoomFor(config, all)) return;
+  const problem = `replaces networks of ${former.map(({ name }) => name).join(", ")}, whose alias has no room for all ${all.length} meanwhile`;
+  const advice = "take the former ones out first, and add the new ones once a pod was attached on this node";
+  throw l3.fields.invalid("network", problem, advice);
 }

@@ -21,14 +21,20 @@ export function isOwnDevice({ kind, alias }: Link, network: string): boolean {
   return kind === "vxlan" && alias.startsWith(deviceText(network));
 }
 
-/** As many as there is room for: of a long list the last ones are not remembered. */
-function withMode(start: string, { l3 }: VxlanConfig, networks: readonly Cidr[]): string {
-  let text = `${start} ${l3 === undefined ? "l2" : "l3"}`;
-  networks.forEach((network, index) => {
-    const longer = `${text}${index === 0 ? "=" : ","}${formatCidr(network)}`;
-    if (longer.length <= MOST_BYTES) text = longer;
-  });
-  return text;
+function withMode(start: string, { l3 }: Pick<VxlanConfig, "l3">, networks: readonly Cidr[]): string {
+  const list = networks.length === 0 ? "" : `=${networks.map(formatCidr).join(",")}`;
+  return `${start} ${l3 === undefined ? "l2" : "l3"}${list}`;
+}
+
+/** As long as two digests. */
+const DIGESTS = "0123456789abcdef.0123456789abcdef";
+
+/**
+ * Whether the alias has room for these networks. What it does not name is nobody's: another overlay could take it, and
+ * routes into it would stay.
+ */
+export function hasRoomFor(config: Pick<VxlanConfig, "network" | "l3">, networks: readonly Cidr[]): boolean {
+  return withMode(`${deviceText(config.network)}${DIGESTS}`, config, networks).length <= MOST_BYTES;
 }
 
 /** Of a device that is in order: with the digests of its configuration, and of what the kernel holds then. */
@@ -36,13 +42,18 @@ export function sealedAlias(config: VxlanConfig, digest: string, state: string):
   return withMode(`${deviceText(config.network)}${digest}.${state}`, config, config.l3?.networks ?? []);
 }
 
-/** Of a device that is being changed: routes may lead into its former networks still. */
-export function pendingAlias(config: VxlanConfig, former: readonly Link[]): string {
+/** The networks that routes may lead into while the device is changed: those of the configuration, and the former ones. */
+export function presentAndFormer(config: VxlanConfig, former: readonly Link[]): Cidr[] {
   const known = [...(config.l3?.networks ?? [])];
   for (const one of former.flatMap(routedNetworks)) {
     if (!known.some((each) => isSameCidr(each, one))) known.push(one);
   }
-  return withMode(`${deviceText(config.network)}pending`, config, known);
+  return known;
+}
+
+/** Of a device that is being changed. */
+export function pendingAlias(config: VxlanConfig, former: readonly Link[]): string {
+  return withMode(`${deviceText(config.network)}pending`, config, presentAndFormer(config, former));
 }
 
 /** The networks that a device's alias names. */

@@ -5,7 +5,7 @@ import { suppressesNeighbours } from "../../shared/netlink/bridge.ts";
 import { formatMac, type Link, parseMac } from "../../shared/netlink/link.ts";
 import { DontFragment, type NewVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
 import type { VxlanConfig } from "./config.ts";
-import { refuseOtherDevices, refuseSharedNetworks } from "./conflicts.ts";
+import { refuseOtherDevices, refuseSharedNetworks, refuseTooManyNetworks } from "./conflicts.ts";
 import { isInUse, isOfNetwork } from "./context.ts";
 import { isOwnDevice, modeOf } from "./device-alias.ts";
 import type { Underlay } from "./underlay.ts";
@@ -124,6 +124,7 @@ export function planDevice(links: readonly Link[], config: VxlanConfig, underlay
   refuseOtherDevices(links, config, wanted);
   refuseSharedNetworks(links, config);
   const stale = links.filter((link) => isOwnDevice(link, config.network) && link.name !== config.device);
+  refuseTooManyNetworks(config, present === undefined ? stale : [present, ...stale]);
   const fixed = present === undefined ? [] : fixedDifferences(present, config, wanted);
   const moved = bridgeMoves(links, config);
   if (fixed.length + stale.length + moved.length > 0 && isInUse(links, config.network)) {

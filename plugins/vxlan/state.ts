@@ -11,7 +11,7 @@ import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { listElements } from "../../shared/netfilter/nftables/element.ts";
 import { listRules } from "../../shared/netfilter/nftables/message.ts";
 import { ownTable } from "../../shared/netfilter/nftables/own-table.ts";
-import { addressFamily } from "../../shared/netlink/address.ts";
+import { addressFamily, listAddressesMessage } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { listFdbMessage } from "../../shared/netlink/fdb.ts";
 import { findLink, type Link } from "../../shared/netlink/link.ts";
@@ -80,9 +80,12 @@ const bits = (...types: readonly number[]) => types.reduce((mask, type) => mask 
 const NEIGHBOUR_ATTRIBUTES = bits(1, 2, 9, 12);
 /** RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC. */
 const ROUTE_ATTRIBUTES = bits(1, 4, 5, 6, 7);
+/** IFA_ADDRESS, IFA_LOCAL. */
+const ADDRESS_ATTRIBUTES = bits(1, 2);
 /** NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS; of rules: chain, handle. */
 const SET_ATTRIBUTES = bits(2, 3);
 const MAIN_TABLE = 254;
+const LINK_SCOPE = 253;
 /** RTNH_F_ONLINK. */
 const ONLINK = 4;
 const families = [4, 6] as const;
@@ -104,6 +107,15 @@ function addRoutes(sum: Sum) {
     if ((((words[start + 1] as number) >>> 8) & 0xff) !== PROTOCOL) return;
     const first = ((words[start] as number) & 0xff00) | ((words[start + 2] as number) & ONLINK);
     sum.add(words, start + 3, end, first, ROUTE_ATTRIBUTES);
+  };
+}
+
+/** Addresses, but for link-local ones (struct ifaddrmsg: family, prefix length and scope in word 0, interface in 1). */
+function addAddresses(sum: Sum, index: number) {
+  return (words: Int32Array, start: number, end: number) => {
+    const first = words[start] as number;
+    if (words[start + 1] === index && first >>> 24 < LINK_SCOPE)
+      sum.add(words, start + 2, end, first & 0xffff, ADDRESS_ATTRIBUTES);
   };
 }
 
@@ -139,6 +151,8 @@ function stateDigest(
   const sum = new Sum();
   const { index } = device;
   if (!netlink.scan(listFdbMessage(index), addNeighbours(sum, index, permanent | noArp))) return undefined;
+  if (config.l3 !== undefined && !netlink.scan(listAddressesMessage(index), addAddresses(sum, index)))
+    return undefined;
   const neighboursOn = config.l3 === undefined ? (config.l2?.suppress === true ? device.master : 0) : index;
   for (const family of families) {
     const seen = addNeighbours(sum, neighboursOn, permanent);

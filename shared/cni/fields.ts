@@ -11,6 +11,8 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 function kindOf(value: unknown): string {
+  if (typeof value === "number" && !Number.isSafeInteger(value))
+    return value % 1 === 0 || !Number.isFinite(value) ? "a number too large" : "a fraction";
   if (value === null) return "null";
   return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

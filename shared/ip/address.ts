@@ -168,6 +168,11 @@ export function isLinkLocal(address: IpAddress): boolean {
   return address.family === 6 && address.value >> 118n === 0x3fan;
 }
 
+/** 127.0.0.0/8 (RFC 1122) and ::1 (RFC 4291). */
+export function isLoopback({ family, value }: IpAddress): boolean {
+  return family === 4 ? value >> 24n === 127n : value === 1n;
+}
+
 /** 224.0.0.0/4 (RFC 5771) and ff00::/8 (RFC 4291). */
 export function isMulticast({ family, value }: IpAddress): boolean {
   return family === 4 ? value >> 28n === 0xen : value >> 120n === 0xffn;

@@ -19,6 +19,11 @@ import { interfaceKey } from "../../../shared/netfilter/nftables/set.ts";
 /** One way to meet a part of the conditions. */
 type Alternative = readonly Expression[];
 
+/** All that a rule may consist of, less what stands around its matches: NFT_RULE_MAXEXPRS in nf_tables_api.c is 128. */
+const MOST_EXPRESSIONS = 120;
+/** Each is a rule, or two; whoever adds a container to the node reads them all. */
+const MOST_ALTERNATIVES = 1000;
+
 const ends = { saddr: "source", daddr: "destination" } as const;
 
 class Reader {
@@ -47,11 +52,19 @@ class Reader {
 
   /** Throws about the conditions as a whole. */
   refuse(what: string): never {
-    throw new CniError(
-      ErrorCode.invalidConfiguration,
-      `"conditionsV${this.family}" ${what}: ${quote(this.words.join(" "))}`,
+    this.fail(
+      `${what}: ${quote(this.words.join(" "))}`,
       `the nftables backend knows "${this.family === 4 ? "ip" : "ip6"} saddr|daddr [!=] ADDRESS|NETWORK|{ ..., ... }" and "iifname [!=] NAME", one after the other; for more set "backend" to "iptables"`,
     );
+  }
+
+  /** Throws about the size of what the conditions become. */
+  refuseSize(what: string): never {
+    this.fail(what, "write fewer and larger networks; an IP set serves many of them with iptables");
+  }
+
+  private fail(problem: string, advice: string): never {
+    throw new CniError(ErrorCode.invalidConfiguration, `"conditionsV${this.family}" ${problem}`, advice);
   }
 }
 
@@ -111,7 +124,12 @@ export function compileConditions(family: Family, conditions: readonly string[])
   let alternatives: Alternative[] = [[]];
   while (!reader.isAtEnd) {
     const matches = readMatch(reader, family);
+    const count = alternatives.length * matches.length;
+    if (count > MOST_ALTERNATIVES)
+      reader.refuseSize(`makes ${count} rules, and ${MOST_ALTERNATIVES} is the most`);
     alternatives = alternatives.flatMap((start) => matches.map((match) => [...start, ...match]));
   }
+  if (alternatives.some(({ length }) => length > MOST_EXPRESSIONS))
+    reader.refuseSize("has more networks behind != than the kernel takes in one rule");
   return alternatives;
 }

@@ -1,8 +1,16 @@
 /** What no list of peers may say, wherever it comes from. Pure. */
 import { type Family, formatIp, isLinkLocal } from "../../../shared/ip/address.ts";
-import { type Cidr, formatCidr, lastAddress, networkAddress, overlaps } from "../../../shared/ip/cidr.ts";
+import {
+  type Cidr,
+  formatCidr,
+  hostCidr,
+  lastAddress,
+  networkAddress,
+  overlaps,
+} from "../../../shared/ip/cidr.ts";
 import { writeStandardError } from "../../../shared/system/stdio.ts";
 import type { VxlanConfig } from "../config.ts";
+import type { L3Config } from "../modes.ts";
 import type { Underlay } from "../underlay.ts";
 import { vtepMac } from "../vtep-mac.ts";
 import { invalidPeer, type Peer } from "./peer.ts";
@@ -45,13 +53,26 @@ function refuseRepetition(peers: readonly Peer[], what: string, keysOf: (peer: P
   }
 }
 
-/** Throws if two of the networks share addresses: sorted by their start, only neighbours can. */
-function refuseOverlap(config: VxlanConfig, peers: readonly Peer[]): void {
-  const all: { cidr: Cidr; peer: Peer | undefined }[] = (config.l3?.subnets ?? []).map((cidr) => ({
-    cidr,
-    peer: undefined,
-  }));
-  for (const peer of peers) for (const cidr of peer.subnets) all.push({ cidr, peer });
+/** A pod subnet, or the outer address of a node. */
+interface Owned {
+  readonly cidr: Cidr;
+  /** Undefined: this node. */
+  readonly peer: Peer | undefined;
+  readonly isOuter: boolean;
+}
+
+/**
+ * Throws if a pod subnet shares addresses with another, or holds a node's outer address: what is sent to that node would
+ * go into the overlay again. Sorted by their start, only neighbours can.
+ */
+function refuseOverlap(config: VxlanConfig, { local }: Underlay, peers: readonly Peer[]): void {
+  if (config.l3 === undefined) return;
+  const all: Owned[] = [{ cidr: hostCidr(local), peer: undefined, isOuter: true }];
+  for (const cidr of config.l3.subnets) all.push({ cidr, peer: undefined, isOuter: false });
+  for (const peer of peers) {
+    all.push({ cidr: hostCidr(peer.vtep), peer, isOuter: true });
+    for (const cidr of peer.subnets) all.push({ cidr, peer, isOuter: false });
+  }
   for (const family of [4, 6] as Family[]) {
     const sorted = all
       .filter(({ cidr }) => cidr.address.family === family)
@@ -59,22 +80,26 @@ function refuseOverlap(config: VxlanConfig, peers: readonly Peer[]): void {
     let widest = sorted[0];
     for (const item of sorted.slice(1)) {
       if (widest === undefined) break;
-      if (overlaps(widest.cidr, item.cidr)) throw overlap(widest, item);
+      if (overlaps(widest.cidr, item.cidr)) throw overlap(config.l3, widest, item);
       if (lastAddress(item.cidr).value > lastAddress(widest.cidr).value) widest = item;
     }
   }
 }
 
-interface Owned {
-  readonly cidr: Cidr;
-  readonly peer: Peer | undefined;
-}
-
-function overlap(one: Owned, other: Owned) {
+function overlap(l3: L3Config, one: Owned, other: Owned) {
+  if (one.isOuter || other.isOuter) return one.isOuter ? holding(l3, other, one) : holding(l3, one, other);
   const [named, second] = other.peer === undefined ? [one, other] : [other, one];
   const whose = second.peer === undefined ? "this node's own l3.subnets" : `"${second.peer.path}"`;
   const problem = `has the pod subnet ${formatCidr(named.cidr)}, which overlaps ${formatCidr(second.cidr)} of ${whose}`;
   return invalidPeer(named.peer as Peer, problem, "every node has pod subnets of its own");
+}
+
+function holding({ fields }: L3Config, subnet: Owned, outer: Owned) {
+  const whose = outer.peer === undefined ? "this node" : `"${outer.peer.path}"`;
+  const what = `${formatCidr(subnet.cidr)}, which holds the underlay address ${formatIp(outer.cidr.address)} of ${whose}`;
+  const advice = "pods need addresses that no node has: give the subnet another range";
+  if (subnet.peer === undefined) return fields.invalid("subnets", `has ${what}`, advice);
+  return invalidPeer(subnet.peer, `has the pod subnet ${what}`, advice);
 }
 
 function refuseMode(peer: Peer, config: VxlanConfig): void {
@@ -111,7 +136,7 @@ export function validatePeers(config: VxlanConfig, underlay: Underlay, peers: re
     refuseMode(peer, config);
   }
   refuseRepetition(peers, "the address", ({ vtep }) => [formatIp(vtep)]);
-  refuseOverlap(config, peers);
+  refuseOverlap(config, underlay, peers);
   if (config.l3 !== undefined)
     refuseRepetition(peers, "the MAC address", (peer) => [peer.mac ?? vtepMac(peer.vtep)]);
   refuseRepetition(peers, "in macs", ({ endpoints }) => endpoints.map(({ mac }) => mac));

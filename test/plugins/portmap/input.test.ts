@@ -29,6 +29,7 @@ const refused: readonly (readonly [string, readonly PortMapping[], number, RegEx
   ["a multicast address", [odd({ hostIP: "224.0.0.1" })], invalid, /hostIP.*multicast.*224\.0\.0\.1/],
   ["a multicast address in IPv6", [odd({ hostIP: "ff02::1" })], invalid, /hostIP.*multicast/],
   ["a broadcast", [odd({ hostIP: "255.255.255.255" })], invalid, /hostIP.*broadcast.*255/],
+  ["localhost of IPv6, which leads nowhere", [odd({ hostIP: "::1" })], invalid, /hostIP.*::1.*127\.0\.0\.1/],
   ["null for a mapping", [null as unknown as PortMapping], 6, /portMappings\[0\].*an object.*is null/],
   ["an address that is none", [odd({ hostIP: "10.1.0" })], invalid, /hostIP.*10\.1\.0/],
   ["the same twice", [mapping, { ...mapping, containerPort: 81 }], invalid, /8080.*twice/],
@@ -139,6 +140,50 @@ describe.runIf(canRun(...programs)).each(backends)(
     });
   },
 );
+
+describe.runIf(canRun(...programs))("127.0.0.1 without snat", () => {
+  test.each(backends)("is refused as a host address: it would lead nowhere (%s)", async (backend) => {
+    await using host = await PortHost.create(backend);
+    const pod = await host.bridge.pod("a");
+    const result = await host.bridge.add(pod, bridgeConfig());
+    const before = await hostState(host.node);
+    const local = [{ ...mapping, hostIP: "127.0.0.1" }];
+    const run = await host.portmap.call("ADD", pod, host.config(local, result, { snat: false }));
+    failed(run, invalid, /hostIP.*127\.0\.0\.1.*"snat" set to false/);
+    expect(await hostState(host.node)).toEqual(before);
+    await host.portmap.add(pod, host.config(local, result));
+  });
+});
+
+const networks = (count: number) =>
+  Array.from({ length: count }, (_, at) => `10.${at >> 8}.${at & 255}.0/25`).join(", ");
+
+describe.runIf(canRun(...programs))("conditions of nftables that become too much", () => {
+  test.each([
+    ["rules", `ip saddr { ${networks(1001)} }`, /conditionsV4.*makes 1001 rules.*1000/],
+    ["rules, of two lists", `ip saddr { ${networks(40)} } ip daddr { ${networks(40)} }`, /makes 1600 rules/],
+    ["for one rule", `ip saddr != { ${networks(60)} }`, /conditionsV4.*more networks behind !=/],
+  ])("%s: are refused, and nothing is changed", async (_, condition, words) => {
+    await using host = await PortHost.create("nftables");
+    const pod = await host.bridge.pod("a");
+    const result = await host.bridge.add(pod, bridgeConfig());
+    const before = await hostState(host.node);
+    const conditionsV4 = [condition];
+    const run = await host.portmap.call("ADD", pod, host.config([mapping], result, { conditionsV4 }));
+    failed(run, invalid, words);
+    expect(await hostState(host.node)).toEqual(before);
+  });
+
+  test.each([
+    ["1000 rules", `ip saddr { ${networks(1000)} }`],
+    ["40 networks behind !=", `ip saddr != { ${networks(40)} }`],
+  ])("%s are made", async (_, condition) => {
+    await using host = await PortHost.create("nftables");
+    const pod = await host.bridge.pod("a");
+    const result = await host.attach(pod, [mapping], { conditionsV4: [condition] });
+    await host.check(pod, [mapping], result, { conditionsV4: [condition] });
+  });
+});
 
 describe.runIf(canRun(...programs))("words of conditions (iptables)", () => {
   test("that would make another rule are refused by the tool, and nothing is changed", async () => {

@@ -34,6 +34,23 @@ describe.runIf(canRun(...programs)).each(backends)("DEL (%s)", (backend) => {
     expect(await hostState(host.node)).toEqual(before);
   });
 
+  test("finds the rules where the record cannot be read", async () => {
+    await using host = await PortHost.create(backend);
+    await host.warmUp();
+    const pod = await host.bridge.pod("a");
+    const result = await host.bridge.add(pod, bridgeConfig());
+    const before = await hostState(host.node);
+    await host.portmap.add(pod, host.config([mapping, udp], result));
+    await host.node.exec("sh", [
+      "-ec",
+      "for file in /run/podwire/hostports/owners/*; do echo '{' > $file; done",
+    ]);
+    await host.detach(pod);
+    const { files, ...rest } = await hostState(host.node);
+    expect({ ...rest, files: [] }).toEqual({ ...before, files: [] });
+    expect(files.filter((file) => /hostports\/(owners|rules)\//.test(file))).toEqual([]);
+  });
+
   test("takes away its own network's and its own interface's ports only", async () => {
     await using host = await PortHost.create(backend);
     const pod = await host.bridge.pod("a");

@@ -293,4 +293,35 @@ export const bad: readonly Bad[] = [
     keys: { ipam: { type: "host-local", subnet: "10.9.0.0/24" } },
     words: /10.9.0.\d+\/24, which is not in this node's l3.subnets/,
   },
+  {
+    what: "more l3 networks than the device's alias can name",
+    mode: "l3",
+    keys: l3({
+      network: Array.from({ length: 40 }, (_, at) => `10.${200 + at}.0.0/16`).concat("10.244.0.0/16"),
+    }),
+    words: /"l3.network" has 41 networks.*no room.*fewer and larger/,
+  },
+  {
+    what: "pod subnet of a peer that holds its own outer address",
+    mode: "l3",
+    keys: {
+      ...l3({ network: ["10.244.0.0/16", "198.51.0.0/16"] }),
+      underlay: { dev: "eth0" },
+      ...discovery([
+        { vtep: "192.0.2.2", subnets: ["10.244.2.0/24"] },
+        { vtep: "198.51.100.2", subnets: ["198.51.100.0/24"] },
+      ]),
+    },
+    words:
+      /peers\[1\].*198.51.100.0\/24, which holds the underlay address 198.51.100.2 of "discovery.peers\[1\]"/,
+  },
+  {
+    what: "pod subnet of this node that holds its outer address",
+    mode: "l3",
+    keys: {
+      ...l3({ network: "192.0.0.0/16", subnets: ["192.0.2.0/28"] }),
+      ...discovery([{ vtep: "192.0.2.200" }]),
+    },
+    words: /"l3.subnets" has 192.0.2.0\/28, which holds the underlay address 192.0.2.1 of this node/,
+  },
 ];

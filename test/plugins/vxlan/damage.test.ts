@@ -122,6 +122,18 @@ const damages: readonly Damage[] = [
     words: /missing: address 10.244.1.0\/32/,
   },
   {
+    what: "foreign address",
+    mode: "l3",
+    command: "address add 10.9.9.9/32 dev vx100",
+    words: /foreign: address 10.9.9.9\/32 on vx100/,
+  },
+  {
+    what: "address changed",
+    mode: "l3",
+    command: "address add 10.9.9.9/32 dev vx100; address delete 10.244.1.0/32 dev vx100",
+    words: /missing: address 10.244.1.0\/32/,
+  },
+  {
     what: "guard gone",
     mode: "l3",
     program: "nft",

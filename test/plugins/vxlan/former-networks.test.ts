@@ -97,6 +97,34 @@ describe.runIf(canRun(...programs))("routes into networks that an overlay has no
     failed(run, 999, /foreign: route 10.50.3.0\/24 via 192.0.2.9/);
   });
 
+  test("are replaced in two steps where the device cannot remember old and new ones", async () => {
+    await using world = await createWorld(2);
+    const host = world.host(0);
+    const keys = { directRouting: true };
+    const list = (first: number) => Array.from({ length: 8 }, (_, at) => `10.${first + at}.0.0/16`);
+    const network = (networks: readonly string[]) =>
+      l3Network(
+        world,
+        0,
+        {
+          discovery: {
+            peers: [{ vtep: "192.0.2.2", subnets: networks.map((one) => one.replace("0.0/16", "2.0/24")) }],
+          },
+        },
+        { l3: { ...keys, network: ["10.244.0.0/16", ...networks] } },
+      );
+    await attach(host, "one", network(list(100)));
+    expect(await routesOf(host.node)).toHaveLength(8);
+    const before = await hostState(host.node);
+    const run = await host.call("ADD", await host.pod("two"), network(list(150)));
+    failed(run, 7, /"l3.network" replaces networks of vx100.*all 17.*take the former ones out first/);
+    expect(await hostState(host.node)).toEqual(before);
+    await attach(host, "three", network([]));
+    expect(await routesOf(host.node)).toEqual([]);
+    await attach(host, "four", network(list(150)));
+    expect(await routesOf(host.node)).toHaveLength(8);
+  });
+
   test("stay with their owner, if another overlay is configured with them", async () => {
     await using world = await createWorld(2);
     const host = world.host(0);

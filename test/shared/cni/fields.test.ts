@@ -55,8 +55,16 @@ describe("a key", () => {
     expect(() => fields.objects("list")).toThrow(refusal);
   });
 
-  test.each(["1.5", "1e400", "9007199254740993", "-1e30"])("that holds %s is no whole number", (text) => {
-    expect(() => parse(`{"mtu":${text}}`).integer("mtu")).toThrow(expect.objectContaining({ code: 6 }));
+  test.each([
+    ["1.5", "a fraction"],
+    ["1e400", "a number too large"],
+    ["9007199254740993", "a number too large"],
+    ["-1e30", "a number too large"],
+  ])("that holds %s is no whole number", (text, kind) => {
+    const message = `"mtu" must be a whole number, but it is ${kind}`;
+    expect(() => parse(`{"mtu":${text}}`).integer("mtu")).toThrow(
+      expect.objectContaining({ code: 6, message }),
+    );
   });
 
   test("of what every object inherits is absent", () => {
