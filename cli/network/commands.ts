@@ -40,16 +40,18 @@ const print = (io: Io, value: JsonObject) => io.out(`${JSON.stringify(value, und
 
 /** Runs the work; a failure is printed in words on standard error, or as JSON on standard output. */
 function reported(args: Arguments, io: Io, work: () => JsonObject | undefined): number {
+  let result: JsonObject | undefined;
   try {
-    const result = work();
-    if (result !== undefined) print(io, result);
-    return ExitCode.success;
+    result = work();
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown;
     if (args.flag("json")) print(io, failureObject(thrown));
     else io.err(`podwire: ${failureText(thrown)}\n`);
     return ExitCode.failure;
   }
+  // What nobody reads any more has worked all the same: it is remembered, and podwire list shows it.
+  if (result !== undefined) print(io, result);
+  return ExitCode.success;
 }
 
 const warner = (io: Io) => (text: string) => io.err(`podwire: warning: ${text}\n`);

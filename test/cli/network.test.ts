@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { canRun, createNode, type Node } from "../helpers/index.ts";
-import { bridge, files, network, runOn } from "./podwire.ts";
+import { canRun, createNode, distBin, type Node } from "../helpers/index.ts";
+import { bridge, files, network, podwire, runOn } from "./podwire.ts";
 
 const portmap = { type: "portmap", backend: "nftables", capabilities: { portMappings: true } };
 /** cnitool's container ID. */
@@ -74,6 +74,19 @@ describe.runIf(canRun("ip", "nft"))("podwire add, check, del", () => {
     expect(await linksIn(node, "c1")).toEqual(["lo"]);
     const { stdout } = await node.exec("find", ["/var/lib/cni", "-name", "10.1.0.*", "-o", "-name", "*eth0"]);
     expect(stdout).toBe("");
+  });
+
+  test("have worked when nobody reads the result any more, as after head -1", async () => {
+    using folder = files({ "10-net.conflist": network() });
+    await using node = await createNode();
+    const netns = await node.addNetns("c1");
+    const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", CNI_PATH: distBin, NETCONFPATH: folder.path };
+    const line = `'${podwire}' add net '${netns}' | true; exit \${PIPESTATUS[0]}`;
+    expect(await node.exec("bash", ["-c", line], { env, reject: false })).toMatchObject({
+      exitCode: 0,
+      stderr: "",
+    });
+    expect(cached(node, netns)).toMatchObject({ networkName: "net" });
   });
 
   test("leave alone what was there when the first plugin fails", async () => {
