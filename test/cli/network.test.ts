@@ -280,6 +280,21 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     expect(await linksIn(node, "c1")).toEqual(["lo"]);
   });
 
+  test("gc collects nothing when it cannot see what there is", async () => {
+    using folder = files({ "10-net.conflist": network() });
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path };
+    await runOn(node, ["add", "net", await node.addNetns("c1")], env);
+    await node.deleteNetns("c1");
+    await node.exec("sh", ["-c", "rm -r /var/lib/cni/results; ln -s results /var/lib/cni/results"]);
+    for (const words of [["gc"], ["gc", "--all"]]) {
+      const refused = await runOn(node, [...words, "net"], env);
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("ELOOP") });
+    }
+    const { stdout } = await node.exec("ls", ["/var/lib/cni/networks/net"]);
+    expect(stdout).toContain("10.1.0.2");
+  });
+
   test("status tells of a network that can attach no container", async () => {
     const ranges = [[{ subnet: "10.1.0.0/30" }]];
     const small = { ...bridge, ipam: { type: "host-local", ranges } };
