@@ -1,6 +1,6 @@
 /** JSON as libcni and the plugins read it: no comments, no trailing commas, one value. */
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { error, type Finding, warning } from "./finding.ts";
+import { error, type Finding, type Position, positionAt, warning } from "./finding.ts";
 
 const messages: Readonly<Record<string, string>> = {
   InvalidSymbol: "this is no JSON value",
@@ -66,4 +66,10 @@ export function readDocument(text: string): Document {
     // A byte order mark, and whatever else the two parsers do not agree on: the plugins have this one.
     return { root, value: undefined, findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };
   }
+}
+
+/** What is wrong first in a text that is no JSON, and where; undefined if nothing is. */
+export function firstMistake(text: string): (Position & { message: string }) | undefined {
+  const [first] = readDocument(text).findings.filter(({ severity }) => severity === "error");
+  return first === undefined ? undefined : { message: first.message, ...positionAt(text, first.offset ?? 0) };
 }
