@@ -54,8 +54,27 @@ export interface Document {
   readonly findings: readonly Finding[];
 }
 
+/** Parsers go deeper with each bracket. Nothing that a plugin reads is a tenth as deep. */
+const deepest = 100;
+
+/** The offset of the first bracket that is too deep; strings may hold brackets too. */
+function tooDeep(text: string): number | undefined {
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === "[" || token === "{") depth++;
+    else if (token === "]" || token === "}") depth--;
+    if (depth > deepest) return index;
+  }
+  return undefined;
+}
+
 /** Reads a text. Where it is no JSON, only the first mistake is told: the others tend to follow from it. */
 export function readDocument(text: string): Document {
+  const deep = tooDeep(text);
+  if (deep !== undefined) {
+    const finding = { ...error([], `there are more than ${deepest} levels of brackets here`), offset: deep };
+    return { root: undefined, value: undefined, findings: [finding] };
+  }
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, strict);
   const [first] = errors;
