@@ -3,6 +3,7 @@ import { CniError, messageOf } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
 import { readCached } from "../node/cache.ts";
+import { whileContainerLocked } from "../node/container-lock.ts";
 import { findNetwork, type NetworkList, readList } from "./configuration.ts";
 import { PluginError, type Setting } from "./invoke.ts";
 import { livingAttachments } from "./kept.ts";
@@ -101,9 +102,10 @@ function attachmentCommand(name: string, summary: string, work: Work): Command {
     completion: "file",
     run: async (args, io) => {
       const [network, netns] = operands(args, 2);
-      return reported(args, io, () =>
-        work(readRuntimeCall(netns, args.text("container-id"), io), network, io),
-      );
+      return reported(args, io, () => {
+        const call = readRuntimeCall(netns, args.text("container-id"), io);
+        return whileContainerLocked(call.containerId, () => work(call, network, io));
+      });
     },
   };
 }

@@ -114,6 +114,18 @@ kill -KILL $$
     expect(cached(node, netns)).toMatchObject({ networkName: "net" });
   });
 
+  test("attach once when they are called several times at once for a container", async () => {
+    using folder = files({ "10-net.conflist": network() });
+    await using node = await createNode();
+    const netns = await node.addNetns("c1");
+    const env = { NETCONFPATH: folder.path };
+    const added = await Promise.all([1, 2, 3, 4].map(() => runOn(node, ["add", "net", netns], env)));
+    expect(added.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1, 1, 1]);
+    expect(await runOn(node, ["check", "net", netns], env)).toMatchObject({ exitCode: 0, stderr: "" });
+    const { stdout } = await node.exec("ls", ["-A", "/var/lib/cni"]);
+    expect(stdout.split("\n")).toEqual(["networks", "results"]);
+  });
+
   test("have worked when nobody reads the result any more, as after head -1", async () => {
     using folder = files({ "10-net.conflist": network() });
     await using node = await createNode();
