@@ -3,8 +3,8 @@ import type { Command, Completion } from "../command.ts";
 import { optionsOf, optionWords, quoted } from "./words.ts";
 
 function replies(completion: Completion | undefined): string {
-  if (completion === "file") return 'COMPREPLY=($(compgen -f -- "$word"))';
-  if (completion === "folder") return 'COMPREPLY=($(compgen -d -- "$word"))';
+  if (completion === "file") return "_podwire_paths -f";
+  if (completion === "folder") return "_podwire_paths -d";
   if (completion === undefined) return "COMPREPLY=()";
   return `COMPREPLY=($(compgen -W ${quoted(completion.join(" "))} -- "$word"))`;
 }
@@ -23,9 +23,19 @@ ${[...values, "        *) ;;"].join("\n")}
       if [[ $word == -* ]]; then COMPREPLY=($(compgen -W ${quoted(words)} -- "$word")); else ${replies(command.completion)}; fi ;;`;
 }
 
+/**
+ * Paths come one a line, since they may have spaces. Only they are completed as file names are, with quotes and slashes:
+ * a command must not get a slash because a folder of its name is there. Outside a completion compopt has nothing to set.
+ */
+const paths = `_podwire_paths() {
+  compopt -o filenames 2>/dev/null
+  mapfile -t COMPREPLY < <(compgen "$1" -- "$word")
+}`;
+
 export function bashCompletion(commands: readonly Command[]): string {
   const names = commands.map(({ name }) => name).join(" ");
   return `# bash completion for podwire: source it, or put it into /etc/bash_completion.d
+${paths}
 _podwire() {
   local word=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]}
   if ((COMP_CWORD == 1)); then
@@ -37,6 +47,6 @@ ${commands.map(commandCase).join("\n")}
     help) ((COMP_CWORD == 2)) && COMPREPLY=($(compgen -W ${quoted(names)} -- "$word")) ;;
   esac
 }
-complete -o filenames -F _podwire podwire
+complete -F _podwire podwire
 `;
 }

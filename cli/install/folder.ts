@@ -79,8 +79,8 @@ export function removeLeftovers(folder: string): void {
     try {
       unlinkSync(`${folder}/${name}`);
     } catch (thrown) {
-      // What cannot be removed does no harm; a later installer tries again.
-      if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(codeOf(thrown))) throw thrown;
+      // What cannot be removed does no harm; a later installer tries again. A folder is none of ours.
+      if (!["ENOENT", "EISDIR", "EROFS", "EACCES", "EPERM"].includes(codeOf(thrown))) throw thrown;
     }
   }
 }

@@ -103,13 +103,23 @@ class Collection {
 
 const compare = (a: AttachmentKey, b: AttachmentKey) => (idOf(a) < idOf(b) ? -1 : 1);
 
-/** All attachments, by network, container and interface. */
-export function listAttachments(): Listed[] {
-  const cached = listCached();
+/**
+ * All attachments, by network, container and interface. What cannot be read hides nothing of the rest: `fail` is told.
+ */
+export function listAttachments(fail: (thrown: unknown) => void): Listed[] {
+  const attempt = <Item>(read: () => Item[]): Item[] => {
+    try {
+      return read();
+    } catch (thrown) {
+      fail(thrown);
+      return [];
+    }
+  };
+  const cached = attempt(() => listCached());
   const collection = new Collection();
   for (const entry of cached) collection.addCached(entry);
   for (const folder of storeFolders(cached))
-    for (const reservation of listReservations(folder)) collection.addReservation(reservation);
-  for (const hostInterface of listHostInterfaces()) collection.addInterface(hostInterface);
+    for (const reservation of attempt(() => listReservations(folder))) collection.addReservation(reservation);
+  for (const hostInterface of attempt(listHostInterfaces)) collection.addInterface(hostInterface);
   return collection.all.map(({ key, ...rest }) => ({ ...key, ...rest })).sort(compare);
 }

@@ -1,4 +1,5 @@
 /** `podwire list`: what is attached on this node. */
+import { messageOf } from "../../shared/cni/error.ts";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { emphasis } from "../help.ts";
 import { formatAge } from "./age.ts";
@@ -47,12 +48,17 @@ export const listCommand: Command = {
   summary: "list the attachments on this node",
   usage: "[--json]",
   description: `It asks what remembers them: libcni's cache (/var/lib/cni/results), reserved addresses (/var/lib/cni/networks)
-and interfaces of this node. No container's namespace is looked into.`,
+and interfaces of this node. No container's namespace is looked into. The exit code is 1 if one of them
+cannot be read.`,
   options: [{ name: "json", summary: "print a JSON list of objects" }],
   run: async (args, io) => {
     if (args.positionals.length > 0) throw new UsageError("list takes no arguments");
     const now = new Date();
-    const attachments = listAttachments();
+    let code: number = ExitCode.success;
+    const attachments = listAttachments((thrown) => {
+      io.err(`podwire list: attachments may be missing: ${messageOf(thrown)} (only root may read all)\n`);
+      code = ExitCode.failure;
+    });
     if (args.flag("json")) {
       io.out(
         `${JSON.stringify(
@@ -62,6 +68,6 @@ and interfaces of this node. No container's namespace is looked into.`,
         )}\n`,
       );
     } else printTable(attachments, now, io);
-    return ExitCode.success;
+    return code;
   },
 };

@@ -3,6 +3,7 @@ import { CniError, messageOf } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
 import { readCached } from "../node/cache.ts";
+import { whileContainerLocked } from "../node/container-lock.ts";
 import { findNetwork, type NetworkList, readList } from "./configuration.ts";
 import { PluginError, type Setting } from "./invoke.ts";
 import { livingAttachments } from "./kept.ts";
@@ -40,16 +41,18 @@ const print = (io: Io, value: JsonObject) => io.out(`${JSON.stringify(value, und
 
 /** Runs the work; a failure is printed in words on standard error, or as JSON on standard output. */
 function reported(args: Arguments, io: Io, work: () => JsonObject | undefined): number {
+  let result: JsonObject | undefined;
   try {
-    const result = work();
-    if (result !== undefined) print(io, result);
-    return ExitCode.success;
+    result = work();
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown;
     if (args.flag("json")) print(io, failureObject(thrown));
     else io.err(`podwire: ${failureText(thrown)}\n`);
     return ExitCode.failure;
   }
+  // What nobody reads any more has worked all the same: it is remembered, and podwire list shows it.
+  if (result !== undefined) print(io, result);
+  return ExitCode.success;
 }
 
 const warner = (io: Io) => (text: string) => io.err(`podwire: warning: ${text}\n`);
@@ -99,9 +102,10 @@ function attachmentCommand(name: string, summary: string, work: Work): Command {
     completion: "file",
     run: async (args, io) => {
       const [network, netns] = operands(args, 2);
-      return reported(args, io, () =>
-        work(readRuntimeCall(netns, args.text("container-id"), io), network, io),
-      );
+      return reported(args, io, () => {
+        const call = readRuntimeCall(netns, args.text("container-id"), io);
+        return whileContainerLocked(call.containerId, () => work(call, network, io));
+      });
     },
   };
 }

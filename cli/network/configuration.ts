@@ -7,6 +7,7 @@ import { extname, join } from "node:path";
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { supportedVersions } from "../../shared/cni/version.ts";
+import { firstMistake } from "../validate/syntax.ts";
 
 export interface PluginConfiguration {
   readonly type: string;
@@ -115,22 +116,34 @@ export function readNetworkFile(file: string, folder: string): NetworkList {
   return extname(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
 }
 
+/** A text that is no JSON is told with line and column, which the run time's parser does not know. */
+function faultOf(file: string, thrown: unknown): string {
+  const mistake = thrown instanceof SyntaxError ? firstMistake(readFileSync(file, "utf8")) : undefined;
+  return mistake === undefined
+    ? `${file} is passed over: ${messageOf(thrown)}`
+    : `${file}:${mistake.line}:${mistake.column} is passed over: ${mistake.message}`;
+}
+
 /**
- * The network of that name in a folder; undefined if there is none. A file that cannot be read does not hide those
- * after it, as it would with libcni: `warn` is told.
+ * The network of that name in a folder, the first one as with libcni; undefined if there is none. A file that cannot be
+ * read does not hide those after it, as it would with libcni. `warn` is told of it, and of a second network of the name.
  */
 export function findNetwork(
   folder: string,
   name: string,
   warn: (text: string) => void,
 ): NetworkList | undefined {
+  let first: { file: string; list: NetworkList } | undefined;
   for (const file of [...filesIn(folder, [".conflist"]), ...filesIn(folder, [".conf", ".json"])]) {
     try {
       const list = readNetworkFile(file, folder);
-      if (list.name === name) return list;
+      if (list.name !== name) continue;
+      if (first !== undefined)
+        warn(`${file} has a network ${quote(name)} too: that of ${first.file} is taken`);
+      first ??= { file, list };
     } catch (thrown) {
-      warn(`${file} is passed over: ${messageOf(thrown)}`);
+      warn(faultOf(file, thrown));
     }
   }
-  return undefined;
+  return first?.list;
 }

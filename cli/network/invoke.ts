@@ -78,15 +78,20 @@ export function pluginInput(
   };
 }
 
+/** A plugin that a signal ended: it had no time to clean up. */
+class KilledError extends CniError {}
+
 /** A plugin's failure, with the code it gave. */
 export class PluginError extends CniError {
   readonly plugin: string;
   readonly command: Command;
+  readonly wasKilled: boolean;
 
   constructor(plugin: string, command: Command, error: CniError) {
     super(error.code, error.message, error.details, error);
     this.plugin = plugin;
     this.command = command;
+    this.wasKilled = error instanceof KilledError;
   }
 }
 
@@ -99,15 +104,14 @@ function parseObject(text: string): JsonObject | undefined {
   }
 }
 
-function failureOf(path: string, how: string, output: string): CniError {
+function failureOf(path: string, status: number | null, signal: string | null, output: string): CniError {
+  const said = output.trim() === "" ? "nothing" : quote(output.trim());
+  const details = `it printed ${said} on standard output`;
+  if (signal !== null)
+    return new KilledError(ErrorCode.internal, `${path} ended with signal ${signal}`, details);
   const printed = parsePrintedError(output);
   if (printed !== undefined) return new CniError(printed.code, printed.message, printed.details);
-  const said = output.trim() === "" ? "nothing" : quote(output.trim());
-  return new CniError(
-    ErrorCode.internal,
-    `${path} ended with ${how}`,
-    `it printed ${said} on standard output`,
-  );
+  return new CniError(ErrorCode.internal, `${path} ended with exit code ${status}`, details);
 }
 
 function run(path: string, command: Command, setting: Setting, call: Call, input: JsonObject): string {
@@ -130,7 +134,7 @@ function run(path: string, command: Command, setting: Setting, call: Call, input
   if (error !== undefined && status === null && signal === null)
     throw new CniError(ErrorCode.io, `${path} cannot be run: ${error.message}`);
   if (status === 0) return stdout;
-  throw failureOf(path, signal === null ? `exit code ${status}` : `signal ${signal}`, stdout);
+  throw failureOf(path, status, signal, stdout);
 }
 
 /** Runs a plugin; returns what it printed, if that is an object. Throws PluginError. */

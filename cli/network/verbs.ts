@@ -6,7 +6,8 @@ import { readResult } from "../../shared/cni/result-input.ts";
 import { writeResult } from "../../shared/cni/result-output.ts";
 import { type CniVersion, isAtLeast, isSupported, readVersion } from "../../shared/cni/version.ts";
 import { type CachedAttachment, listCached, readCached, removeCached, writeCached } from "../node/cache.ts";
-import { type Call, invoke, noCall, type Setting } from "./invoke.ts";
+import { outliveSignals } from "./interruption.ts";
+import { type Call, invoke, noCall, PluginError, type Setting } from "./invoke.ts";
 import type { RuntimeCall } from "./runtime.ts";
 
 const versionOf = ({ list }: Setting): CniVersion => readVersion(list.cniVersion);
@@ -41,6 +42,15 @@ function resultIn(version: CniVersion, cached: CachedAttachment | undefined): Js
 const previous = (result: JsonObject | undefined): JsonObject =>
   result === undefined ? {} : { prevResult: result };
 
+/**
+ * How many plugins of the chain are to be taken back. One that fails cleans up itself, unless it was killed: but an
+ * attachment that there was before is not its work.
+ */
+function toTakeBack(setting: Setting, call: Call, done: number, thrown: unknown): number {
+  const wasKilled = thrown instanceof PluginError && thrown.wasKilled;
+  return wasKilled && readCached(keyOf(setting, call)) === undefined ? done + 1 : done;
+}
+
 /** Takes back what the first plugins of the chain have done; their failures do not hide the first one. */
 function takeBack(setting: Setting, call: Call, done: number, result: JsonObject | undefined): void {
   for (const plugin of setting.list.plugins.slice(0, done).reverse()) {
@@ -52,8 +62,11 @@ function takeBack(setting: Setting, call: Call, done: number, result: JsonObject
   }
 }
 
-/** ADD: returns the last plugin's result. A failure leaves nothing of the plugins that had succeeded. */
-export function add(setting: Setting, call: RuntimeCall): JsonObject {
+/** ADD: returns the last plugin's result. A failure, and Ctrl-C, leaves nothing of the plugins that had succeeded. */
+export const add = (setting: Setting, call: RuntimeCall): JsonObject =>
+  outliveSignals(() => addAll(setting, call));
+
+function addAll(setting: Setting, call: RuntimeCall): JsonObject {
   const { list } = setting;
   const version = versionOf(setting);
   const given = complete(call, undefined);
@@ -70,7 +83,7 @@ export function add(setting: Setting, call: RuntimeCall): JsonObject {
     writeCached({ ...keyOf(setting, call), netns, configuration: list.text, args, capabilityArgs, result });
     return result;
   } catch (thrown) {
-    takeBack(setting, given, done, result);
+    takeBack(setting, given, toTakeBack(setting, given, done, thrown), result);
     throw thrown;
   }
 }

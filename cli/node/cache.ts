@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { join } from "node:path";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import { readFolder } from "./folder.ts";
 
 export const CACHE_FOLDER = "/var/lib/cni";
 const KIND = "cniCacheV1";
@@ -81,15 +82,13 @@ export function readCached(key: AttachmentKey, folder = CACHE_FOLDER): CachedAtt
   return parse(read.text, read.modified) ?? parseOld(read.text, key, read.modified);
 }
 
-/** All attachments that the cache tells whole, in the order of their files' names. */
+/**
+ * All attachments that the cache tells whole, in the order of their files' names. Throws if it is there and cannot be
+ * read: who takes it for empty takes living attachments for garbage.
+ */
 export function listCached(folder = CACHE_FOLDER): CachedAttachment[] {
-  let names: string[];
-  try {
-    names = readdirSync(resultsFolder(folder)).sort();
-  } catch {
-    return [];
-  }
-  return names
+  return readFolder(() => readdirSync(resultsFolder(folder)))
+    .sort()
     .map((name) => readFile(join(resultsFolder(folder), name)))
     .map((read) => (read === undefined ? undefined : parse(read.text, read.modified)))
     .filter((entry) => entry !== undefined)

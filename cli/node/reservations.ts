@@ -4,20 +4,13 @@ import { join } from "node:path";
 import { parseReservation } from "../../ipam/host-local/records.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { parseIp } from "../../shared/ip/address.ts";
+import { readFolder } from "./folder.ts";
 
 export const STORE_FOLDER = "/var/lib/cni/networks";
 
 export interface Reservation extends AttachmentKey {
   readonly address: string;
   readonly made: Date;
-}
-
-function readFolder<Entry>(read: () => Entry[]): Entry[] {
-  try {
-    return read();
-  } catch {
-    return [];
-  }
 }
 
 function readReservation(folder: string, network: string, name: string): Reservation[] {
@@ -33,7 +26,7 @@ function readReservation(folder: string, network: string, name: string): Reserva
 
 const isNetwork = (entry: Dirent) => entry.isDirectory() && !entry.name.startsWith(".");
 
-/** All reservations below a folder that say whose they are. */
+/** All reservations below a folder that say whose they are. Throws if a folder is there and cannot be read. */
 export function listReservations(folder: string = STORE_FOLDER): Reservation[] {
   const networks = readFolder(() => readdirSync(folder, { withFileTypes: true })).filter(isNetwork);
   return networks.flatMap(({ name: network }) =>

@@ -8,7 +8,7 @@ import type { Catalogue } from "./catalogue.ts";
 import { error, type Finding, offsetOf, type Path, type Position, positionAt, warning } from "./finding.ts";
 import { checkMeaning, type Shared } from "./semantics.ts";
 import { checkStructure } from "./structure.ts";
-import { checkExecutables, checkOnlyOne } from "./surroundings.ts";
+import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./surroundings.ts";
 import { readDocument } from "./syntax.ts";
 import { inList, inPlugin } from "./unknown-keys.ts";
 
@@ -68,11 +68,24 @@ function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
     ...checkVersion(value),
     ...(isList ? inList(value) : []),
     ...plugins,
+    ...(isList ? checkHasPlugins(file, value) : []),
     ...checkOnlyOne(file, name),
   ];
   // What the schema finds, readers find again, and know what to do about it; but they stop at the first fault.
   const told = new Set(others.map(({ path }) => JSON.stringify(path)));
   return [...structure.filter(({ path }) => !told.has(JSON.stringify(path))), ...others];
+}
+
+/** The plugins of a list may be in a folder of its name (CNI 1.1.0): what is wrong in their files. */
+function checkPluginFiles(file: string, text: string, tools: Tools): Located[] {
+  const { value } = readDocument(text);
+  if (extname(file) !== ".conflist" || !isObject(value)) return [];
+  const shared = { name: value["name"], cniVersion: knownVersion(value) };
+  const checkFile = (raw: unknown): Finding[] => [
+    ...(isObject(raw) ? [] : [error([], "is no object", "each plugin is one")]),
+    ...checkPlugin(raw, shared, [], tools),
+  ];
+  return pluginFiles(file, value).flatMap((other) => locate(other, checkFile));
 }
 
 function read(file: string): { text: string; findings: Finding[] } {
@@ -84,22 +97,29 @@ function read(file: string): { text: string; findings: Finding[] } {
 }
 
 function check(
-  file: string,
   text: string,
-  tools: Tools,
+  checkParsed: (value: unknown) => Finding[],
 ): { findings: Finding[]; root: Parameters<typeof offsetOf>[1] } {
   const { root, value, findings } = readDocument(text);
   if (value === undefined) return { findings: [...findings], root };
-  return { findings: [...findings, ...checkValue(file, value, tools)], root };
+  return { findings: [...findings, ...checkParsed(value)], root };
 }
 
-/** Checks a file. Findings are in the order of their places. */
-export function validateFile(file: string, tools: Tools): Located[] {
+/** The findings in a file, in the order of their places. */
+function locate(file: string, checkParsed: (value: unknown) => Finding[]): Located[] {
   const { text, findings: unreadable } = read(file);
   const { findings, root } =
-    unreadable.length > 0 ? { findings: unreadable, root: undefined } : check(file, text, tools);
+    unreadable.length > 0 ? { findings: unreadable, root: undefined } : check(text, checkParsed);
   return findings
     .map((finding) => ({ finding, offset: offsetOf(finding, root) }))
     .sort((a, b) => a.offset - b.offset)
     .map(({ finding, offset }) => ({ ...finding, file, ...positionAt(text, offset) }));
+}
+
+/** Checks a file, and the files of plugins that belong to it. */
+export function validateFile(file: string, tools: Tools): Located[] {
+  return [
+    ...locate(file, (value) => checkValue(file, value, tools)),
+    ...checkPluginFiles(file, read(file).text, tools),
+  ];
 }

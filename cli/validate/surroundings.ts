@@ -1,8 +1,9 @@
 /** What a configuration needs around it: the executables it names, and a name of its own in its folder. */
 import { readFileSync } from "node:fs";
-import { basename, dirname, extname, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { CniError } from "../../shared/cni/error.ts";
-import { isObject } from "../../shared/cni/fields.ts";
+import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { namePattern } from "../../shared/cni/names.ts";
 import { filesIn } from "../network/configuration.ts";
 import { findPlugin } from "../network/invoke.ts";
 import { error, type Finding, type Path } from "./finding.ts";
@@ -28,6 +29,22 @@ export function checkExecutables(raw: unknown, path: Path, folders: readonly str
   return [
     ...checkExecutable(raw["type"], [...path, "type"], folders),
     ...checkExecutable(ipam, [...path, "ipam", "type"], folders),
+  ];
+}
+
+/** The files of plugins that belong to a conflist, by libcni's rules: those in the folder of the network's name. */
+export function pluginFiles(file: string, list: JsonObject): string[] {
+  const { name } = list;
+  const onlyInlined = /^true$/i.test(String(list["loadOnlyInlinedPlugins"] ?? ""));
+  if (onlyInlined || typeof name !== "string" || !namePattern.test(name)) return [];
+  return filesIn(join(dirname(resolve(file)), name), [".conf"]);
+}
+
+/** A list without any plugin is refused. One whose "plugins" is of another type, or empty, the schema tells. */
+export function checkHasPlugins(file: string, list: JsonObject): Finding[] {
+  if ((list["plugins"] ?? undefined) !== undefined || pluginFiles(file, list).length > 0) return [];
+  return [
+    error(["plugins"], "is missing", "list the plugins there, or put them into NAME/*.conf beside the file"),
   ];
 }
 

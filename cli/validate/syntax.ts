@@ -1,6 +1,6 @@
 /** JSON as libcni and the plugins read it: no comments, no trailing commas, one value. */
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { error, type Finding, warning } from "./finding.ts";
+import { error, type Finding, type Position, positionAt, warning } from "./finding.ts";
 
 const messages: Readonly<Record<string, string>> = {
   InvalidSymbol: "this is no JSON value",
@@ -54,8 +54,27 @@ export interface Document {
   readonly findings: readonly Finding[];
 }
 
+/** Parsers go deeper with each bracket. Nothing that a plugin reads is a tenth as deep. */
+const deepest = 100;
+
+/** The offset of the first bracket that is too deep; strings may hold brackets too. */
+function tooDeep(text: string): number | undefined {
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === "[" || token === "{") depth++;
+    else if (token === "]" || token === "}") depth--;
+    if (depth > deepest) return index;
+  }
+  return undefined;
+}
+
 /** Reads a text. Where it is no JSON, only the first mistake is told: the others tend to follow from it. */
 export function readDocument(text: string): Document {
+  const deep = tooDeep(text);
+  if (deep !== undefined) {
+    const finding = { ...error([], `there are more than ${deepest} levels of brackets here`), offset: deep };
+    return { root: undefined, value: undefined, findings: [finding] };
+  }
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, strict);
   const [first] = errors;
@@ -66,4 +85,10 @@ export function readDocument(text: string): Document {
     // A byte order mark, and whatever else the two parsers do not agree on: the plugins have this one.
     return { root, value: undefined, findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };
   }
+}
+
+/** What is wrong first in a text that is no JSON, and where; undefined if nothing is. */
+export function firstMistake(text: string): (Position & { message: string }) | undefined {
+  const [first] = readDocument(text).findings.filter(({ severity }) => severity === "error");
+  return first === undefined ? undefined : { message: first.message, ...positionAt(text, first.offset ?? 0) };
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../helpers/index.ts";
-import { files, run } from "./podwire.ts";
+import { files, podwire, run } from "./podwire.ts";
 
 const script = async (shell: string) => (await run(["completion", shell])).stdout;
 
@@ -17,6 +17,16 @@ async function offeredByBash(...words: string[]): Promise<string[]> {
     .sort();
 }
 
+/** What a terminal shows of these keys: script(1) makes one. They are typed when bash has prompted for them. */
+async function typedToBash(cwd: string, keys: string): Promise<string> {
+  using start = files({ rc: `source <(${podwire} completion bash)\nPS1='ready> '\n` });
+  const options = { cwd, env: { TERM: "dumb" }, timeout: 20_000 } as const;
+  const command = `bash --noprofile --rcfile '${start.path}/rc' -i`;
+  const bash = execa("script", ["-qefc", command, "/dev/null"], options);
+  bash.stdout.once("data", () => bash.stdin.write(keys));
+  return (await bash).stdout;
+}
+
 describe("completion for bash", () => {
   test("offers commands, and options of a command", async () => {
     expect(await offeredByBash("va")).toEqual(["validate"]);
@@ -26,11 +36,24 @@ describe("completion for bash", () => {
   });
 
   test("offers files where files are meant", async () => {
-    using folder = files({ "10-net.conflist": "{}" });
+    using folder = files({ "10-net.conflist": "{}", "10 and more.conflist": "{}" });
     expect(await offeredByBash("validate", join(folder.path, "10"))).toEqual([
+      join(folder.path, "10 and more.conflist"),
       join(folder.path, "10-net.conflist"),
     ]);
   });
+
+  test.runIf(canRun("script"))(
+    "completes words as words and paths as paths, whatever folders are there",
+    async () => {
+      using folder = files({ "list/a b.conflist": "{}" });
+      // Away with the line at the end: nothing of it is run.
+      const keys = "podwire li\t; podwire validate list/a\t\x15exit\n";
+      expect(await typedToBash(folder.path, keys)).toContain(
+        "podwire list ; podwire validate list/a\\ b.conflist ",
+      );
+    },
+  );
 });
 
 describe.runIf(canRun("fish"))("completion for fish", () => {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { findNetwork, readList } from "../../cli/network/configuration.ts";
 import { bridge, files, network } from "./podwire.ts";
@@ -46,7 +47,14 @@ describe("a folder of configurations", () => {
       "05.conf": { ...bridge, cniVersion: "0.3.1", name: "single" },
       "30.conflist": network({ cniVersion: "0.4.0" }),
     });
-    expect(findNetwork(folder.path, "net", refuse)?.cniVersion).toBe("1.0.0");
+    const warnings: string[] = [];
+    expect(findNetwork(folder.path, "net", (text) => warnings.push(text))?.cniVersion).toBe("1.0.0");
+    const [first, ...others] = ["20.conflist", "30.conflist", "10.conf"].map((name) =>
+      join(folder.path, name),
+    );
+    expect(warnings).toEqual(
+      others.map((file) => `${file} has a network "net" too: that of ${first} is taken`),
+    );
     expect(findNetwork(folder.path, "single", refuse)).toMatchObject({
       name: "single",
       cniVersion: "0.3.1",
@@ -56,11 +64,18 @@ describe("a folder of configurations", () => {
     expect(findNetwork(`${folder.path}/none`, "net", refuse)).toBeUndefined();
   });
 
-  test("goes on behind a broken file, and says so", () => {
-    using folder = files({ "10.conflist": "{", "20.conflist": network() });
+  test("goes on behind a broken file, and says so with line and column", () => {
+    using folder = files({
+      "10.conflist": '{\n  "name": "a",,\n}',
+      "15.conflist": "{}",
+      "20.conflist": network(),
+    });
     const warnings: string[] = [];
     expect(findNetwork(folder.path, "net", (text) => warnings.push(text))?.name).toBe("net");
-    expect(warnings).toEqual([expect.stringContaining("10.conflist is passed over")]);
+    expect(warnings).toEqual([
+      `${folder.path}/10.conflist:2:15 is passed over: a key in double quotes is expected here`,
+      expect.stringContaining('15.conflist is passed over: "name" is missing'),
+    ]);
   });
 
   test("may have plugins in a folder of the network's name, unless the list says no", () => {

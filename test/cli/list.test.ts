@@ -108,6 +108,18 @@ describe.runIf(canRun("ip", "nft"))("podwire list", () => {
     expect(await list(node)).toEqual([]);
   });
 
+  test("says that attachments may be missing where something cannot be read, and lists the rest", async () => {
+    await using node = await createNode();
+    const call = { containerId: "c1", netns: await node.addNetns("c1"), ifname: "eth0", config };
+    await node.plugin(builtPlugin("bridge"), { command: "ADD", ...call });
+    // A link to itself: root may read everything else.
+    await node.exec("ln", ["-s", "results", "/var/lib/cni/results"]);
+    const { exitCode, stdout, stderr } = await runOn(node, ["list", "--json"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^podwire list: attachments may be missing: ELOOP.*\/var\/lib\/cni\/results/);
+    expect(JSON.parse(stdout)).toEqual([expect.objectContaining({ containerId: "c1" })]);
+  });
+
   test.runIf(canRun(referencePlugin("bridge"), "iptables"))(
     "lists what the reference plugins attached",
     async () => {

@@ -1,21 +1,8 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { canRun, createNode, type Node } from "../helpers/index.ts";
-import { bridge, files, network, runOn } from "./podwire.ts";
+import { canRun, createNode } from "../helpers/index.ts";
+import { bridge, cached, files, idOf, linksIn, network, runOn } from "./podwire.ts";
 
 const portmap = { type: "portmap", backend: "nftables", capabilities: { portMappings: true } };
-/** cnitool's container ID. */
-const idOf = (netns: string) => `cnitool-${createHash("sha512").update(netns).digest("hex").slice(0, 20)}`;
-const cacheOf = (node: Node, netns: string, name = "net") =>
-  node.path(`/var/lib/cni/results/${name}-${idOf(netns)}-eth0`);
-const cached = (node: Node, netns: string) => JSON.parse(readFileSync(cacheOf(node, netns), "utf8"));
-
-async function linksIn(node: Node, netns: string): Promise<string[]> {
-  const links = await node.execJson<{ ifname: string }[]>("ip", ["-j", "link"], { netns });
-  return links.map(({ ifname }) => ifname);
-}
-
 describe.runIf(canRun("ip", "nft"))("podwire add, check, del", () => {
   test("attach, check and detach a container, with ports and another name for the interface", async () => {
     using folder = files({ "10-net.conflist": network({}, [portmap]) });
@@ -227,6 +214,21 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     expect(await linksIn(node, "c1")).toContain("eth0");
     expect(await runOn(node, ["gc", "--all", "net"], env)).toMatchObject({ exitCode: 0 });
     expect(await linksIn(node, "c1")).toEqual(["lo"]);
+  });
+
+  test("gc collects nothing when it cannot see what there is", async () => {
+    using folder = files({ "10-net.conflist": network() });
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path };
+    await runOn(node, ["add", "net", await node.addNetns("c1")], env);
+    await node.deleteNetns("c1");
+    await node.exec("sh", ["-c", "rm -r /var/lib/cni/results; ln -s results /var/lib/cni/results"]);
+    for (const words of [["gc"], ["gc", "--all"]]) {
+      const refused = await runOn(node, [...words, "net"], env);
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("ELOOP") });
+    }
+    const { stdout } = await node.exec("ls", ["/var/lib/cni/networks/net"]);
+    expect(stdout).toContain("10.1.0.2");
   });
 
   test("status tells of a network that can attach no container", async () => {

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -46,3 +47,17 @@ export const bridge = {
   isGateway: true,
   ipam: { type: "host-local", ranges: [[{ subnet: "10.1.0.0/24" }]] },
 };
+
+/** cnitool's container ID. */
+export const idOf = (netns: string) =>
+  `cnitool-${createHash("sha512").update(netns).digest("hex").slice(0, 20)}`;
+/** The file in which libcni remembers the attachment. */
+export const cacheOf = (node: Node, netns: string, name = "net") =>
+  node.path(`/var/lib/cni/results/${name}-${idOf(netns)}-eth0`);
+export const cached = (node: Node, netns: string) => JSON.parse(readFileSync(cacheOf(node, netns), "utf8"));
+
+/** The names of the interfaces in a container. */
+export async function linksIn(node: Node, netns: string): Promise<string[]> {
+  const links = await node.execJson<{ ifname: string }[]>("ip", ["-j", "link"], { netns });
+  return links.map(({ ifname }) => ifname);
+}

@@ -170,6 +170,43 @@ describe("podwire validate", () => {
     ]);
   });
 
+  test("looks into the folder of plugins of a network too", async () => {
+    using folder = files({
+      "10-net.conflist": network({ plugins: undefined }),
+      "net/10.conf": '{\n  "type": "bridge",\n  "isGatway": true, "mtu": 12 }',
+      "net/20.conf": "{",
+      "net/30.conf": "[]",
+    });
+    const { exitCode, stdout } = await run(["validate", folder.path]);
+    expect(exitCode).toBe(1);
+    expect(stdout.split("\n")).toEqual([
+      expect.stringContaining("/net/10.conf:3:3: warning: isGatway"),
+      expect.stringContaining("/net/10.conf:3:28: error: mtu is 12"),
+      expect.stringContaining("/net/20.conf:1:2: error: "),
+      expect.stringContaining("/net/30.conf:1:1: error: is no object"),
+      `${folder.path}/10-net.conflist: ok`,
+    ]);
+    expect(await validate(network({ loadOnlyInlinedPlugins: true, plugins: undefined }))).toEqual([
+      found("plugins", "is missing"),
+    ]);
+  });
+
+  test("finds a list without plugins", async () => {
+    expect(await validate(network({ plugins: undefined }))).toEqual([found("plugins", "is missing")]);
+    expect(await validate(network({ plugins: [] }))).toEqual([found("plugins", "0 elements")]);
+  });
+
+  test("refuses what no parser can take, and goes on with the other files", async () => {
+    const deep = `{"a": "[[", "b": ${"[".repeat(300_000)}`;
+    using folder = files({ "10.conflist": deep, "20.conflist": network() });
+    const { exitCode, stdout } = await run(["validate", folder.path]);
+    expect(exitCode).toBe(1);
+    expect(stdout.split("\n")).toEqual([
+      `${folder.path}/10.conflist:1:117: error: there are more than 100 levels of brackets here`,
+      `${folder.path}/20.conflist: ok`,
+    ]);
+  });
+
   test("finds two networks of one name in a folder", async () => {
     using folder = files({
       "10-net.conflist": network(),

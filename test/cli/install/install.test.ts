@@ -22,6 +22,15 @@ describe.runIf(canRun("ip", "cmp", referencePlugin("bridge")))("podwire install"
     expect(await target.status("%n %i %a %h %s %y %z")).toBe(before);
   });
 
+  test("leaves alone a folder that is called like its leftovers", async () => {
+    await using target = await Target.create();
+    const stray = `${folder}/.podwire-install.kept`;
+    await target.node.exec("mkdir", [stray]);
+    expect(await target.install()).toMatchObject({ exitCode: 0, stderr: "" });
+    await target.node.exec("rmdir", [stray]);
+    await target.expectInstalled();
+  });
+
   test("takes the place of others' executables, and leaves the rest of the folder alone", async () => {
     await using target = await Target.create();
     await target.layOld();
