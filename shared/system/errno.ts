@@ -59,6 +59,7 @@ const messages: Readonly<Record<number, string>> = {
   36: "file name too long",
   40: "too many levels of symbolic links",
   85: "changed meanwhile",
+  90: "message too long",
   92: "protocol not available",
   93: "protocol not supported",
   95: "operation not supported",
