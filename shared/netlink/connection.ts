@@ -160,7 +160,7 @@ export class NetlinkConnection {
       if (received.type === NLMSG_ERROR) {
         answer.complete = true;
         const error = readError(received.body, received.flags, message.purpose);
-        if (error !== undefined) answer.error = error;
+        if (error !== undefined && error.errno !== message.dispensable) answer.error = error;
       } else if (received.type === NLMSG_DONE) {
         answer.complete = true;
         const error = readDone(received.body, message.purpose);

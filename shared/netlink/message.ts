@@ -33,6 +33,8 @@ export interface NetlinkMessage {
   readonly purpose: string;
   /** A batch's first message: when the kernel refuses it, it answers none of the others. */
   readonly opensBatch?: boolean;
+  /** The errno of a refusal that is none: what was asked for only saves time. */
+  readonly dispensable?: number;
 }
 
 /** Every header and attribute starts on a 4-byte boundary. */

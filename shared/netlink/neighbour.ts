@@ -1,5 +1,6 @@
 /** Neighbours: which MAC address an IP address has. Constants: include/uapi/linux/neighbour.h. */
 import { type Family, formatIp, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
+import { Errno } from "../system/errno.ts";
 import { addressFamily } from "./address.ts";
 import { Attributes } from "./attributes.ts";
 import { BodyWriter } from "./body-writer.ts";
@@ -49,6 +50,9 @@ export interface NeighbourOptions {
  * Equivalent to: ip neighbour replace ADDRESS lladdr MAC dev INDEX nud reachable. As if the neighbour had just been
  * asked: traffic starts at once, and the entry follows when the neighbour announces another MAC address. With the state
  * `permanent` it stays.
+ *
+ * The kernel's table of such entries is one for all namespaces, and may be full (net.ipv4.neigh.default.gc_thresh3): then
+ * the neighbour is asked when there is traffic. Permanent ones are not counted (net/core/neighbour.c, neigh_alloc).
  */
 export function setNeighbour(
   index: number,
@@ -66,6 +70,7 @@ export function setNeighbour(
     flags: Flag.request | Flag.ack | Flag.create | Flag.replace,
     body: body.finish(),
     purpose: `tell interface number ${index} of its neighbour ${formatIp(address)}`,
+    ...(state === NeighbourState.permanent ? {} : { dispensable: Errno.ENOBUFS }),
   };
 }
 

@@ -42,6 +42,20 @@ describe.runIf(canRun("ip"))("a batch of requests", () => {
     expect(await names()).toEqual(["a0", "a1"]);
   });
 
+  test("takes no offence at a refusal of what only saves time, and at no other one", async () => {
+    const refused = await onNode(
+      node,
+      `const again = (errno) => ({ ...${bridge("a0")}, dispensable: errno });
+       say([
+         failure(() => host.execute(${bridge("a0")}, again(17), ${bridge("a1")})) ?? "none",
+         failure(() => host.execute(again(17))) ?? "none",
+         failure(() => host.execute(again(105), ${bridge("a2")})),
+       ]);`,
+    );
+    expect(refused).toMatchObject(["none", "none", { errno: 17 }]);
+    expect(await names()).toEqual(["a0", "a1", "a2"]);
+  });
+
   test("throws a refusal of the last one, and of the only one", async () => {
     const refused = await onNode(
       node,
