@@ -1,5 +1,7 @@
 /** The network configuration that is put where the runtime looks: only when asked, and after the executables. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { extensions } from "../network/configuration.ts";
 import { problem } from "./problem.ts";
 
 /** A conflist to write. */
@@ -13,11 +15,7 @@ export interface Configuration {
   readonly types: readonly string[];
 }
 
-type Json = Readonly<Record<string, unknown>>;
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function parse(source: string, text: string): Json {
+function parse(source: string, text: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -81,12 +79,10 @@ export function findConfiguration(given: string, node: string | undefined): stri
   return candidates.map((name) => `${given}/${name}`).find((path) => existsSync(path));
 }
 
-/** libcni's ConfFiles: the endings that runtimes load, sorted by bytes. */
-const endings = [".conf", ".conflist", ".json"];
-
+/** Runtimes load the files that libcni reads, sorted by bytes. */
 function filesBefore(folder: string, name: string): string[] {
   return readdirSync(folder)
-    .filter((other) => endings.some((ending) => other.endsWith(ending)))
+    .filter((other) => extensions.some((ending) => other.endsWith(ending)))
     .filter((other) => Buffer.compare(Buffer.from(other), Buffer.from(name)) < 0)
     .sort();
 }

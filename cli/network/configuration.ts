@@ -97,6 +97,9 @@ function readSingle(text: string, folder: string): NetworkList {
   return readList(JSON.stringify(list), folder);
 }
 
+/** The endings of the files that libcni reads (libcni/conf.go, ConfFiles). */
+export const extensions: readonly string[] = [".conflist", ".conf", ".json"];
+
 /** The files of a folder with one of these endings, in the order of their names; none if it is missing. */
 export function filesIn(folder: string, extensions: readonly string[]): string[] {
   let entries: import("node:fs").Dirent[];

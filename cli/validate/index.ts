@@ -1,12 +1,11 @@
 /** `podwire validate`: says what is wrong with configurations, and where. */
 import { statSync } from "node:fs";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
-import { filesIn } from "../network/configuration.ts";
+import { extensions, filesIn } from "../network/configuration.ts";
 import { pluginFolders } from "../network/runtime.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { type Located, validateFile } from "./file.ts";
 import { pathText } from "./finding.ts";
-import { extensions } from "./surroundings.ts";
 
 const colourOf = { error: 31, warning: 33 } as const;
 

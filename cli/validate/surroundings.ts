@@ -4,12 +4,9 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { CniError } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { namePattern } from "../../shared/cni/names.ts";
-import { filesIn } from "../network/configuration.ts";
+import { extensions, filesIn } from "../network/configuration.ts";
 import { findPlugin } from "../network/invoke.ts";
 import { error, type Finding, type Path } from "./finding.ts";
-
-/** The endings of the files that libcni reads. */
-export const extensions: readonly string[] = [".conflist", ".conf", ".json"];
 
 function checkExecutable(type: unknown, path: Path, folders: readonly string[]): Finding[] {
   if (typeof type !== "string" || type === "") return [];

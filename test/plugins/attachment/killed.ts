@@ -1,9 +1,9 @@
 /** Calls that die at any of their system calls, as under an OOM killer or a runtime that gives up. */
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { FaultStage, forEachStep, withNeighbour } from "./fault-stage.ts";
 import type { Keys } from "./host.ts";
-import { changing, cures, kill } from "./kills.ts";
+import { changing, cures, killAndHeal } from "./kills.ts";
 
 const limit = 300_000;
 
@@ -14,15 +14,7 @@ export const testKilledCalls = (config: Keys, programs: readonly string[]): void
       "leaves nothing after %s",
       async (_cure, stride, heal) => {
         await using stage = await FaultStage.create(config, withNeighbour(config));
-        const steps = (await stage.stepsOfAdd()).filter(({ syscall }) => changing.includes(syscall));
-        const chosen = steps.filter((_step, index) => index % stride === 0);
-        let kills = 0;
-        await forEachStep(chosen, async (step) => {
-          if (await kill(stage, step)) kills++;
-          await heal(stage);
-          await stage.expectAsBefore();
-        });
-        expect(kills).toBeGreaterThan(0.9 * chosen.length);
+        await killAndHeal(stage, stride, heal);
       },
       limit,
     );

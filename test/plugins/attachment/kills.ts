@@ -1,6 +1,6 @@
 /** ADDs that are killed, and how a runtime clears up after them. */
 import { expect } from "vitest";
-import type { FaultStage } from "./fault-stage.ts";
+import { type FaultStage, forEachStep } from "./fault-stage.ts";
 import type { Host, Pod } from "./host.ts";
 import type { Step } from "./system-calls.ts";
 import { links } from "./witness.ts";
@@ -41,4 +41,21 @@ export const kill = async (stage: FaultStage, step: Step): Promise<boolean> => {
   if (run.exitCode === 0) return false;
   expect(run).toMatchObject({ signal: "SIGKILL", stdout: "" });
   return true;
+};
+
+/** Kills ADD at one after the other of its steps, each `stride`-th of them; all is as before once `heal` has cleared up. */
+export const killAndHeal = async (
+  stage: FaultStage,
+  stride: number,
+  heal: (stage: FaultStage) => Promise<void>,
+): Promise<void> => {
+  const steps = (await stage.stepsOfAdd()).filter(({ syscall }) => changing.includes(syscall));
+  const chosen = steps.filter((_step, index) => index % stride === 0);
+  let kills = 0;
+  await forEachStep(chosen, async (step) => {
+    if (await kill(stage, step)) kills++;
+    await heal(stage);
+    await stage.expectAsBefore();
+  });
+  expect(kills).toBeGreaterThan(0.9 * chosen.length);
 };

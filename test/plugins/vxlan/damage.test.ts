@@ -7,13 +7,11 @@ import {
   attachEverywhere,
   createWorld,
   failed,
-  l2Network,
   l3Network,
+  networkOf,
   overlayOf,
   programs,
 } from "./world.ts";
-
-const networkOf = { l2: l2Network, l3: l3Network } as const;
 
 const reaches = (from: AttachedPod | undefined, to: AttachedPod | undefined) =>
   ping(from?.host.node as Node, to?.addresses[0] ?? "", { netns: from?.name ?? "", seconds: 3 });

@@ -5,7 +5,7 @@ import { canRun } from "../../helpers/index.ts";
 import { inLanes, makePods } from "../attachment/crowd.ts";
 import { FaultStage, forEachStep } from "../attachment/fault-stage.ts";
 import { Host, type Keys, type Pod } from "../attachment/host.ts";
-import { changing, cures, kill } from "../attachment/kills.ts";
+import { cures, kill, killAndHeal } from "../attachment/kills.ts";
 import { containerState, hostState } from "../attachment/witness.ts";
 import { changedNetwork, makeUnderlay, network } from "./stage.ts";
 import { overlayOf, programs } from "./world.ts";
@@ -22,15 +22,7 @@ describe.runIf(canRun("strace", ...programs))("the first ADD, killed at any of i
         await makeUnderlay(host);
         await host.warmUp(config);
       });
-      const steps = (await stage.stepsOfAdd()).filter(({ syscall }) => changing.includes(syscall));
-      const chosen = steps.filter((_step, index) => index % stride === 0);
-      let kills = 0;
-      await forEachStep(chosen, async (step) => {
-        if (await kill(stage, step)) kills++;
-        await heal(stage);
-        await stage.expectAsBefore();
-      });
-      expect(kills).toBeGreaterThan(0.9 * chosen.length);
+      await killAndHeal(stage, stride, heal);
     },
     limit,
   );

@@ -13,13 +13,13 @@ import {
   type Keys,
   l2Network,
   l3Network,
+  networkOf,
   overlayOf,
   programs,
   type World,
 } from "./world.ts";
 
 const ip = (node: Node, command: string) => node.exec("ip", command.split(" "));
-const networkOf = { l2: l2Network, l3: l3Network } as const;
 
 const reaches = (from: AttachedPod | undefined, to: AttachedPod | undefined) =>
   ping(from?.host.node as Node, to?.addresses[0] ?? "", { netns: from?.name ?? "", seconds: 3 });

@@ -10,14 +10,12 @@ import {
   fdbOf,
   guardOf,
   type Keys,
-  l2Network,
-  l3Network,
+  networkOf,
   overlayOf,
   programs,
   type World,
 } from "./world.ts";
 
-const networkOf = { l2: l2Network, l3: l3Network } as const;
 type Mode = keyof typeof networkOf;
 
 /** Pings from one pod to another, fifty a second, while `work` runs. Returns the numbers of the answers, in order. */

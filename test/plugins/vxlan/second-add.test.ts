@@ -1,15 +1,13 @@
 /** An ADD that finds the overlay in order leaves it alone. */
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { attach, createWorld, l2Network, l3Network, overlayOf, programs } from "./world.ts";
-
-const modes = { l2: l2Network, l3: l3Network } as const;
+import { attach, createWorld, networkOf, overlayOf, programs } from "./world.ts";
 
 describe.runIf(canRun(...programs))("a second ADD with the same configuration", () => {
   test.each(["l2", "l3"] as const)("changes nothing of the overlay in the mode %s", async (mode) => {
     await using world = await createWorld(2);
     const host = world.host(0);
-    const config = modes[mode](world, 0);
+    const config = networkOf[mode](world, 0);
     await attach(host, "one", config);
     const before = await overlayOf(host.node);
     const alias = async () => (await host.node.exec("ip", ["link", "show", "vx100"])).stdout;

@@ -118,6 +118,9 @@ export function l3Network(world: World, own: number, keys: Keys = {}, options: L
   };
 }
 
+/** The network of a mode. */
+export const networkOf = { l2: l2Network, l3: l3Network } as const;
+
 /** One pod on each node. */
 export async function attachEverywhere(
   world: World,

@@ -1,24 +1,12 @@
 import { readdirSync, renameSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { canRun, type Network } from "../../helpers/index.ts";
+import { canRun } from "../../helpers/index.ts";
 import { createMachine, type Machine, patience } from "../machine.ts";
 import { type Containerd, programs, startContainerd } from "./containerd.ts";
-import { podConfig, removePod, runPod } from "./pods.ts";
+import { networkWithPorts, podConfig, removePod, runPod } from "./pods.ts";
 
 // Thirteen pods fit in.
-const network: Network = {
-  cniVersion: "1.0.0",
-  name: "net",
-  plugins: [
-    {
-      type: "bridge",
-      isDefaultGateway: true,
-      ipMasq: true,
-      ipam: { type: "host-local", ranges: [[{ subnet: "10.31.0.0/28" }]] },
-    },
-    { type: "portmap", capabilities: { portMappings: true } },
-  ],
-};
+const network = networkWithPorts("10.31.0.0/28");
 
 const ports = [{ protocol: "TCP", containerPort: 80, hostPort: 8080 }] as const;
 

@@ -1,25 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { builtPlugin, canRun, type Network } from "../../helpers/index.ts";
+import { builtPlugin, canRun } from "../../helpers/index.ts";
 import { createMachine, type Machine, patience } from "../machine.ts";
 import { type Containerd, programs, startContainerd } from "./containerd.ts";
-import { type Pod, podConfig, removePod, runPod } from "./pods.ts";
+import { networkWithPorts, type Pod, podConfig, removePod, runPod } from "./pods.ts";
 
 const count = 20;
 
 // 29 pods fit in: the addresses of a first round must come back for a second one.
-const network: Network = {
-  cniVersion: "1.0.0",
-  name: "net",
-  plugins: [
-    {
-      type: "bridge",
-      isDefaultGateway: true,
-      ipMasq: true,
-      ipam: { type: "host-local", ranges: [[{ subnet: "10.31.0.0/27" }]] },
-    },
-    { type: "portmap", capabilities: { portMappings: true } },
-  ],
-};
+const network = networkWithPorts("10.31.0.0/27");
 
 const runAll = (containerd: Containerd, round: number): Promise<PromiseSettledResult<Pod>[]> =>
   Promise.allSettled(

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { expect } from "vitest";
+import type { Network } from "../../helpers/index.ts";
 import { image, urlOf } from "../image.ts";
 import type { Containerd } from "./containerd.ts";
 import type { PodSandboxConfig, PortMapping } from "./cri.ts";
@@ -81,3 +82,18 @@ export async function expectServer(
   // The server may need a moment to listen.
   await expect.poll(() => fetch(containerd, containerId, urlOf(address))).toBe(name);
 }
+
+/** A bridge whose pods reach the outside, and have host ports. */
+export const networkWithPorts = (subnet: string): Network => ({
+  cniVersion: "1.0.0",
+  name: "net",
+  plugins: [
+    {
+      type: "bridge",
+      isDefaultGateway: true,
+      ipMasq: true,
+      ipam: { type: "host-local", ranges: [[{ subnet }]] },
+    },
+    { type: "portmap", capabilities: { portMappings: true } },
+  ],
+});
