@@ -1,7 +1,9 @@
 /** ADDs that are killed, and how a runtime clears up after them. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
+import { inLanes } from "./crowd.ts";
 import { type FaultStage, forEachStep } from "./fault-stage.ts";
-import type { Host, Pod } from "./host.ts";
+import type { Host, Keys, Pod } from "./host.ts";
 import type { Step } from "./system-calls.ts";
 import { links } from "./witness.ts";
 
@@ -58,4 +60,22 @@ export const killAndHeal = async (
     await stage.expectAsBefore();
   });
   expect(kills).toBeGreaterThan(0.9 * chosen.length);
+};
+
+/** Starts an ADD for each container, four at a time, and kills each at a random moment. Some come to their end before. */
+export const killAtRandom = async (host: Host, pods: readonly Pod[], config: Keys): Promise<void> => {
+  let killed = 0;
+  // How long an ADD takes here and now, in milliseconds: the last one that came to its end says so, and
+  // kills make the next guess longer, so that they come at all moments whatever else the machine does.
+  let duration = 100;
+  await inLanes(pods, 4, async (pod) => {
+    const begin = performance.now();
+    await using running = host.node.startPlugin(host.executable, host.request("ADD", pod, config));
+    await Promise.race([running.ended, sleep(Math.random() * duration)]);
+    if ((await running.stop("SIGKILL")).signal === "SIGKILL") {
+      killed++;
+      duration *= 1.2;
+    } else duration = performance.now() - begin;
+  });
+  expect(killed).toBeGreaterThan(pods.length / 10);
 };

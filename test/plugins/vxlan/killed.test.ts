@@ -1,11 +1,10 @@
 /** An ADD that is killed half-way: the next one repairs, and DEL or GC leave nothing of it. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { inLanes, makePods } from "../attachment/crowd.ts";
 import { FaultStage, forEachStep } from "../attachment/fault-stage.ts";
-import { Host, type Keys, type Pod } from "../attachment/host.ts";
-import { cures, kill, killAndHeal } from "../attachment/kills.ts";
+import { Host, type Keys } from "../attachment/host.ts";
+import { cures, kill, killAndHeal, killAtRandom } from "../attachment/kills.ts";
 import { containerState, hostState } from "../attachment/witness.ts";
 import { changedNetwork, makeUnderlay, network } from "./stage.ts";
 import { overlayOf, programs } from "./world.ts";
@@ -65,12 +64,6 @@ describe.runIf(canRun("strace", ...programs))("an ADD with other peers and anoth
 });
 
 const count = 60;
-const killWithin = async (host: Host, pod: Pod, config: Keys, longest: number): Promise<boolean> => {
-  await using running = host.node.startPlugin(host.executable, host.request("ADD", pod, config));
-  await Promise.race([running.ended, sleep(Math.random() * longest)]);
-  return (await running.stop("SIGKILL")).signal === "SIGKILL";
-};
-
 describe.runIf(canRun(...programs))(`${count} ADDs killed at random moments`, () => {
   test.each([
     ["l2", false],
@@ -82,17 +75,13 @@ describe.runIf(canRun(...programs))(`${count} ADDs killed at random moments`, ()
       const config = network(mode, [2, 3], { keepDevice });
       await using host = await Host.create("vxlan");
       await makeUnderlay(host);
-      const begin = performance.now();
       await host.warmUp(config);
-      // So that kills come at all moments of an ADD on this machine, and some after its end.
-      const longest = 2 * (performance.now() - begin);
       const pods = await makePods(host, count);
       const before = await hostState(host.node);
       const entries = async () => (keepDevice ? overlayOf(host.node) : "no device");
       const overlay = await entries();
       const untouched = await containerState(host.node, "pod0");
-      const killed = await inLanes(pods, 4, (pod) => killWithin(host, pod, config, longest));
-      expect(killed.filter(Boolean).length).toBeGreaterThan(count / 10);
+      await killAtRandom(host, pods, config);
       await inLanes(pods.slice(0, count / 2), 4, (pod) => host.del(pod, config));
       await host.gc(config, []);
       await expect.poll(() => hostState(host.node), { timeout: 20_000, interval: 500 }).toEqual(before);
