@@ -15,7 +15,7 @@ import { backendOf, type PortmapConfig } from "./config.ts";
 import type { PortRecord } from "./record.ts";
 import { allRecords, claim, recordOf, release } from "./registry.ts";
 import { forwardingOf } from "./request.ts";
-import { forgetOthers, forgetOwn } from "./tracked.ts";
+import { forgetFormer, forgetOthers, forgetOwn } from "./tracked.ts";
 
 function recordFor(request: Request, config: PortmapConfig, result: Result, backend: Backend): PortRecord {
   const namespace = describeNamespace(request.netns);
@@ -74,6 +74,7 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
         removeEverywhere(owner, former.forwarding, environment);
       }
       const isNew = step("rules", () => adaptor.ensure(host, forwarding, former?.forwarding));
+      if (former !== undefined) forgetFormer(former.forwarding, forwarding);
       if (isNew) restoreOthers(record, adaptor, host);
       forgetOthers(forwarding);
       undo.commit();

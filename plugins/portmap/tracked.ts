@@ -1,5 +1,5 @@
 /** Connections that the kernel knows already: their packets do not meet the rules again unless they are forgotten. */
-import { type Family, isSameIp } from "../../shared/ip/address.ts";
+import { type Family, formatIp, isSameIp } from "../../shared/ip/address.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
 import {
   type ConntrackQuery,
@@ -7,6 +7,7 @@ import {
   type Endpoint,
   findConnections,
   forgetConnections,
+  forgetTranslated,
   type TrackedConnection,
 } from "../../shared/netfilter/conntrack.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
@@ -14,6 +15,7 @@ import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts"
 import { findOutputInterface } from "../../shared/netlink/route.ts";
 import type { Forwarding, Mapping, TransportProtocol } from "./adaptor.ts";
 import { isClaimed } from "./claims.ts";
+import { describeMapping } from "./port-requests.ts";
 import { protocolNumbers } from "./protocols.ts";
 
 const isSame = (one: Endpoint, other: Endpoint) =>
@@ -21,8 +23,11 @@ const isSame = (one: Endpoint, other: Endpoint) =>
 
 type IsStale = (connection: TrackedConnection, mapping: Mapping, target: Endpoint) => boolean;
 
-/** The kernel walks its whole table for each question; in that time this many connections can be read. */
+/** The kernel walks its whole table for each list; in that time this many connections can be read. */
 const READ_IN_A_WALK = 500;
+
+/** For as many mappings, removing what leads to them one by one takes less time than one list. */
+const FEW = 8;
 
 /** Mappings of one family and protocol, by the port of the host. */
 interface Group {
@@ -53,7 +58,7 @@ function queriesFor({ family, protocol, ports }: Group, count: number): Conntrac
 }
 
 /** Forgets those connections to the mappings' ports that are stale. */
-function forget({ mappings, targets }: Forwarding, isStale: IsStale): void {
+function forget({ mappings, targets }: Pick<Forwarding, "mappings" | "targets">, isStale: IsStale): void {
   const count = countTracked();
   if (count === 0) return;
   const isStaleFor = (connection: TrackedConnection, mapping: Mapping): boolean => {
@@ -81,17 +86,20 @@ const targetOf = (targets: readonly Cidr[], { family }: Mapping) =>
 const LOOPBACK = 1;
 
 /**
- * After ADD: connections to the ports that lead elsewhere, such as to a container that is gone; and, of protocols whose
- * clients never say that they begin anew, those that were not translated at all. Connections through the node, or from
- * it to other machines, that merely have the same port, are none of ours, nor are those to an address for which another
- * attachment has the port: its mapping comes before one of all addresses.
+ * After ADD: connections to the ports that lead elsewhere, such as to a container that is gone, or were not translated
+ * at all. Connections through the node, or from it to other machines, that merely have the same port, are none of ours,
+ * nor are those to an address for which another attachment has the port: its mapping comes before one of all addresses.
+ *
+ * Not those of TCP: its clients say when they begin anew, and then the kernel looks at the rules again. What leads to a
+ * container that is gone is forgotten with it, by DEL or when its port is taken over.
  */
-export function forgetOthers(forwarding: Forwarding): void {
+export function forgetOthers({ mappings, targets }: Forwarding): void {
+  const lasting = mappings.filter(({ protocol }) => protocol !== "tcp");
+  if (lasting.length === 0) return;
   const route = new NetlinkConnection(Protocol.route);
   try {
-    forget(forwarding, ({ destination, answeredBy }, mapping, target) => {
+    forget({ mappings: lasting, targets }, ({ destination, answeredBy }, mapping, target) => {
       if (isSame(answeredBy, target)) return false;
-      if (mapping.protocol === "tcp" && isSame(answeredBy, destination)) return false;
       if (mapping.hostIp !== undefined) return true;
       if (isClaimed({ ...mapping, hostIp: destination.address })) return false;
       return findOutputInterface(route, destination.address) === LOOPBACK;
@@ -103,8 +111,33 @@ export function forgetOthers(forwarding: Forwarding): void {
 
 /** After DEL: connections that lead to the container. */
 export function forgetOwn(forwarding: Forwarding): void {
+  if (countTracked() === 0 || forgetFew(forwarding)) return;
   forget(
     forwarding,
     ({ destination, answeredBy }, _, target) => isSame(answeredBy, target) && !isSame(destination, target),
   );
+}
+
+/** After a repeated ADD: connections of the former one that the new one would not translate as they are. */
+export function forgetFormer(former: Forwarding, now: Forwarding): void {
+  const way = (of: Forwarding) => (mapping: Mapping) => {
+    const target = targetOf(of.targets, mapping);
+    return `${describeMapping(mapping)} ${mapping.containerPort} ${target && formatIp(target)}`;
+  };
+  const kept = new Set(now.mappings.map(way(now)));
+  const formerWay = way(former);
+  const mappings = former.mappings.filter((mapping) => !kept.has(formerWay(mapping)));
+  if (mappings.length > 0) forgetOwn({ ...former, mappings });
+}
+
+/** Returns false for many mappings, and for a kernel that has to be asked for a list. */
+function forgetFew({ mappings, targets }: Forwarding): boolean {
+  if (mappings.length > FEW) return false;
+  const translated = mappings.flatMap((mapping) => {
+    const { protocol, hostPort: port, hostIp: destination, containerPort } = mapping;
+    const address = targetOf(targets, mapping);
+    const answeredBy = address && { address, port: containerPort };
+    return answeredBy ? [{ protocol: protocolNumbers[protocol], port, destination, answeredBy }] : [];
+  });
+  return withNetfilter((netfilter) => forgetTranslated(netfilter, translated));
 }

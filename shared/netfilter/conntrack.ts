@@ -2,7 +2,7 @@
  * The kernel's connection tracking table, over netlink: entries of a host port are found and forgotten, so that
  * packets on a known path are looked at by the rules anew. include/uapi/linux/netfilter/nfnetlink_conntrack.h.
  */
-import { type Family, fromBytes, type IpAddress } from "../ip/address.ts";
+import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
 import { Attributes } from "../netlink/attributes.ts";
 import { BodyWriter } from "../netlink/body-writer.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
@@ -14,15 +14,24 @@ import { NetfilterFamily, nfnetlinkHeader, nfnetlinkMessage, Subsystem } from ".
 const Command = { get: 1, delete: 2 } as const;
 
 /** enum ctattr_type. */
-const Attribute = { original: 1, reply: 2, id: 12, zone: 18, filter: 25 } as const;
+const Attribute = { original: 1, reply: 2, status: 3, id: 12, zone: 18, filter: 25, statusMask: 26 } as const;
 /** enum ctattr_tuple, ctattr_ip and ctattr_l4proto. */
 const Tuple = { ip: 1, protocol: 2 } as const;
 const Ip = { 4: { source: 1, destination: 2 }, 6: { source: 3, destination: 4 } } as const;
 const Protocol = { number: 1, sourcePort: 2, destinationPort: 3 } as const;
 
 /** enum ctattr_filter, and its flags: net/netfilter/nf_internals.h. */
-const FILTER_ORIGINAL = 1;
-const FilterFlag = { protocol: 1 << 3, destinationPort: 1 << 5 } as const;
+const Filter = { original: 1, reply: 2 } as const;
+const FilterFlag = {
+  source: 1 << 0,
+  destination: 1 << 1,
+  protocol: 1 << 3,
+  sourcePort: 1 << 4,
+  destinationPort: 1 << 5,
+} as const;
+
+/** enum ip_conntrack_status: the destination was translated. */
+const DESTINATION_TRANSLATED = 1 << 5;
 
 /** What connections are looked for by: where they were sent to, before any translation. */
 export interface ConntrackQuery {
@@ -69,7 +78,7 @@ function listMessage({ family, protocol, port }: ConntrackQuery): NetlinkMessage
         if (port !== undefined) inner.u16be(Protocol.destinationPort, port);
       }),
     )
-    .nested(Attribute.filter, (filter) => filter.u32(FILTER_ORIGINAL, flags))
+    .nested(Attribute.filter, (filter) => filter.u32(Filter.original, flags))
     .finish();
   return nfnetlinkMessage(Subsystem.conntrack, Command.get, 0, body, "look for tracked connections");
 }
@@ -96,6 +105,64 @@ function readConnection(body: Uint8Array, { family, protocol, port }: ConntrackQ
 /** The connections of a protocol that were sent to a port. The kernel walks its whole table: some 10 ms, however little is in it. */
 export function findConnections(connection: NetlinkConnection, query: ConntrackQuery): TrackedConnection[] {
   return connection.dump(listMessage(query)).flatMap((body) => readConnection(body, query));
+}
+
+/** Translated connections: sent to a port, of one of the host's addresses or of any, and answered by an endpoint. */
+export interface Translated {
+  readonly protocol: number;
+  readonly port: number;
+  /** Absent: any. */
+  readonly destination: IpAddress | undefined;
+  readonly answeredBy: Endpoint;
+}
+
+function forgetTranslatedMessage({ protocol, port, destination, answeredBy }: Translated): NetlinkMessage {
+  const { family } = answeredBy.address;
+  const original =
+    FilterFlag.protocol |
+    FilterFlag.destinationPort |
+    (destination === undefined ? 0 : FilterFlag.destination);
+  const body = new BodyWriter()
+    .raw(nfnetlinkHeader(familyNumber(family)))
+    .nested(Attribute.original, (tuple) => {
+      if (destination !== undefined) {
+        tuple.nested(Tuple.ip, (ip) => ip.bytes(Ip[family].destination, toBytes(destination)));
+      }
+      tuple.nested(Tuple.protocol, (inner) => {
+        inner.u8(Protocol.number, protocol);
+        inner.u16be(Protocol.destinationPort, port);
+      });
+    })
+    .nested(Attribute.reply, (tuple) => {
+      tuple.nested(Tuple.ip, (ip) => ip.bytes(Ip[family].source, toBytes(answeredBy.address)));
+      tuple.nested(Tuple.protocol, (inner) => {
+        inner.u8(Protocol.number, protocol);
+        inner.u16be(Protocol.sourcePort, answeredBy.port);
+      });
+    })
+    .u32be(Attribute.status, DESTINATION_TRANSLATED)
+    .u32be(Attribute.statusMask, DESTINATION_TRANSLATED)
+    .nested(Attribute.filter, (filter) => {
+      filter.u32(Filter.original, original);
+      filter.u32(Filter.reply, FilterFlag.source | FilterFlag.protocol | FilterFlag.sourcePort);
+    })
+    .finish();
+  const purpose = "forget translated connections";
+  return nfnetlinkMessage(Subsystem.conntrack, Command.delete, Flag.request | Flag.ack, body, purpose);
+}
+
+/**
+ * Removes translated connections without listing them: the kernel passes over its table in a twentieth of the time a
+ * list takes. Returns false where it cannot: an older kernel takes the incomplete tuple for a wrong one, and refuses it.
+ */
+export function forgetTranslated(connection: NetlinkConnection, wanted: readonly Translated[]): boolean {
+  let known = true;
+  for (const { error } of connection.transact(wanted.map(forgetTranslatedMessage))) {
+    if (error === undefined) continue;
+    if (error.errno !== Errno.EINVAL && error.errno !== Errno.EOPNOTSUPP) throw error;
+    known = false;
+  }
+  return known;
 }
 
 /** By its tuple and its number, so that no later connection of the same tuple is meant. */

@@ -100,4 +100,54 @@ describe.runIf(canRun(...programs)).each(backends)("connections the kernel knows
     await host.detach(a);
     expect(names(await tracked(host, "-p", "udp", "--orig-port-dst", "5353"))).toEqual(names(before));
   });
+
+  test("over TCP are forgotten by DEL, but for those straight to the container", async () => {
+    await using host = await PortHost.create(backend);
+    const pod = await host.bridge.pod("a");
+    const { v4 } = addressesOf(await host.attach(pod, [{ hostPort: 80, containerPort: 80 }]));
+    await host.outside.exec("ip", ["route", "add", "10.1.0.0/24", "via", host.outside.nodeAddress4]);
+    await startEcho(host.node, 80, "a");
+    expect(await host.fromOutside(host.outside.nodeAddress4, 80)).toBeDefined();
+    expect(await host.fromOutside(v4, 80)).toBeDefined();
+    expect(await tracked(host, "-p", "tcp", "--orig-port-dst", "80")).toHaveLength(2);
+    await host.detach(pod);
+    const left = await tracked(host, "-p", "tcp", "--orig-port-dst", "80");
+    expect(left.map((line) => /dst=(\S+)/.exec(line)?.[1])).toEqual([v4]);
+  });
+
+  test("stay where a repeated ADD leads them, and are forgotten where it does not", async () => {
+    await using host = await PortHost.create(backend);
+    const pod = await host.bridge.pod("a");
+    const dns = { hostPort: 5354, containerPort: 54, protocol: "udp" };
+    const result = await host.bridge.add(pod, bridgeConfig());
+    await host.portmap.add(pod, host.config([mapping, dns], result));
+    await startUdpEcho(host.node, 53, "a");
+    await startUdpEcho(host.node, 54, "a");
+    const ask = (port: number, source: number) =>
+      seenByUdp(host.outside, host.outside.nodeAddress4, port, { from: source });
+    expect(await ask(5353, from)).toBe(host.outside.address4);
+    expect(await ask(5354, from + 1)).toBe(host.outside.address4);
+    const entries = (port: number) => tracked(host, "-o", "id", "-p", "udp", "--orig-port-dst", `${port}`);
+    const numbers = (lines: readonly string[]) => lines.map((line) => /id=\d+/.exec(line)?.[0]);
+    const before = numbers(await entries(5353));
+    expect(before).toHaveLength(1);
+    expect(await entries(5354)).toHaveLength(1);
+    await host.portmap.add(pod, host.config([mapping], result));
+    expect(numbers(await entries(5353))).toEqual(before);
+    expect(await entries(5354)).toEqual([]);
+  });
+
+  test("of very many ports are forgotten by DEL too", async () => {
+    await using host = await PortHost.create(backend);
+    const pod = await host.bridge.pod("a");
+    const many = Array.from({ length: 20 }, (_, index) => ({ ...mapping, hostPort: 5353 + index }));
+    await host.attach(pod, many);
+    await startUdpEcho(host.node, 53, "a");
+    expect(await seenByUdp(host.outside, host.outside.nodeAddress4, 5360, { from })).toBe(
+      host.outside.address4,
+    );
+    expect(await tracked(host, "-p", "udp", "--orig-port-dst", "5360")).toHaveLength(1);
+    await host.detach(pod);
+    expect(await tracked(host, "-p", "udp", "--orig-port-dst", "5360")).toEqual([]);
+  });
 });
