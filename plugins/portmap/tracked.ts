@@ -59,7 +59,7 @@ function queriesFor({ family, protocol, ports }: Group, count: number): Conntrac
 
 /** Forgets those connections to the mappings' ports that are stale. */
 function forget({ mappings, targets }: Pick<Forwarding, "mappings" | "targets">, isStale: IsStale): void {
-  const count = countTracked();
+  const count = mappings.length === 0 ? 0 : countTracked();
   if (count === 0) return;
   const isStaleFor = (connection: TrackedConnection, mapping: Mapping): boolean => {
     const { hostIp, containerPort } = mapping;
@@ -110,10 +110,13 @@ export function forgetOthers({ mappings, targets }: Forwarding): void {
 }
 
 /** After DEL: connections that lead to the container. */
-export function forgetOwn(forwarding: Forwarding): void {
-  if (countTracked() === 0 || forgetFew(forwarding)) return;
+export function forgetOwn({ mappings, targets }: Pick<Forwarding, "mappings" | "targets">): void {
+  if (countTracked() === 0) return;
+  const few = mappings.filter(({ family }) => family === 4);
+  const isDone = few.length <= FEW && forgetFew(few, targets);
+  const rest = isDone ? mappings.filter(({ family }) => family === 6) : mappings;
   forget(
-    forwarding,
+    { mappings: rest, targets },
     ({ destination, answeredBy }, _, target) => isSame(answeredBy, target) && !isSame(destination, target),
   );
 }
@@ -127,12 +130,11 @@ export function forgetFormer(former: Forwarding, now: Forwarding): void {
   const kept = new Set(now.mappings.map(way(now)));
   const formerWay = way(former);
   const mappings = former.mappings.filter((mapping) => !kept.has(formerWay(mapping)));
-  if (mappings.length > 0) forgetOwn({ ...former, mappings });
+  if (mappings.length > 0) forgetOwn({ mappings, targets: former.targets });
 }
 
-/** Returns false for many mappings, and for a kernel that has to be asked for a list. */
-function forgetFew({ mappings, targets }: Forwarding): boolean {
-  if (mappings.length > FEW) return false;
+/** Of IPv4. Returns false where the kernel has to be asked for a list. */
+function forgetFew(mappings: readonly Mapping[], targets: readonly Cidr[]): boolean {
   const translated = mappings.flatMap((mapping) => {
     const { protocol, hostPort: port, hostIp: destination, containerPort } = mapping;
     const address = targetOf(targets, mapping);

@@ -107,7 +107,10 @@ export function findConnections(connection: NetlinkConnection, query: ConntrackQ
   return connection.dump(listMessage(query)).flatMap((body) => readConnection(body, query));
 }
 
-/** Translated connections: sent to a port, of one of the host's addresses or of any, and answered by an endpoint. */
+/**
+ * Translated connections: sent to a port, of one of the host's addresses or of any, and answered by an endpoint. Of
+ * IPv4 only: kernels compare the addresses of IPv6 in a filter the wrong way round (6.18 removes all but those named).
+ */
 export interface Translated {
   readonly protocol: number;
   readonly port: number;
@@ -117,7 +120,7 @@ export interface Translated {
 }
 
 function forgetTranslatedMessage({ protocol, port, destination, answeredBy }: Translated): NetlinkMessage {
-  const { family } = answeredBy.address;
+  const family = 4;
   const original =
     FilterFlag.protocol |
     FilterFlag.destinationPort |
