@@ -95,7 +95,7 @@ async function measureAllPackets(extent: Extent): Promise<MeasuredPackets[]> {
 /** Overlays have a benchmark of their own: the reference plugins have none. */
 async function measureOverlays({ rounds, seconds }: Extent): Promise<void> {
   say(`measuring vxlan: ${rounds} rounds of ADDs, and of ${seconds} s of traffic`);
-  console.log(reportVxlan(await measureScale(rounds), await measureTraffic(rounds, seconds)));
+  console.log(reportVxlan(await measureScale(rounds), await measureTraffic(seconds)));
 }
 
 async function main(): Promise<void> {

@@ -22,7 +22,6 @@ const overlayPrograms = { ...demoPrograms, bridge: "iproute2", tcpdump: "tcpdump
 const benchPrograms = {
   ...overlayPrograms,
   "/usr/lib/cni/bridge": "containernetworking-plugins",
-  iperf3: "iperf3",
 };
 
 const testPrograms = {

@@ -17,8 +17,11 @@ import type { HeldRule, Rule } from "../../shared/netfilter/nftables/message.ts"
 import { loadAddress, matchFamily } from "../../shared/netfilter/nftables/own-table.ts";
 
 export const GUARD_CHAIN = "vxlan";
-/** NF_IP_PRI_RAW: before connections are tracked, which would cost state for every stranger's packet. */
-const hook = { type: "filter", number: 0, priority: -300 } as const;
+/**
+ * NF_INET_LOCAL_IN: only what the node itself takes passes here, so that the packets of pods, which are forwarded, pay
+ * nothing. NF_IP_PRI_RAW: first of all; a stranger's packet that is dropped here is not kept as a tracked connection.
+ */
+const hook = { type: "filter", number: 1, priority: -300 } as const;
 const UDP = 17;
 /** Offsets from the UDP header: the destination port; the VNI, in the second word of the VXLAN header. */
 const PORT_OFFSET = 2;

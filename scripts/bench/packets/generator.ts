@@ -2,10 +2,10 @@
  * Runs on a node, under Bun: makes TCP connections one after the other and says how many it made. One thread has
  * both ends, each in its namespace: no other process has to wake up, and the kernel's part is nearly all of it.
  */
-import { openNamespace } from "../../../shared/system/netns.ts";
 import { setSysctl } from "../../../shared/system/sysctl.ts";
+import { within } from "../namespace.ts";
+import { createConnector, listenOn } from "../sockets.ts";
 import type { GeneratorRequest, Traffic } from "./protocol.ts";
-import { createConnector, listenOn } from "./sockets.ts";
 
 /** Long enough for neighbours to be found and for this loop to be compiled. */
 const warmUpSeconds = 0.5;
@@ -18,12 +18,6 @@ const batch = 20;
  * is used again takes its old place there, so a few thousand ports keep the table small and as full as it was.
  */
 const clientPorts = "32768 36863";
-
-function enter<Value>(path: string, work: () => Value): Value {
-  const namespace = openNamespace(path);
-  if (typeof namespace === "string") throw new Error(`the network namespace ${path}: ${namespace}`);
-  return namespace.run(work);
-}
 
 function connectFor(seconds: number, connect: () => void): Traffic {
   const cpu = process.cpuUsage();
@@ -41,8 +35,8 @@ function connectFor(seconds: number, connect: () => void): Traffic {
 
 function generate({ route, seconds }: GeneratorRequest): Traffic {
   const { client, server, serverPort, address, port } = route;
-  const listener = enter(server, () => listenOn(serverPort));
-  return enter(client, () => {
+  const listener = within(server, () => listenOn(serverPort));
+  return within(client, () => {
     setSysctl("ipv4/ip_local_port_range", clientPorts);
     const connector = createConnector(listener, address, port);
     connector.probe();

@@ -1,4 +1,4 @@
-/** The overlay of two nodes that the plugin makes, made with ip(8) and bridge(8) instead. */
+/** The overlay of two nodes that the plugin makes, made with ip(8), bridge(8) and nft(8) instead. */
 import type { Node } from "../../../test/helpers/index.ts";
 import { createUnderlay, type Underlay } from "../../../test/helpers/underlay.ts";
 
@@ -37,5 +37,21 @@ async function makeEnd(node: Node, own: number): Promise<void> {
 export async function overlayByHand(): Promise<Underlay> {
   const underlay = await createUnderlay(2);
   for (const [index, node] of underlay.members.entries()) await makeEnd(node, index);
+  return underlay;
+}
+
+/** The same, and the frames of strangers are dropped, as a manual of nft(8) would have it. */
+export async function guardedByHand(): Promise<Underlay> {
+  const underlay = await overlayByHand();
+  for (const [own, node] of underlay.members.entries()) {
+    const lines = [
+      "add table inet guard",
+      "add set inet guard peers { type ipv4_addr; }",
+      `add element inet guard peers { 192.0.2.${2 - own} }`,
+      "add chain inet guard input { type filter hook input priority raw; }",
+      "add rule inet guard input udp dport 4789 @th,96,24 100 ip saddr != @peers drop",
+    ];
+    await node.exec("nft", ["-f", "-"], { input: `${lines.join("\n")}\n` });
+  }
   return underlay;
 }

@@ -1,17 +1,24 @@
 /** How fast packets pass from pod to pod, over our overlay and over one that was made by hand. */
-import { builtPlugin, type Node } from "../../../test/helpers/index.ts";
-import { createUnderlay, type Member, type Underlay } from "../../../test/helpers/underlay.ts";
-import { overlayByHand } from "./by-hand.ts";
+import { join } from "node:path";
+import { execa } from "execa";
+import { builtPlugin, bunBinary, projectRoot } from "../../../test/helpers/index.ts";
+import { createUnderlay, type Underlay } from "../../../test/helpers/underlay.ts";
+import { guardedByHand, overlayByHand } from "./by-hand.ts";
+import type { Exchanged } from "./exchange.ts";
 
-/** Of one stream of TCP, in Gbit/s; of a ping, in microseconds. */
+const sliceMilliseconds = 50;
+
+/** A number for each slice: Gbit/s of one stream of TCP, microseconds of a round trip of UDP. */
 export interface Traffic {
-  readonly throughput: number;
-  readonly roundTrip: number;
+  readonly throughput: readonly number[];
+  readonly roundTrip: readonly number[];
 }
 
 export interface TrafficMeasured {
-  readonly ours: readonly Traffic[];
-  readonly byHand: readonly Traffic[];
+  readonly ours: Traffic;
+  readonly byHand: Traffic;
+  /** By hand, with a guard against strangers as ours has it. */
+  readonly guarded: Traffic;
 }
 
 /** Pods called "pod" at 10.244.1.2 and 10.244.2.2. */
@@ -37,56 +44,23 @@ async function overlayOfOurs(): Promise<Underlay> {
   return underlay;
 }
 
-const inPod = { netns: "pod" };
+const exchanger = join(projectRoot, "scripts/bench/vxlan/exchange.ts");
 
-async function throughput(client: Node, seconds: number): Promise<number> {
-  const args = ["-c", "10.244.2.2", "-J", "-t", String(seconds), "-O", "1"];
-  const timeout = (seconds + 20) * 1000;
-  const { end } = await client.execJson<{ end: { sum_received: { bits_per_second: number } } }>(
-    "iperf3",
-    args,
-    {
-      ...inPod,
-      timeout,
-    },
-  );
-  return end.sum_received.bits_per_second / 1e9;
-}
+const podsOf = ({ members }: Underlay) => members.map((member) => member.path("/run/netns/pod"));
 
-async function roundTrip(client: Node): Promise<number> {
-  const { stdout } = await client.exec(
-    "ping",
-    ["-q", "-n", "-i", "0.001", "-c", "2000", "10.244.2.2"],
-    inPod,
-  );
-  const average = /= [\d.]+\/([\d.]+)\//.exec(stdout)?.[1];
-  if (average === undefined) throw new Error(stdout);
-  return Number(average) * 1000;
-}
-
-async function startServer({ members }: Underlay) {
-  const server = (members[1] as Member).start("iperf3", ["-s", "--forceflush"], inPod);
-  await server.firstLine();
-  return server;
-}
-
-/** Measures both in every round, in turn. */
-export async function measureTraffic(rounds: number, seconds: number): Promise<TrafficMeasured> {
+/** Measures both in turn, in many short slices. */
+export async function measureTraffic(seconds: number): Promise<TrafficMeasured> {
   await using ours = await overlayOfOurs();
   await using byHand = await overlayByHand();
-  const sites = { ours, byHand };
-  const measured = { ours: [] as Traffic[], byHand: [] as Traffic[] };
-  await using _ours = await startServer(ours);
-  await using _byHand = await startServer(byHand);
-  const names = ["ours", "byHand"] as const;
-  for (let round = 0; round < rounds; round += 1) {
-    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
-      const client = sites[name].members[0] as Member;
-      measured[name].push({
-        throughput: await throughput(client, seconds),
-        roundTrip: await roundTrip(client),
-      });
-    }
-  }
-  return measured;
+  await using guarded = await guardedByHand();
+  const slices = Math.ceil((seconds * 1000) / sliceMilliseconds);
+  const overlays = [ours, byHand, guarded].map(podsOf);
+  const request = { overlays, slices, milliseconds: sliceMilliseconds };
+  const { stdout } = await execa(bunBinary, [exchanger, JSON.stringify(request)]);
+  const { roundTrip, throughput } = JSON.parse(stdout) as Exchanged;
+  const of = (index: number) => ({
+    roundTrip: roundTrip[index] ?? [],
+    throughput: throughput[index] ?? [],
+  });
+  return { ours: of(0), byHand: of(1), guarded: of(2) };
 }

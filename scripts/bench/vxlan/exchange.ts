@@ -1,0 +1,90 @@
+/**
+ * Runs under Bun: passes data between the two pods of each overlay, in turn, and prints how long it took. One thread
+ * has both ends of each exchange, each in its pod's namespace: nothing has to be woken up, nearly all of the time is
+ * the kernel's, and moments in which the machine is slow hit all overlays alike.
+ *
+ *   exchange.ts {"overlays": [[CLIENT, SERVER], ...], "slices": N, "milliseconds": N}
+ */
+import { within } from "../namespace.ts";
+import { connectTo, createPasser, createPump, datagramSocket, directTo, listenOn } from "../sockets.ts";
+
+/** What it is given; an overlay is the paths of its pods' network namespaces. */
+export interface ExchangeRequest {
+  readonly overlays: readonly (readonly [client: string, server: string])[];
+  /** How often each overlay has its turn, and how long it is. */
+  readonly slices: number;
+  readonly milliseconds: number;
+}
+
+/** What it prints, a number for each slice of each overlay: microseconds of a round trip, and Gbit/s of one stream. */
+export interface Exchanged {
+  readonly roundTrip: number[][];
+  readonly throughput: number[][];
+}
+
+export const [clientAddress, serverAddress] = ["10.244.1.2", "10.244.2.2"];
+const port = 7000;
+const clientPort = 7001;
+const datagram = 64;
+const chunk = 256 * 1024;
+/** Exchanges between two looks at the clock. */
+const batch = 50;
+
+type Ends = readonly [client: number, server: number];
+
+function datagramEnds([client, server]: ExchangeRequest["overlays"][number]): Ends {
+  const ends = [
+    within(client, () => datagramSocket(clientAddress, clientPort)),
+    within(server, () => datagramSocket(serverAddress, port)),
+  ] as const;
+  directTo(ends[0], serverAddress, port);
+  directTo(ends[1], clientAddress, clientPort);
+  return ends;
+}
+
+function streamEnds([client, server]: ExchangeRequest["overlays"][number]): Ends {
+  const listener = within(server, () => listenOn(port));
+  return within(client, () => connectTo(listener, serverAddress, port));
+}
+
+/** Repeats `work` for a while; returns the sum of what it returned, for each millisecond. */
+function rate(milliseconds: number, work: () => number): number {
+  const begin = performance.now();
+  let sum = 0;
+  while (performance.now() - begin < milliseconds) for (let one = 0; one < batch; one += 1) sum += work();
+  return sum / (performance.now() - begin);
+}
+
+/** Measures all in turn, forwards and backwards, so that none is always the first. The first slice only warms up. */
+function takeTurns({ slices, milliseconds }: ExchangeRequest, works: readonly (() => number)[]): number[][] {
+  const rates = works.map((): number[] => []);
+  const order = works.map((work, index) => ({ work, index }));
+  for (let slice = 0; slice <= slices; slice += 1) {
+    for (const { work, index } of slice % 2 === 0 ? order : [...order].reverse()) {
+      const measured = rate(milliseconds, work);
+      if (slice > 0) rates[index]?.push(measured);
+    }
+  }
+  return rates;
+}
+
+function exchange(request: ExchangeRequest): Exchanged {
+  const pass = createPasser(datagram);
+  const trips = request.overlays.map(datagramEnds).map(([client, server]) => () => {
+    pass(client, server);
+    pass(server, client);
+    return 1;
+  });
+  const pump = createPump(chunk);
+  const streams = request.overlays.map(streamEnds).map(
+    ([client, server]) =>
+      () =>
+        pump(client, server),
+  );
+  return {
+    roundTrip: takeTurns(request, trips).map((rates) => rates.map((trip) => 1000 / trip)),
+    throughput: takeTurns(request, streams).map((rates) => rates.map((bytes) => (bytes * 8) / 1e6)),
+  };
+}
+
+process.stdout.write(JSON.stringify(exchange(JSON.parse(process.argv[2] ?? "") as ExchangeRequest)));
