@@ -10,6 +10,7 @@ import { CniError, ErrorCode } from "../cni/error.ts";
 import { Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
 import { call, cString, SystemError, tryCall } from "../system/libc.ts";
+import { pause } from "../system/poll.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
@@ -42,8 +43,7 @@ function waitForName(socket: number): void {
     if (failed === 0) return;
     if (failed !== -Errno.EADDRINUSE) throw new SystemError("bind", "the netfilter lock", -failed);
     if (performance.now() > deadline) throw tooLong();
-    // poll(2) on nothing: a sleep.
-    tryCall("poll", null, 0, PAUSE_MILLISECONDS);
+    pause(PAUSE_MILLISECONDS);
   }
 }
 

@@ -3,6 +3,7 @@
 import { Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
 import { call, SystemError, tryCall } from "../system/libc.ts";
+import { waitForInput } from "../system/poll.ts";
 import { Attributes } from "./attributes.ts";
 import { NetlinkError } from "./error.ts";
 import { decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
@@ -77,14 +78,14 @@ export class NetlinkConnection {
 
   /** Sends all of it in one piece: a batch must not be cut, whatever the socket's usual size is. */
   private send(bytes: Uint8Array): void {
-    const failed = tryCall("send", this.socket, bytes, bytes.length, 0);
+    const failed = tryCall("sendto", this.socket, bytes, bytes.length, 0);
     if (failed >= 0) return;
     if (failed !== -Errno.EMSGSIZE) throw new SystemError("send", "netlink", -failed);
     const size = new Uint8Array(4);
     new DataView(size.buffer).setUint32(0, bytes.length, true);
     // The kernel takes it twofold, for what it needs itself; past net.core.wmem_max for CAP_NET_ADMIN only, socket(7).
     tryCall("setsockopt", this.socket, SOL_SOCKET, SO_SNDBUFFORCE, size, size.length);
-    call("send", "netlink", this.socket, bytes, bytes.length, 0);
+    call("sendto", "netlink", this.socket, bytes, bytes.length, 0);
   }
 
   /**
@@ -132,7 +133,7 @@ export class NetlinkConnection {
   }
 
   private receiveBytes(flags: number): number {
-    const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, flags);
+    const length = tryCall("recvfrom", this.socket, receiveBuffer, receiveBuffer.length, flags);
     if (length < 0) throw this.giveUp(-length);
     return length;
   }
@@ -142,7 +143,7 @@ export class NetlinkConnection {
    * that of an undo, from starting (EBUSY, __netlink_dump_start in net/netlink/af_netlink.c).
    */
   private giveUp(errno: number): SystemError {
-    while (tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT) > 0);
+    while (tryCall("recvfrom", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT) > 0);
     return new SystemError("recv", "netlink", errno);
   }
 
@@ -255,13 +256,8 @@ export class NetlinkConnection {
 
   /** Waits for the next events; returns their bodies, or none when the time is over. */
   waitForEvents(milliseconds: number): Uint8Array[] {
-    const POLLIN = 1;
-    const request = new Uint8Array(8);
-    const view = new DataView(request.buffer);
-    view.setInt32(0, this.socket, true);
-    view.setInt16(4, POLLIN, true);
-    if (call("poll", "netlink", request, 1, milliseconds) === 0) return [];
-    const length = tryCall("recv", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
+    if (!waitForInput(this.socket, milliseconds)) return [];
+    const length = tryCall("recvfrom", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
     // ENOBUFS: events were lost; the caller looks at the state itself after every return.
     if (length < 0) return [new Uint8Array(0)];
     return decodeMessages(receiveBuffer.slice(0, length)).map((message) => message.body);

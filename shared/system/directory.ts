@@ -1,26 +1,26 @@
 /** Folders: making them, and what is in them. */
 import { Errno } from "./errno.ts";
-import { closeFile, OpenFlag, openFile } from "./file.ts";
+import { closeFile, OpenFlag, openFile, tryOpen } from "./file.ts";
+import { AT_FDCWD } from "./file-status.ts";
 import { call, cString, SystemError, tryCall } from "./libc.ts";
 
 const decoder = new TextDecoder();
 
 /** Makes a folder and its missing parents; existing ones are fine. */
 export function makeDirectory(path: string, mode: number): void {
-  const failed = tryCall("mkdir", cString(path), mode);
+  const failed = tryCall("mkdirat", AT_FDCWD, cString(path), mode);
   if (failed === 0 || failed === -Errno.EEXIST) return;
   const parent = path.slice(0, path.lastIndexOf("/"));
   if (failed !== -Errno.ENOENT || parent === "") throw new SystemError("mkdir", path, -failed);
   makeDirectory(parent, mode);
-  const again = tryCall("mkdir", cString(path), mode);
+  const again = tryCall("mkdirat", AT_FDCWD, cString(path), mode);
   // Another process may have made it meanwhile.
   if (again !== 0 && again !== -Errno.EEXIST) throw new SystemError("mkdir", path, -again);
 }
 
 /** The names in a folder, without "." and ".."; none if the folder is missing. */
 export function listDirectory(path: string): string[] {
-  const flags = OpenFlag.readOnly | OpenFlag.directory | OpenFlag.closeOnExec;
-  const descriptor = tryCall("open", cString(path), flags, 0);
+  const descriptor = tryOpen(path, OpenFlag.readOnly | OpenFlag.directory);
   if (descriptor === -Errno.ENOENT) return [];
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
   try {

@@ -4,7 +4,7 @@ import { cString, SystemError, tryCall } from "./libc.ts";
 
 /** Whether anything is at the path. Throws if that cannot be told. */
 export function fileExists(path: string): boolean {
-  const failed = tryCall("access", cString(path), 0);
+  const failed = tryCall("faccessat", AT_FDCWD, cString(path), 0);
   if (failed === 0) return true;
   if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return false;
   throw new SystemError("access", path, -failed);
@@ -12,12 +12,12 @@ export function fileExists(path: string): boolean {
 
 /** access(2) with W_OK: also false on a read-only file system, for whom nothing else is forbidden. */
 export function isWritable(path: string): boolean {
-  return tryCall("access", cString(path), 2) === 0;
+  return tryCall("faccessat", AT_FDCWD, cString(path), 2) === 0;
 }
 
 /** access(2) with X_OK. */
 export function isExecutable(path: string): boolean {
-  return tryCall("access", cString(path), 1) === 0;
+  return tryCall("faccessat", AT_FDCWD, cString(path), 1) === 0;
 }
 
 /** What statx(2) says of a file. Times are in nanoseconds since 1970. */

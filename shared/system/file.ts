@@ -24,7 +24,14 @@ const encoder = new TextEncoder();
 
 /** Opens a file; returns the descriptor. O_CLOEXEC is always set. */
 export function openFile(path: string, flags: number, mode = 0): number {
-  return call("open", path, cString(path), flags | OpenFlag.closeOnExec, mode);
+  const descriptor = tryOpen(path, flags, mode);
+  if (descriptor < 0) throw new SystemError("open", path, -descriptor);
+  return descriptor;
+}
+
+/** The same, but returns the negated errno when it fails. */
+export function tryOpen(path: string, flags: number, mode = 0): number {
+  return tryCall("openat", AT_FDCWD, cString(path), flags | OpenFlag.closeOnExec, mode);
 }
 
 export function closeFile(descriptor: number): void {
@@ -64,7 +71,7 @@ export function readTextIfPresent(path: string): string | undefined {
 }
 
 function readPresent(path: string, read: typeof readAll): string | undefined {
-  const descriptor = tryCall("open", cString(path), OpenFlag.readOnly | OpenFlag.closeOnExec, 0);
+  const descriptor = tryOpen(path, OpenFlag.readOnly);
   if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
   try {
@@ -128,7 +135,7 @@ export function moveToFreeName(from: string, to: string): boolean {
   // rename(2): EINVAL, "the filesystem does not support one of the flags", such as NFS.
   if (failed !== -Errno.EINVAL) throw new SystemError("rename", to, -failed);
   if (fileExists(to)) return false;
-  call("rename", to, source, target);
+  call("renameat2", to, AT_FDCWD, source, AT_FDCWD, target);
   return true;
 }
 
@@ -156,7 +163,7 @@ function putNumber(bytes: Uint8Array, start: number, value: number): void {
 
 /** Gives a file another name, which must be free; false if it is taken. link(2): of many that try, one succeeds. */
 export function linkToFreeName(file: string, name: string): boolean {
-  const failed = tryCall("link", cString(file), cString(name));
+  const failed = tryCall("linkat", AT_FDCWD, cString(file), AT_FDCWD, cString(name));
   if (failed === -Errno.EEXIST) return false;
   if (failed < 0) throw new SystemError("link", name, -failed);
   return true;
@@ -164,7 +171,7 @@ export function linkToFreeName(file: string, name: string): boolean {
 
 /** Removes a file; a missing one is fine. Returns whether there was one. */
 export function removeFile(path: string): boolean {
-  const failed = tryCall("unlink", cString(path));
+  const failed = tryCall("unlinkat", AT_FDCWD, cString(path));
   if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return false;
   if (failed < 0) throw new SystemError("unlink", path, -failed);
   return true;
@@ -173,7 +180,7 @@ export function removeFile(path: string): boolean {
 /** The target of a symbolic link, or the negated errno of readlink(2). */
 export function tryReadLink(path: string): string | number {
   const buffer = new Uint8Array(4096);
-  const length = tryCall("readlink", cString(path), buffer, buffer.length);
+  const length = tryCall("readlinkat", AT_FDCWD, cString(path), buffer, buffer.length);
   return length < 0 ? length : decoder.decode(buffer.subarray(0, length));
 }
 

@@ -2,8 +2,9 @@
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { makeDirectory } from "./directory.ts";
 import { Errno } from "./errno.ts";
-import { closeFile, OpenFlag } from "./file.ts";
-import { call, cString, SystemError, tryCall } from "./libc.ts";
+import { closeFile, OpenFlag, tryOpen } from "./file.ts";
+import { SystemError, tryCall } from "./libc.ts";
+import { pause } from "./poll.ts";
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NON_BLOCKING = 4;
@@ -18,8 +19,7 @@ const refusals: readonly number[] = [-Errno.EROFS, -Errno.ENOSPC, -Errno.EDQUOT]
 
 /** Opens the lock file, making it if need be; returns the descriptor, or a negated errno. */
 function openLock(folder: string): number {
-  const flags = OpenFlag.readOnly | OpenFlag.create | OpenFlag.closeOnExec;
-  return tryCall("open", cString(`${folder}/lock`), flags, 0o750);
+  return tryOpen(`${folder}/lock`, OpenFlag.readOnly | OpenFlag.create, 0o750);
 }
 
 /** Seconds to wait for the lock; PODWIRE_LOCK_TIMEOUT sets another limit. */
@@ -40,9 +40,9 @@ function acquire(descriptor: number, folder: string, limitSeconds: number): void
  */
 function wait(descriptor: number, folder: string, limitSeconds: number): void {
   const end = performance.now() + limitSeconds * 1000;
-  for (let pause = 1; !isAcquired(descriptor, folder); pause = Math.min(pause + 1, 10)) {
+  for (let length = 1; !isAcquired(descriptor, folder); length = Math.min(length + 1, 10)) {
     if (performance.now() > end) throw heldTooLong(folder, limitSeconds);
-    call("poll", "a pause", null, 0, pause);
+    pause(length);
   }
 }
 

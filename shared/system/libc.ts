@@ -7,65 +7,29 @@
 
 import { describeErrno, Errno } from "./errno.ts";
 
+import { type SystemCall, systemCallNumbers } from "./system-calls.ts";
+
 // The natives themselves: the module bun:ffi would wrap each function in one that it compiles at start, 0.6 ms.
 const { dlopen, ptr: addressOf, read: memory } = Bun.FFI;
 
-/** Types of bun:ffi, by number (FFIType): int32_t, uint32_t, uint64_t, int64_t as a number, void, a pointer. */
-const int = 5;
-const unsigned = 6;
-const size = 8;
+/** Types of bun:ffi, by number (FFIType): int64_t as a number, a pointer. */
 const long = 15;
-const nothing = 13;
 const pointer = 12;
-
-const signatures = {
-  open: { args: [pointer, int, int], returns: int },
-  close: { args: [int], returns: int },
-  read: { args: [int, pointer, size], returns: long },
-  write: { args: [int, pointer, size], returns: long },
-  fsync: { args: [int], returns: int },
-  lseek: { args: [int, long, int], returns: long },
-  fcntl: { args: [int, int, int], returns: int },
-  memfd_create: { args: [pointer, unsigned], returns: int },
-  flock: { args: [int, int], returns: int },
-  link: { args: [pointer, pointer], returns: int },
-  unlink: { args: [pointer], returns: int },
-  rename: { args: [pointer, pointer], returns: int },
-  renameat2: { args: [int, pointer, int, pointer, unsigned], returns: int },
-  mkdir: { args: [pointer, int], returns: int },
-  rmdir: { args: [pointer], returns: int },
-  access: { args: [pointer, int], returns: int },
-  readlink: { args: [pointer, pointer, size], returns: long },
-  statx: { args: [int, pointer, int, unsigned, pointer], returns: int },
-  utimensat: { args: [int, pointer, pointer, int], returns: int },
-  getdents64: { args: [int, pointer, size], returns: long },
-  fstatfs: { args: [int, pointer], returns: int },
-  setns: { args: [int, int], returns: int },
-  socket: { args: [int, int, int], returns: int },
-  bind: { args: [int, pointer, unsigned], returns: int },
-  setsockopt: { args: [int, int, int, pointer, unsigned], returns: int },
-  getsockopt: { args: [int, int, int, pointer, pointer], returns: int },
-  send: { args: [int, pointer, size, int], returns: long },
-  recv: { args: [int, pointer, size, int], returns: long },
-  poll: { args: [pointer, size, int], returns: int },
-  _exit: { args: [int], returns: nothing },
-  __errno_location: { args: [], returns: pointer },
-} as const;
 
 /** Which C library the executable is built for; scripts/build.ts puts the word here. A run without a build has glibc. */
 declare const PODWIRE_LIBC: "glibc" | "musl" | undefined;
 
-/** The functions by name. A branch for musl is no part of what is built for glibc. */
-function openLibrary() {
-  if (typeof PODWIRE_LIBC === "string" && PODWIRE_LIBC === "musl") {
-    return (require("./musl.ts") as typeof import("./musl.ts")).openMusl(signatures);
-  }
-  return dlopen("libc.so.6", signatures);
-}
+// musl takes every name that begins with "libc." for itself: ldso/dynlink.c, load_library.
+const isMusl = typeof PODWIRE_LIBC === "string" && PODWIRE_LIBC === "musl";
 
-const library = openLibrary();
+// syscall(2), and no function for each: every symbol costs a start 12 us, and musl lacks some (statx before 1.2.5).
+const { symbols } = dlopen(isMusl ? "libc.so" : "libc.so.6", {
+  syscall: { args: [long, long, long, long, long, long, long], returns: long },
+  __errno_location: { args: [], returns: pointer },
+});
+const { syscall } = symbols;
 
-const errnoAddress = Number(library.symbols.__errno_location());
+const errnoAddress = Number(symbols.__errno_location());
 
 /** A failed system call: which, on what, and the errno. */
 export class SystemError extends Error {
@@ -78,18 +42,36 @@ export class SystemError extends Error {
   }
 }
 
-type Call = Exclude<keyof typeof library.symbols, "__errno_location" | "_exit">;
-type Value = number | bigint | Uint8Array | null;
+type Value = number | Uint8Array | null;
 
-function toNative(value: Value): number | bigint | null {
-  if (typeof value !== "object" || value === null) return value;
-  return value.length === 0 ? null : addressOf(value);
+function toNative(value: Value): number {
+  if (typeof value === "number") return value;
+  return value === null || value.length === 0 ? 0 : addressOf(value);
 }
 
-/** Makes a system call; returns its value, or the negated errno. EINTR is retried. */
-export function tryCall(call: Call, ...values: Value[]): number {
+/** Makes a system call; returns its value, or the negated errno. EINTR is retried. Arguments that are left out are 0. */
+export function tryCall(
+  call: SystemCall,
+  first: Value = 0,
+  second: Value = 0,
+  third: Value = 0,
+  fourth: Value = 0,
+  fifth: Value = 0,
+): number {
+  const number = systemCallNumbers[call];
   for (;;) {
-    const returned = Number(library.symbols[call](...values.map(toNative)));
+    const returned = Number(
+      // The sixth is an address's length, for sockets that are sent to with one: ours are not.
+      syscall(
+        number,
+        toNative(first),
+        toNative(second),
+        toNative(third),
+        toNative(fourth),
+        toNative(fifth),
+        0,
+      ),
+    );
     if (returned !== -1) return returned;
     const errno = memory.i32(errnoAddress, 0);
     if (errno !== Errno.EINTR) return -errno;
@@ -97,8 +79,8 @@ export function tryCall(call: Call, ...values: Value[]): number {
 }
 
 /** As tryCall, but throws SystemError; `object` names what was worked on. */
-export function call(name: Call, object: string, ...values: Value[]): number {
-  const returned = tryCall(name, ...values);
+export function call(name: SystemCall, object: string, ...values: Value[]): number {
+  const returned = tryCall(name, ...(values as [Value]));
   if (returned < 0) throw new SystemError(name, object, -returned);
   return returned;
 }
@@ -113,6 +95,6 @@ export function cString(text: string): Uint8Array {
 
 /** Ends the process at once: the runtime's own teardown would cost 0.4 ms. */
 export function exitNow(code: number): never {
-  library.symbols._exit(code);
-  throw new Error("unreachable: _exit returned");
+  tryCall("exit_group", code);
+  throw new Error("unreachable: exit_group returned");
 }

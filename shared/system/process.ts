@@ -4,6 +4,7 @@ import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, readAll } from "./file.ts";
 import { fileStatus, isExecutable } from "./file-status.ts";
 import { call, cString, SystemError, tryCall } from "./libc.ts";
+import { pause } from "./poll.ts";
 
 export interface ProcessOptions {
   readonly arguments?: readonly string[];
@@ -57,10 +58,9 @@ export function runProcess(path: string, options: ProcessOptions): ProcessOutcom
     } catch (thrown) {
       const errno = errnoOf(thrown);
       if (errno === undefined) throw thrown;
-      const pause = BUSY_PAUSES[attempt];
-      if (errno !== Errno.ETXTBSY || pause === undefined) throw new SystemError("exec", path, errno);
-      // poll(2) on nothing: a sleep.
-      tryCall("poll", null, 0, pause);
+      const length = BUSY_PAUSES[attempt];
+      if (errno !== Errno.ETXTBSY || length === undefined) throw new SystemError("exec", path, errno);
+      pause(length);
     }
   }
 }

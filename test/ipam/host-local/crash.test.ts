@@ -27,9 +27,9 @@ const calls = [
   "write",
   "close",
   "renameat2",
-  "unlink",
+  "unlinkat",
   "utimensat",
-  "mkdir",
+  "mkdirat",
 ];
 
 interface Trial {
@@ -134,7 +134,7 @@ describe.runIf(canRun("strace"))("killed before any of its system calls", () => 
 
 describe.runIf(canRun("strace"))("refused any of its system calls", () => {
   // Reading and waiting are left out: their failure is no state of the disk.
-  const isWrite = (inject: string) => /^(openat|write|renameat2|utimensat|mkdir)/.test(inject);
+  const isWrite = (inject: string) => /^(openat|write|renameat2|utimensat|mkdirat)/.test(inject);
 
   test.each(["ENOSPC", "EROFS", "EIO"])(
     "an ADD fails with code 5 and takes nothing, or succeeds: %s",

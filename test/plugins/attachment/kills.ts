@@ -8,7 +8,7 @@ import type { Step } from "./system-calls.ts";
 import { links } from "./witness.ts";
 
 /** The calls that change something: a kill between two of them is a kill at the second. */
-export const changing = ["sendto", "write", "renameat2", "openat", "mkdir", "ftruncate", "unlink"];
+export const changing = ["sendto", "write", "renameat2", "openat", "mkdirat", "ftruncate", "unlinkat"];
 
 const neighbour = { containerId: "id-neighbour", ifname: "eth0" };
 

@@ -95,7 +95,7 @@ describe.runIf(canRun("strace", ...programs))("enabledad", () => {
     const pod = await host.pod("a");
     const config = dual({ enabledad: true });
     const options = pluginOptions(host.executable, host.request("ADD", pod, config));
-    await host.node.exec("strace", ["-e", "trace=poll", "-o", "/run/polls", host.executable], options);
+    await host.node.exec("strace", ["-e", "trace=ppoll", "-o", "/run/polls", host.executable], options);
     const polls = (await host.node.exec("cat", ["/run/polls"])).stdout;
     expect(polls).toContain("revents=POLLIN");
     expect(polls).not.toContain("Timeout");

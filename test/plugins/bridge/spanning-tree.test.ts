@@ -21,7 +21,7 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
     await using host = await hostWithSpanningTree(200);
     const pod = await host.pod("a");
     const options = pluginOptions(host.executable, host.request("ADD", pod, config));
-    const args = ["-e", "trace=poll", "-o", "/run/polls", host.executable];
+    const args = ["-e", "trace=ppoll", "-o", "/run/polls", host.executable];
     const { stdout, exitCode } = await host.node.exec("strace", args, options);
     expect(exitCode, stdout).toBe(0);
     const polls = (await host.node.exec("cat", ["/run/polls"])).stdout;

@@ -8,7 +8,7 @@ import { backends, bridgeConfig, type Keys, type Pod, PortHost, programs } from 
 const limit = 300_000;
 
 /** The calls that change something, or look at what was changed. A kill between two of them is a kill at the second. */
-const changing = ["sendto", "write", "link", "unlink", "openat", "mkdir", "recvfrom", "flock"];
+const changing = ["sendto", "write", "linkat", "unlinkat", "openat", "mkdirat", "recvfrom", "flock"];
 
 /** Every so many steps: all of them would take too long. */
 const some = (steps: readonly Step[], start: number, stride: number) =>

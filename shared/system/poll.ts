@@ -1,0 +1,22 @@
+/** Waiting: ppoll(2). */
+import { tryCall } from "./libc.ts";
+
+/** A struct timespec of two 64-bit numbers, little-endian, as on every processor the runtime knows. */
+function timespec(milliseconds: number): Uint8Array {
+  const seconds = Math.floor(milliseconds / 1000);
+  const nanoseconds = Math.round((milliseconds % 1000) * 1e6);
+  return new Uint8Array(Uint32Array.of(seconds, 0, nanoseconds, 0).buffer);
+}
+
+/** Sleeps. */
+export function pause(milliseconds: number): void {
+  tryCall("ppoll", null, 0, timespec(milliseconds));
+}
+
+/** Waits until something can be read from a descriptor; returns false when the time is over. */
+export function waitForInput(descriptor: number, milliseconds: number): boolean {
+  const POLLIN = 1;
+  // A struct pollfd: the descriptor, and what to wait for.
+  const request = new Uint8Array(Int32Array.of(descriptor, POLLIN).buffer);
+  return tryCall("ppoll", request, 1, timespec(milliseconds)) !== 0;
+}
