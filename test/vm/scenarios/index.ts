@@ -4,6 +4,7 @@ import { lifecycle } from "./lifecycle.ts";
 import { noVxlan } from "./no-vxlan.ts";
 import { refusal } from "./refusal.ts";
 import type { Scenario } from "./scenario.ts";
+import { tracked } from "./tracked.ts";
 import { trunk } from "./trunk.ts";
 
 /** All that runs in the virtual machine; the test file makes one test of each. */
@@ -14,4 +15,5 @@ export const scenarios: readonly Scenario[] = [
   ...lifecycle,
   ...refusal,
   ...noVxlan,
+  ...tracked,
 ];
