@@ -9,8 +9,8 @@ export const ExitCode = {
   usage: 2,
 } as const;
 
-/** A thing that a shell can complete: words, or files and folders. */
-export type Completion = readonly string[] | "file" | "folder";
+/** A thing that a shell can complete: words, files and folders, or the names of the networks that are configured. */
+export type Completion = readonly string[] | "file" | "folder" | "network";
 
 export interface Option {
   /** Without the dashes, such as "bin-dir". */
@@ -40,7 +40,7 @@ export interface Arguments {
 export interface Io {
   /** Standard output, without a line end of its own. */
   out(text: string): void;
-  /** Standard error, the same way. */
+  /** Standard error, the same way; it does not fail. */
   err(text: string): void;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Whether standard output is a terminal that shows colours (NO_COLOR counts). */
@@ -56,8 +56,8 @@ export interface Command {
   /** Words under the usage, if a line is not enough: paragraphs, broken at 100 characters. */
   readonly description?: string;
   readonly options: readonly Option[];
-  /** What positional arguments are, for completion. */
-  readonly completion?: Completion;
+  /** What positional arguments are, one after the other, for completion; all after the last one are as that. */
+  readonly completions?: readonly Completion[];
   /** Returns an exit code. Throws UsageError for a command line that makes no sense, any other error for a failure. */
   run(args: Arguments, io: Io): Promise<number>;
 }

@@ -1,32 +1,43 @@
 /** The program `podwire`: picks the subcommand, and turns what comes of it into words and an exit code. */
 import { isatty } from "node:tty";
 import { messageOf } from "../shared/cni/error.ts";
-import { Errno } from "../shared/system/errno.ts";
-import { SystemError } from "../shared/system/libc.ts";
 import { writeStandardError, writeStandardOutput } from "../shared/system/stdio.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, ExitCode, type Io, UsageError } from "./command.ts";
+import { failureObject, printedObject } from "./failure.ts";
 import { commandHelp, emphasis, programHelp, usageLine } from "./help.ts";
+import { isReaderGone } from "./reader-gone.ts";
 
 /** https://no-color.org: any value but the empty one counts. */
 function showsColours(environment: Io["environment"]): boolean {
   return (environment["NO_COLOR"] ?? "") === "" && environment["TERM"] !== "dumb" && isatty(1);
 }
 
+/** What cannot be said must not keep the work from its end. */
+function complain(text: string): void {
+  try {
+    writeStandardError(text);
+  } catch {}
+}
+
 function outside(): Io {
   const environment = process.env;
   return {
     out: writeStandardOutput,
-    err: writeStandardError,
+    err: complain,
     environment,
     colours: showsColours(environment),
   };
 }
 
-const wantsHelp = (words: readonly string[]) => {
+function hasOption(words: readonly string[], ...options: readonly string[]): boolean {
   const end = words.indexOf("--");
-  return words.slice(0, end < 0 ? words.length : end).some((word) => word === "-h" || word === "--help");
-};
+  return words.slice(0, end < 0 ? words.length : end).some((word) => options.includes(word));
+}
+
+const wantsHelp = (words: readonly string[]) => hasOption(words, "-h", "--help");
+/** Also where the command line cannot be read. */
+const wantsJson = (words: readonly string[]) => hasOption(words, "--json");
 
 async function runCommand(command: Command, words: readonly string[], io: Io): Promise<number> {
   if (wantsHelp(words)) {
@@ -38,6 +49,8 @@ async function runCommand(command: Command, words: readonly string[], io: Io): P
   } catch (thrown) {
     if (!(thrown instanceof UsageError)) throw thrown;
     io.err(`podwire ${command.name}: ${thrown.message}\n${usageLine(command)}\n`);
+    if (wantsJson(words) && command.options.some(({ name }) => name === "json"))
+      io.out(printedObject({ ...failureObject(thrown), usage: usageLine(command) }));
     return ExitCode.usage;
   }
 }
@@ -73,9 +86,6 @@ async function dispatch(
   return ExitCode.success;
 }
 
-/** Whoever reads our output has seen enough: `podwire list | head -1`. */
-const isReaderGone = (thrown: unknown) => thrown instanceof SystemError && thrown.errno === Errno.EPIPE;
-
 /** Runs the program to its end. Returns the exit code. */
 export async function runProgram(
   commands: readonly Command[],
@@ -89,6 +99,7 @@ export async function runProgram(
     if (isReaderGone(thrown)) return ExitCode.success;
     const isUsage = thrown instanceof UsageError;
     io.err(`podwire: ${messageOf(thrown)}${isUsage ? "; podwire --help lists the commands" : ""}\n`);
+    if (isUsage && wantsJson(words)) io.out(printedObject(failureObject(thrown)));
     return isUsage ? ExitCode.usage : ExitCode.failure;
   }
 }

@@ -1,11 +1,16 @@
 /** Completion for fish(1): one line for each thing that can be completed. */
 import type { Command, Completion, Option } from "../command.ts";
-import { optionsOf, quoted } from "./words.ts";
+import { NETWORKS, optionsOf, quoted, valueWords } from "./words.ts";
+
+/** Whether it is this command's turn; a network may be called as a command is. */
+const condition = (command: string, place = "") =>
+  `-n 'contains -- ${command} (commandline -opc)[2]${place === "" ? "" : `; and test${place}`}'`;
 
 /** In fish's single quotes the backslash is special too. */
 const text = (words: string) => `'${words.replaceAll(/[\\']/g, "\\$&")}'`;
 
 function answers(completion: Completion | undefined): string {
+  if (completion === "network") return " -a '(__podwire_networks)'";
   if (completion === "file") return " -F";
   if (completion === "folder") return " -a '(__fish_complete_directories)'";
   return completion === undefined ? "" : ` -a ${quoted(completion.join(" "))}`;
@@ -14,22 +19,53 @@ function answers(completion: Completion | undefined): string {
 function optionLine(command: string, option: Option): string {
   const { name, short, value, summary, completion } = option;
   const letter = short === undefined ? "" : ` -s ${short}`;
-  const needs = value === undefined ? "" : ` -x${answers(completion)}`;
-  const where = `-n '__fish_seen_subcommand_from ${command}'`;
-  return `complete -c podwire ${where} -l ${name}${letter}${needs} -d ${text(summary)}`;
+  // fish takes "no files" (-x) and "files" (-F) for a contradiction.
+  const requires = completion === "file" ? "-r" : "-x";
+  const needs = value === undefined ? "" : ` ${requires}${answers(completion)}`;
+  return `complete -c podwire ${condition(command)} -l ${name}${letter}${needs} -d ${text(summary)}`;
 }
 
 function commandLines(command: Command): string[] {
-  const { name, completion } = command;
-  const positional = `complete -c podwire -n '__fish_seen_subcommand_from ${name}'${answers(completion)}`;
+  const { name, completions = [] } = command;
+  const last = completions.length - 1;
+  const positionals = completions.map((completion, index) => {
+    const place = ` (__podwire_arguments) -${index === last ? "ge" : "eq"} ${index}`;
+    return `complete -c podwire ${condition(name, place)}${answers(completion)}`;
+  });
   return [
     `complete -c podwire -n __fish_use_subcommand -a ${name} -d ${text(command.summary)}`,
     ...optionsOf(command).map((option) => optionLine(name, option)),
-    ...(completion === undefined ? [] : [positional]),
+    ...positionals,
   ];
 }
 
+/** By the program as it was called. */
+const networks = `function __podwire_networks
+  set -l program (commandline -opc)[1]
+  type -q $program; and $program completion ${NETWORKS} 2>/dev/null
+end`;
+
+/** How many arguments of the command stand before the cursor. */
+const counter = (commands: readonly Command[]) => `function __podwire_arguments
+  set -l count 0
+  set -l is_value 0
+  for word in (commandline -opc)[2..-1]
+    if test $is_value = 1
+      set is_value 0
+      continue
+    end
+    switch $word
+      case ${valueWords(commands).join(" ")}
+        set is_value 1
+      case '-*'
+      case '*'
+        set count (math $count + 1)
+    end
+  end
+  math $count - 1
+end`;
+
 export function fishCompletion(commands: readonly Command[]): string {
   const lines = ["# fish completion for podwire: put it into ~/.config/fish/completions/podwire.fish"];
-  return `${[...lines, "complete -c podwire -f", ...commands.flatMap(commandLines)].join("\n")}\n`;
+  return `${[...lines, networks, counter(commands), "complete -c podwire -f", ...commands.flatMap(commandLines)].join("\n")}\n`;
 }

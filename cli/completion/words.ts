@@ -10,3 +10,16 @@ export const optionsOf = (command: Command): readonly Option[] => [...command.op
 /** The words of an option: --name, and -n. */
 export const optionWords = ({ name, short }: Option) =>
   short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`];
+
+/** What `podwire completion` calls the names of networks, which a shell asks for when it needs them. */
+export const NETWORKS = "networks";
+
+/** All options that take a value, by their words: what follows one is no argument. */
+export const valueWords = (commands: readonly Command[]): readonly string[] => [
+  ...new Set(
+    commands
+      .flatMap(optionsOf)
+      .filter(({ value }) => value !== undefined)
+      .flatMap(optionWords),
+  ),
+];

@@ -1,10 +1,11 @@
 /** Completion for zsh(1), by its function _arguments (zshcompsys(1)). */
 import type { Command, Completion, Option } from "../command.ts";
-import { optionsOf, quoted } from "./words.ts";
+import { NETWORKS, optionsOf, quoted } from "./words.ts";
 
 function action(completion: Completion | undefined): string {
   if (completion === "file") return "_files";
   if (completion === "folder") return "_files -/";
+  if (completion === "network") return "_podwire_networks";
   return completion === undefined ? " " : `(${completion.join(" ")})`;
 }
 
@@ -19,9 +20,12 @@ function specifications({ name, short, value, summary, multiple, completion }: O
 }
 
 function commandCase(command: Command): string {
+  const { completions = [] } = command;
   const words = [
     ...optionsOf(command).flatMap(specifications),
-    ...(command.completion === undefined ? [] : [quoted(`*: :${action(command.completion)}`)]),
+    ...completions.map((each, index) =>
+      quoted(`${index === completions.length - 1 ? "*" : index + 1}: :${action(each)}`),
+    ),
   ];
   return `    ${command.name}) _arguments ${words.join(" ")} ;;`;
 }
@@ -30,8 +34,14 @@ export function zshCompletion(commands: readonly Command[]): string {
   const list = commands.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`);
   return `#compdef podwire
 # zsh completion for podwire: put it into a folder of $fpath as _podwire
+_podwire_networks() {
+  local -a names
+  names=(\${(f)"$(_call_program networks $program completion ${NETWORKS} 2>/dev/null)"})
+  compadd -a names
+}
 _podwire() {
   local -a commands
+  local program=$words[1]
   commands=(
 ${list.join("\n")}
   )

@@ -1,9 +1,11 @@
 /** `podwire add|check|del|gc|status`: cnitool's job, with cnitool's environment. */
-import { CniError, messageOf } from "../../shared/cni/error.ts";
+import { messageOf } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
+import { failureObject, printedObject } from "../failure.ts";
 import { readCached } from "../node/cache.ts";
 import { whileContainerLocked } from "../node/container-lock.ts";
+import { isReaderGone } from "../reader-gone.ts";
 import { findNetwork, type NetworkList, readList } from "./configuration.ts";
 import { PluginError, type Setting } from "./invoke.ts";
 import { livingAttachments } from "./kept.ts";
@@ -29,30 +31,31 @@ function failureText(thrown: unknown): string {
   return `the plugin ${thrown.plugin} failed ${thrown.command} with code ${thrown.code}: ${messageOf(thrown)}`;
 }
 
-function failureObject(thrown: unknown): JsonObject {
-  const code = thrown instanceof CniError ? thrown.code : 999;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const details = thrown instanceof CniError && thrown.details !== "" ? { details: thrown.details } : {};
+function failureWithOrigin(thrown: unknown): JsonObject {
   const origin = thrown instanceof PluginError ? { plugin: thrown.plugin, command: thrown.command } : {};
-  return { code, msg: message, ...details, ...origin };
+  return { ...failureObject(thrown), ...origin };
 }
 
-const print = (io: Io, value: JsonObject) => io.out(`${JSON.stringify(value, undefined, 4)}\n`);
-
 /** Runs the work; a failure is printed in words on standard error, or as JSON on standard output. */
-function reported(args: Arguments, io: Io, work: () => JsonObject | undefined): number {
-  let result: JsonObject | undefined;
+function reported(args: Arguments, io: Io, work: () => void): number {
   try {
-    result = work();
+    work();
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown;
-    if (args.flag("json")) print(io, failureObject(thrown));
+    if (args.flag("json")) io.out(printedObject(failureWithOrigin(thrown)));
     else io.err(`podwire: ${failureText(thrown)}\n`);
     return ExitCode.failure;
   }
-  // What nobody reads any more has worked all the same: it is remembered, and podwire list shows it.
-  if (result !== undefined) print(io, result);
   return ExitCode.success;
+}
+
+/** What nobody reads any more has worked all the same: it is remembered, and podwire list shows it. */
+function printResult(io: Io, result: JsonObject): void {
+  try {
+    io.out(printedObject(result));
+  } catch (thrown) {
+    if (!isReaderGone(thrown)) throw thrown;
+  }
 }
 
 const warner = (io: Io) => (text: string) => io.err(`podwire: warning: ${text}\n`);
@@ -90,7 +93,7 @@ function operands(args: Arguments, least: number): [string, string] {
   return [name, netns];
 }
 
-type Work = (call: RuntimeCall, name: string, io: Io) => JsonObject | undefined;
+type Work = (call: RuntimeCall, name: string, io: Io) => void;
 
 function attachmentCommand(name: string, summary: string, work: Work): Command {
   return {
@@ -99,7 +102,7 @@ function attachmentCommand(name: string, summary: string, work: Work): Command {
     usage: "[options] NET NETNS",
     description: `NETNS is the path of the container's network namespace, such as /var/run/netns/demo.\n\n${environmentHelp}`,
     options: [containerId, json],
-    completion: "file",
+    completions: ["network", "file"],
     run: async (args, io) => {
       const [network, netns] = operands(args, 2);
       return reported(args, io, () => {
@@ -110,16 +113,14 @@ function attachmentCommand(name: string, summary: string, work: Work): Command {
   };
 }
 
-const nothing = (_: unknown) => undefined;
-
 const addCommand = attachmentCommand("add", "attach a container to a network", (call, name, io) =>
-  add(settingOf(find(name, io), name, io), call),
+  add(settingOf(find(name, io), name, io), call, (result) => printResult(io, result)),
 );
 const checkCommand = attachmentCommand("check", "check that an attachment is in order", (call, name, io) =>
-  nothing(check(settingOf(find(name, io), name, io), call)),
+  check(settingOf(find(name, io), name, io), call),
 );
 const delCommand = attachmentCommand("del", "detach a container from a network", (call, name, io) =>
-  nothing(del(settingOf(findForDel(name, call, io), name, io), call)),
+  del(settingOf(findForDel(name, call, io), name, io), call),
 );
 
 const gcCommand: Command = {
@@ -131,12 +132,13 @@ const gcCommand: Command = {
     { name: "all", summary: "keep none: detach all of the network's containers, as cnitool does" },
     json,
   ],
+  completions: ["network", "file"],
   run: async (args, io) => {
     const [name] = operands(args, 1);
     const keep = args.flag("all")
       ? () => []
       : (known: Parameters<typeof livingAttachments>[1]) => livingAttachments(name, known);
-    return reported(args, io, () => nothing(gc(settingOf(find(name, io), name, io), keep)));
+    return reported(args, io, () => gc(settingOf(find(name, io), name, io), keep));
   },
 };
 
@@ -146,9 +148,10 @@ const statusCommand: Command = {
   usage: "[options] NET [NETNS]",
   description: `NETNS means nothing; cnitool wants it.\n\n${environmentHelp}`,
   options: [json],
+  completions: ["network", "file"],
   run: async (args, io) => {
     const [name] = operands(args, 1);
-    return reported(args, io, () => nothing(status(settingOf(find(name, io), name, io))));
+    return reported(args, io, () => status(settingOf(find(name, io), name, io)));
   },
 };
 

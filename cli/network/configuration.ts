@@ -2,11 +2,13 @@
  * Network configurations in a folder, by libcni's rules (libcni/conf.go): *.conflist in the order of their names, then
  * single plugins in *.conf and *.json, made lists of one.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { extname, join } from "node:path";
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { containerIdFault } from "../../shared/cni/names.ts";
 import { supportedVersions } from "../../shared/cni/version.ts";
+import { readRegularFile } from "../node/regular-file.ts";
 import { firstMistake } from "../validate/syntax.ts";
 
 export interface PluginConfiguration {
@@ -61,6 +63,9 @@ export function readList(text: string, folder: string): NetworkList {
   if (!isObject(list)) throw invalid("the configuration is no object", "a conflist is one JSON object");
   const name = new Fields(list).text("name") ?? "";
   if (name === "") throw invalid(`"name" is missing`, "every network needs a name");
+  // It becomes a part of paths.
+  const nameFault = containerIdFault(name);
+  if (nameFault !== undefined) throw invalid(`"name" is ${quote(name)}`, nameFault);
   const inlined = list["plugins"] ?? undefined;
   if (inlined !== undefined && !Array.isArray(inlined))
     throw invalid(`"plugins" is no list`, "it lists the plugins");
@@ -80,7 +85,7 @@ export function readList(text: string, folder: string): NetworkList {
 }
 
 function readPluginFiles(folder: string): PluginConfiguration[] {
-  return filesIn(folder, [".conf"]).map((file) => readPlugin(JSON.parse(readFileSync(file, "utf8")), file));
+  return filesIn(folder, [".conf"]).map((file) => readPlugin(JSON.parse(readRegularFile(file).text), file));
 }
 
 /** A single plugin as a list of one. */
@@ -115,16 +120,34 @@ export function filesIn(folder: string, extensions: readonly string[]): string[]
 
 /** Reads a file as a list, by its ending. Throws CniError, or SyntaxError for what is no JSON. */
 export function readNetworkFile(file: string, folder: string): NetworkList {
-  const text = readFileSync(file, "utf8");
+  const { text } = readRegularFile(file);
   return extname(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
 }
 
 /** A text that is no JSON is told with line and column, which the run time's parser does not know. */
 function faultOf(file: string, thrown: unknown): string {
-  const mistake = thrown instanceof SyntaxError ? firstMistake(readFileSync(file, "utf8")) : undefined;
+  const mistake = thrown instanceof SyntaxError ? firstMistake(readRegularFile(file).text) : undefined;
   return mistake === undefined
     ? `${file} is passed over: ${messageOf(thrown)}`
     : `${file}:${mistake.line}:${mistake.column} is passed over: ${mistake.message}`;
+}
+
+/** The configurations of a folder in libcni's order. */
+const configurationsIn = (folder: string): string[] => [
+  ...filesIn(folder, [".conflist"]),
+  ...filesIn(folder, [".conf", ".json"]),
+];
+
+/** The names of all networks in a folder that can be read, sorted. */
+export function networkNames(folder: string): string[] {
+  const names = configurationsIn(folder).flatMap((file) => {
+    try {
+      return [readNetworkFile(file, folder).name];
+    } catch {
+      return [];
+    }
+  });
+  return [...new Set(names)].sort();
 }
 
 /**
@@ -137,7 +160,7 @@ export function findNetwork(
   warn: (text: string) => void,
 ): NetworkList | undefined {
   let first: { file: string; list: NetworkList } | undefined;
-  for (const file of [...filesIn(folder, [".conflist"]), ...filesIn(folder, [".conf", ".json"])]) {
+  for (const file of configurationsIn(folder)) {
     try {
       const list = readNetworkFile(file, folder);
       if (list.name !== name) continue;

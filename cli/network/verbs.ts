@@ -5,7 +5,14 @@ import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { readResult } from "../../shared/cni/result-input.ts";
 import { writeResult } from "../../shared/cni/result-output.ts";
 import { type CniVersion, isAtLeast, isSupported, readVersion } from "../../shared/cni/version.ts";
-import { type CachedAttachment, listCached, readCached, removeCached, writeCached } from "../node/cache.ts";
+import {
+  type CachedAttachment,
+  isCached,
+  listCached,
+  readCached,
+  removeCached,
+  writeCached,
+} from "../node/cache.ts";
 import { outliveSignals } from "./interruption.ts";
 import { type Call, invoke, noCall, PluginError, type Setting } from "./invoke.ts";
 import type { RuntimeCall } from "./runtime.ts";
@@ -42,34 +49,65 @@ function resultIn(version: CniVersion, cached: CachedAttachment | undefined): Js
 const previous = (result: JsonObject | undefined): JsonObject =>
   result === undefined ? {} : { prevResult: result };
 
-/**
- * How many plugins of the chain are to be taken back. One that fails cleans up itself, unless it was killed: but an
- * attachment that there was before is not its work.
- */
-function toTakeBack(setting: Setting, call: Call, done: number, thrown: unknown): number {
-  const wasKilled = thrown instanceof PluginError && thrown.wasKilled;
-  return wasKilled && readCached(keyOf(setting, call)) === undefined ? done + 1 : done;
-}
+/** How many plugins of the chain are to be taken back. One that fails cleans up itself, unless it was killed. */
+const toTakeBack = (done: number, thrown: unknown): number =>
+  thrown instanceof PluginError && thrown.wasKilled ? done + 1 : done;
 
-/** Takes back what the first plugins of the chain have done; their failures do not hide the first one. */
-function takeBack(setting: Setting, call: Call, done: number, result: JsonObject | undefined): void {
+/**
+ * Takes back what the first plugins of the chain have done; their failures do not hide the first one. Returns whether
+ * there were none.
+ */
+function takeBack(setting: Setting, call: Call, done: number, result: JsonObject | undefined): boolean {
+  let isDone = true;
   for (const plugin of setting.list.plugins.slice(0, done).reverse()) {
     try {
       invoke(setting, plugin, "DEL", call, previous(result));
     } catch (thrown) {
       setting.io.err(`podwire: taking back what ${plugin.type} did failed: ${messageOf(thrown)}\n`);
+      isDone = false;
     }
   }
+  return isDone;
 }
 
-/** ADD: returns the last plugin's result. A failure, and Ctrl-C, leaves nothing of the plugins that had succeeded. */
-export const add = (setting: Setting, call: RuntimeCall): JsonObject =>
-  outliveSignals(() => addAll(setting, call));
+/**
+ * ADD: `deliver` gets the last plugin's result. A failure, be it of `deliver`, and Ctrl-C leave nothing of the plugins
+ * that had succeeded.
+ */
+export const add = (setting: Setting, call: RuntimeCall, deliver: (result: JsonObject) => void): void =>
+  outliveSignals(() => {
+    refuseSecond(keyOf(setting, call));
+    const given = complete(call, undefined);
+    const result = addAll(setting, call, given);
+    try {
+      deliver(result);
+    } catch (thrown) {
+      const isUndone = takeBack(setting, given, setting.list.plugins.length, result);
+      if (isUndone) removeCached(keyOf(setting, call));
+      setting.io.err(
+        `podwire: the result cannot be printed: the attachment is ${isUndone ? "undone" : "left to podwire del"}\n`,
+      );
+      throw thrown;
+    }
+  });
 
-function addAll(setting: Setting, call: RuntimeCall): JsonObject {
+/**
+ * The specification allows no second ADD. libcni leaves it to the plugins, and takes nothing back; here the plugins
+ * before the one that refuses would be taken back, and with them what they have attached.
+ */
+function refuseSecond(key: AttachmentKey): void {
+  if (!isCached(key)) return;
+  const { network, containerId, ifname } = key;
+  throw new CniError(
+    ErrorCode.invalidEnvironment,
+    `${ifname} of the container ${containerId} is attached to ${network} already`,
+    "podwire del detaches it, also if its namespace is gone; CNI_IFNAME names another interface",
+  );
+}
+
+function addAll(setting: Setting, call: RuntimeCall, given: Call): JsonObject {
   const { list } = setting;
   const version = versionOf(setting);
-  const given = complete(call, undefined);
   let result: JsonObject | undefined;
   let done = 0;
   try {
@@ -83,7 +121,7 @@ function addAll(setting: Setting, call: RuntimeCall): JsonObject {
     writeCached({ ...keyOf(setting, call), netns, configuration: list.text, args, capabilityArgs, result });
     return result;
   } catch (thrown) {
-    takeBack(setting, given, toTakeBack(setting, given, done, thrown), result);
+    takeBack(setting, given, toTakeBack(done, thrown), result);
     throw thrown;
   }
 }

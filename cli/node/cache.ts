@@ -2,11 +2,12 @@
  * libcni's memory of attachments (libcni/api.go, cachedInfo): a JSON file each in /var/lib/cni/results. It is what makes
  * podwire, cnitool, containerd and CRI-O able to finish what another of them began.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { readFolder } from "./folder.ts";
+import { readRegularFile } from "./regular-file.ts";
 
 export const CACHE_FOLDER = "/var/lib/cni";
 const KIND = "cniCacheV1";
@@ -67,12 +68,17 @@ function parseOld(text: string, key: AttachmentKey, modified: Date): CachedAttac
   }
 }
 
-function readFile(file: string): { text: string; modified: Date } | undefined {
+function readFile(file: string): ReturnType<typeof readRegularFile> | undefined {
   try {
-    return { text: readFileSync(file, "utf8"), modified: statSync(file).mtime };
+    return readRegularFile(file);
   } catch {
     return undefined;
   }
+}
+
+/** Whether an attachment is remembered, be it in a file that cannot be read. */
+export function isCached(key: AttachmentKey, folder = CACHE_FOLDER): boolean {
+  return lstatSync(fileOf(folder, key), { throwIfNoEntry: false }) !== undefined;
 }
 
 /** What is known of an attachment; undefined if there is nothing that can be read. */

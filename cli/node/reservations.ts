@@ -1,10 +1,11 @@
 /** The addresses that are reserved on this node, from the store that host-local and the reference plugin share. */
-import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
+import { type Dirent, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseReservation } from "../../ipam/host-local/records.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { parseIp } from "../../shared/ip/address.ts";
 import { readFolder } from "./folder.ts";
+import { readRegularFile } from "./regular-file.ts";
 
 export const STORE_FOLDER = "/var/lib/cni/networks";
 
@@ -14,10 +15,10 @@ export interface Reservation extends AttachmentKey {
 }
 
 function readReservation(folder: string, network: string, name: string): Reservation[] {
-  const path = join(folder, network, name);
   try {
-    const owner = parseReservation(readFileSync(path, "utf8"));
-    return owner === undefined ? [] : [{ ...owner, network, address: name, made: statSync(path).mtime }];
+    const { text, modified } = readRegularFile(join(folder, network, name));
+    const owner = parseReservation(text);
+    return owner === undefined ? [] : [{ ...owner, network, address: name, made: modified }];
   } catch {
     // Released meanwhile.
     return [];

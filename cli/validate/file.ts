@@ -1,9 +1,10 @@
 /** Everything that can be found in one file. */
-import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { latestVersion } from "../../shared/cni/version.ts";
+import { readStandardInput } from "../../shared/system/stdio.ts";
 import { versionOf } from "../network/configuration.ts";
+import { readRegularFile } from "../node/regular-file.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { error, type Finding, offsetOf, type Path, type Position, positionAt, warning } from "./finding.ts";
 import { checkMeaning, type Shared } from "./semantics.ts";
@@ -11,6 +12,9 @@ import { checkStructure } from "./structure.ts";
 import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./surroundings.ts";
 import { readDocument } from "./syntax.ts";
 import { inList, inPlugin } from "./unknown-keys.ts";
+
+/** In the place of a file's name. */
+const STANDARD_INPUT = "-";
 
 export interface Located extends Finding, Position {
   readonly file: string;
@@ -85,12 +89,20 @@ function checkPluginFiles(file: string, text: string, tools: Tools): Located[] {
     ...(isObject(raw) ? [] : [error([], "is no object", "each plugin is one")]),
     ...checkPlugin(raw, shared, [], tools),
   ];
-  return pluginFiles(file, value).flatMap((other) => locate(other, checkFile));
+  return pluginFiles(file, value).flatMap((other) => locate(other, read(other), checkFile));
 }
 
-function read(file: string): { text: string; findings: Finding[] } {
+interface Content {
+  readonly text: string;
+  /** Why there is none. */
+  readonly findings: readonly Finding[];
+}
+
+function read(file: string): Content {
   try {
-    return { text: readFileSync(file, "utf8"), findings: [] };
+    const text =
+      file === STANDARD_INPUT ? Buffer.from(readStandardInput()).toString() : readRegularFile(file).text;
+    return { text, findings: [] };
   } catch (thrown) {
     return { text: "", findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };
   }
@@ -106,8 +118,8 @@ function check(
 }
 
 /** The findings in a file, in the order of their places. */
-function locate(file: string, checkParsed: (value: unknown) => Finding[]): Located[] {
-  const { text, findings: unreadable } = read(file);
+function locate(file: string, content: Content, checkParsed: (value: unknown) => Finding[]): Located[] {
+  const { text, findings: unreadable } = content;
   const { findings, root } =
     unreadable.length > 0 ? { findings: unreadable, root: undefined } : check(text, checkParsed);
   return findings
@@ -118,8 +130,9 @@ function locate(file: string, checkParsed: (value: unknown) => Finding[]): Locat
 
 /** Checks a file, and the files of plugins that belong to it. */
 export function validateFile(file: string, tools: Tools): Located[] {
+  const content = read(file);
   return [
-    ...locate(file, (value) => checkValue(file, value, tools)),
-    ...checkPluginFiles(file, read(file).text, tools),
+    ...locate(file, content, (value) => checkValue(file, value, tools)),
+    ...checkPluginFiles(file, content.text, tools),
   ];
 }

@@ -37,12 +37,12 @@ export function validateCommand(catalogue: Catalogue): Command {
   return {
     name: "validate",
     summary: "say what is wrong with network configurations, and where",
-    usage: "[--json] FILE|FOLDER...",
+    usage: "[--json] FILE|FOLDER|-...",
     description: `Errors are what keeps a plugin from working: broken JSON, values of a wrong type, what plugins refuse, an
 executable that is not in CNI_PATH, two networks of one name. Warnings are keys that nobody reads.
-The exit code is 1 if there are errors.`,
+The exit code is 1 if there are errors. The file - is standard input.`,
     options: [{ name: "json", summary: "print a JSON list of findings" }],
-    completion: "file",
+    completions: ["file"],
     run: async ({ positionals, flag }, io) => {
       if (positionals.length === 0) throw new UsageError("FILE is missing");
       const tools = { catalogue, folders: pluginFolders(io) };

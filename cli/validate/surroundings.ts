@@ -1,11 +1,11 @@
 /** What a configuration needs around it: the executables it names, and a name of its own in its folder. */
-import { readFileSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { CniError } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { namePattern } from "../../shared/cni/names.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
 import { findPlugin } from "../network/invoke.ts";
+import { readRegularFile } from "../node/regular-file.ts";
 import { error, type Finding, type Path } from "./finding.ts";
 
 function checkExecutable(type: unknown, path: Path, folders: readonly string[]): Finding[] {
@@ -47,7 +47,7 @@ export function checkHasPlugins(file: string, list: JsonObject): Finding[] {
 
 function nameIn(file: string): unknown {
   try {
-    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    const value: unknown = JSON.parse(readRegularFile(file).text);
     return isObject(value) ? value["name"] : undefined;
   } catch {
     return undefined;

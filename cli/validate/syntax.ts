@@ -68,8 +68,21 @@ function tooDeep(text: string): number | undefined {
   return undefined;
 }
 
+/** What some editors write first, and neither libcni nor the reference plugins can read (Go's encoding/json). */
+function mark(text: string): Finding | undefined {
+  if (text.startsWith("\uFEFF")) {
+    const message = "the file begins with a byte order mark, which is no JSON";
+    return { ...error([], message, "save it as UTF-8 without one (without BOM)"), offset: 0 };
+  }
+  // The marks of UTF-16, FE FF and FF FE, as what is no UTF-8.
+  if (!text.startsWith("\uFFFD\uFFFD")) return undefined;
+  return { ...error([], "the file is no UTF-8 text", "it may be UTF-16: save it as UTF-8"), offset: 0 };
+}
+
 /** Reads a text. Where it is no JSON, only the first mistake is told: the others tend to follow from it. */
 export function readDocument(text: string): Document {
+  const unreadable = mark(text);
+  if (unreadable !== undefined) return { root: undefined, value: undefined, findings: [unreadable] };
   const deep = tooDeep(text);
   if (deep !== undefined) {
     const finding = { ...error([], `there are more than ${deepest} levels of brackets here`), offset: deep };
@@ -82,7 +95,7 @@ export function readDocument(text: string): Document {
   try {
     return { root, value: JSON.parse(text), findings: root === undefined ? [] : repeatedKeys(root) };
   } catch (thrown) {
-    // A byte order mark, and whatever else the two parsers do not agree on: the plugins have this one.
+    // Whatever the two parsers do not agree on: the plugins have this one.
     return { root, value: undefined, findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };
   }
 }

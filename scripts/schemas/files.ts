@@ -94,7 +94,11 @@ export function schemaFiles(all: readonly Described[]): Map<string, Json> {
     files.set(file, { $schema: DRAFT, ...schema, $defs: reachable(schema, $defs) });
   const conflist = { type: "object", required: ["name"], properties: listProperties };
   add("conflist", { title: "a CNI network (conflist)", ...conflist });
-  const conf = { required: ["name", "type"], properties: { name, $schema: { type: "string" } } };
+  const conf = {
+    type: "object",
+    required: ["name"],
+    properties: { name, $schema: { type: "string" } },
+  };
   add("conf", { title: "a CNI network of one plugin", ...conf, $ref: "#/$defs/plugin" });
   for (const { name: type } of all) add(type, { title: `podwire ${type}`, $ref: `#/$defs/${type}` });
   return files;

@@ -30,6 +30,7 @@ describe("a conflist", () => {
 
   test.each([
     [{ name: "" }, '"name"'],
+    [{ name: "../net" }, '"../net"'],
     [{ plugins: [] }, "no plugins"],
     [{ plugins: {} }, '"plugins"'],
     [{ plugins: [{ name: "x" }] }, "plugins[0].type"],

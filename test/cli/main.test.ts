@@ -52,6 +52,23 @@ describe("podwire", () => {
     expect(stderr).toContain(words);
   });
 
+  test.each([
+    [["add", "--json"], "NET and NETNS are needed"],
+    [["add", "--json", "net", "/x", "--no-such"], "--no-such"],
+    [["list", "--json", "now"], "no arguments"],
+    [["validate", "--json"], "FILE"],
+    [["attach", "--json"], "attach"],
+  ])("says what is wrong with %j as JSON too", async (args, words) => {
+    const { exitCode, stdout, stderr } = await run(args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(words);
+    expect(JSON.parse(stdout)).toMatchObject({ code: 4, msg: expect.stringContaining(words) });
+  });
+
+  test("takes no --json behind -- for an option", async () => {
+    expect(await run(["add", "--", "--json"])).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
   test("prints nothing but plain text where there is no terminal", async () => {
     for (const args of [["--help"], ["list", "--help"]])
       expect((await run(args, { TERM: "xterm" })).stdout).not.toContain("\u001b");

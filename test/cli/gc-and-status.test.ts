@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { canRun, createNode } from "../helpers/index.ts";
+import { bridge, files, idOf, linksIn, network, runOn } from "./podwire.ts";
+
+describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
+  test("gc keeps what is alive, and takes down what has lost its namespace", async () => {
+    using folder = files({ "10-net.conflist": network() });
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path };
+    const [alive, gone] = [await node.addNetns("c1"), await node.addNetns("c2")];
+    for (const netns of [alive, gone]) await runOn(node, ["add", "net", netns], env);
+    await node.deleteNetns("c2");
+    expect(await runOn(node, ["gc", "net"], env)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await runOn(node, ["check", "net", alive], env)).toMatchObject({ exitCode: 0 });
+    const { stdout } = await node.exec("sh", ["-c", "ls /var/lib/cni/results; ls /var/lib/cni/networks/net"]);
+    expect(stdout).toContain(idOf(alive));
+    expect(stdout).not.toContain(idOf(gone));
+    expect(stdout).toContain("10.1.0.2");
+    expect(stdout).not.toContain("10.1.0.3");
+  });
+
+  test("gc keeps what only a host's interface tells of, and --all keeps nothing", async () => {
+    using folder = files({ "10-net.conflist": network() });
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path };
+    const netns = await node.addNetns("c1");
+    await runOn(node, ["add", "net", netns], env);
+    await node.exec("rm", ["-r", "/var/lib/cni/results"]);
+    expect(await runOn(node, ["gc", "net"], env)).toMatchObject({ exitCode: 0 });
+    expect(await linksIn(node, "c1")).toContain("eth0");
+    expect(await runOn(node, ["gc", "--all", "net"], env)).toMatchObject({ exitCode: 0 });
+    expect(await linksIn(node, "c1")).toEqual(["lo"]);
+  });
+
+  test("gc collects nothing when it cannot see what there is", async () => {
+    using folder = files({ "10-net.conflist": network() });
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path };
+    await runOn(node, ["add", "net", await node.addNetns("c1")], env);
+    await node.deleteNetns("c1");
+    await node.exec("sh", ["-c", "rm -r /var/lib/cni/results; ln -s results /var/lib/cni/results"]);
+    for (const words of [["gc"], ["gc", "--all"]]) {
+      const refused = await runOn(node, [...words, "net"], env);
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("ELOOP") });
+    }
+    const { stdout } = await node.exec("ls", ["/var/lib/cni/networks/net"]);
+    expect(stdout).toContain("10.1.0.2");
+  });
+
+  test("status tells of a network that can attach no container", async () => {
+    const ranges = [[{ subnet: "10.1.0.0/30" }]];
+    const small = { ...bridge, ipam: { type: "host-local", ranges } };
+    using folder = files({ "10-net.conflist": network({ plugins: [small] }) });
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path };
+    expect(await runOn(node, ["status", "net"], env)).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+    await runOn(node, ["add", "net", await node.addNetns("c1")], env);
+    const full = await runOn(node, ["status", "--json", "net", "/run/netns/c1"], env);
+    expect(full.exitCode).toBe(1);
+    expect(JSON.parse(full.stdout)).toMatchObject({ code: 50, plugin: "bridge", command: "STATUS" });
+  });
+});
