@@ -2,36 +2,33 @@
  * Makes the archives of a release in dist/release, with SHA256SUMS and a list of what they consist of, and runs what
  * this machine can run.
  *
- *   npm run release -- [--write README.md]
+ *   npm run release -- [--write README.md] [--allow-dirty]
  *
- * The same commit gives the same archives: their time is the commit's (or SOURCE_DATE_EPOCH).
+ * The same commit gives the same archives: their time is the commit's (or SOURCE_DATE_EPOCH). Files that are not as in
+ * the commit are refused; --allow-dirty calls the archives dirty. dist/release is there when all of it is made.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { layOut, pack, writeSums } from "./release/archive.ts";
+import { thirdPartyLicences } from "./release/licences.ts";
 import { type Released, report, writeReport } from "./release/report.ts";
 import { fetchRuntime } from "./release/runtime.ts";
-import { makeSbom, validateSbom } from "./release/sbom.ts";
+import { bundledPackages, makeSbom, validateSbom } from "./release/sbom.ts";
+import { labelOf, readSource, type Source } from "./release/source.ts";
 import { type Target, targets } from "./release/targets.ts";
 import { tryOut } from "./release/trial.ts";
+import { makeWhole } from "./release/whole.ts";
 
-const { values } = parseArgs({ options: { write: { type: "string" } } });
+const { values } = parseArgs({ options: { write: { type: "string" }, "allow-dirty": { type: "boolean" } } });
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const output = join(root, "dist/release");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
-
-/** Seconds since 1970. */
-async function releaseTime(): Promise<number> {
-  const given = process.env["SOURCE_DATE_EPOCH"];
-  if (given !== undefined) return Number(given);
-  return Number((await execa("git", ["log", "-1", "--format=%ct"], { cwd: root })).stdout);
-}
 
 async function build({ name, runtime }: Target): Promise<string> {
   const bun = await fetchRuntime(root, runtime, join(root, "dist/runtimes"));
@@ -45,31 +42,33 @@ async function build({ name, runtime }: Target): Promise<string> {
   return built;
 }
 
-async function release(target: Target, time: number): Promise<Released> {
+/** `label` is the version in the archive's name. */
+async function release(target: Target, source: Source, label: string, folder: string): Promise<Released> {
   say(`${target.name}: building`);
   const built = await build(target);
-  const name = `podwire-${version}-${target.name}`;
-  const sbom = makeSbom(root, built, target.runtime, version, time);
+  const name = `podwire-${label}-${target.name}`;
+  const sbom = makeSbom(root, built, target.runtime, { ...source, version: label });
   await validateSbom(sbom);
-  writeFileSync(join(output, `${name}.cdx.json`), sbom);
+  writeFileSync(join(folder, `${name}.cdx.json`), sbom);
   say(`${target.name}: trying it out`);
   const trial = await tryOut(target, join(built, "bin"), version);
   say(`${target.name}: packing`);
   const archive = `${name}.tar.gz`;
   const content = join(built, name);
-  layOut(root, built, content);
-  await pack(content, join(output, archive), time);
-  return { ...trial, archive, archiveSize: statSync(join(output, archive)).size };
+  layOut(root, built, content, thirdPartyLicences(root, target.runtime, bundledPackages(built)));
+  await pack(content, join(folder, archive), source.time);
+  return { ...trial, archive, archiveSize: statSync(join(folder, archive)).size };
 }
 
 async function main(): Promise<void> {
-  if (existsSync(output)) rmSync(output, { recursive: true });
-  mkdirSync(output, { recursive: true });
-  const time = await releaseTime();
+  const source = await readSource(root, process.env["SOURCE_DATE_EPOCH"]);
+  const label = labelOf(version, source, values["allow-dirty"] ?? false);
   const released: Released[] = [];
-  for (const target of targets) released.push(await release(target, time));
-  const names = released.flatMap(({ archive }) => [archive, archive.replace(".tar.gz", ".cdx.json")]);
-  writeSums(output, names);
+  await makeWhole(output, async (folder) => {
+    for (const target of targets) released.push(await release(target, source, label, folder));
+    const names = released.flatMap(({ archive }) => [archive, archive.replace(".tar.gz", ".cdx.json")]);
+    writeSums(folder, names);
+  });
   const table = report(released);
   console.log(table);
   if (values.write !== undefined) writeReport(values.write, table);

@@ -29,15 +29,27 @@ export function verify(file: string, { integrity }: Locked): void {
 }
 
 async function download(name: string, locked: Locked, folder: string): Promise<string> {
-  const file = join(folder, `${name.slice(1).replace("/", "-")}-${locked.version}.tgz`);
-  if (!existsSync(file)) {
-    const args = ["pack", "--silent", "--pack-destination", folder, `${name}@${locked.version}`];
-    await execa("npm", args, { stdin: "ignore", stderr: "inherit" });
+  const plain = `${name.slice(1).replace("/", "-")}-${locked.version}.tgz`;
+  const file = join(folder, plain);
+  if (existsSync(file)) return file;
+  const partial = join(folder, "partial");
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial);
+  // Without a network npm would try for more than a minute, and not say what for.
+  const patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--loglevel=error"];
+  const args = ["pack", ...patience, "--pack-destination", partial, `${name}@${locked.version}`];
+  const { failed, stderr } = await execa("npm", args, { stdin: "ignore", reject: false });
+  if (failed) {
+    const said = stderr.split("\n").slice(0, 4).join("\n");
+    throw new Error(
+      `cannot get ${name} ${locked.version} from the npm registry, to keep it as ${file}:\n${said}`,
+    );
   }
+  renameSync(join(partial, plain), file);
   return file;
 }
 
-/** Puts the package's Bun into a folder, unless it is there. Returns the path of the executable. */
+/** Has the package in a folder, and its Bun beside it. Returns the path of the executable. */
 export async function fetchRuntime(root: string, name: string, folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const locked = readLock(root, name);
@@ -48,14 +60,10 @@ export async function fetchRuntime(root: string, name: string, folder: string): 
     rmSync(file);
     throw thrown;
   }
-  const executable = file.replace(/\.tgz$/, "");
-  if (!existsSync(executable)) {
-    const unpacked = `${executable}.unpacked`;
-    rmSync(unpacked, { recursive: true, force: true });
-    mkdirSync(unpacked);
-    await execa("tar", ["-xzf", file, "-C", unpacked, "package/bin/bun"]);
-    renameSync(join(unpacked, "package/bin/bun"), executable);
-    rmSync(unpacked, { recursive: true });
-  }
-  return executable;
+  // Each time anew: only the package has a checksum.
+  const unpacked = file.replace(/\.tgz$/, "");
+  rmSync(unpacked, { recursive: true, force: true });
+  mkdirSync(unpacked);
+  await execa("tar", ["-xzf", file, "-C", unpacked, "package/bin/bun"], { env: { TAR_OPTIONS: "" } });
+  return join(unpacked, "package/bin/bun");
 }

@@ -1,4 +1,5 @@
 /** What an executable consists of, as a CycloneDX document: our programs, the packages in them, and the run time. */
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Enums, Models, Serialize, Spec, Validation } from "@cyclonedx/cyclonedx-library";
@@ -39,27 +40,52 @@ function npmComponent(root: string, name: string): Models.Component {
   return component;
 }
 
-/** The document of one target. `time` is in seconds since 1970. */
-export function makeSbom(
-  root: string,
-  built: string,
-  runtime: string,
-  version: string,
-  time: number,
-): string {
-  const bom = new Models.Bom();
+/** What is not in the build, and is told with it. */
+export interface Told {
+  readonly version: string;
+  readonly commit: string | undefined;
+  /** In seconds since 1970. */
+  readonly time: number;
+}
+
+/** Bun as those call it who warn of its faults: the packages for the platforms are only where it comes from. */
+function runtimeComponent(root: string, runtime: string): Models.Component {
+  const { version } = readLock(root, runtime);
+  const url = `pkg:npm/bun@${version}`;
+  const identity = { bomRef: url, purl: url, version };
+  const bun = new Models.Component(Enums.ComponentType.Platform, "bun", identity);
+  bun.licenses.add(new Models.SpdxLicense("MIT" as never));
+  bun.dependencies.add(npmComponent(root, runtime).bomRef);
+  return bun;
+}
+
+const digest = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+function ownComponent(built: string, { version, commit }: Told): Models.Component {
+  const url = `pkg:generic/podwire@${version}`;
   const own = new Models.Component(Enums.ComponentType.Application, "podwire", {
-    bomRef: `pkg:generic/podwire@${version}`,
+    bomRef: url,
+    purl: url,
     version,
   });
   own.licenses.add(new Models.SpdxLicense("Apache-2.0" as never));
+  own.hashes.set(Enums.HashAlgorithm["SHA-256"], digest(join(built, "bin/podwire")));
+  if (commit !== undefined) own.properties.add(new Models.Property("podwire:commit", commit));
+  return own;
+}
+
+/** The document of one target: of the executable with that checksum, whichever name it has. */
+export function makeSbom(root: string, built: string, runtime: string, told: Told): string {
+  const bom = new Models.Bom();
+  const own = ownComponent(built, told);
   bom.metadata.component = own;
-  bom.metadata.timestamp = new Date(time * 1000);
-  for (const name of [runtime, ...bundledPackages(built)]) {
-    const component = npmComponent(root, name);
-    own.dependencies.add(component.bomRef);
-    bom.components.add(component);
-  }
+  bom.metadata.timestamp = new Date(told.time * 1000);
+  const direct = [
+    runtimeComponent(root, runtime),
+    ...bundledPackages(built).map((name) => npmComponent(root, name)),
+  ];
+  for (const component of direct) own.dependencies.add(component.bomRef);
+  for (const component of [npmComponent(root, runtime), ...direct]) bom.components.add(component);
   const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
   return serializer.serialize(bom, { sortLists: true, space: 2 });
 }

@@ -47,7 +47,24 @@ const run = (
   return execa(file, rest, { env: { PATH, ...env, ...variables }, extendEnv: false, input });
 };
 
-/** Name, version, and a call of host-local that reserves an address and gives it back. */
+/** A call that enters a namespace and speaks to the kernel there: one of its own. qemu-user knows too little of that. */
+async function proveKernelCalls(bin: string, way: Way): Promise<void> {
+  const config = JSON.stringify({ cniVersion: "1.0.0", name: "trial", type: "loopback" });
+  const rights = process.getuid?.() === 0 ? [] : ["--map-root-user"];
+  const inside = { ...way, before: ["unshare", "--net", ...rights, ...way.before] };
+  const names = {
+    CNI_CONTAINERID: "trial",
+    CNI_IFNAME: "lo",
+    CNI_NETNS: "/proc/self/ns/net",
+    // It is the namespace that the plugin is in.
+    CNI_NETNS_OVERRIDE: "1",
+    CNI_PATH: bin,
+  };
+  const { stdout } = await run(join(bin, "loopback"), inside, [], { CNI_COMMAND: "ADD", ...names }, config);
+  if (!stdout.includes("127.0.0.1/8")) throw new Error(`${bin}/loopback says: ${stdout}`);
+}
+
+/** Name, version, what the command says of a configuration, and a call of host-local and one of loopback. */
 async function prove(bin: string, way: Way, version: string, scratch: string): Promise<void> {
   const { stderr } = await run(join(bin, "bridge"), way, ["--version"], {});
   if (!stderr.includes(`bridge ${version}`)) throw new Error(`${bin}/bridge says: ${stderr}`);
@@ -61,6 +78,10 @@ async function prove(bin: string, way: Way, version: string, scratch: string): P
   const added = await run(join(bin, "host-local"), way, [], { CNI_COMMAND: "ADD", ...names }, config);
   if (!added.stdout.includes("10.1.2.2/24")) throw new Error(`${bin}/host-local says: ${added.stdout}`);
   await run(join(bin, "host-local"), way, [], { CNI_COMMAND: "DEL", ...names }, config);
+  const list = JSON.stringify({ cniVersion: "1.0.0", name: "trial", plugins: [{ type: "bridge", ipam }] });
+  const checked = await run(join(bin, "podwire"), way, ["validate", "-"], { CNI_PATH: bin }, list);
+  if (checked.stdout !== "-: ok") throw new Error(`${bin}/podwire says: ${checked.stdout}`);
+  if (way.before.length === 0) await proveKernelCalls(bin, way);
 }
 
 const rounds = 41;

@@ -1,0 +1,49 @@
+/** What a release is made of: a commit, or files that are no commit's. */
+import { execa } from "execa";
+
+export interface Source {
+  /** The commit; undefined where there is no git, as in an unpacked archive of the source. */
+  readonly commit: string | undefined;
+  /** Files that differ from the commit, as git status tells them. */
+  readonly changes: readonly string[];
+  /** Seconds since 1970: that of the commit, unless SOURCE_DATE_EPOCH gives another. */
+  readonly time: number;
+}
+
+async function git(root: string, ...args: string[]): Promise<string> {
+  return (await execa("git", args, { cwd: root })).stdout;
+}
+
+function readEpoch(text: string): number {
+  if (/^\d{1,11}$/.test(text)) return Number(text);
+  throw new Error(`SOURCE_DATE_EPOCH is ${JSON.stringify(text)}: it must be whole seconds since 1970`);
+}
+
+/** Looks at the project. Throws if nothing tells its time. */
+export async function readSource(root: string, epoch: string | undefined): Promise<Source> {
+  const given = epoch === undefined || epoch === "" ? undefined : readEpoch(epoch);
+  try {
+    const [commit = "", time] = (await git(root, "log", "-1", "--format=%H %ct")).split(" ");
+    const changes = (await git(root, "status", "--porcelain")).split("\n").filter((line) => line !== "");
+    return { commit, changes, time: given ?? Number(time) };
+  } catch (thrown) {
+    if (given !== undefined) return { commit: undefined, changes: [], time: given };
+    const { shortMessage } = thrown as { shortMessage?: string };
+    throw new Error(
+      `${root} is no clone that git can read (${shortMessage ?? thrown}): set SOURCE_DATE_EPOCH to the time of the release`,
+    );
+  }
+}
+
+/**
+ * The version as the archives' names have it. What is no commit's cannot be made again, and so is refused, or by
+ * `allowDirty` named dirty.
+ */
+export function labelOf(version: string, { changes }: Source, allowDirty: boolean): string {
+  if (changes.length === 0) return version;
+  if (allowDirty) return `${version}-dirty`;
+  throw new Error(
+    `these files are not as in the commit, and nobody could make the same release again:\n${changes.join("\n")}\n` +
+      "commit or remove them; --allow-dirty makes archives that are called dirty",
+  );
+}
