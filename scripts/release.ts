@@ -17,7 +17,7 @@ import { thirdPartyLicences } from "./release/licences.ts";
 import { type Released, report, writeReport } from "./release/report.ts";
 import { fetchRuntime } from "./release/runtime.ts";
 import { bundledPackages, makeSbom, validateSbom } from "./release/sbom.ts";
-import { labelOf, readSource, type Source } from "./release/source.ts";
+import { labelOf, readSource, requireSame, type Source } from "./release/source.ts";
 import { type Target, targets } from "./release/targets.ts";
 import { tryOut } from "./release/trial.ts";
 import { makeWhole } from "./release/whole.ts";
@@ -61,12 +61,14 @@ async function release(target: Target, source: Source, label: string, folder: st
 }
 
 async function main(): Promise<void> {
-  const source = await readSource(root, process.env["SOURCE_DATE_EPOCH"]);
+  const epoch = process.env["SOURCE_DATE_EPOCH"];
+  const source = await readSource(root, epoch);
   const label = labelOf(version, source, values["allow-dirty"] ?? false);
   const released: Released[] = [];
   await makeWhole(output, async (folder) => {
     for (const target of targets) released.push(await release(target, source, label, folder));
     const names = released.flatMap(({ archive }) => [archive, archive.replace(".tar.gz", ".cdx.json")]);
+    requireSame(source, await readSource(root, epoch));
     writeSums(folder, names);
   });
   const table = report(released);

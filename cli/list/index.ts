@@ -2,6 +2,7 @@
 import { messageOf } from "../../shared/cni/error.ts";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { emphasis } from "../help.ts";
+import { printable } from "../printable.ts";
 import { formatAge } from "./age.ts";
 import { type Listed, listAttachments } from "./attachments.ts";
 
@@ -24,7 +25,9 @@ function row(attachment: Listed, now: Date): string[] {
   const { network, containerId, ifname, addresses, hostInterface = "" } = attachment;
   const age = ageOf(attachment, now);
   const cells = [network, containerId, ifname, addresses.join(","), hostInterface];
-  return [...cells, age === undefined ? "" : formatAge(age)].map((cell) => (cell === "" ? "-" : cell));
+  return [...cells, age === undefined ? "" : formatAge(age)].map((cell) =>
+    cell === "" ? "-" : printable(cell),
+  );
 }
 
 /** Columns two spaces apart, the last one as long as it is. */

@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
 import { pluginFolders } from "../network/runtime.ts";
+import { printable } from "../printable.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { type Located, validateFile } from "./file.ts";
 import { pathText } from "./finding.ts";
@@ -14,7 +15,8 @@ function line(found: Located, { colours }: Io): string {
   const { file, line: row, column, severity, path, message, advice } = found;
   const word = colours ? `\u001b[${colourOf[severity]}m${severity}\u001b[0m` : severity;
   const subject = path.length === 0 ? "" : `${pathText(path)} `;
-  return `${file}:${row}:${column}: ${word}: ${subject}${message}${advice === "" ? "" : ` (${advice})`}\n`;
+  const said = printable(`${subject}${message}${advice === "" ? "" : ` (${advice})`}`);
+  return `${printable(file)}:${row}:${column}: ${word}: ${said}\n`;
 }
 
 const asObject = ({ file, line: row, column, severity, path, message, advice }: Located) => ({
@@ -52,7 +54,7 @@ The exit code is 1 if there are errors. The file - is standard input.`,
       else {
         for (const each of found) io.out(line(each, io));
         const clean = files.filter((file) => !found.some((each) => each.file === file));
-        for (const file of clean) io.out(`${file}: ok\n`);
+        for (const file of clean) io.out(`${printable(file)}: ok\n`);
       }
       const hasErrors = found.some(({ severity }) => severity === "error");
       return hasErrors ? ExitCode.failure : ExitCode.success;

@@ -47,3 +47,10 @@ export function labelOf(version: string, { changes }: Source, allowDirty: boolea
       "commit or remove them; --allow-dirty makes archives that are called dirty",
   );
 }
+
+/** A release takes minutes: throws if somebody has gone on working meanwhile. */
+export function requireSame(before: Source, after: Source): void {
+  const text = ({ commit, changes }: Source) => [commit, ...changes].join("\n");
+  if (text(before) === text(after)) return;
+  throw new Error(`the source has changed while the release was made; it is now\n${text(after)}`);
+}

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { formatAge } from "../../cli/list/age.ts";
 import { builtPlugin, canRun, createNode, type Node, referencePlugin } from "../helpers/index.ts";
@@ -52,6 +54,16 @@ describe.runIf(canRun("ip", "nft"))("podwire list", () => {
     ]);
     const [, first] = (await runOn(node, ["list"])).stdout.split("\n");
     expect(first).toMatch(/^net +c1 +eth0 +10\.1\.0\.2 +veth[0-9a-f]{11} +\d+s$/);
+  });
+
+  test("prints nothing that a terminal would obey", async () => {
+    await using node = await createNode();
+    const entry = { kind: "cniCacheV1", containerId: "c1", ifName: "eth0", networkName: "a\u001b[2J\nb" };
+    const folder = node.path("/var/lib/cni/results");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "odd"), JSON.stringify(entry));
+    const [, ...rows] = (await runOn(node, ["list"])).stdout.split("\n");
+    expect(rows).toEqual([expect.stringMatching(/^a\\u001b\[2J\\u000ab +c1 +eth0 /)]);
   });
 
   test("needs no namespace, and shows what is left of a container", async () => {

@@ -57,6 +57,14 @@ describe("podwire validate, of what is in a file,", () => {
     expect(stdout).toContain("30.conflist:1:1: error: it is a device, and no regular file");
   });
 
+  test("prints nothing of a file that a terminal would obey", async () => {
+    const plugin = { type: "loopback", "\u001b]0;title\u0007": 1, "a\nb": 2, "\u009b2J": 3 };
+    using folder = files({ "10-net.conflist": network({ plugins: [plugin] }) });
+    const { stdout } = await run(["validate", folder.path]);
+    const subjects = stdout.split("\n").map((line) => / warning: plugins\[0\]\.(\S+) /.exec(line)?.[1]);
+    expect(subjects).toEqual(["\\u001b]0;title\\u0007", "a\\u000ab", "\\u009b2J"]);
+  });
+
   test("reads standard input for -", async () => {
     const of = (input: string) =>
       execa(podwire, ["validate", "-"], { input, reject: false, env: { CNI_PATH: distBin } });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { fetchRuntime, readLock, verify } from "../../scripts/release/runtime.ts";
-import { labelOf, readSource } from "../../scripts/release/source.ts";
+import { labelOf, readSource, requireSame } from "../../scripts/release/source.ts";
 import { targets } from "../../scripts/release/targets.ts";
 import { projectRoot } from "../helpers/index.ts";
 
@@ -66,6 +66,8 @@ describe("the source of a release", () => {
     expect(dirty.changes).toEqual([" M file", "?? other"]);
     expect(() => labelOf("1.2.3", dirty, false)).toThrow(/ M file\n\?\? other\n.*--allow-dirty/);
     expect(labelOf("1.2.3", dirty, true)).toBe("1.2.3-dirty");
+    expect(() => requireSame(clean, { ...clean })).not.toThrow();
+    expect(() => requireSame(clean, dirty)).toThrow(/has changed while.*\n[0-9a-f]{40}\n M file/);
   });
 
   test("without git needs a time that is one", async () => {
