@@ -19,6 +19,7 @@ import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
 import { checkLocalhost, localhostTarget, routeLocalhost } from "../localhost.ts";
 import { allSets, elementsOf, type PlacedElement } from "./elements.ts";
+import { heldPorts } from "./held.ts";
 import { suffixesOf } from "./profile.ts";
 import { removeReferenceRules } from "./reference.ts";
 import { chainsOf, fixedRules } from "./rules.ts";
@@ -189,6 +190,7 @@ export const nftablesAdaptor: PortmapAdaptor = {
   ensure,
   check,
   remove: removeOwner,
+  held: ({ connection }) => heldPorts(connection),
   removeReference,
   collect,
   collectUnused,
