@@ -2,7 +2,6 @@
 import { isOfNetwork, ownerComment } from "../../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
-import { describeDisorder } from "../../../shared/netfilter/nftables/chain.ts";
 import {
   deleteElements,
   deleteKeys,
@@ -10,6 +9,7 @@ import {
   joinFields,
   newElements,
 } from "../../../shared/netfilter/nftables/element.ts";
+import { describeFault } from "../../../shared/netfilter/nftables/in-place.ts";
 import { ensureRules, refuseUnable, type Subject } from "../../../shared/netfilter/nftables/mend.ts";
 import { ownTable } from "../../../shared/netfilter/nftables/own-table.ts";
 import { allElements, findElements, rulesOf } from "../../../shared/netfilter/nftables/question.ts";
@@ -122,7 +122,7 @@ function drift(owner: AttachmentKey, what: string): CniError {
 
 function check({ connection }: PortmapHost, forwarding: Forwarding): void {
   const { owner } = forwarding;
-  const disorder = describeDisorder(rulesOf(connection, ownTable), chainsOf(forwarding));
+  const disorder = describeFault(connection, chainsOf(forwarding));
   if (disorder !== undefined) throw drift(owner, `${disorder} in the table inet podwire`);
   const wrong = lookUp(connection, elementsOf(forwarding)).find((found) => !isRight(found));
   if (wrong === undefined) {
