@@ -6,14 +6,28 @@ import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 
 export type TransportProtocol = "tcp" | "udp" | "sctp";
 
-/** A port of the host that leads to a port of the container, for one family. */
-export interface Mapping {
+/** A port of the host, for one family. */
+export interface HostPort {
   readonly protocol: TransportProtocol;
   readonly family: Family;
   /** Absent: any address of the family that is the host's. */
   readonly hostIp?: IpAddress;
   readonly hostPort: number;
+}
+
+/** A port of the host that leads to a port of the container. */
+export interface Mapping extends HostPort {
   readonly containerPort: number;
+}
+
+/** A port as the kernel has it, whatever is recorded. */
+export interface HeldPort extends HostPort {
+  /** In the words of its comment, where a long name is cut. */
+  readonly owner: AttachmentKey;
+  /** Whether `remove` finds all that is the owner's by these words. */
+  readonly isRemovable: boolean;
+  /** Whether the port leads to the address. May ask the kernel. */
+  readonly leadsTo: (address: IpAddress) => boolean;
 }
 
 /** What one attachment has forwarded to it. */
@@ -56,6 +70,8 @@ export interface PortmapAdaptor {
    * the owner alone, which takes the longer the more ports there are.
    */
   remove(host: PortmapHost, owner: AttachmentKey, forwarding: Forwarding | undefined): void;
+  /** All ports that the kernel has of ours: for when the records do not tell. Takes the longer the more there are. */
+  held(host: PortmapHost): HeldPort[];
   /** Removes what the reference plugin made for the owner's container. */
   removeReference(host: PortmapHost, owner: AttachmentKey): void;
   /** Removes what belongs to the network and to none of `keep`. */

@@ -3,7 +3,7 @@ import { runAll } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { type Backend, backends, chooseBackend } from "../../shared/netfilter/backend.ts";
 import { withNetfilter, withNetfilterLeftOpen } from "../../shared/netfilter/host.ts";
-import type { Forwarding, PortmapAdaptor, PortmapHost } from "./adaptor.ts";
+import type { Forwarding, HeldPort, PortmapAdaptor, PortmapHost } from "./adaptor.ts";
 import type { PortRecord } from "./record.ts";
 
 type Environment = PortmapHost["environment"];
@@ -39,6 +39,13 @@ export function removeEverywhere(
   environment: Environment,
 ): void {
   withEachBackend(environment, (adaptor, host) => adaptor.remove(host, owner, forwarding));
+}
+
+/** Works with all ports that the kernel has of ours, in either backend; they can be asked only meanwhile. */
+export function withHeldPorts<Value>(environment: Environment, work: (held: HeldPort[]) => Value): Value {
+  return withNetfilter((connection) =>
+    work(backends.flatMap((name) => loaders[name]().held({ connection, environment }))),
+  );
 }
 
 /** Removes what the reference plugin made for the owner's container. */

@@ -50,6 +50,9 @@ function isReplaced(former: PortRecord, { backend, forwarding }: PortRecord): bo
   return backend === "nftables" || former.forwarding.mappings.every(({ family }) => isUsed(family));
 }
 
+/** Evaluated on demand: once on a node, unless files of the registry are removed. */
+const unrecorded = () => require("./unrecorded.ts") as typeof import("./unrecorded.ts");
+
 /** Forwards the configured ports. A failure at any step leaves nothing of this attachment. */
 export function forwardPorts(request: Request, config: PortmapConfig, result: Result): void {
   const { environment } = request;
@@ -62,9 +65,12 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
   withBackend(backend, environment, (adaptor, host) => {
     adaptor.prepare(host, forwarding);
     try {
-      claim(record, environment, (dead) => {
-        removeEverywhere(dead.forwarding.owner, dead.forwarding, environment);
-        forgetOwn(dead.forwarding);
+      claim(record, environment, {
+        remove: (dead) => {
+          removeEverywhere(dead.forwarding.owner, dead.forwarding, environment);
+          forgetOwn(dead.forwarding);
+        },
+        clearUnrecorded: (records) => unrecorded().clearPorts(forwarding, records, environment),
       });
       undo.onFailure(() => release(owner, environment));
       undo.onFailure(() =>

@@ -6,7 +6,7 @@ import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { linkToFreeName, readTextIfPresent, removeFile } from "../../shared/system/file.ts";
 import { fileExists, fileStatus } from "../../shared/system/file-status.ts";
-import type { Mapping } from "./adaptor.ts";
+import type { HostPort, Mapping } from "./adaptor.ts";
 import { CLAIMS, ownerPath } from "./places.ts";
 import { describeMapping } from "./port-requests.ts";
 import { type PortRecord, parseRecord } from "./record.ts";
@@ -67,6 +67,11 @@ export function makeClaim(owner: AttachmentKey, mapping: Mapping): void {
   throw new CniError(ErrorCode.internal, `${path} belongs to another`, "remove it if its owner is gone");
 }
 
+/** Makes those claims of a record again that are lost. */
+export function restoreClaims({ forwarding }: PortRecord): void {
+  for (const mapping of forwarding.mappings) linkToFreeName(ownerPath(forwarding.owner), claimPath(mapping));
+}
+
 /** The dead owners of a record's ports. Throws code 7 if one lives. */
 export function findDead({ forwarding }: PortRecord): PortRecord[] {
   const read = recordReader();
@@ -76,17 +81,18 @@ export function findDead({ forwarding }: PortRecord): PortRecord[] {
     if (holder === undefined || isSameOwner(holder.forwarding.owner, forwarding.owner)) continue;
     const name = ownerText(holder.forwarding.owner);
     if (dead.has(name)) continue;
-    if (isOwnerAlive(holder)) throw conflict(mapping, holder.forwarding);
+    if (isOwnerAlive(holder)) throw conflict(mapping, holder.forwarding.owner);
     dead.set(name, holder);
   }
   return [...dead.values()];
 }
 
-function conflict(mapping: Mapping, { owner }: PortRecord["forwarding"]): CniError {
+/** The refusal of a port that another has who lives. */
+export function conflict(port: HostPort, owner: AttachmentKey): CniError {
   const { network, containerId, ifname } = owner;
   return new CniError(
     ErrorCode.invalidConfiguration,
-    `${describeMapping(mapping)} is taken by the interface ${ifname} of container ${containerId} on the network ${network}`,
+    `${describeMapping(port)} is taken by the interface ${ifname} of container ${containerId} on the network ${network}`,
     "ask for another host port or another hostIP, or remove that container",
   );
 }

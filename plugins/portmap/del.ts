@@ -2,7 +2,7 @@
 import { runAll } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { removeEverywhere, removeReference } from "./adaptors.ts";
-import { hasRecord, isKept } from "./places.ts";
+import { hasRecord, isComplete } from "./places.ts";
 import { recordOf, release } from "./registry.ts";
 import { forgetOwn } from "./tracked.ts";
 
@@ -23,9 +23,9 @@ export function removePorts(owner: AttachmentKey, environment: Environment): voi
 function removeUnrecorded(owner: AttachmentKey, environment: Environment): void {
   runAll([
     () => {
-      // Where records are kept, nothing of ours is without one: nobody has to pay for the ports of others. One that
-      // cannot be read tells nothing of what was made.
-      if (!isKept() || hasRecord(owner)) removeEverywhere(owner, undefined, environment);
+      // Where all is recorded, nobody has to pay for the ports of others. A record that cannot be read tells nothing of
+      // what was made.
+      if (!isComplete() || hasRecord(owner)) removeEverywhere(owner, undefined, environment);
     },
     () => removeReference(owner, environment),
     // One that cannot be read: it goes when nothing has to be found by it any more.

@@ -13,10 +13,10 @@ import {
   parseIp,
 } from "../../shared/ip/address.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
-import type { Mapping, TransportProtocol } from "./adaptor.ts";
+import type { HostPort, Mapping, TransportProtocol } from "./adaptor.ts";
+import { transportProtocols } from "./protocols.ts";
 
 const HIGHEST_PORT = 65535;
-const protocols: readonly TransportProtocol[] = ["tcp", "udp", "sctp"];
 
 /** One element of portMappings. */
 export interface PortRequest {
@@ -37,9 +37,13 @@ function readPort(fields: Fields, key: string): number {
 function readProtocol(fields: Fields): TransportProtocol {
   const text = fields.text("protocol") ?? "";
   if (text === "") return "tcp";
-  const protocol = protocols.find((name) => name === text.toLowerCase());
+  const protocol = transportProtocols.find((name) => name === text.toLowerCase());
   if (protocol !== undefined) return protocol;
-  throw fields.invalid("protocol", `is unknown: ${quote(text)}`, `give one of ${protocols.join(", ")}`);
+  throw fields.invalid(
+    "protocol",
+    `is unknown: ${quote(text)}`,
+    `give one of ${transportProtocols.join(", ")}`,
+  );
 }
 
 /** Throws code 7 for a loopback address from which no way leads to a container. */
@@ -95,7 +99,7 @@ export function targetsOf(result: Result, ifname: string): Cidr[] {
 }
 
 /** A mapping's name, by which no two may be the same: "tcp port 80 of 192.0.2.1". */
-export function describeMapping({ protocol, hostPort, hostIp, family }: Mapping): string {
+export function describeMapping({ protocol, hostPort, hostIp, family }: HostPort): string {
   const where = hostIp === undefined ? `all IPv${family} addresses` : formatIp(hostIp);
   return `${protocol} port ${hostPort} of ${where}`;
 }

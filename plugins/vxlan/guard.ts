@@ -6,6 +6,7 @@ import { formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/ad
 import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { areInOrder, putInOrder } from "../../shared/netfilter/nftables/chain.ts";
 import { deleteKeys, newElements } from "../../shared/netfilter/nftables/element.ts";
+import { areInPlace, describeFault, mendInPlace } from "../../shared/netfilter/nftables/in-place.ts";
 import { deleteChain, deleteRule, type HeldRule } from "../../shared/netfilter/nftables/message.ts";
 import { addressTypes, newOwnTable, ownTable } from "../../shared/netfilter/nftables/own-table.ts";
 import { allElements, rulesOf } from "../../shared/netfilter/nftables/question.ts";
@@ -51,13 +52,13 @@ export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
         key: [addressTypes[guard.family]],
         comment: `peers of the network ${guard.network}`,
       };
-      const made = areInOrder(rules, [guardChain(guard)])
-        ? []
-        : [
-            newOwnTable(),
-            newSet(ownTable, specification, 1),
-            ...putInOrder(ownTable, rules, [guardChain(guard)]),
-          ];
+      const chains = [guardChain(guard)];
+      const make = (held: readonly HeldRule[]) => [
+        newOwnTable(),
+        newSet(ownTable, specification, 1),
+        ...putInOrder(ownTable, held, chains),
+      ];
+      const made = areInPlace(connection, rules, chains) ? [] : mendInPlace(connection, chains, rules, make);
       const element = (key: Uint8Array) => ({ key: [key] });
       return [
         ...made,
@@ -100,10 +101,9 @@ export function heldVteps(guard: Guard): IpAddress[] | undefined {
 /** What is wrong with the guard, in words. */
 export function guardProblems(guard: Guard, vteps: readonly IpAddress[]): string[] {
   return withNetfilter((connection) => {
-    if (!areInOrder(rulesOf(connection, ownTable), [guardChain(guard)])) {
-      return [
-        `the guard is missing: no rule of the chain ${GUARD_CHAIN} in the table inet podwire drops VXLAN of strangers`,
-      ];
+    const fault = describeFault(connection, [guardChain(guard)]);
+    if (fault !== undefined) {
+      return [`the guard does not drop VXLAN of strangers: ${fault} in the table inet podwire`];
     }
     const set = guardSet(guard);
     const { missing, foreign } = compareSet(connection, set, vteps);

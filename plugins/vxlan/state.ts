@@ -37,7 +37,7 @@ const foreignKeys: readonly string[] = [
 ];
 
 /** Grows with each release whose overlay is another one for the same configuration. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What the overlay is made from. */
 export function configurationDigest(raw: JsonObject, { local, link, mtu }: Underlay): string {
@@ -82,8 +82,11 @@ const NEIGHBOUR_ATTRIBUTES = bits(1, 2, 9, 12);
 const ROUTE_ATTRIBUTES = bits(1, 4, 5, 6, 7);
 /** IFA_ADDRESS, IFA_LOCAL. */
 const ADDRESS_ATTRIBUTES = bits(1, 2);
-/** NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS; of rules: chain, handle. */
-const SET_ATTRIBUTES = bits(2, 3);
+/**
+ * NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS; of rules: chain, handle, user data. A table that is loaded again has
+ * the same handles, but its rules have lost the sign that we made them.
+ */
+const SET_ATTRIBUTES = bits(2, 3, 7);
 const MAIN_TABLE = 254;
 const LINK_SCOPE = 253;
 /** RTNH_F_ONLINK. */

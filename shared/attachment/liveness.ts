@@ -1,5 +1,6 @@
 /** Whether an attachment that something was made for still exists. */
 
+import type { IpAddress } from "../ip/address.ts";
 import { type FileStatus, fileStatus } from "../system/file-status.ts";
 import type { NamespaceRecord } from "./namespace-record.ts";
 
@@ -45,14 +46,26 @@ const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 let inUse: ReadonlyMap<string, string> | undefined;
 
 /**
- * A path that leads to the namespace of an inode; undefined if nobody is in it or holds on to it. All processes are
- * looked at, once a call. Throws if that cannot be told.
+ * The namespaces that somebody is in or holds on to: inode -> a path that leads there. All processes are looked at, once
+ * a call. Throws if that cannot be told.
  */
-function findInUse(inode: string): string | undefined {
+function allInUse(): ReadonlyMap<string, string> {
   const { namespacesInUse } =
     require("../system/namespace-users.ts") as typeof import("../system/namespace-users.ts");
   inUse ??= namespacesInUse();
-  return inUse.get(inode);
+  return inUse;
+}
+
+/**
+ * Whether an interface of that name has such an address in any namespace in use: for attachments of which nothing is
+ * recorded. True if that cannot be told.
+ */
+export function isAnywhere(ifname: string, isMeant: (address: IpAddress) => boolean): boolean {
+  try {
+    return [...allInUse().values()].some((path) => lookInside().addressesAt(path, ifname).some(isMeant));
+  } catch {
+    return true;
+  }
 }
 
 /**
@@ -65,7 +78,7 @@ function isGoneWithProcess({ ifname, namespace }: Placement, addresses: readonly
   if (describeNamespace(path)?.identity === identity) return false;
   let user: string | undefined;
   try {
-    user = findInUse(identity.slice(identity.lastIndexOf(":") + 1));
+    user = allInUse().get(identity.slice(identity.lastIndexOf(":") + 1));
   } catch {
     return false;
   }

@@ -32,12 +32,17 @@ export function masqueradedIn(alias: string): readonly Cidr[] | undefined {
   return addresses.includes(undefined) ? undefined : (addresses as Cidr[]);
 }
 
-const OWNER = /^podwire network=(\S+) container=(\S+) interface=(\S+) masquerade=/;
+const OWNER = /^podwire network=(\S+) container=(\S+) interface=(\S+)/;
 
-/** The owner in the words of an alias, where a long name is cut; undefined if it is no alias of ours. */
-export function readAlias(alias: string): AttachmentKey | undefined {
-  const [, network = "", containerId = "", ifname = ""] = OWNER.exec(alias) ?? [];
+/** The owner in the words of ownerText or ownerComment, where a long name is cut; undefined if it is neither. */
+export function readOwner(text: string): AttachmentKey | undefined {
+  const [, network = "", containerId = "", ifname = ""] = OWNER.exec(text) ?? [];
   return network === "" ? undefined : { network, containerId, ifname };
+}
+
+/** The same of an alias; undefined if it is no alias of ours. */
+export function readAlias(alias: string): AttachmentKey | undefined {
+  return alias.includes(MASQUERADE) ? readOwner(alias) : undefined;
 }
 
 /** The owner in an alias of this network; undefined if it is none, or if a long name is not all in it. */

@@ -12,6 +12,11 @@ function bounded(part: string, most: number): string {
   return part.length <= most ? part : `${part.slice(0, most - 17)}~${sha512(part).slice(0, 16)}`;
 }
 
+/** Whether the names of an owner that was read from such a text are whole: a chain or an interface is named after these. */
+export function isWhole({ network, containerId }: AttachmentKey): boolean {
+  return ![network, containerId].some((part) => /~[0-9a-f]{16}$/.test(part));
+}
+
 /** The text that marks everything of a network: the start of ownerText of each of its attachments. */
 export function networkText(network: string): string {
   return startOf(network, MOST);

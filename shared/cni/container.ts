@@ -1,5 +1,6 @@
 /** The container's side of a request: its namespace, and a netlink connection that works in it. */
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { lockNamespace } from "../system/lock.ts";
 import { type Namespace, type NamespaceFault, openNamespace } from "../system/netns.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import type { Request } from "./plugin.ts";
@@ -34,11 +35,27 @@ function failure(netns: string, fault: NamespaceFault): CniError {
   return new CniError(ErrorCode.invalidNamespace, message, faults[fault]);
 }
 
-/** Opens CNI_NETNS, for ADD and CHECK. Throws code 8 if it cannot. */
+/** Opens CNI_NETNS, for CHECK, and for an ADD that makes no interface. Throws code 8 if it cannot. */
 export function openContainer({ netns }: Request): Container {
   const opened = openNamespace(netns);
   if (typeof opened === "string") throw failure(netns, opened);
   return connect(opened);
+}
+
+/**
+ * Opens CNI_NETNS, for ADD: the only one at work in the container until it is closed, or its process ends. Others wait
+ * for as long. Of two at once for one interface, neither would find the name taken; the second would take the pair of the
+ * first for what a killed ADD has left, and whoever failed would give back the addresses of both.
+ */
+export function openContainerAlone(request: Request): Container {
+  const container = openContainer(request);
+  try {
+    lockNamespace(container.namespace);
+    return container;
+  } catch (thrown) {
+    container.close();
+    throw thrown;
+  }
 }
 
 /**

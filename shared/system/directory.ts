@@ -6,16 +6,17 @@ import { call, cString, SystemError, tryCall } from "./libc.ts";
 
 const decoder = new TextDecoder();
 
-/** Makes a folder and its missing parents; existing ones are fine. */
-export function makeDirectory(path: string, mode: number): void {
+/** Makes a folder and its missing parents; existing ones are fine. Returns whether there was none. */
+export function makeDirectory(path: string, mode: number): boolean {
   const failed = tryCall("mkdirat", AT_FDCWD, cString(path), mode);
-  if (failed === 0 || failed === -Errno.EEXIST) return;
+  if (failed === 0 || failed === -Errno.EEXIST) return failed === 0;
   const parent = path.slice(0, path.lastIndexOf("/"));
   if (failed !== -Errno.ENOENT || parent === "") throw new SystemError("mkdir", path, -failed);
   makeDirectory(parent, mode);
   const again = tryCall("mkdirat", AT_FDCWD, cString(path), mode);
   // Another process may have made it meanwhile.
   if (again !== 0 && again !== -Errno.EEXIST) throw new SystemError("mkdir", path, -again);
+  return again === 0;
 }
 
 /** The names in a folder, without "." and ".."; none if the folder is missing. */

@@ -1,11 +1,13 @@
 /**
- * A lock on the network namespace this process runs in, for changes to what attachments share.
+ * A lock on a network namespace: on the one this process runs in, for changes to what attachments share, or on that of a
+ * container.
  *
  * flock(2) on the namespace's own file: every process in the namespace gets the same inode, nothing is written
  * anywhere, and the lock is gone with its holder.
  */
 import { closeFile, OpenFlag, openFile } from "./file.ts";
 import { call } from "./libc.ts";
+import type { Namespace } from "./netns.ts";
 
 const LOCK_SHARED = 1;
 const LOCK_EXCLUSIVE = 2;
@@ -27,6 +29,11 @@ export function lockOwnNamespace(): NamespaceLock {
     },
     release: () => closeFile(descriptor),
   };
+}
+
+/** Waits until this is the only holder of a namespace's lock, and keeps it until the namespace is closed. */
+export function lockNamespace({ descriptor, path }: Pick<Namespace, "descriptor" | "path">): void {
+  call("flock", path, descriptor, LOCK_EXCLUSIVE);
 }
 
 /** Does the work while no other process does any under the lock of the same file, which is opened and not changed. */

@@ -1,7 +1,7 @@
 /** An owner's rules as the kernel has them: remembered at ADD, compared by CHECK; and those of the reference plugin. */
 import { drift } from "../../../shared/attachment/check.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
-import { type Family, toBytes } from "../../../shared/ip/address.ts";
+import { type Family, type IpAddress, toBytes } from "../../../shared/ip/address.ts";
 import type { Cidr } from "../../../shared/ip/cidr.ts";
 import { searchable } from "../../../shared/netfilter/search.ts";
 import type { NetlinkConnection } from "../../../shared/netlink/connection.ts";
@@ -43,6 +43,15 @@ export function findOwn(
 ): TableView | undefined {
   const chain = ownChainName(owner);
   return viewsOf(connection, family).find((view) => view.present([chain]).length > 0);
+}
+
+/** Whether a rule of the owner's chain names the address. */
+export function isTargetOf(connection: NetlinkConnection, owner: AttachmentKey, address: IpAddress): boolean {
+  const chain = ownChainName(owner);
+  const bytes = bytesText(toBytes(address));
+  return viewsOf(connection, address.family).some((view) =>
+    view.rules("nat", chain).some(({ text }) => text.includes(bytes)),
+  );
 }
 
 /** Throws unless the owner's rules are as they were remembered. */

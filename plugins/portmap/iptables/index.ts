@@ -1,6 +1,6 @@
 /** The iptables backend: a chain for each attachment, entered from one of sixteen buckets by its host ports. */
 import { drift } from "../../../shared/attachment/check.ts";
-import { networkText } from "../../../shared/cni/attachment.ts";
+import { isWhole, networkText } from "../../../shared/cni/attachment.ts";
 import { CniError, ErrorCode, runAll } from "../../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 import type { Family } from "../../../shared/ip/address.ts";
@@ -8,13 +8,13 @@ import type { Cidr } from "../../../shared/ip/cidr.ts";
 import { removeNatChains } from "../../../shared/netfilter/iptables/chain-removal.ts";
 import { type Purpose, requireRestore } from "../../../shared/netfilter/iptables/restore.ts";
 import { needle } from "../../../shared/netfilter/search.ts";
-import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
+import type { Forwarding, HeldPort, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
 import { checkLocalhost, localhostTarget, routeLocalhost } from "../localhost.ts";
 import { forwardFamily, needsOf } from "./apply.ts";
 import { isWithoutSetRules, missingFixed } from "./fixed.ts";
-import { checkOwn, checkReference, findOwn, rememberRules } from "./held.ts";
+import { checkOwn, checkReference, findOwn, isTargetOf, rememberRules } from "./held.ts";
 import { bucketChain, bucketChains, bucketOf, OWN_CHAIN, ownChainName, reference } from "./rules.ts";
-import { collectFromSets, isInSets, removeFromSets, removeOwnElements } from "./sets.ts";
+import { collectFromSets, heldInSets, isInSets, removeFromSets, removeOwnElements } from "./sets.ts";
 import { removeUnusedMarks } from "./unused.ts";
 import { viewOf, viewsOf } from "./view.ts";
 
@@ -108,6 +108,16 @@ function remove(host: PortmapHost, owner: AttachmentKey, forwarding: Forwarding 
   ]);
 }
 
+/** Without IP sets no rule tells its port in a way that is the same for all tools, and nothing is found. */
+function held({ connection }: PortmapHost): HeldPort[] {
+  return heldInSets(connection).map(({ owner, ...port }) => ({
+    ...port,
+    owner,
+    isRemovable: isWhole(owner),
+    leadsTo: (address) => isTargetOf(connection, owner, address),
+  }));
+}
+
 function removeReference(host: PortmapHost, owner: AttachmentKey): void {
   removeNatChains(host, [{ bases: [reference.base], chains: [reference.chainName(owner)] }], hostPorts);
 }
@@ -146,6 +156,7 @@ export const iptablesAdaptor: PortmapAdaptor = {
   ensure,
   check,
   remove,
+  held,
   removeReference,
   collect,
   collectUnused,

@@ -1,4 +1,5 @@
 /** The IP sets of host ports in use: one of all, one a bucket, for each family. An element's comment names its owner. */
+import { readOwner } from "../../../shared/cni/alias.ts";
 import { networkText, ownerText } from "../../../shared/cni/attachment.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 import { bitsOf, type Family, type IpAddress } from "../../../shared/ip/address.ts";
@@ -11,8 +12,8 @@ import {
 } from "../../../shared/netfilter/ipset.ts";
 import { deleteElements, elementsWith, isWithoutSets, makeSet } from "../../../shared/netfilter/sets.ts";
 import type { NetlinkConnection } from "../../../shared/netlink/connection.ts";
-import type { Mapping } from "../adaptor.ts";
-import { protocolNumbers } from "../protocols.ts";
+import type { HostPort, Mapping } from "../adaptor.ts";
+import { protocolNumbers, protocolOf } from "../protocols.ts";
 import { bucketOf, bucketSet, buckets, portSet } from "./rules.ts";
 
 const families: readonly Family[] = [4, 6];
@@ -69,6 +70,29 @@ export function isInSets(connection: NetlinkConnection, mappings: readonly Mappi
     .flatMap(keysOf)
     .flatMap((key) => setsOf(key).map((set) => testElement(set, key)));
   return connection.transact(questions).every(({ error }) => error === undefined);
+}
+
+/** The protocol, address and port of an element; undefined for the upper of two networks that stand for all addresses. */
+function portOf({ address, service }: SetKey): HostPort | undefined {
+  const protocol = protocolOf(service?.protocol);
+  if (service === undefined || protocol === undefined) return undefined;
+  const { family } = address;
+  const port = { protocol, family, hostPort: service.port };
+  if (service.prefixLength === bitsOf(family)) return { ...port, hostIp: address };
+  return address.value === 0n ? port : undefined;
+}
+
+/** All ports that are in use, with the owner in the words of the comment. */
+export function heldInSets(connection: NetlinkConnection): (HostPort & { owner: AttachmentKey })[] {
+  if (isWithoutSets()) return [];
+  const elements = families.flatMap((family) =>
+    elementsWith(connection, portSet(family), "podwire network="),
+  );
+  return elements.flatMap((element) => {
+    const owner = readOwner(element.comment);
+    const port = portOf(element);
+    return owner === undefined || port === undefined ? [] : [{ ...port, owner }];
+  });
 }
 
 function drop(connection: NetlinkConnection, keys: readonly SetKey[]): void {

@@ -2,7 +2,6 @@
 import { isOfNetwork, ownerComment } from "../../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
-import { describeDisorder } from "../../../shared/netfilter/nftables/chain.ts";
 import {
   deleteElements,
   deleteKeys,
@@ -10,6 +9,7 @@ import {
   joinFields,
   newElements,
 } from "../../../shared/netfilter/nftables/element.ts";
+import { describeFault } from "../../../shared/netfilter/nftables/in-place.ts";
 import { ensureRules, refuseUnable, type Subject } from "../../../shared/netfilter/nftables/mend.ts";
 import { ownTable } from "../../../shared/netfilter/nftables/own-table.ts";
 import { allElements, findElements, rulesOf } from "../../../shared/netfilter/nftables/question.ts";
@@ -19,6 +19,7 @@ import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
 import type { Forwarding, PortmapAdaptor, PortmapHost } from "../adaptor.ts";
 import { checkLocalhost, localhostTarget, routeLocalhost } from "../localhost.ts";
 import { allSets, elementsOf, type PlacedElement } from "./elements.ts";
+import { heldPorts } from "./held.ts";
 import { suffixesOf } from "./profile.ts";
 import { removeReferenceRules } from "./reference.ts";
 import { chainsOf, fixedRules } from "./rules.ts";
@@ -121,7 +122,7 @@ function drift(owner: AttachmentKey, what: string): CniError {
 
 function check({ connection }: PortmapHost, forwarding: Forwarding): void {
   const { owner } = forwarding;
-  const disorder = describeDisorder(rulesOf(connection, ownTable), chainsOf(forwarding));
+  const disorder = describeFault(connection, chainsOf(forwarding));
   if (disorder !== undefined) throw drift(owner, `${disorder} in the table inet podwire`);
   const wrong = lookUp(connection, elementsOf(forwarding)).find((found) => !isRight(found));
   if (wrong === undefined) {
@@ -189,6 +190,7 @@ export const nftablesAdaptor: PortmapAdaptor = {
   ensure,
   check,
   remove: removeOwner,
+  held: ({ connection }) => heldPorts(connection),
   removeReference,
   collect,
   collectUnused,

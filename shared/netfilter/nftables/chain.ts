@@ -57,6 +57,15 @@ export function areInOrder(held: readonly HeldRule[], chains: readonly ChainSpec
   });
 }
 
+/** Whether this version has made all of those rules of the base chains that it would make. */
+export function areSigned(held: readonly HeldRule[], chains: readonly ChainSpecification[]): boolean {
+  return chains.every((chain) => {
+    if (chain.hook === undefined) return true;
+    const own = namedAs(heldIn(held, chain), [...chain.first, ...(chain.others ?? [])]);
+    return own.every(({ isMade }) => isMade);
+  });
+}
+
 /** What is wrong with the first chain that is not as it should be, in words; undefined if all are. */
 export function describeDisorder(
   held: readonly HeldRule[],

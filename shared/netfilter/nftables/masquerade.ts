@@ -10,9 +10,9 @@ import { listLinks } from "../../netlink/link.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilter } from "../host.ts";
 import type { Collection, Host, MasqueradeAdaptor, Masqueraded, Removal } from "../masquerade-adaptor.ts";
-import { areInOrder, describeDisorder } from "./chain.ts";
 import { deleteKeys, type HeldElement, newElements } from "./element.ts";
 import { allEntries, type Entry, findEntries, heldSets, removeEntries } from "./entries.ts";
+import { areInPlace, describeFault } from "./in-place.ts";
 import {
   type AddressSet,
   addressData,
@@ -83,7 +83,7 @@ function rulesFor(profiles: readonly Profile[]): Subject {
 
 function prepare(): void {
   withNetfilter((connection) => {
-    if (areInOrder(rulesOf(connection, ownTable), chainsOf([]))) return;
+    if (areInPlace(connection, rulesOf(connection, ownTable), chainsOf([]))) return;
     refuseUnable(connection, rulesFor(profilesOf(sample)));
   });
 }
@@ -149,7 +149,7 @@ function addOwner(
 
 function check({ connection }: Host, masqueraded: Masqueraded): void {
   const { owner, addresses, exceptions } = masqueraded;
-  const disorder = describeDisorder(rulesOf(connection, ownTable), chainsOf(profilesOf(masqueraded)));
+  const disorder = describeFault(connection, chainsOf(profilesOf(masqueraded)));
   if (disorder !== undefined) throw fault(owner, `${disorder} in the table inet podwire`);
   const places = addresses.map((cidr) => ({
     set: profileOf(cidr, exceptions).set,

@@ -4,7 +4,8 @@ import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { NetlinkError } from "../../netlink/error.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilterLock } from "../lock.ts";
-import { areInOrder, type ChainSpecification } from "./chain.ts";
+import type { ChainSpecification } from "./chain.ts";
+import { areInPlace, mendInPlace } from "./in-place.ts";
 import type { HeldRule } from "./message.ts";
 import { ownTable } from "./own-table.ts";
 import { hasTable, rulesOf } from "./question.ts";
@@ -37,8 +38,9 @@ function refusal(connection: NetlinkConnection, { what, advice }: Subject, error
 /** For the validation phase: throws if the rules are not there, and could not be made. Changes nothing. */
 export function refuseUnable(connection: NetlinkConnection, subject: Subject): void {
   const rules = rulesOf(connection, ownTable);
-  if (areInOrder(rules, subject.chains)) return;
-  const error = tryWithoutCommit(connection, subject.mend(rules));
+  if (areInPlace(connection, rules, subject.chains)) return;
+  const changes = mendInPlace(connection, subject.chains, rules, subject.mend);
+  const error = tryWithoutCommit(connection, changes);
   if (error !== undefined) throw refusal(connection, subject, error);
 }
 
@@ -49,10 +51,10 @@ export function refuseUnable(connection: NetlinkConnection, subject: Subject): v
  */
 export function ensureRules(connection: NetlinkConnection, subject: Subject): boolean {
   const { chains, mend } = subject;
-  if (areInOrder(rulesOf(connection, ownTable), chains)) return false;
+  if (areInPlace(connection, rulesOf(connection, ownTable), chains)) return false;
   const missing = () => {
     const rules = rulesOf(connection, ownTable);
-    return areInOrder(rules, chains) ? [] : mend(rules);
+    return areInPlace(connection, rules, chains) ? [] : mendInPlace(connection, chains, rules, mend);
   };
   try {
     withNetfilterLock(() => retryCommit(connection, missing, "as it was"));

@@ -16,8 +16,8 @@ export const SET_DATA_ORDER = 1;
  * again, the comment alone. A number in the range that libnftnl leaves free.
  */
 export const MADE = 0x70;
-/** To be raised whenever a rule under the same comment does something else (test/shared/netfilter/nftables/rules.test.ts). */
-export const RULES_VERSION = 1;
+/** To be raised whenever a rule under the same comment does something else, or its chain has another hook (test/shared/netfilter/nftables/rules.test.ts). */
+export const RULES_VERSION = 2;
 
 export interface UserDatum {
   readonly type: number;

@@ -1,6 +1,7 @@
 /** What is done to an overlay by hand: CHECK names it, and the next ADD repairs it. */
 import { describe, expect, test } from "vitest";
 import { canRun, type Node, ping } from "../../helpers/index.ts";
+import { moveChain } from "../attachment/packet-filter.ts";
 import {
   type AttachedPod,
   attach,
@@ -136,7 +137,22 @@ const damages: readonly Damage[] = [
     mode: "l3",
     program: "nft",
     command: "delete table inet podwire",
-    words: /guard is missing/,
+    words: /guard does not drop VXLAN of strangers: the rule .* is missing/,
+  },
+  {
+    what: "guard elsewhere",
+    mode: "l3",
+    program: "sh",
+    command: moveChain("vxlan", "input priority raw", "prerouting priority raw"),
+    words: /chain vxlan has type filter hook prerouting priority -300 instead of .*hook input/,
+  },
+  {
+    what: "guard's chain made anew, elsewhere",
+    mode: "l2",
+    program: "nft",
+    command:
+      "flush chain inet podwire vxlan; delete chain inet podwire vxlan; add chain inet podwire vxlan {type filter hook input priority 7;}",
+    words: /chain vxlan has type filter hook input priority 7 instead of .*priority -300/,
   },
   {
     what: "guard without a peer",
@@ -163,7 +179,10 @@ describe.runIf(canRun(...programs))("damage by hand", () => {
     await host.check(one as AttachedPod, network(0), one?.result);
     const before = await overlayOf(host.node);
     for (const command of damage.command.split("; "))
-      await host.node.exec(damage.program ?? "ip", command.split(" "));
+      await host.node.exec(
+        damage.program ?? "ip",
+        damage.program === "sh" ? ["-ec", command] : command.split(" "),
+      );
     const run = await host.call("CHECK", one, { ...network(0), prevResult: one?.result });
     failed(run, 999, damage.words);
     if (damage.what === "another device in its place") {

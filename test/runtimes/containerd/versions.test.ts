@@ -11,7 +11,9 @@ const left = async ({ node, state }: Awaited<ReturnType<typeof createMachine>>) 
   const { files = [], namespaces } = await state();
   const links = (await node.exec("ip", ["-br", "link", "show", "type", "veth"])).stdout.split("\n");
   return {
-    files: files.filter((each) => /\/results\/|:eth0|\/\d+(\.\d+){3}:|\/fd00:|hostports\/.+\//.test(each)),
+    files: files.filter((each) =>
+      /\/results\/|:eth0|\/\d+(\.\d+){3}:|\/fd00:|hostports\/.+\/(?!complete)/.test(each),
+    ),
     links: links.filter((each) => each.startsWith("veth")),
     namespaces,
   };

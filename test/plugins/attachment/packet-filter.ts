@@ -1,0 +1,11 @@
+/** What somebody may do to the packet filter, as a line for a shell. */
+
+/** Loads our table again with a chain of it at another hook, written as nft prints it: "input priority raw". */
+export const moveChain = (chain: string, from: string, to: string): string =>
+  [
+    "nft list table inet podwire >/run/table",
+    `sed -i '/chain ${chain} {/,/}/ s/hook ${from};/hook ${to};/' /run/table`,
+    `grep -q 'hook ${to};' /run/table`,
+    "nft delete table inet podwire",
+    "nft -f /run/table",
+  ].join(" && ");

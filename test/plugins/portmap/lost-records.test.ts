@@ -1,0 +1,122 @@
+/** What holds when somebody removes the records of host ports while containers that have some live. */
+import { describe, expect, test } from "vitest";
+import { canRun, startEcho } from "../../helpers/index.ts";
+import { hostLocal } from "../attachment/host.ts";
+import { hostState } from "../attachment/witness.ts";
+import { backends, bridgeConfig, failed, type Pod, PortHost, type PortMapping, programs } from "./host.ts";
+
+const mapping = { hostPort: 8080, containerPort: 80 };
+const free = { hostPort: 8081, containerPort: 80 };
+const conflict = 7;
+
+const wipes: [string, string][] = [
+  ["the folder", "rm -r /run/podwire/hostports"],
+  ["the files of records and claims", "rm /run/podwire/hostports/owners/* /run/podwire/hostports/claims/*"],
+  ["all but the lock", "cd /run/podwire/hostports && rm -rf owners claims rules"],
+];
+
+const wipe = (host: PortHost, script = "rm -r /run/podwire/hostports") =>
+  host.node.exec("sh", ["-ec", script]);
+
+const isComplete = async (host: PortHost) =>
+  (await host.node.exec("test", ["-e", "/run/podwire/hostports/owners/complete"], { reject: false }))
+    .exitCode === 0;
+
+/** portmap's ADD for a container that the bridge has attached. */
+async function ask(host: PortHost, pod: Pod, mappings: readonly PortMapping[]) {
+  const result = await host.bridge.add(pod, bridgeConfig());
+  return host.portmap.call("ADD", pod, host.config(mappings, result));
+}
+
+/**
+ * Addresses that nobody else has: where nothing is recorded, a container lives if its address is on an interface in any
+ * namespace of the machine, be it that of another test.
+ */
+const unique = { ipam: hostLocal(["10.77.83.0/24", "fd00:77:83::/64"]) };
+
+describe.runIf(canRun(...programs)).each(backends)("after records are lost (%s)", (backend) => {
+  test.each(wipes)(
+    "(%s) a port of a living container is refused, whoever made the registry anew; DEL of that one frees it",
+    async (_what, script) => {
+      await using host = await PortHost.create(backend);
+      const [a, b, c] = await host.bridge.pods("a", "b", "c");
+      await host.attach(a, [mapping]);
+      await startEcho(host.node, 80, "a");
+      expect(await isComplete(host)).toBe(true);
+      await wipe(host, script);
+      await host.attach(b, [free]);
+      expect(await isComplete(host)).toBe(false);
+      const result = await host.bridge.add(c, bridgeConfig());
+      const before = await hostState(host.node);
+      const run = await host.portmap.call("ADD", c, host.config([mapping], result));
+      failed(run, conflict, /tcp port 8080 of all IPv[46] addresses is taken.*eth0.*id-a.*net/);
+      expect(await hostState(host.node)).toEqual(before);
+      expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBe(host.outside.address4);
+      expect(await host.fromOutside(host.outside.nodeAddress6, 8080)).toBe(host.outside.address6);
+
+      await host.detach(a);
+      await host.bridge.del(a, bridgeConfig());
+      await host.portmap.add(c, host.config([mapping], result));
+      await startEcho(host.node, 80, "c");
+      expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBe(host.outside.address4);
+      expect(await isComplete(host)).toBe(true);
+    },
+  );
+
+  test.each([
+    ["of one IPv4 address", { ...mapping, hostIP: "198.18.0.7" }, /tcp port 8080 of 198.18.0.7/],
+    ["of one IPv6 address", { ...mapping, hostIP: "fd00:99::7" }, /tcp port 8080 of fd00:99::7/],
+    ["of IPv6 alone", { ...mapping, hostIP: "::", protocol: "udp" }, /udp port 8080 of all IPv6 addresses/],
+    ["of SCTP", { ...mapping, protocol: "sctp" }, /sctp port 8080 of all IPv4 addresses/],
+  ])("a port %s is refused, and what differs from it is not", async (_kind, wanted, words) => {
+    await using host = await PortHost.create(backend);
+    const [a, b, c] = await host.bridge.pods("a", "b", "c");
+    await host.attach(a, [wanted]);
+    await wipe(host);
+    failed(await ask(host, b, [wanted]), conflict, words);
+    await host.attach(c, [mapping]);
+  });
+
+  test("claims that are lost alone come back from the records", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b, c] = await host.bridge.pods("a", "b", "c");
+    await host.attach(a, [mapping]);
+    await wipe(host, "rm -r /run/podwire/hostports/claims");
+    failed(await ask(host, b, [mapping]), conflict, /8080.*id-a/);
+    await host.attach(c, [free]);
+    expect(await isComplete(host)).toBe(true);
+  });
+
+  test("a port of a container that is gone is taken over, with all that it had", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b] = await host.bridge.pods("a", "b");
+    await host.attach(a, [mapping, free], {}, unique);
+    await wipe(host);
+    await host.node.deleteNetns("a");
+    const result = await host.attach(b, [mapping], {}, unique);
+    await startEcho(host.node, 80, "b");
+    expect(await host.fromOutside(host.outside.nodeAddress4, 8080)).toBe(host.outside.address4);
+    await host.check(b, [mapping], result);
+    expect(await isComplete(host)).toBe(true);
+    await host.bridge.del(a, bridgeConfig(unique));
+    const { iptables, ip6tables, ipsets, nftables } = await hostState(host.node);
+    const left = [iptables, ip6tables, ipsets, nftables].flat();
+    expect(left.filter((line) => line.includes("id-a") || line.includes("8081"))).toEqual([]);
+  });
+
+  test("a repeated ADD replaces what the container had", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b] = await host.bridge.pods("a", "b");
+    const result = await host.attach(a, [mapping]);
+    await host.portmap.add(a, host.config([free], result));
+    const before = await hostState(host.node);
+    await host.portmap.add(a, host.config([mapping], result));
+    await wipe(host);
+    await host.portmap.add(a, host.config([free], result));
+    const { files, ...rest } = await hostState(host.node);
+    const { files: _, ...expected } = before;
+    expect(rest).toEqual(expected);
+    expect(files.filter((file) => file.includes("-8080"))).toEqual([]);
+    await host.attach(b, [mapping]);
+  });
+});
