@@ -6,6 +6,7 @@ import { SystemError } from "../shared/system/libc.ts";
 import { writeStandardError, writeStandardOutput } from "../shared/system/stdio.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, ExitCode, type Io, UsageError } from "./command.ts";
+import { failureObject, printObject } from "./failure.ts";
 import { commandHelp, emphasis, programHelp, usageLine } from "./help.ts";
 
 /** https://no-color.org: any value but the empty one counts. */
@@ -23,19 +24,32 @@ function outside(): Io {
   };
 }
 
-const wantsHelp = (words: readonly string[]) => {
+/** Whoever reads our output has seen enough: `podwire list | head -1`. */
+const isReaderGone = (thrown: unknown) => thrown instanceof SystemError && thrown.errno === Errno.EPIPE;
+
+/** Whether one of the options is there; looked for by hand, since the command line may make no sense. */
+const wants = (words: readonly string[], ...options: readonly string[]): boolean => {
   const end = words.indexOf("--");
-  return words.slice(0, end < 0 ? words.length : end).some((word) => word === "-h" || word === "--help");
+  return words.slice(0, end < 0 ? words.length : end).some((word) => options.includes(word));
 };
 
+/** A failure for a program: on standard output, where it looks for the result. */
+function printFailure(command: Command, thrown: unknown, io: Io): number {
+  const isUsage = thrown instanceof UsageError;
+  printObject(io, { ...failureObject(thrown), ...(isUsage ? { usage: usageLine(command) } : {}) });
+  return isUsage ? ExitCode.usage : ExitCode.failure;
+}
+
 async function runCommand(command: Command, words: readonly string[], io: Io): Promise<number> {
-  if (wantsHelp(words)) {
+  if (wants(words, "-h", "--help")) {
     io.out(commandHelp(command, emphasis(io.colours)));
     return ExitCode.success;
   }
   try {
     return await command.run(readArguments(command, words), io);
   } catch (thrown) {
+    const hasJson = command.options.some(({ name }) => name === "json");
+    if (hasJson && wants(words, "--json") && !isReaderGone(thrown)) return printFailure(command, thrown, io);
     if (!(thrown instanceof UsageError)) throw thrown;
     io.err(`podwire ${command.name}: ${thrown.message}\n${usageLine(command)}\n`);
     return ExitCode.usage;
@@ -72,9 +86,6 @@ async function dispatch(
   );
   return ExitCode.success;
 }
-
-/** Whoever reads our output has seen enough: `podwire list | head -1`. */
-const isReaderGone = (thrown: unknown) => thrown instanceof SystemError && thrown.errno === Errno.EPIPE;
 
 /** Runs the program to its end. Returns the exit code. */
 export async function runProgram(

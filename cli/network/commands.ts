@@ -1,7 +1,8 @@
 /** `podwire add|check|del|gc|status`: cnitool's job, with cnitool's environment. */
-import { CniError, messageOf } from "../../shared/cni/error.ts";
+import { messageOf } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
+import { failureObject, printObject } from "../failure.ts";
 import { readCached } from "../node/cache.ts";
 import { whileContainerLocked } from "../node/container-lock.ts";
 import { findNetwork, type NetworkList, readList } from "./configuration.ts";
@@ -29,16 +30,6 @@ function failureText(thrown: unknown): string {
   return `the plugin ${thrown.plugin} failed ${thrown.command} with code ${thrown.code}: ${messageOf(thrown)}`;
 }
 
-function failureObject(thrown: unknown): JsonObject {
-  const code = thrown instanceof CniError ? thrown.code : 999;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const details = thrown instanceof CniError && thrown.details !== "" ? { details: thrown.details } : {};
-  const origin = thrown instanceof PluginError ? { plugin: thrown.plugin, command: thrown.command } : {};
-  return { code, msg: message, ...details, ...origin };
-}
-
-const print = (io: Io, value: JsonObject) => io.out(`${JSON.stringify(value, undefined, 4)}\n`);
-
 /** Runs the work; a failure is printed in words on standard error, or as JSON on standard output. */
 function reported(args: Arguments, io: Io, work: () => JsonObject | undefined): number {
   let result: JsonObject | undefined;
@@ -46,12 +37,12 @@ function reported(args: Arguments, io: Io, work: () => JsonObject | undefined): 
     result = work();
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown;
-    if (args.flag("json")) print(io, failureObject(thrown));
+    if (args.flag("json")) printObject(io, failureObject(thrown));
     else io.err(`podwire: ${failureText(thrown)}\n`);
     return ExitCode.failure;
   }
   // What nobody reads any more has worked all the same: it is remembered, and podwire list shows it.
-  if (result !== undefined) print(io, result);
+  if (result !== undefined) printObject(io, result);
   return ExitCode.success;
 }
 
