@@ -1,10 +1,12 @@
 /** The network configuration that is put where the runtime looks: only when asked, and after the executables. */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { extensions } from "../network/configuration.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
 import { type Located, placeText, saidText, validateText } from "../validate/file.ts";
 import { problem } from "./problem.ts";
+import type { End } from "./stay.ts";
 
 /** A conflist to write. */
 export interface Configuration {
@@ -46,26 +48,28 @@ function readTypes(source: string, text: string): string[] {
   return [...new Set(types)].filter((type) => typeof type === "string" && type !== "") as string[];
 }
 
-function readFile(source: string): string {
+/** A pipe may keep its reader waiting. */
+async function readText(source: string, { interruption }: End): Promise<string> {
   try {
-    return readFileSync(source, "utf8");
+    return await Promise.race([readFile(source, "utf8"), interruption]);
   } catch (thrown) {
     throw problem(`cannot read the configuration ${source}`, thrown);
   }
 }
 
 /** Reads a conflist, and checks it as `podwire validate` does. Throws if it could not work. */
-export function readConfiguration(
+export async function readConfiguration(
   source: string,
   givenName: string | undefined,
   catalogue: Catalogue,
-): Configuration {
+  end: End,
+): Promise<Configuration> {
   const name = givenName ?? source.slice(source.lastIndexOf("/") + 1);
   if (!/^[^./][^/]*\.conflist$/.test(name))
     throw new Error(
       `runtimes do not look at a file called ${JSON.stringify(name)}: --conf-name must say a name that ends in .conflist`,
     );
-  const text = readFile(source);
+  const text = await readText(source, end);
   const oddities = checkText(source, text, catalogue);
   return { source, name, text, types: readTypes(source, text), oddities };
 }

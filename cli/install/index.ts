@@ -2,7 +2,7 @@
 import { type Arguments, type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
 import { install, type Report, type Wish } from "./install.ts";
-import { listenForEnd } from "./stay.ts";
+import { listenForEnd, stayUp } from "./stay.ts";
 
 const defaultBinFolder = "/opt/cni/bin";
 const defaultConfFolder = "/etc/cni/net.d";
@@ -103,7 +103,7 @@ export function installCommand(catalogue: Catalogue, version: string): Command {
       // Before the work: a container's first process would never get a signal it has not asked for.
       const end = listenForEnd();
       print(await install(wish, catalogue, end), args.flag("json"), version, io);
-      if (args.flag("stay")) await end.asked;
+      if (args.flag("stay")) await stayUp(end);
       return ExitCode.success;
     },
   };

@@ -56,14 +56,16 @@ const installConfiguration = (folder: string, { name, text }: Configuration, end
   });
 
 /** What is to be written, and into which folder; undefined if --conf is a folder without a file for this node. */
-function readWish(
+async function readWish(
   wish: Wish["configuration"],
   catalogue: Catalogue,
-): { folder: string; read: Configuration } | undefined {
+  end: End,
+): Promise<{ folder: string; read: Configuration } | undefined> {
   if (wish === undefined) return undefined;
   const folder = checkFolder("--conf-dir", wish.folder);
   const source = findConfiguration(wish.source, wish.node);
-  return source === undefined ? undefined : { folder, read: readConfiguration(source, wish.name, catalogue) };
+  if (source === undefined) return undefined;
+  return { folder, read: await readConfiguration(source, wish.name, catalogue, end) };
 }
 
 function noneForNode({ source, node, folder, name }: NonNullable<Wish["configuration"]>): string {
@@ -81,7 +83,7 @@ export async function install(
   end: End,
 ): Promise<Report> {
   const binDir = checkFolder("--bin-dir", binFolder);
-  const wanted = readWish(configuration, catalogue);
+  const wanted = await readWish(configuration, catalogue, end);
   const executables = await installExecutables(binDir, names, end);
   if (configuration === undefined) return { binDir, executables, warnings: [] };
   if (wanted === undefined) return { binDir, executables, warnings: [noneForNode(configuration)] };

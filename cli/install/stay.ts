@@ -4,28 +4,30 @@ import { setImmediate as turn } from "node:timers/promises";
 export interface End {
   /** Lets signals come in. Throws if one has asked for an end: call it where the work may be left as it is. */
   readonly pass: () => Promise<void>;
-  /** Fulfilled when a signal asks for an end; a DaemonSet's container stays up until then. */
-  readonly asked: Promise<void>;
+  /** Rejected when a signal asks for an end: to race with what may wait for ever. */
+  readonly interruption: Promise<never>;
 }
 
 /** From now on the signals that ask for an end are heeded. */
 export function listenForEnd(): End {
-  let given: string | undefined;
-  let fulfil = (): void => {};
-  const asked = new Promise<void>((resolve) => {
-    fulfil = resolve;
+  let interrupt = (_: string): void => {};
+  let reason: Error | undefined;
+  const interruption = new Promise<never>((_, reject) => {
+    interrupt = (signal) => {
+      reason = new Error(`interrupted by ${signal}`);
+      reject(reason);
+    };
   });
   // Without a timer there would be nothing to wait for, and the process would end by itself.
   const timer = setInterval(() => {}, 1 << 30);
-  void asked.then(() => clearInterval(timer));
-  for (const signal of ["SIGTERM", "SIGINT"] as const)
-    process.once(signal, () => {
-      given = signal;
-      fulfil();
-    });
+  interruption.catch(() => clearInterval(timer));
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, interrupt);
   const pass = async (): Promise<void> => {
     await turn();
-    if (given !== undefined) throw new Error(`interrupted by ${given}`);
+    if (reason !== undefined) throw reason;
   };
-  return { pass, asked };
+  return { pass, interruption };
 }
+
+/** Stays up until a signal asks for an end, as a DaemonSet's container has to. */
+export const stayUp = ({ interruption }: End): Promise<void> => interruption.catch(() => undefined);

@@ -66,6 +66,19 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     expect(await target.names()).toEqual([]);
   });
 
+  test("ends on SIGTERM while it waits for a configuration that nobody writes", async () => {
+    await using target = await Target.create();
+    await target.node.exec("mkfifo", ["/run/pipe"]);
+    const conf = ["--conf", "/run/pipe", "--conf-name", "a.conflist", "--conf-dir", folder];
+    await using running = await startFirst(target.node, [...stay, ...conf]);
+    await expect.poll(() => isHeeded(running.child, SIGTERM)).toBe(true);
+    process.kill(running.child, "SIGTERM");
+    const { exitCode, stderr } = await running.ended;
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/cannot read .*\/run\/pipe: interrupted by SIGTERM/);
+    expect(await target.names()).toEqual([]);
+  });
+
   test("ends on SIGTERM in the midst of writing, and leaves nothing", async () => {
     await using target = await Target.create();
     await target.layOld();
