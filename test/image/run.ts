@@ -19,6 +19,8 @@ async function run(files: readonly string[]): Promise<number> {
   await buildah.build(projectRoot, image, "--target", "test");
   const { Cmd = [], WorkingDir = "" } = await buildah.command(image);
   // A missing program must be an error, and not a test that is skipped.
+  // The image's own command builds first: of hard links in a layer below, overlayfs makes files of their own when a
+  // test links to one of them.
   const command = ["env", "CI=true", ...Cmd, "--", ...files];
   const container = await buildah.from(image);
   return (await buildah.showPrivileged(container, WorkingDir, command)) ?? 1;
