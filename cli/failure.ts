@@ -1,7 +1,8 @@
-/** A failure for programs, in the words of the specification's error object. */
+/** A failure as `--json` prints it: the object that CNI plugins print (specification 1.1.0, section 5, "Error"). */
 import { CniError, ErrorCode } from "../shared/cni/error.ts";
 import type { JsonObject } from "../shared/cni/fields.ts";
-import { UsageError } from "./command.ts";
+import { type Io, UsageError } from "./command.ts";
+import { PluginError } from "./network/invoke.ts";
 
 /** 4 is the specification's code for what a call was given; 999 is that of the plugins for all without one. */
 function codeOf(thrown: unknown): number {
@@ -10,8 +11,12 @@ function codeOf(thrown: unknown): number {
 }
 
 export function failureObject(thrown: unknown): JsonObject {
+  const msg = thrown instanceof Error ? thrown.message : String(thrown);
   const details = thrown instanceof CniError && thrown.details !== "" ? { details: thrown.details } : {};
-  return { code: codeOf(thrown), msg: thrown instanceof Error ? thrown.message : String(thrown), ...details };
+  const origin = thrown instanceof PluginError ? { plugin: thrown.plugin, command: thrown.command } : {};
+  return { code: codeOf(thrown), msg, ...details, ...origin };
 }
 
-export const printedObject = (value: JsonObject): string => `${JSON.stringify(value, undefined, 4)}\n`;
+/** Prints for programs. */
+export const printObject = (io: Io, value: JsonObject): void =>
+  io.out(`${JSON.stringify(value, undefined, 4)}\n`);

@@ -4,7 +4,7 @@ import { messageOf } from "../shared/cni/error.ts";
 import { writeStandardError, writeStandardOutput } from "../shared/system/stdio.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, ExitCode, type Io, UsageError } from "./command.ts";
-import { failureObject, printedObject } from "./failure.ts";
+import { failureObject, printObject } from "./failure.ts";
 import { commandHelp, emphasis, programHelp, usageLine } from "./help.ts";
 import { isReaderGone } from "./reader-gone.ts";
 
@@ -47,11 +47,13 @@ async function runCommand(command: Command, words: readonly string[], io: Io): P
   try {
     return await command.run(readArguments(command, words), io);
   } catch (thrown) {
-    if (!(thrown instanceof UsageError)) throw thrown;
-    io.err(`podwire ${command.name}: ${thrown.message}\n${usageLine(command)}\n`);
-    if (wantsJson(words) && command.options.some(({ name }) => name === "json"))
-      io.out(printedObject({ ...failureObject(thrown), usage: usageLine(command) }));
-    return ExitCode.usage;
+    const isUsage = thrown instanceof UsageError;
+    const usage = usageLine(command);
+    const hasJson = command.options.some(({ name }) => name === "json") && wantsJson(words);
+    if (!isUsage && (!hasJson || isReaderGone(thrown))) throw thrown;
+    if (isUsage) io.err(`podwire ${command.name}: ${thrown.message}\n${usage}\n`);
+    if (hasJson) printObject(io, { ...failureObject(thrown), ...(isUsage ? { usage } : {}) });
+    return isUsage ? ExitCode.usage : ExitCode.failure;
   }
 }
 
@@ -99,7 +101,7 @@ export async function runProgram(
     if (isReaderGone(thrown)) return ExitCode.success;
     const isUsage = thrown instanceof UsageError;
     io.err(`podwire: ${messageOf(thrown)}${isUsage ? "; podwire --help lists the commands" : ""}\n`);
-    if (isUsage && wantsJson(words)) io.out(printedObject(failureObject(thrown)));
+    if (isUsage && wantsJson(words)) printObject(io, failureObject(thrown));
     return isUsage ? ExitCode.usage : ExitCode.failure;
   }
 }

@@ -10,7 +10,7 @@ import type { Catalogue } from "./validate/catalogue.ts";
 import { validateCommand } from "./validate/index.ts";
 
 const workersFor = (version: string, catalogue: Catalogue): readonly Command[] => [
-  installCommand([...Object.keys(catalogue), "podwire"], version),
+  installCommand(catalogue, version),
   ...networkCommands,
   listCommand,
   validateCommand(catalogue),

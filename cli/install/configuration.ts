@@ -1,8 +1,12 @@
 /** The network configuration that is put where the runtime looks: only when asked, and after the executables. */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { extensions } from "../network/configuration.ts";
+import type { Catalogue } from "../validate/catalogue.ts";
+import { type Located, placeText, saidText, validateText } from "../validate/file.ts";
 import { problem } from "./problem.ts";
+import type { End } from "./stay.ts";
 
 /** A conflist to write. */
 export interface Configuration {
@@ -13,57 +17,61 @@ export interface Configuration {
   readonly text: string;
   /** The executables it needs, IPAM included. */
   readonly types: readonly string[];
+  /** What is odd about it, and keeps nothing from working. */
+  readonly oddities: readonly string[];
 }
 
-function parse(source: string, text: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (thrown) {
-    throw new Error(`${source} is not JSON: ${thrown instanceof Error ? thrown.message : thrown}`);
-  }
-  if (isObject(value)) return value;
-  throw new Error(`${source} is no network configuration: it must be a JSON object`);
+const sentence = (found: Located): string => `${placeText(found)}: ${saidText(found)}`;
+
+/** Throws for what a plugin would refuse at every ADD. Returns what else there is to say. */
+function checkText(source: string, text: string, catalogue: Catalogue): string[] {
+  const found = validateText(source, text, catalogue);
+  const errors = found.filter(({ severity }) => severity === "error").map(sentence);
+  if (errors.length > 0)
+    throw new Error(`the configuration is no good, and nothing was changed:\n${errors.join("\n")}`);
+  return found.map(sentence);
 }
 
-function typesOf(plugin: unknown, source: string): string[] {
-  const type = isObject(plugin) ? plugin["type"] : undefined;
-  if (!isObject(plugin) || typeof type !== "string" || type === "")
-    throw new Error(`${source}: each of "plugins" must be an object with a "type"`);
-  const ipam = plugin["ipam"];
-  const ipamType = isObject(ipam) ? ipam["type"] : undefined;
-  return typeof ipamType === "string" && ipamType !== "" ? [type, ipamType] : [type];
-}
+const typesOf = (plugin: JsonObject): unknown[] => {
+  const { type, ipam } = plugin;
+  return isObject(ipam) ? [type, ipam["type"]] : [type];
+};
 
-/** Specification 1.1.0, section 1: a network list has a version, a name, and at least one plugin. */
+/** The types in a list that is in order. It stands alone: a folder of plugins beside it (CNI 1.1.0) is not installed. */
 function readTypes(source: string, text: string): string[] {
-  const { cniVersion, name, plugins } = parse(source, text);
-  for (const [key, value] of Object.entries({ cniVersion, name }))
-    if (typeof value !== "string" || value === "") throw new Error(`${source}: "${key}" is missing`);
+  const { plugins } = JSON.parse(text) as JsonObject;
   if (!Array.isArray(plugins) || plugins.length === 0)
     throw new Error(
       `${source}: "plugins" is missing; a single plugin's configuration must be made a list of one`,
     );
-  return [...new Set(plugins.flatMap((plugin) => typesOf(plugin, source)))];
+  const types = plugins.filter(isObject).flatMap(typesOf);
+  return [...new Set(types)].filter((type) => typeof type === "string" && type !== "") as string[];
 }
 
-function readFile(source: string): string {
+/** A pipe may keep its reader waiting. */
+async function readText(source: string, { interruption }: End): Promise<string> {
   try {
-    return readFileSync(source, "utf8");
+    return await Promise.race([readFile(source, "utf8"), interruption]);
   } catch (thrown) {
     throw problem(`cannot read the configuration ${source}`, thrown);
   }
 }
 
-/** Reads a conflist and checks it so far that a runtime will load it. Throws if it will not. */
-export function readConfiguration(source: string, givenName: string | undefined): Configuration {
+/** Reads a conflist, and checks it as `podwire validate` does. Throws if it could not work. */
+export async function readConfiguration(
+  source: string,
+  givenName: string | undefined,
+  catalogue: Catalogue,
+  end: End,
+): Promise<Configuration> {
   const name = givenName ?? source.slice(source.lastIndexOf("/") + 1);
   if (!/^[^./][^/]*\.conflist$/.test(name))
     throw new Error(
       `runtimes do not look at a file called ${JSON.stringify(name)}: --conf-name must say a name that ends in .conflist`,
     );
-  const text = readFile(source);
-  return { source, name, text, types: readTypes(source, text) };
+  const text = await readText(source, end);
+  const oddities = checkText(source, text, catalogue);
+  return { source, name, text, types: readTypes(source, text), oddities };
 }
 
 /** For the nodes that a folder has no file of. */
@@ -89,12 +97,12 @@ function filesBefore(folder: string, name: string): string[] {
 
 /** What keeps a runtime from using the configuration that was written. */
 export function configurationWarnings(
-  { name, types }: Configuration,
+  { name, types, oddities }: Configuration,
   confFolder: string,
   binFolder: string,
 ): string[] {
   const before = filesBefore(confFolder, name);
-  const warnings: string[] = [];
+  const warnings = [...oddities];
   if (before.length > 0)
     warnings.push(
       `${before.map((file) => `${confFolder}/${file}`).join(", ")} sorts before ${name}: kubelet's runtimes take the first ` +

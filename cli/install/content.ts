@@ -12,6 +12,7 @@ import {
   type Stats,
   writeSync,
 } from "node:fs";
+import type { End } from "./stay.ts";
 
 /** The bytes of a file: read piece by piece, since an executable is large. */
 export interface Content {
@@ -42,10 +43,11 @@ export function contentOfText(text: string, mode: number): Content {
 const chunkSize = 1 << 20;
 
 /** Whether both have the same bytes. */
-function sameBytes(one: Content, two: Content): boolean {
+async function sameBytes(one: Content, two: Content, { pass }: End): Promise<boolean> {
   if (one.size !== two.size) return false;
   const [left, right] = [Buffer.allocUnsafe(chunkSize), Buffer.allocUnsafe(chunkSize)];
   for (let at = 0; at < one.size; ) {
+    await pass();
     const count = one.read(left, at);
     if (count === 0 || two.read(right, at) !== count) return false;
     if (left.compare(right, 0, count, 0, count) !== 0) return false;
@@ -61,8 +63,11 @@ export const statusOf = (path: string): Stats | undefined => lstatSync(path, { t
 const staysInFolder = (path: string, status: Stats): boolean =>
   !status.isSymbolicLink() || !readlinkSync(path).includes("/");
 
-/** Whether the content is at the path already, with all the permissions that it needs. */
-export function holds(path: string, content: Content): boolean {
+/** Whether others may write the file, or whether it gives them its owner's rights. */
+const isOpenToOthers = (mode: number): boolean => (mode & 0o6022) !== 0;
+
+/** Whether the content is at the path already, with all the permissions that it needs and none that it must not have. */
+export async function holds(path: string, content: Content, end: End): Promise<boolean> {
   const status = statusOf(path);
   if (status === undefined || !staysInFolder(path, status)) return false;
   let descriptor: number;
@@ -73,15 +78,17 @@ export function holds(path: string, content: Content): boolean {
   }
   try {
     const { mode } = fstatSync(descriptor);
-    return (mode & content.mode) === content.mode && sameBytes(content, contentOf(descriptor, mode));
+    if ((mode & content.mode) !== content.mode || isOpenToOthers(mode)) return false;
+    return await sameBytes(content, contentOf(descriptor, mode), end);
   } finally {
     closeSync(descriptor);
   }
 }
 
-function writeBytes(content: Content, descriptor: number): void {
+async function writeBytes(content: Content, descriptor: number, { pass }: End): Promise<void> {
   const buffer = Buffer.allocUnsafe(chunkSize);
   for (let at = 0; ; ) {
+    await pass();
     const count = content.read(buffer, at);
     if (count === 0) return;
     for (let written = 0; written < count; )
@@ -91,14 +98,14 @@ function writeBytes(content: Content, descriptor: number): void {
 }
 
 /** Writes the content to a name that must be free, and waits until it is on the disk. */
-export function writeContent(path: string, content: Content): void {
+export async function writeContent(path: string, content: Content, end: End): Promise<void> {
   const descriptor = openSync(
     path,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
     0o600,
   );
   try {
-    writeBytes(content, descriptor);
+    await writeBytes(content, descriptor, end);
     fchmodSync(descriptor, content.mode);
     fsyncSync(descriptor);
   } finally {

@@ -5,6 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Errno } from "../../shared/system/errno.ts";
 import { call, tryCall } from "../../shared/system/libc.ts";
 import { codeOf, problem } from "./problem.ts";
+import type { End } from "./stay.ts";
 
 /** No runtime takes such a name for a plugin or a configuration. */
 const prefix = ".podwire-install.";
@@ -46,7 +47,7 @@ const limitSeconds = 120;
  * Waits until no other installer works in the folder. flock(2) on the folder itself: nothing is written, containers
  * that mount it see the same lock, and it is gone with its holder.
  */
-async function acquire(descriptor: number, folder: string): Promise<void> {
+async function acquire(descriptor: number, folder: string, { pass }: End): Promise<void> {
   const end = Date.now() + limitSeconds * 1000;
   for (;;) {
     const failed = tryCall("flock", descriptor, LOCK_EXCLUSIVE | LOCK_NON_BLOCKING);
@@ -58,15 +59,20 @@ async function acquire(descriptor: number, folder: string): Promise<void> {
         `another installer has held ${folder} for ${limitSeconds} s: it may hang; find it with lslocks`,
       );
     await pause(20);
+    await pass();
   }
 }
 
 /** Does the work while no other installer works in the folder. */
-export async function whileFolderLocked<Value>(folder: string, work: () => Value): Promise<Value> {
+export async function whileFolderLocked<Value>(
+  folder: string,
+  end: End,
+  work: () => Promise<Value>,
+): Promise<Value> {
   const descriptor = openSync(folder, "r");
   try {
-    await acquire(descriptor, folder);
-    return work();
+    await acquire(descriptor, folder, end);
+    return await work();
   } finally {
     closeSync(descriptor);
   }

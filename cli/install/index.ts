@@ -1,7 +1,8 @@
 /** `podwire install`: puts the executables where a container runtime looks for them. */
 import { type Arguments, type Command, ExitCode, type Io, UsageError } from "../command.ts";
+import type { Catalogue } from "../validate/catalogue.ts";
 import { install, type Report, type Wish } from "./install.ts";
-import { listenForEnd } from "./stay.ts";
+import { listenForEnd, stayUp } from "./stay.ts";
 
 const defaultBinFolder = "/opt/cni/bin";
 const defaultConfFolder = "/etc/cni/net.d";
@@ -55,8 +56,9 @@ function print(report: Report, isJson: boolean, version: string, io: Io): void {
   for (const warning of report.warnings) io.err(`podwire install: warning: ${warning}\n`);
 }
 
-/** The command for an executable of that version that goes by these names: plugins, and the command itself. */
-export function installCommand(names: readonly string[], version: string): Command {
+/** The command for an executable of that version that has these plugins; it goes by their names, and by its own. */
+export function installCommand(catalogue: Catalogue, version: string): Command {
+  const names = [...Object.keys(catalogue), "podwire"];
   return {
     name: "install",
     summary: "install the plugins into the folder where container runtimes look for them",
@@ -94,14 +96,14 @@ export function installCommand(names: readonly string[], version: string): Comma
         completion: "folder",
       },
       { name: "stay", summary: "stay up afterwards until SIGTERM, as a DaemonSet has to" },
-      { name: "json", summary: "print what was done as JSON" },
+      { name: "json", summary: "print what was done, or why not, as JSON" },
     ],
     run: async (args, io) => {
       const wish = wishOf(args, names, io);
       // Before the work: a container's first process would never get a signal it has not asked for.
-      const end = args.flag("stay") ? listenForEnd() : undefined;
-      print(await install(wish), args.flag("json"), version, io);
-      await end?.ended;
+      const end = listenForEnd();
+      print(await install(wish, catalogue, end), args.flag("json"), version, io);
+      if (args.flag("stay")) await stayUp(end);
       return ExitCode.success;
     },
   };

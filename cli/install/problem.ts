@@ -1,12 +1,12 @@
 /** What goes wrong with a target, in words that a person can act on. */
 
 const meanings: Readonly<Record<string, string>> = {
-  ENOSPC:
-    "no space is left there; free some: the executable needs it once, and for the time of an upgrade twice",
+  ENOSPC: "no space is left there; free some: what is new is written before the old goes",
   EDQUOT: "the disk quota there is used up; raise it or free some space",
   EROFS:
     "the file system is read-only; mount it writable, or give a folder that is: some systems keep the executables elsewhere",
-  EACCES: "permission denied; run as root, and see whether SELinux or AppArmor forbids it",
+  EACCES:
+    "permission denied; run as root, with CAP_DAC_OVERRIDE if the folder is another user's, and see whether SELinux or AppArmor forbids it",
   EPERM: "not permitted; run as root, and see whether the file is immutable (lsattr)",
   EBUSY: "a file is in the way that is mounted from elsewhere; unmount it, and mount the folder instead",
   EXDEV: "a file is in the way that is mounted from elsewhere; unmount it, and mount the folder instead",

@@ -4,6 +4,7 @@ import { Rollback } from "../../shared/rollback.ts";
 import { type Content, contentOf, holds, statusOf, writeContent } from "./content.ts";
 import { passingName, syncFolder } from "./folder.ts";
 import { codeOf, problem } from "./problem.ts";
+import type { End } from "./stay.ts";
 
 export type Action = "installed" | "replaced" | "unchanged";
 
@@ -13,31 +14,30 @@ export interface Change {
 }
 
 /** What is to be done about a name. Throws for what a file must not take the place of. */
-function plan(folder: string, name: string, content: Content, known: Map<string, boolean>): Change {
-  const path = `${folder}/${name}`;
+async function plan(path: string, content: Content, known: Map<string, boolean>, end: End): Promise<Action> {
   const status = statusOf(path);
-  if (status === undefined) return { name, action: "installed" };
+  if (status === undefined) return "installed";
   if (!status.isFile() && !status.isSymbolicLink())
     throw new Error(`${path} is neither a file nor a link: remove what is there; nothing was changed`);
   // Names of one file are compared once.
   const identity = `${status.dev}:${status.ino}`;
-  const isSame = known.get(identity) ?? holds(path, content);
+  const isSame = known.get(identity) ?? (await holds(path, content, end));
   known.set(identity, isSame);
-  return { name, action: isSame ? "unchanged" : "replaced" };
+  return isSame ? "unchanged" : "replaced";
 }
 
 /** A file system without hard links (FAT), or too many links of one file, or a file of somebody else's. */
 const linkRefusals = ["EPERM", "EOPNOTSUPP", "ENOTSUP", "EMLINK", "ENOSYS"];
 
 /** Gives a file a second name; where that cannot be, a copy. */
-function linkOrCopy(from: string, to: string): void {
+async function linkOrCopy(from: string, to: string, end: End): Promise<void> {
   try {
     linkSync(from, to);
   } catch (thrown) {
     if (!linkRefusals.includes(codeOf(thrown))) throw thrown;
     const descriptor = openSync(from, "r");
     try {
-      writeContent(to, contentOf(descriptor, (statusOf(from)?.mode ?? 0o755) & 0o777));
+      await writeContent(to, contentOf(descriptor, (statusOf(from)?.mode ?? 0o755) & 0o777), end);
     } finally {
       closeSync(descriptor);
     }
@@ -56,9 +56,11 @@ interface Staged {
 class Stage {
   private readonly passing: string[] = [];
   private readonly folder: string;
+  private readonly end: End;
 
-  constructor(folder: string) {
+  constructor(folder: string, end: End) {
     this.folder = folder;
+    this.end = end;
   }
 
   private take(purpose: string): string {
@@ -68,23 +70,23 @@ class Stage {
   }
 
   /** A file with the content: one of the folder's that has it, or a new one. */
-  base(content: Content, changes: readonly Change[]): string {
+  async base(content: Content, changes: readonly Change[]): Promise<string> {
     for (const { name, action } of changes) {
       const path = `${this.folder}/${name}`;
       if (action === "unchanged" && statusOf(path)?.isFile() === true) return path;
     }
     const path = this.take("content");
-    writeContent(path, content);
+    await writeContent(path, content, this.end);
     return path;
   }
 
-  name({ name, action }: Change, base: string): Staged {
+  async name({ name, action }: Change, base: string): Promise<Staged> {
     const path = `${this.folder}/${name}`;
     const fresh = this.take(`${name}.new`);
-    linkOrCopy(base, fresh);
+    await linkOrCopy(base, fresh, this.end);
     if (action === "installed") return { path, fresh, old: undefined };
     const old = this.take(`${name}.old`);
-    linkOrCopy(path, old);
+    await linkOrCopy(path, old, this.end);
     return { path, fresh, old };
   }
 
@@ -119,15 +121,23 @@ function renameAll(staged: readonly Staged[], folder: string): void {
  * Sees to it that all these names of the folder have the content, as hard links of one file where they are new.
  * After an error they are as they were. Call it under the folder's lock.
  */
-export function replaceAll(folder: string, names: readonly string[], content: Content): Change[] {
+export async function replaceAll(
+  folder: string,
+  names: readonly string[],
+  content: Content,
+  end: End,
+): Promise<Change[]> {
   const known = new Map<string, boolean>();
-  const changes = names.map((name) => plan(folder, name, content, known));
+  const changes: Change[] = [];
+  for (const name of names)
+    changes.push({ name, action: await plan(`${folder}/${name}`, content, known, end) });
   const wanted = changes.filter(({ action }) => action !== "unchanged");
   if (wanted.length === 0) return changes;
-  const stage = new Stage(folder);
+  const stage = new Stage(folder, end);
   try {
-    const base = stage.base(content, changes);
-    const staged = wanted.map((change) => stage.name(change, base));
+    const base = await stage.base(content, changes);
+    const staged: Staged[] = [];
+    for (const change of wanted) staged.push(await stage.name(change, base));
     syncFolder(folder);
     renameAll(staged, folder);
     return changes;

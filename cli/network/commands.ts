@@ -2,7 +2,7 @@
 import { messageOf } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
-import { failureObject, printedObject } from "../failure.ts";
+import { failureObject, printObject } from "../failure.ts";
 import { readCached } from "../node/cache.ts";
 import { whileContainerLocked } from "../node/container-lock.ts";
 import { isReaderGone } from "../reader-gone.ts";
@@ -31,18 +31,13 @@ function failureText(thrown: unknown): string {
   return `the plugin ${thrown.plugin} failed ${thrown.command} with code ${thrown.code}: ${messageOf(thrown)}`;
 }
 
-function failureWithOrigin(thrown: unknown): JsonObject {
-  const origin = thrown instanceof PluginError ? { plugin: thrown.plugin, command: thrown.command } : {};
-  return { ...failureObject(thrown), ...origin };
-}
-
 /** Runs the work; a failure is printed in words on standard error, or as JSON on standard output. */
 function reported(args: Arguments, io: Io, work: () => void): number {
   try {
     work();
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown;
-    if (args.flag("json")) io.out(printedObject(failureWithOrigin(thrown)));
+    if (args.flag("json")) printObject(io, failureObject(thrown));
     else io.err(`podwire: ${failureText(thrown)}\n`);
     return ExitCode.failure;
   }
@@ -52,7 +47,7 @@ function reported(args: Arguments, io: Io, work: () => void): number {
 /** What nobody reads any more has worked all the same: it is remembered, and podwire list shows it. */
 function printResult(io: Io, result: JsonObject): void {
   try {
-    io.out(printedObject(result));
+    printObject(io, result);
   } catch (thrown) {
     if (!isReaderGone(thrown)) throw thrown;
   }

@@ -5,8 +5,18 @@ import { latestVersion } from "../../shared/cni/version.ts";
 import { readStandardInput } from "../../shared/system/stdio.ts";
 import { versionOf } from "../network/configuration.ts";
 import { readRegularFile } from "../node/regular-file.ts";
+import { printable } from "../printable.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { error, type Finding, offsetOf, type Path, type Position, positionAt, warning } from "./finding.ts";
+import {
+  error,
+  type Finding,
+  offsetOf,
+  type Path,
+  type Position,
+  pathText,
+  positionAt,
+  warning,
+} from "./finding.ts";
 import { checkMeaning, type Shared } from "./semantics.ts";
 import { checkStructure } from "./structure.ts";
 import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./surroundings.ts";
@@ -20,10 +30,19 @@ export interface Located extends Finding, Position {
   readonly file: string;
 }
 
+/** As compilers write it, which editors turn into links. */
+export const placeText = ({ file, line, column }: Located): string => `${printable(file)}:${line}:${column}`;
+
+/** What is wrong there, in words. */
+export function saidText({ path, message, advice }: Located): string {
+  const subject = path.length === 0 ? "" : `${pathText(path)} `;
+  return printable(`${subject}${message}${advice === "" ? "" : ` (${advice})`}`);
+}
+
 export interface Tools {
   readonly catalogue: Catalogue;
-  /** Where executables are looked for. */
-  readonly folders: readonly string[];
+  /** Where executables are looked for, and whether there are other files around; undefined: only the file itself. */
+  readonly folders: readonly string[] | undefined;
 }
 
 function checkPlugin(raw: unknown, shared: Shared, path: Path, tools: Tools): Finding[] {
@@ -31,7 +50,7 @@ function checkPlugin(raw: unknown, shared: Shared, path: Path, tools: Tools): Fi
   return [
     ...(isObject(raw) ? inPlugin(raw, path, catalogue) : []),
     ...checkMeaning(raw, shared, path, catalogue),
-    ...checkExecutables(raw, path, folders),
+    ...(folders === undefined ? [] : checkExecutables(raw, path, folders)),
   ];
 }
 
@@ -72,8 +91,9 @@ function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
     ...checkVersion(value),
     ...(isList ? inList(value) : []),
     ...plugins,
-    ...(isList ? checkHasPlugins(file, value) : []),
-    ...checkOnlyOne(file, name),
+    ...(tools.folders === undefined
+      ? []
+      : [...(isList ? checkHasPlugins(file, value) : []), ...checkOnlyOne(file, name)]),
   ];
   // What the schema finds, readers find again, and know what to do about it; but they stop at the first fault.
   const told = new Set(others.map(({ path }) => JSON.stringify(path)));
@@ -108,25 +128,38 @@ function read(file: string): Content {
   }
 }
 
-function check(
-  text: string,
-  checkParsed: (value: unknown) => Finding[],
-): { findings: Finding[]; root: Parameters<typeof offsetOf>[1] } {
+interface Checked {
+  readonly findings: readonly Finding[];
+  readonly root: Parameters<typeof offsetOf>[1];
+}
+
+function check(text: string, checkParsed: (value: unknown) => Finding[]): Checked {
   const { root, value, findings } = readDocument(text);
   if (value === undefined) return { findings: [...findings], root };
   return { findings: [...findings, ...checkParsed(value)], root };
 }
 
-/** The findings in a file, in the order of their places. */
-function locate(file: string, content: Content, checkParsed: (value: unknown) => Finding[]): Located[] {
-  const { text, findings: unreadable } = content;
-  const { findings, root } =
-    unreadable.length > 0 ? { findings: unreadable, root: undefined } : check(text, checkParsed);
+/** The findings, in the order of their places. */
+function place(file: string, text: string, { findings, root }: Checked): Located[] {
   return findings
     .map((finding) => ({ finding, offset: offsetOf(finding, root) }))
     .sort((a, b) => a.offset - b.offset)
     .map(({ finding, offset }) => ({ ...finding, file, ...positionAt(text, offset) }));
 }
+
+/** The findings in a file. */
+function locate(file: string, content: Content, checkParsed: (value: unknown) => Finding[]): Located[] {
+  const { text, findings } = content;
+  return place(file, text, findings.length > 0 ? { findings, root: undefined } : check(text, checkParsed));
+}
+
+/** Checks the text of a file, and nothing around it: it may be meant for another folder, or another node. */
+export const validateText = (file: string, text: string, catalogue: Catalogue): Located[] =>
+  place(
+    file,
+    text,
+    check(text, (value) => checkValue(file, value, { catalogue, folders: undefined })),
+  );
 
 /** Checks a file, and the files of plugins that belong to it. */
 export function validateFile(file: string, tools: Tools): Located[] {

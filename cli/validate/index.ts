@@ -5,18 +5,15 @@ import { extensions, filesIn } from "../network/configuration.ts";
 import { pluginFolders } from "../network/runtime.ts";
 import { printable } from "../printable.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { type Located, validateFile } from "./file.ts";
+import { type Located, placeText, saidText, validateFile } from "./file.ts";
 import { pathText } from "./finding.ts";
 
 const colourOf = { error: 31, warning: 33 } as const;
 
-/** As compilers write it, which editors turn into links. */
 function line(found: Located, { colours }: Io): string {
-  const { file, line: row, column, severity, path, message, advice } = found;
+  const { severity } = found;
   const word = colours ? `\u001b[${colourOf[severity]}m${severity}\u001b[0m` : severity;
-  const subject = path.length === 0 ? "" : `${pathText(path)} `;
-  const said = printable(`${subject}${message}${advice === "" ? "" : ` (${advice})`}`);
-  return `${printable(file)}:${row}:${column}: ${word}: ${said}\n`;
+  return `${placeText(found)}: ${word}: ${saidText(found)}\n`;
 }
 
 const asObject = ({ file, line: row, column, severity, path, message, advice }: Located) => ({

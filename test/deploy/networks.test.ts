@@ -18,7 +18,7 @@ async function attach(node: Node, runtime: Runtime, name: string, hostPort?: num
   return { attachment, result, address: result.ips?.[0]?.address.replace(/\/.*/, "") ?? "" };
 }
 
-describe.runIf(canRun("ip", "iptables", "ipset", "nft", "ping"))("what deploy/ installs", () => {
+describe.runIf(canRun("ip", "iptables", "ipset", "nft", "ping", "setpriv"))("what deploy/ installs", () => {
   test("on a single node joins two pods", async () => {
     await using node = await createNode();
     await using pod = await startPod(node, "any-name", "single-node.yaml");
@@ -54,6 +54,15 @@ describe.runIf(canRun("ip", "iptables", "ipset", "nft", "ping"))("what deploy/ i
     for (const from of pods)
       for (const to of pods.filter((one) => one !== from))
         expect(await ping(from.node, to.address, { netns: "one" }), `to ${to.address}`).toBe(true);
+  });
+
+  test("comes too where the folders are another user's, as archives of the reference plugins leave them", async () => {
+    await using node = await createNode();
+    await using pod = await startPod(node, "any-name", "single-node.yaml", 1001);
+    const { stdout } = await node.exec("ls", [bin, "/etc/cni/net.d"]);
+    for (const name of ["podwire", "vxlan", "10-podwire.conflist"])
+      expect(stdout.split("\n")).toContain(name);
+    expect(await pod.stop()).toMatchObject({ exitCode: 0, stderr: "" });
   });
 
   test("leaves a node that is not in the list without a network, and says so", async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { DaemonSet, type IDaemonSet } from "kubernetes-models/apps/v1";
@@ -95,12 +95,29 @@ describe("the DaemonSet", () => {
       expect(resources?.requests).toEqual({ cpu: expect.any(String), memory: expect.any(String) });
       expect(securityContext).toMatchObject({
         allowPrivilegeEscalation: false,
-        capabilities: { drop: ["ALL"] },
+        capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] },
+        readOnlyRootFilesystem: true,
+        seLinuxOptions: { type: "spc_t", level: "s0" },
       });
       expect(securityContext?.privileged).toBeUndefined();
     }
     const paths = (pod()?.volumes ?? []).flatMap(({ hostPath }) => hostPath?.path ?? []);
     expect(paths).toEqual(["/opt/cni/bin", "/etc/cni/net.d"]);
+  });
+
+  test("does not go on to other nodes when it fails on one", () => {
+    // Available is who has been up for so long: a container that ends is not.
+    expect(daemonSet().spec?.minReadySeconds).toBeGreaterThanOrEqual(10);
+    expect(pod()?.initContainers).toBeUndefined();
+  });
+
+  test("is applied after the network that its pods are to find", () => {
+    const texts = ["README.md", "deploy/daemonset.yaml"].map((file) =>
+      readFileSync(join(projectRoot, file), "utf8"),
+    );
+    const lines = texts.flatMap((text) => text.match(/kubectl apply .*/g) ?? []);
+    expect(lines).toHaveLength(3);
+    for (const line of lines) expect(line).toMatch(/ -f deploy\/[\w-]+\.yaml -f deploy\/daemonset\.yaml$/);
   });
 
   test("selects its own pods, and mounts what it declares", () => {

@@ -119,11 +119,24 @@ export class Buildah implements AsyncDisposable {
     return this.tryInside("buildah", ...args);
   }
 
-  /** Runs a command in a container that may do all; a failure is returned. */
-  async runPrivileged(container: string, folder: string, ...command: string[]) {
+  /** What runs a command in a container that may do all. */
+  private async privileged(container: string, folder: string, command: readonly string[]): Promise<string[]> {
     const root = await this.exec("mount", container);
     const own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", privileged, "sh"];
-    return this.tryInside(...own, root, folder, ...command);
+    return [...own, root, folder, ...command];
+  }
+
+  /** Runs a command in a container that may do all; a failure is returned. */
+  async runPrivileged(container: string, folder: string, ...command: string[]) {
+    return this.tryInside(...(await this.privileged(container, folder, command)));
+  }
+
+  /** The same with all that it prints shown, however long it takes. Returns the exit code; undefined after a signal. */
+  async showPrivileged(container: string, folder: string, command: readonly string[]) {
+    const [file, args] = this.enter(await this.privileged(container, folder, command));
+    return (
+      await execa(file, args, { env: this.env, stdio: ["ignore", "inherit", "inherit"], reject: false })
+    ).exitCode;
   }
 
   private tryInside(...command: string[]) {

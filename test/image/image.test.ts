@@ -98,7 +98,7 @@ describe.runIf(canRun("buildah", "mmdebstrap", "ip", "iptables", "ipset"))("the 
       await buildah.build(projectRoot, testImage, "--target", "test", "--build-arg", "PURPOSE=demo");
       const { Cmd, WorkingDir = "" } = await buildah.command(testImage);
       expect(Cmd).toEqual(["npm", "test"]);
-      // All of them would build the image again, for ever, and need ten times as many packages.
+      // All of them take half an hour, and ten times as many packages: `npm run test:image` runs them.
       const some = ["test/conf-examples/single-node", "test/conf-examples/ptp.test", "test/cli/install/stay"];
       const container = await buildah.from(testImage);
       // A missing program must be an error, and not a test that is skipped.

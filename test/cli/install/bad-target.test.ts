@@ -18,7 +18,7 @@ const remount = async (target: Target, how: string): Promise<void> => {
   await target.node.exec("mount", ["-o", `remount,${how}`, folder]);
 };
 
-describe.runIf(canRun("ip", "mount", "cmp", referencePlugin("bridge")))(
+describe.runIf(canRun("ip", "mount", "cmp", "setpriv", referencePlugin("bridge")))(
   "podwire install, of a target",
   () => {
     test("that is missing, says so and makes nothing", async () => {
@@ -91,6 +91,20 @@ describe.runIf(canRun("ip", "mount", "cmp", referencePlugin("bridge")))(
       await target.node.exec("mount", ["--bind", referencePlugin("ptp"), `${folder}/ptp`]);
       await expectRefusal(target, /mounted/);
       await target.expectService();
+    });
+
+    test("that is another user's, says which capability would do", async () => {
+      await using target = await Target.create();
+      await target.node.exec("chown", ["1001", folder]);
+      const install = ["--", installer, "install", "--bin-dir", folder];
+      const without = ["--bounding-set", "-all", "--inh-caps", "-all"];
+      const refused = await target.node.exec("setpriv", [...without, ...install], { reject: false });
+      expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+      expect(refused.stderr).toMatch(/permission denied.*CAP_DAC_OVERRIDE/);
+      expect(await target.names()).toEqual([]);
+      const having = ["--bounding-set", "-all,+dac_override", "--inh-caps", "-all"];
+      await target.node.exec("setpriv", [...having, ...install]);
+      await target.expectInstalled();
     });
 
     test("one name of which is a folder, changes nothing", async () => {

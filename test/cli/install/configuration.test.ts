@@ -90,6 +90,40 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
     expect(written()).toBe(text("n2"));
   });
 
+  test("tells the keys of it that nobody reads", async () => {
+    await using target = await createTarget();
+    const text =
+      '{ "cniVersion": "1.0.0", "name": "n", "plugins": [\n{ "type": "bridge", "isGatway": true }] }';
+    writeFileSync(target.node.path("/run/odd.conflist"), text);
+    const { exitCode, stderr } = await target.install("--conf", "/run/odd.conflist", "--conf-dir", folder);
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/warning: \/run\/odd\.conflist:2:21: plugins\[0\]\.isGatway .*isGateway/);
+    expect(await filesOf(target)).toEqual(["odd.conflist"]);
+  });
+
+  test("takes the place of one of that name, and leaves it where the new one is no good", async () => {
+    await using target = await createTarget();
+    const path = target.node.path(`${folder}/single-node.conflist`);
+    writeFileSync(path, "of somebody else");
+    writeFileSync(target.node.path("/run/bad.conflist"), '{ "name": ');
+    const asked = ["--conf-dir", folder, "--conf-name", "single-node.conflist"];
+    expect((await target.install("--conf", "/run/bad.conflist", ...asked)).exitCode).toBe(1);
+    expect(readFileSync(path, "utf8")).toBe("of somebody else");
+    expect((await withConf(target)).stdout).toContain(`${folder}/single-node.conflist: replaced`);
+    expect(readFileSync(path, "utf8")).toBe(readFileSync(example, "utf8"));
+  });
+
+  test("of a folder that has none for the node any more, says that the earlier one is still there", async () => {
+    await using target = await createTarget();
+    await withConf(target, "--conf-name", "10-pods.conflist");
+    await target.node.exec("mkdir", ["/run/map"]);
+    const fromFolder = ["--conf", "/run/map", "--conf-dir", folder, "--conf-name"];
+    const { exitCode, stderr } = await target.install(...fromFolder, "10-pods.conflist", "--node", "n1");
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(`${folder}/10-pods.conflist is there from earlier`);
+    expect((await target.install(...fromFolder, "20-pods.conflist")).stderr).not.toContain("from earlier");
+  });
+
   test("says which executables are missing for it", async () => {
     await using target = await createTarget();
     const { exitCode, stderr } = await withConf(target, "--plugins", "bridge");
@@ -98,12 +132,27 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
   });
 
   test.each([
-    ["is not JSON", '{ "name": ', /not JSON/],
-    ["is no object", "[]", /must be a JSON object/],
-    ["has no name", '{ "cniVersion": "1.0.0", "plugins": [{ "type": "bridge" }] }', /"name" is missing/],
+    ["is not JSON", '{\n  "name": }', /bad\.conflist:2:11: a value is expected/],
+    ["is empty", "", /bad\.conflist:1:1: .*empty/],
+    ["is no object", "[]", /bad\.conflist:1:1: must be an object/],
+    ["has no name", '{ "cniVersion": "1.0.0", "plugins": [{ "type": "tuning" }] }', /1:1: name is missing/],
     ["has no plugins", '{ "cniVersion": "1.0.0", "name": "n", "type": "bridge" }', /"plugins" is missing/],
-    ["has a plugin without type", '{ "cniVersion": "1.0.0", "name": "n", "plugins": [{}] }', /"type"/],
-  ])("refuses one that %s, and installs nothing", async (_what, text, words) => {
+    [
+      "has a plugin without type",
+      '{ "cniVersion": "1.0.0", "name": "n", "plugins": [{}] }',
+      /1:51: plugins\[0\]\.type is missing/,
+    ],
+    [
+      "is of a version that does not exist",
+      '{ "cniVersion": "9.0.0", "name": "n", "plugins": [{ "type": "tuning" }] }',
+      /1:17: cniVersion/,
+    ],
+    [
+      "its plugin would refuse at every ADD",
+      '{ "cniVersion": "1.0.0", "name": "n", "plugins": [\n{ "type": "bridge", "mtu": 12 }] }',
+      /bad\.conflist:2:28: plugins\[0\]\.mtu is 12/,
+    ],
+  ])("refuses one that %s, says where, and installs nothing", async (_what, text, words) => {
     await using target = await createTarget();
     writeFileSync(target.node.path("/run/bad.conflist"), text);
     const { exitCode, stderr } = await target.install("--conf", "/run/bad.conflist", "--conf-dir", folder);

@@ -66,6 +66,18 @@ describe.runIf(canRun("ip", "cmp", referencePlugin("bridge")))("podwire install"
     await target.expectInstalled();
   });
 
+  test.each(["0777", "0775", "4755"])(
+    "replaces a file that others might write or gain by (%s), since root runs it",
+    async (mode) => {
+      await using target = await Target.create();
+      await target.install("--plugins", "bridge");
+      await target.node.exec("chmod", [mode, `${folder}/bridge`]);
+      const { stdout } = await target.install("--plugins", "bridge");
+      expect(stdout).toBe(`${folder}/bridge: replaced`);
+      await target.expectInstalled(["bridge"]);
+    },
+  );
+
   test("replaces an executable while it runs, which goes on", async () => {
     await using target = await Target.create();
     const { node } = target;
@@ -108,5 +120,30 @@ describe.runIf(canRun("ip", "cmp", referencePlugin("bridge")))("podwire install"
       ],
       warnings: [],
     });
+  });
+
+  test("says what failed as JSON too, and whether the command line made sense", async () => {
+    await using target = await Target.create();
+    const failed = await target.install("--json", "--bin-dir", "/run/none");
+    expect(failed).toMatchObject({ exitCode: 1, stderr: "" });
+    expect(JSON.parse(failed.stdout)).toEqual({
+      code: 999,
+      msg: expect.stringContaining("/run/none (--bin-dir) does not exist"),
+    });
+    for (const args of [
+      ["--plugins", "none"],
+      ["--nonsense"],
+      ["--conf"],
+      ["stray"],
+      ["--conf-dir", "/run"],
+    ]) {
+      const { exitCode, stdout, stderr } = await target.install("--json", ...args);
+      expect(exitCode, args.join(" ")).toBe(2);
+      expect(stderr).toContain("usage: podwire install");
+      const { code, msg, usage } = JSON.parse(stdout);
+      expect({ code, usage }).toEqual({ code: 4, usage: "usage: podwire install [options]" });
+      expect(msg).toContain(args[0]?.replace(/^--plugins$/, '"none"'));
+    }
+    expect(await target.names()).toEqual([]);
   });
 });

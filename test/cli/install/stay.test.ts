@@ -1,11 +1,29 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { canRun } from "../../helpers/index.ts";
-import { folder, installer, Target } from "./target.ts";
+import { canRun, type Node, type RunningCommand } from "../../helpers/index.ts";
+import { folder, installer, old, Target } from "./target.ts";
 
 const stay = ["install", "--bin-dir", folder, "--stay"];
 
-describe.runIf(canRun("ip", "unshare"))("podwire install --stay", () => {
+/** Starts it as the first process of a container, which gets no signal that it does not ask for. */
+async function startFirst(node: Node, args: readonly string[]): Promise<RunningCommand & { child: number }> {
+  const running = node.start("unshare", ["--pid", "--fork", "--kill-child", installer, ...args]);
+  const children = `/proc/${running.pid}/task/${running.pid}/children`;
+  await expect.poll(() => readFileSync(children, "utf8").trim()).not.toBe("");
+  const child = Number(readFileSync(children, "utf8").trim());
+  expect(readFileSync(`/proc/${child}/status`, "utf8")).toMatch(/^NSpid:.*\t1$/m);
+  return Object.assign(running, { child });
+}
+
+/** The signals that a process has handlers for: SigCgt of proc_pid_status(5). */
+const isHeeded = (pid: number, signal: number): boolean => {
+  const [, mask = "0"] = /^SigCgt:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+};
+
+const SIGTERM = 15;
+
+describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --stay", () => {
   test.each(["SIGTERM", "SIGINT"] as const)(
     "stays up when all is installed, and ends on %s",
     async (signal) => {
@@ -20,19 +38,63 @@ describe.runIf(canRun("ip", "unshare"))("podwire install --stay", () => {
 
   test("ends on SIGTERM as a container's first process too", async () => {
     await using target = await Target.create();
-    await using running = target.node.start("unshare", [
-      "--pid",
-      "--fork",
-      "--kill-child",
-      installer,
-      ...stay,
-    ]);
+    await using running = await startFirst(target.node, stay);
     await running.firstLine();
-    const children = `/proc/${running.pid}/task/${running.pid}/children`;
-    const child = Number(readFileSync(children, "utf8").trim());
-    expect(readFileSync(`/proc/${child}/status`, "utf8")).toMatch(/^NSpid:.*\t1$/m);
-    process.kill(child, "SIGTERM");
+    process.kill(running.child, "SIGTERM");
     expect(await running.ended).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+
+  test.each([
+    ["with --stay", stay],
+    ["without", stay.filter((word) => word !== "--stay")],
+  ])("ends on SIGTERM while it waits for another installer, %s", async (_how, args) => {
+    await using target = await Target.create();
+    await using other = target.node.start("flock", [
+      "--no-fork",
+      folder,
+      "sh",
+      "-c",
+      "echo held; exec sleep 1000",
+    ]);
+    await other.firstLine();
+    await using running = await startFirst(target.node, args);
+    await expect.poll(() => isHeeded(running.child, SIGTERM)).toBe(true);
+    process.kill(running.child, "SIGTERM");
+    const { exitCode, stdout, stderr } = await running.ended;
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toMatch(/interrupted by SIGTERM/);
+    expect(await target.names()).toEqual([]);
+  });
+
+  test("ends on SIGTERM while it waits for a configuration that nobody writes", async () => {
+    await using target = await Target.create();
+    await target.node.exec("mkfifo", ["/run/pipe"]);
+    const conf = ["--conf", "/run/pipe", "--conf-name", "a.conflist", "--conf-dir", folder];
+    await using running = await startFirst(target.node, [...stay, ...conf]);
+    await expect.poll(() => isHeeded(running.child, SIGTERM)).toBe(true);
+    process.kill(running.child, "SIGTERM");
+    const { exitCode, stderr } = await running.ended;
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/cannot read .*\/run\/pipe: interrupted by SIGTERM/);
+    expect(await target.names()).toEqual([]);
+  });
+
+  test("ends on SIGTERM in the midst of writing, and leaves nothing", async () => {
+    await using target = await Target.create();
+    await target.layOld();
+    // Each write takes a while, as on a slow disk.
+    const slow = ["-e", "trace=write", "-e", "inject=write:delay_enter=200000"];
+    const trace = ["-f", "-qq", "-o", "/dev/null", "-P", folder, ...slow];
+    await using running = target.node.start("strace", [...trace, installer, ...stay]);
+    const isWriting = async () => (await target.names()).some((name) => name.endsWith(".content"));
+    await expect.poll(isWriting).toBe(true);
+    const children = `/proc/${running.pid}/task/${running.pid}/children`;
+    process.kill(Number(readFileSync(children, "utf8").trim()), "SIGTERM");
+    const { exitCode, stderr } = await running.ended;
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/nothing was changed.*interrupted by SIGTERM/);
+    expect(await target.names()).toEqual(old);
+    await target.expectService();
   });
 
   test("does not stay after a failure", async () => {

@@ -96,7 +96,9 @@ describe.runIf(canRun(...programs))("CHECK (nftables)", () => {
     await host.check(pod, mappings, result);
     const after = await chains(host);
     const lines = (text: string) => text.split("\n").sort();
-    expect(lines(after).filter((line) => !/^\s*(ip daddr 198.51.100.9 )?return$/.test(line))).toEqual(lines(before));
+    expect(lines(after).filter((line) => !/^\s*(ip daddr 198.51.100.9 )?return$/.test(line))).toEqual(
+      lines(before),
+    );
   });
 
   test("takes a table that was saved and loaded again", async () => {
