@@ -95,8 +95,9 @@ function leftOf(former: Forwarding, forwarding: Forwarding): PlacedElement[] {
 }
 
 function ensure({ connection }: PortmapHost, forwarding: Forwarding, former?: Forwarding): boolean {
-  const wasEmpty = suffixesOf(rulesOf(connection, ownTable)).length === 0;
-  ensureRules(connection, rulesFor(forwarding));
+  const held = rulesOf(connection, ownTable);
+  const wasEmpty = suffixesOf(held).length === 0;
+  ensureRules(connection, rulesFor(forwarding), held);
   retryCommit(connection, () => {
     const others = former === undefined ? [] : leftOf(former, forwarding);
     const wrong = lookUp(connection, elementsOf(forwarding)).filter((found) => !isRight(found));

@@ -47,11 +47,15 @@ export function refuseUnable(connection: NetlinkConnection, subject: Subject): v
 /**
  * Sees to it that the chains are there. Mostly they are, and then this only reads. One process at a time, and on
  * nothing but the ruleset as it was: of two that find a chain missing, the second would empty what the first has just
- * filled. Returns whether something was missing.
+ * filled. Returns whether something was missing. `held` is what the caller has just read.
  */
-export function ensureRules(connection: NetlinkConnection, subject: Subject): boolean {
+export function ensureRules(
+  connection: NetlinkConnection,
+  subject: Subject,
+  held: readonly HeldRule[] = rulesOf(connection, ownTable),
+): boolean {
   const { chains, mend } = subject;
-  if (areInPlace(connection, rulesOf(connection, ownTable), chains)) return false;
+  if (areInPlace(connection, held, chains)) return false;
   const missing = () => {
     const rules = rulesOf(connection, ownTable);
     return areInPlace(connection, rules, chains) ? [] : mendInPlace(connection, chains, rules, mend);
