@@ -216,16 +216,23 @@ describe.runIf(canRun("nft"))("what others do to the table", () => {
     expect(text).toMatch(/chain mine \{\n.*counter.*\n.*goto from6-fd00_1__\/64/);
   });
 
-  test.each([
-    ["a set of another kind", "add set inet podwire attachments { type ipv4_addr; }"],
-    ["a chain of another kind", "add chain inet podwire postrouting { type filter hook input priority 0; }"],
-  ])("fails ADD with what to do when %s has our name", async (_what, command) => {
-    await load(`add table inet podwire\n${command}`);
+  test("fails ADD with what to do when a set of another kind has our name", async () => {
+    await load("add table inet podwire\nadd set inet podwire attachments { type ipv4_addr; }");
     const before = await nft("list", "ruleset");
     expect(await ensure(owner("c1"), both)).toMatchObject({
       details: expect.stringContaining("nft delete table inet podwire"),
     });
     expect(await nft("list", "ruleset")).toBe(before);
+  });
+
+  test("ADD puts a chain of our name at its hook", async () => {
+    await load(
+      "add table inet podwire\nadd chain inet podwire postrouting { type filter hook input priority 0; }",
+    );
+    expect(await ensure(owner("c1"), both)).toBeNull();
+    expect(await listing()).toContain("type nat hook postrouting priority srcnat");
+    expect(await listing()).not.toContain("hook input");
+    expect(await check(owner("c1"), both)).toBeNull();
   });
 });
 
