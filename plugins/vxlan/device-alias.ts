@@ -6,7 +6,12 @@
 import { networkText } from "../../shared/cni/attachment.ts";
 import { type Cidr, formatCidr, isSameCidr, parseCidr } from "../../shared/ip/cidr.ts";
 import type { Link } from "../../shared/netlink/link.ts";
-import type { VxlanConfig } from "./config.ts";
+
+/** What an alias tells of a configuration. */
+interface Told {
+  readonly network: string;
+  readonly l3: { readonly networks: readonly Cidr[] } | undefined;
+}
 
 /** What the kernel takes, less the NUL: IFALIASZ in include/uapi/linux/if.h. */
 const MOST_BYTES = 255;
@@ -21,7 +26,7 @@ export function isOwnDevice({ kind, alias }: Link, network: string): boolean {
   return kind === "vxlan" && alias.startsWith(deviceText(network));
 }
 
-function withMode(start: string, { l3 }: Pick<VxlanConfig, "l3">, networks: readonly Cidr[]): string {
+function withMode(start: string, { l3 }: Pick<Told, "l3">, networks: readonly Cidr[]): string {
   const list = networks.length === 0 ? "" : `=${networks.map(formatCidr).join(",")}`;
   return `${start} ${l3 === undefined ? "l2" : "l3"}${list}`;
 }
@@ -33,17 +38,17 @@ const DIGESTS = "0123456789abcdef.0123456789abcdef";
  * Whether the alias has room for these networks. What it does not name is nobody's: another overlay could take it, and
  * routes into it would stay.
  */
-export function hasRoomFor(config: Pick<VxlanConfig, "network" | "l3">, networks: readonly Cidr[]): boolean {
+export function hasRoomFor(config: Told, networks: readonly Cidr[]): boolean {
   return withMode(`${deviceText(config.network)}${DIGESTS}`, config, networks).length <= MOST_BYTES;
 }
 
 /** Of a device that is in order: with the digests of its configuration, and of what the kernel holds then. */
-export function sealedAlias(config: VxlanConfig, digest: string, state: string): string {
+export function sealedAlias(config: Told, digest: string, state: string): string {
   return withMode(`${deviceText(config.network)}${digest}.${state}`, config, config.l3?.networks ?? []);
 }
 
 /** The networks that routes may lead into while the device is changed: those of the configuration, and the former ones. */
-export function presentAndFormer(config: VxlanConfig, former: readonly Link[]): Cidr[] {
+export function presentAndFormer(config: Told, former: readonly Link[]): Cidr[] {
   const known = [...(config.l3?.networks ?? [])];
   for (const one of former.flatMap(routedNetworks)) {
     if (!known.some((each) => isSameCidr(each, one))) known.push(one);
@@ -52,7 +57,7 @@ export function presentAndFormer(config: VxlanConfig, former: readonly Link[]): 
 }
 
 /** Of a device that is being changed. */
-export function pendingAlias(config: VxlanConfig, former: readonly Link[]): string {
+export function pendingAlias(config: Told, former: readonly Link[]): string {
   return withMode(`${deviceText(config.network)}pending`, config, presentAndFormer(config, former));
 }
 

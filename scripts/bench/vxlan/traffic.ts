@@ -14,15 +14,19 @@ export interface Traffic {
   readonly roundTrip: readonly number[];
 }
 
+/** Of an overlay that takes VXLAN frames from anybody, and of one with a guard against strangers. */
+export interface Overlays<Each> {
+  readonly open: Each;
+  readonly guarded: Each;
+}
+
 export interface TrafficMeasured {
-  readonly ours: Traffic;
-  readonly byHand: Traffic;
-  /** By hand, with a guard against strangers as ours has it. */
-  readonly guarded: Traffic;
+  readonly ours: Overlays<Traffic>;
+  readonly byHand: Overlays<Traffic>;
 }
 
 /** Pods called "pod" at 10.244.1.2 and 10.244.2.2. */
-async function overlayOfOurs(): Promise<Underlay> {
+async function overlayOfOurs(guard: boolean): Promise<Underlay> {
   const underlay = await createUnderlay(2);
   for (const [own, node] of underlay.members.entries()) {
     const peer = 1 - own;
@@ -32,6 +36,7 @@ async function overlayOfOurs(): Promise<Underlay> {
       type: "vxlan",
       mode: "l3",
       vni: 100,
+      guard,
       l3: { network: "10.244.0.0/16", subnets: [`10.244.${own + 1}.0/24`] },
       discovery: { peers: [{ vtep: `192.0.2.${peer + 1}`, subnets: [`10.244.${peer + 1}.0/24`] }] },
       ipam: { type: "host-local" },
@@ -48,13 +53,14 @@ const exchanger = join(projectRoot, "scripts/bench/vxlan/exchange.ts");
 
 const podsOf = ({ members }: Underlay) => members.map((member) => member.path("/run/netns/pod"));
 
-/** Measures both in turn, in many short slices. */
+/** Measures all in turn, in many short slices. */
 export async function measureTraffic(seconds: number): Promise<TrafficMeasured> {
-  await using ours = await overlayOfOurs();
-  await using byHand = await overlayByHand();
-  await using guarded = await guardedByHand();
+  await using open = await overlayOfOurs(false);
+  await using guarded = await overlayOfOurs(true);
+  await using openByHand = await overlayByHand();
+  await using guardedOne = await guardedByHand();
   const slices = Math.ceil((seconds * 1000) / sliceMilliseconds);
-  const overlays = [ours, byHand, guarded].map(podsOf);
+  const overlays = [open, openByHand, guarded, guardedOne].map(podsOf);
   const request = { overlays, slices, milliseconds: sliceMilliseconds };
   const { stdout } = await execa(bunBinary, [exchanger, JSON.stringify(request)]);
   const { roundTrip, throughput } = JSON.parse(stdout) as Exchanged;
@@ -62,5 +68,5 @@ export async function measureTraffic(seconds: number): Promise<TrafficMeasured> 
     roundTrip: roundTrip[index] ?? [],
     throughput: throughput[index] ?? [],
   });
-  return { ours: of(0), byHand: of(1), guarded: of(2) };
+  return { ours: { open: of(0), guarded: of(2) }, byHand: { open: of(1), guarded: of(3) } };
 }
