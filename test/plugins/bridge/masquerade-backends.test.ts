@@ -124,8 +124,7 @@ describe.runIf(canRun(...programs))("ipMasq where the packet filter refuses nfta
     await using host = await Host.create();
     const pod = await host.pod("a");
     await host.node.exec("nft", ["-f", "-"], {
-      input:
-        "add table inet podwire\nadd chain inet podwire postrouting { type filter hook input priority 0; }",
+      input: "add table inet podwire\nadd set inet podwire attachments { type ipv4_addr; }",
     });
     const before = await hostState(host.node);
     for (const [command, who] of [
