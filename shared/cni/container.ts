@@ -1,7 +1,8 @@
 /** The container's side of a request: its namespace, and a netlink connection that works in it. */
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { lockNamespace } from "../system/lock.ts";
-import { type Namespace, type NamespaceFault, openNamespace } from "../system/netns.ts";
+import { isOwnNamespace, type Namespace, type NamespaceFault, openNamespace } from "../system/netns.ts";
+import { allowsOwnNamespace } from "./environment.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import type { Request } from "./plugin.ts";
 
@@ -46,9 +47,13 @@ export function openContainer({ netns }: Request): Container {
  * Opens CNI_NETNS, for ADD: the only one at work in the container until it is closed, or its process ends. Others wait
  * for as long. Of two at once for one interface, neither would find the name taken; the second would take the pair of the
  * first for what a killed ADD has left, and whoever failed would give back the addresses of both.
+ *
+ * But not where it is the plugin's own (CNI_NETNS_OVERRIDE): that has the lock of lock.ts already, and would wait for itself.
  */
 export function openContainerAlone(request: Request): Container {
   const container = openContainer(request);
+  const { environment, netns } = request;
+  if (allowsOwnNamespace(environment) && isOwnNamespace(netns)) return container;
   try {
     lockNamespace(container.namespace);
     return container;
