@@ -32,6 +32,7 @@ const testPrograms = {
   containerd: "containerd",
   crun: "crun",
   fish: "fish",
+  git: "git",
   // What podwire's cache is compared with: libcni itself, in a program of a few lines.
   go: "golang-go",
   "/usr/share/gocode/src/github.com/containernetworking/cni/libcni": "golang-github-appc-cni-dev",

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { fetchRuntime, readLock, verify } from "../../scripts/release/runtime.ts";
 import { labelOf, readSource, requireSame } from "../../scripts/release/source.ts";
 import { targets } from "../../scripts/release/targets.ts";
-import { projectRoot } from "../helpers/index.ts";
+import { canRun, projectRoot } from "../helpers/index.ts";
 
 let scratch: string;
 beforeEach(() => {
@@ -46,7 +46,7 @@ describe("a run time", () => {
   });
 });
 
-describe("the source of a release", () => {
+describe.runIf(canRun("git"))("the source of a release", () => {
   const git = (...args: string[]) =>
     execa("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...args], { cwd: scratch });
 
