@@ -123,7 +123,9 @@ export class Buildah implements AsyncDisposable {
   private async privileged(container: string, folder: string, command: readonly string[]): Promise<string[]> {
     const root = await this.exec("mount", container);
     const own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", privileged, "sh"];
-    return [...own, root, folder, ...command];
+    // What buildah is told to use is not in the container, and nothing to do with what runs there.
+    const clean = ["env", ...Object.keys(this.env).flatMap((name) => ["-u", name])];
+    return [...own, root, folder, ...clean, ...command];
   }
 
   /** Runs a command in a container that may do all; a failure is returned. */
