@@ -18,6 +18,9 @@ import { isClaimed } from "./claims.ts";
 import { describeMapping } from "./port-requests.ts";
 import { protocolNumbers } from "./protocols.ts";
 
+/** Ports and where they lead: all that connections are recognised by. */
+type Leading = Pick<Forwarding, "mappings" | "targets">;
+
 const isSame = (one: Endpoint, other: Endpoint) =>
   one.port === other.port && isSameIp(one.address, other.address);
 
@@ -58,7 +61,7 @@ function queriesFor({ family, protocol, ports }: Group, count: number): Conntrac
 }
 
 /** Forgets those connections to the mappings' ports that are stale. */
-function forget({ mappings, targets }: Pick<Forwarding, "mappings" | "targets">, isStale: IsStale): void {
+function forget({ mappings, targets }: Leading, isStale: IsStale): void {
   const count = mappings.length === 0 ? 0 : countTracked();
   if (count === 0) return;
   const isStaleFor = (connection: TrackedConnection, mapping: Mapping): boolean => {
@@ -110,10 +113,10 @@ export function forgetOthers({ mappings, targets }: Forwarding): void {
 }
 
 /** After DEL: connections that lead to the container. */
-export function forgetOwn({ mappings, targets }: Pick<Forwarding, "mappings" | "targets">): void {
+export function forgetOwn({ mappings, targets }: Leading): void {
   if (countTracked() === 0) return;
   const few = mappings.filter(({ family }) => family === 4);
-  const isDone = few.length <= FEW && forgetFew(few, targets);
+  const isDone = few.length > 0 && few.length <= FEW && forgetFew(few, targets);
   const rest = isDone ? mappings.filter(({ family }) => family === 6) : mappings;
   forget(
     { mappings: rest, targets },

@@ -4,7 +4,7 @@
  */
 import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
 import { Attributes } from "../netlink/attributes.ts";
-import { BodyWriter } from "../netlink/body-writer.ts";
+import { BodyWriter, NESTED } from "../netlink/body-writer.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { Flag, type NetlinkMessage } from "../netlink/message.ts";
 import { Errno } from "../system/errno.ts";
@@ -67,17 +67,20 @@ export function countTracked(): number {
   return Number(readSysctl("netfilter/nf_conntrack_count") ?? 0);
 }
 
+/** One port of a direction, as a nested CTA_TUPLE_PROTO. */
+function writePort(tuple: BodyWriter, protocol: number, side: number, port: number | undefined): void {
+  tuple.nested(Tuple.protocol, (inner) => {
+    inner.u8(Protocol.number, protocol);
+    if (port !== undefined) inner.u16be(side, port);
+  });
+}
+
 /** Kernels since 5.8 hand out only what the filter names; older ones pass over it and hand out everything. */
 function listMessage({ family, protocol, port }: ConntrackQuery): NetlinkMessage {
   const flags = FilterFlag.protocol | (port === undefined ? 0 : FilterFlag.destinationPort);
   const body = new BodyWriter()
     .raw(nfnetlinkHeader(familyNumber(family)))
-    .nested(Attribute.original, (tuple) =>
-      tuple.nested(Tuple.protocol, (inner) => {
-        inner.u8(Protocol.number, protocol);
-        if (port !== undefined) inner.u16be(Protocol.destinationPort, port);
-      }),
-    )
+    .nested(Attribute.original, (tuple) => writePort(tuple, protocol, Protocol.destinationPort, port))
     .nested(Attribute.filter, (filter) => filter.u32(Filter.original, flags))
     .finish();
   return nfnetlinkMessage(Subsystem.conntrack, Command.get, 0, body, "look for tracked connections");
@@ -131,17 +134,11 @@ function forgetTranslatedMessage({ protocol, port, destination, answeredBy }: Tr
       if (destination !== undefined) {
         tuple.nested(Tuple.ip, (ip) => ip.bytes(Ip[family].destination, toBytes(destination)));
       }
-      tuple.nested(Tuple.protocol, (inner) => {
-        inner.u8(Protocol.number, protocol);
-        inner.u16be(Protocol.destinationPort, port);
-      });
+      writePort(tuple, protocol, Protocol.destinationPort, port);
     })
     .nested(Attribute.reply, (tuple) => {
       tuple.nested(Tuple.ip, (ip) => ip.bytes(Ip[family].source, toBytes(answeredBy.address)));
-      tuple.nested(Tuple.protocol, (inner) => {
-        inner.u8(Protocol.number, protocol);
-        inner.u16be(Protocol.sourcePort, answeredBy.port);
-      });
+      writePort(tuple, protocol, Protocol.sourcePort, answeredBy.port);
     })
     .u32be(Attribute.status, DESTINATION_TRANSLATED)
     .u32be(Attribute.statusMask, DESTINATION_TRANSLATED)
@@ -170,7 +167,6 @@ export function forgetTranslated(connection: NetlinkConnection, wanted: readonly
 
 /** By its tuple and its number, so that no later connection of the same tuple is meant. */
 function forgetMessage({ family, body }: TrackedConnection): NetlinkMessage {
-  const NESTED = 0x8000;
   const attributes = new Attributes(body, 4);
   const writer = new BodyWriter().raw(nfnetlinkHeader(familyNumber(family)));
   writer.bytes(Attribute.original | NESTED, attributes.bytes(Attribute.original) ?? new Uint8Array(0));

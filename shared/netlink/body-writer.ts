@@ -1,7 +1,7 @@
 /** Writing the body of a netlink message. */
 import { align } from "./message.ts";
 
-const NESTED = 0x8000;
+export const NESTED = 0x8000;
 const encoder = new TextEncoder();
 
 /** Builds a message body: a fixed header, then attributes, nested ones by callback. */

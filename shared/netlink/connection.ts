@@ -256,7 +256,7 @@ export class NetlinkConnection {
 
   /** Waits for the next events; returns their bodies, or none when the time is over. */
   waitForEvents(milliseconds: number): Uint8Array[] {
-    if (!waitForInput(this.socket, milliseconds)) return [];
+    if (!waitForInput(this.socket, "netlink", milliseconds)) return [];
     const length = tryCall("recvfrom", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
     // ENOBUFS: events were lost; the caller looks at the state itself after every return.
     if (length < 0) return [new Uint8Array(0)];

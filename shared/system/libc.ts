@@ -6,7 +6,6 @@
  */
 
 import { describeErrno, Errno } from "./errno.ts";
-
 import { type SystemCall, systemCallNumbers } from "./system-calls.ts";
 
 // The natives themselves: the module bun:ffi would wrap each function in one that it compiles at start, 0.6 ms.
@@ -78,9 +77,11 @@ export function tryCall(
   }
 }
 
+type Arguments = Parameters<typeof tryCall> extends [SystemCall, ...infer Rest] ? Rest : never;
+
 /** As tryCall, but throws SystemError; `object` names what was worked on. */
-export function call(name: SystemCall, object: string, ...values: Value[]): number {
-  const returned = tryCall(name, ...(values as [Value]));
+export function call(name: SystemCall, object: string, ...values: Arguments): number {
+  const returned = tryCall(name, ...values);
   if (returned < 0) throw new SystemError(name, object, -returned);
   return returned;
 }

@@ -1,5 +1,5 @@
 /** Waiting: ppoll(2). */
-import { tryCall } from "./libc.ts";
+import { call, tryCall } from "./libc.ts";
 
 /** A struct timespec of two 64-bit numbers, little-endian, as on every processor the runtime knows. */
 function timespec(milliseconds: number): Uint8Array {
@@ -13,10 +13,10 @@ export function pause(milliseconds: number): void {
   tryCall("ppoll", null, 0, timespec(milliseconds));
 }
 
-/** Waits until something can be read from a descriptor; returns false when the time is over. */
-export function waitForInput(descriptor: number, milliseconds: number): boolean {
+/** Waits until something can be read from a descriptor; returns false when the time is over. `object` names it in errors. */
+export function waitForInput(descriptor: number, object: string, milliseconds: number): boolean {
   const POLLIN = 1;
   // A struct pollfd: the descriptor, and what to wait for.
   const request = new Uint8Array(Int32Array.of(descriptor, POLLIN).buffer);
-  return tryCall("ppoll", request, 1, timespec(milliseconds)) !== 0;
+  return call("ppoll", object, request, 1, timespec(milliseconds)) !== 0;
 }

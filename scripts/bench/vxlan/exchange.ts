@@ -22,7 +22,7 @@ export interface Exchanged {
   readonly throughput: number[][];
 }
 
-export const [clientAddress, serverAddress] = ["10.244.1.2", "10.244.2.2"];
+const [clientAddress, serverAddress] = ["10.244.1.2", "10.244.2.2"];
 const port = 7000;
 const clientPort = 7001;
 const datagram = 64;

@@ -3,32 +3,36 @@
  * had it elsewhere. The kernel changes no chain's hook: it is made anew, in the batch that removes it.
  */
 import { Attributes } from "../../netlink/attributes.ts";
+import { NESTED } from "../../netlink/body-writer.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
 import type { ChainSpecification } from "./chain.ts";
 import { isAbsent } from "./chain-removal.ts";
 import {
+  Command,
   deleteChain,
   flushChain,
   type HeldRule,
   type Hook,
+  NFTA_CHAIN_HOOK,
+  NFTA_CHAIN_NAME,
+  NFTA_CHAIN_TYPE,
+  NFTA_RULE_CHAIN,
   NFTA_RULE_EXPRESSIONS,
+  NFTA_RULE_USERDATA,
   tableMessage,
 } from "./message.ts";
 import { ownTable } from "./own-table.ts";
 
-const Command = { getChain: 4, newRule: 6 } as const;
-const ChainAttribute = { table: 1, name: 3, hook: 4, type: 7 } as const;
-const RuleAttribute = { chain: 2, userData: 7 } as const;
-const NLA_F_NESTED = 0x8000;
+const NFTA_CHAIN_TABLE = 1;
 
 /** The hook of a chain; undefined if it is none that packets come to by themselves. */
 function readHook(attributes: Attributes): Hook | undefined {
-  const hook = attributes.nested(ChainAttribute.hook);
+  const hook = attributes.nested(NFTA_CHAIN_HOOK);
   const number = hook.u32be(1);
   const priority = hook.u32be(2);
   if (number === undefined || priority === undefined) return undefined;
-  return { type: attributes.text(ChainAttribute.type) ?? "", number, priority: priority | 0 };
+  return { type: attributes.text(NFTA_CHAIN_TYPE) ?? "", number, priority: priority | 0 };
 }
 
 /** The chains of our table, each with its hook. */
@@ -39,8 +43,8 @@ function heldHooks(connection: NetlinkConnection): Map<string, Hook | undefined>
     for (const body of connection.dump(tableMessage(Command.getChain, 0, ownTable, () => {}, purpose))) {
       const attributes = new Attributes(body, 4);
       // The kernel hands out those of all tables of the family.
-      if (attributes.text(ChainAttribute.table) !== ownTable.name) continue;
-      held.set(attributes.text(ChainAttribute.name) ?? "", readHook(attributes));
+      if (attributes.text(NFTA_CHAIN_TABLE) !== ownTable.name) continue;
+      held.set(attributes.text(NFTA_CHAIN_NAME) ?? "", readHook(attributes));
     }
   } catch (thrown) {
     if (!isAbsent(thrown)) throw thrown;
@@ -96,10 +100,10 @@ function copyRule({ chain, body }: HeldRule): NetlinkMessage {
     Flag.create | Flag.append,
     ownTable,
     (writer) => {
-      writer.text(RuleAttribute.chain, chain);
-      writer.bytes(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, attributes.bytes(NFTA_RULE_EXPRESSIONS) ?? none);
-      const userData = attributes.bytes(RuleAttribute.userData);
-      if (userData !== undefined) writer.bytes(RuleAttribute.userData, userData);
+      writer.text(NFTA_RULE_CHAIN, chain);
+      writer.bytes(NFTA_RULE_EXPRESSIONS | NESTED, attributes.bytes(NFTA_RULE_EXPRESSIONS) ?? none);
+      const userData = attributes.bytes(NFTA_RULE_USERDATA);
+      if (userData !== undefined) writer.bytes(NFTA_RULE_USERDATA, userData);
     },
     `keep a rule of the chain ${chain}`,
   );

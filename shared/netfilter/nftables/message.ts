@@ -18,7 +18,7 @@ import {
   textDatum,
 } from "./user-data.ts";
 
-const Command = {
+export const Command = {
   newTable: 0,
   getTable: 1,
   newChain: 3,
@@ -91,13 +91,13 @@ export function getTable(table: Table): NetlinkMessage {
   return tableMessage(Command.getTable, Flag.ack, table, () => {}, `look for the table ${table.name}`);
 }
 
-const NFTA_CHAIN_NAME = 3;
+export const NFTA_CHAIN_NAME = 3;
+export const NFTA_CHAIN_HOOK = 4;
+export const NFTA_CHAIN_TYPE = 7;
 
 /** Makes the chain unless it exists; with a hook, a base chain that lets pass what no rule decides. */
 export function newChain(table: Table, chain: string, hook?: Hook): NetlinkMessage {
-  const NFTA_CHAIN_HOOK = 4;
   const NFTA_CHAIN_POLICY = 5;
-  const NFTA_CHAIN_TYPE = 7;
   const NF_ACCEPT = 1;
   const write = (writer: BodyWriter) => {
     writer.text(NFTA_CHAIN_NAME, chain);
@@ -120,10 +120,10 @@ export function getChain(table: Table, chain: string): NetlinkMessage {
   return tableMessage(Command.getChain, Flag.ack, table, write, `look for the chain ${chain}`);
 }
 
-const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_EXPRESSIONS = 4;
-const NFTA_RULE_USERDATA = 7;
+export const NFTA_RULE_USERDATA = 7;
 
 /** Appends a rule to a chain. */
 export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage {

@@ -1,5 +1,5 @@
 /** Two ADDs of one container and interface at once: one of them attaches it, the other is refused and disturbs nothing. */
-import { expect } from "vitest";
+import { expect, test } from "vitest";
 import type { PluginRun } from "../../helpers/index.ts";
 import { failed, type Host, type Keys, type Pod, succeeded } from "./host.ts";
 import { callWith, type Step, stepsOf } from "./system-calls.ts";
@@ -21,7 +21,7 @@ async function expectOne(host: Host, pod: Pod, config: Keys, runs: readonly Plug
 }
 
 /** Many times both at once; each time DEL leaves what was before. */
-export async function expectOneOfTwo(host: Host, config: Keys, rounds: number): Promise<void> {
+async function expectOneOfTwo(host: Host, config: Keys, rounds: number): Promise<void> {
   const pod = await host.pod("twin");
   await host.add(pod, config);
   const total = (await reservations(host.node)).length;
@@ -36,7 +36,7 @@ export async function expectOneOfTwo(host: Host, config: Keys, rounds: number): 
 }
 
 /** When the first of two is held up: before it makes its interface, right afterwards, and before its last change. */
-export const holdUps = ["before the pair", "after the pair", "at the end"] as const;
+const holdUps = ["before the pair", "after the pair", "at the end"] as const;
 
 function stepAt(steps: readonly Step[], holdUp: (typeof holdUps)[number]): Step | undefined {
   // strace does not say of every socket what is sent by it; but this setting comes right after the pair.
@@ -48,11 +48,7 @@ function stepAt(steps: readonly Step[], holdUp: (typeof holdUps)[number]): Step 
 }
 
 /** The second comes while strace holds the first up at a step. */
-export async function expectFirstToStay(
-  host: Host,
-  config: Keys,
-  holdUp: (typeof holdUps)[number],
-): Promise<void> {
+async function expectFirstToStay(host: Host, config: Keys, holdUp: (typeof holdUps)[number]): Promise<void> {
   const pod = await host.pod("twin");
   await host.add(pod, config);
   const total = (await reservations(host.node)).length;
@@ -72,4 +68,21 @@ export async function expectFirstToStay(
   await expectOne(host, pod, config, runs, total);
   await host.del(pod, config);
   expect(await hostState(host.node)).toEqual(before);
+}
+
+/** The tests of a plugin: a fresh host for each, `rounds` of both at once in one of them. */
+export function testTwins(createHost: () => Promise<Host>, config: Keys, rounds: number): void {
+  test("attach it once, and the other is refused, time after time", async () => {
+    await using host = await createHost();
+    await expectOneOfTwo(host, config, rounds);
+  }, 300_000);
+
+  test.each(holdUps)(
+    "the first held up %s: the second is refused, and disturbs nothing",
+    async (holdUp) => {
+      await using host = await createHost();
+      await expectFirstToStay(host, config, holdUp);
+    },
+    60_000,
+  );
 }
