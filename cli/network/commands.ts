@@ -2,7 +2,7 @@
 import { messageOf } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
-import { failureObject, printObject } from "../failure.ts";
+import { printObject } from "../failure.ts";
 import { readCached } from "../node/cache.ts";
 import { whileContainerLocked } from "../node/container-lock.ts";
 import { isReaderGone } from "../reader-gone.ts";
@@ -31,14 +31,13 @@ function failureText(thrown: unknown): string {
   return `the plugin ${thrown.plugin} failed ${thrown.command} with code ${thrown.code}: ${messageOf(thrown)}`;
 }
 
-/** Runs the work; a failure is printed in words on standard error, or as JSON on standard output. */
+/** Runs the work; a failure is printed in words on standard error. As JSON, it is for whoever runs the commands. */
 function reported(args: Arguments, io: Io, work: () => void): number {
   try {
     work();
   } catch (thrown) {
-    if (thrown instanceof UsageError) throw thrown;
-    if (args.flag("json")) printObject(io, failureObject(thrown));
-    else io.err(`podwire: ${failureText(thrown)}\n`);
+    if (thrown instanceof UsageError || args.flag("json")) throw thrown;
+    io.err(`podwire: ${failureText(thrown)}\n`);
     return ExitCode.failure;
   }
   return ExitCode.success;

@@ -1,18 +1,17 @@
 /** Archives that come out the same, byte for byte, from the same files. */
-import { createHash } from "node:crypto";
 import {
   cpSync,
   existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
+import { digest } from "./digest.ts";
 
 /** What beside the executables is in an archive, by its path in the project: what the README leads to. */
 function companions(root: string): string[] {
@@ -55,8 +54,6 @@ export async function pack(folder: string, file: string, time: number): Promise<
   await execa("gzip", ["-n", "-9", "-f", tar], { env });
   renameSync(`${tar}.gz`, file);
 }
-
-const digest = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
 
 /** Writes SHA256SUMS for the files of a folder, as sha256sum(1) checks it. */
 export function writeSums(folder: string, names: readonly string[]): void {

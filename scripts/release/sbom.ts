@@ -1,8 +1,8 @@
 /** What an executable consists of, as a CycloneDX document: our programs, the packages in them, and the run time. */
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Enums, Models, Serialize, Spec, Validation } from "@cyclonedx/cyclonedx-library";
+import { digest } from "./digest.ts";
 import { type Locked, readLock } from "./runtime.ts";
 
 /** The packages whose files went into the bundles of a build, sorted. */
@@ -58,8 +58,6 @@ function runtimeComponent(root: string, runtime: string): Models.Component {
   bun.dependencies.add(npmComponent(root, runtime).bomRef);
   return bun;
 }
-
-const digest = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
 
 function ownComponent(built: string, { version, commit }: Told): Models.Component {
   const url = `pkg:generic/podwire@${version}`;

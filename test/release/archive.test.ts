@@ -3,28 +3,25 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { layOut, pack, writeSums } from "../../scripts/release/archive.ts";
 import { distBin, projectRoot } from "../helpers/index.ts";
+import { useScratch } from "./scratch.ts";
 
 const dist = join(distBin, "..");
 const time = 1_700_000_000;
 
 let scratch: string;
-beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), "podwire-release-"));
+useScratch((folder) => {
+  scratch = folder;
 });
-afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** The content of an archive as a build would leave it, with a small program for the executables. */
 function makeContent(place: string): string {

@@ -1,20 +1,19 @@
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { thirdPartyLicences } from "../../scripts/release/licences.ts";
 import { bundledPackages, makeSbom, validateSbom } from "../../scripts/release/sbom.ts";
 import { distBin, projectRoot } from "../helpers/index.ts";
+import { useScratch } from "./scratch.ts";
 
 const dist = join(distBin, "..");
 const time = 1_700_000_000;
 
 let scratch: string;
-beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), "podwire-release-"));
+useScratch((folder) => {
+  scratch = folder;
 });
-afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 
 describe("the list of what an executable consists of", () => {
   const told = { version: "1.2.3", commit: "c0ffee", time };

@@ -1,16 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { report, writeReport } from "../../scripts/release/report.ts";
 import { targets } from "../../scripts/release/targets.ts";
 import { makeWhole } from "../../scripts/release/whole.ts";
+import { useScratch } from "./scratch.ts";
 
 let scratch: string;
-beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), "podwire-release-"));
+useScratch((folder) => {
+  scratch = folder;
 });
-afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 
 describe("the folder of a release", () => {
   const output = () => join(scratch, "release");

@@ -1,19 +1,18 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { fetchRuntime, readLock, verify } from "../../scripts/release/runtime.ts";
 import { labelOf, readSource, requireSame } from "../../scripts/release/source.ts";
 import { targets } from "../../scripts/release/targets.ts";
 import { canRun, projectRoot } from "../helpers/index.ts";
+import { useScratch } from "./scratch.ts";
 
 let scratch: string;
-beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), "podwire-release-"));
+useScratch((folder) => {
+  scratch = folder;
 });
-afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 
 describe("a run time", () => {
   test.each(targets)(
