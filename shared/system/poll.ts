@@ -1,7 +1,7 @@
 /** Waiting: ppoll(2). */
 import { call, tryCall } from "./libc.ts";
 
-/** A struct timespec of two 64-bit numbers, little-endian, as on every processor the runtime knows. */
+/** A struct timespec of two 64-bit numbers, little-endian. */
 function timespec(milliseconds: number): Uint8Array {
   const seconds = Math.floor(milliseconds / 1000);
   const nanoseconds = Math.round((milliseconds % 1000) * 1e6);
@@ -10,7 +10,7 @@ function timespec(milliseconds: number): Uint8Array {
 
 /** Sleeps. */
 export function pause(milliseconds: number): void {
-  tryCall("ppoll", null, 0, timespec(milliseconds));
+  tryCall("ppoll", new Uint8Array(0), timespec(milliseconds));
 }
 
 /** Waits until something can be read from a descriptor; returns false when the time is over. `object` names it in errors. */
@@ -18,5 +18,5 @@ export function waitForInput(descriptor: number, object: string, milliseconds: n
   const POLLIN = 1;
   // A struct pollfd: the descriptor, and what to wait for.
   const request = new Uint8Array(Int32Array.of(descriptor, POLLIN).buffer);
-  return call("ppoll", object, request, 1, timespec(milliseconds)) !== 0;
+  return call("ppoll", object, request, timespec(milliseconds)) !== 0;
 }

@@ -1,0 +1,14 @@
+/** Text and bytes. */
+
+/** A text in UTF-8; half a surrogate pair becomes U+FFFD. */
+export const encodeText = (text: string): Uint8Array => native.encode(text);
+
+/** Bytes in UTF-8 as a text: U+FFFD for what is none, and without a byte order mark at the start. */
+export const decodeText = (bytes: Uint8Array): string => native.decode(bytes);
+
+/** Where bytes stand first in others, at or after `from`; -1 if they do not. */
+export const findBytes = (bytes: Uint8Array, wanted: Uint8Array, from = 0): number =>
+  native.find(bytes, wanted, from);
+
+/** Bytes as a text, each byte the character of its number (ISO 8859-1). */
+export const bytesText = (bytes: Uint8Array): string => native.latin1(bytes);
