@@ -72,7 +72,7 @@ static int run_script(JSContext *context, int count, char **arguments, char **en
 
 int main(int count, char **arguments, char **environment) {
 #ifdef PODWIRE_IMAGE
-  heap_start();
+  heap_start(false);
 #endif
   JSContext *context = program_new_context();
   if (context == NULL) return 2;

@@ -38,6 +38,8 @@ static struct {
   /* Up to here memory is present. */
   uintptr_t present;
   bool hasReserve;
+  /* What is allocated now goes into the image: all in one piece, nothing left of what was freed. */
+  bool makesImage;
   void *lists[LISTS];
 } heap;
 
@@ -86,14 +88,14 @@ static void use_reserve(void) {
 static void *take(size_t size) {
   size_t whole = (size + HEADER + GRAIN - 1) & ~(size_t)(GRAIN - 1);
   if (heap.end - heap.next < whole) {
-    void *chunk = map(CHUNK);
+    void *chunk = whole < CHUNK && !heap.makesImage ? map(CHUNK) : NULL;
     if (chunk == NULL && heap.hasReserve) use_reserve();
     if (chunk == NULL) return NULL;
     use_region((uintptr_t)chunk, (uintptr_t)chunk + CHUNK);
   }
   uintptr_t block = heap.next + HEADER;
   heap.next += whole;
-  if (podwire_image.size != 0 && heap.next > heap.present) make_present(heap.next);
+  if (!heap.makesImage && heap.next > heap.present) make_present(heap.next);
   return (void *)block;
 }
 
@@ -106,7 +108,7 @@ static void *take_large(size_t size) {
 }
 
 static void *allocate(size_t size) {
-  if (size > LARGE && podwire_image.size != 0) return take_large(size);
+  if (size > LARGE && !heap.makesImage) return take_large(size);
   unsigned list;
   size = round_size(size, &list);
   void *block = list < LISTS ? heap.lists[list] : NULL;
@@ -123,13 +125,13 @@ static void *allocate(size_t size) {
 static void release(void *block) {
   size_t size = *header_of(block);
   if (size > LARGE) {
-    if (podwire_image.size != 0) munmap((uint8_t *)block - GRAIN, size + GRAIN);
+    if (!heap.makesImage) munmap((uint8_t *)block - GRAIN, size + GRAIN);
+    else memset(block, 0, size);
     return;
   }
   unsigned list;
   round_size(size, &list);
-  /* The image says nothing of what was in it while it was made. */
-  if (podwire_image.size == 0) memset(block, 0, size);
+  if (heap.makesImage) memset(block, 0, size);
   *(void **)block = heap.lists[list];
   heap.lists[list] = block;
 }
@@ -172,7 +174,7 @@ static void *heap_realloc(JSMallocState *state, void *block, size_t size) {
   size_t old = usable_size(block);
   if (size <= old && size >= old / 2) return block;
   if (size > SIZE_MAX / 4 || state->malloc_size - old + size > state->malloc_limit) return NULL;
-  if (podwire_image.size != 0 && old > LARGE && size > LARGE && !is_in_image(block)) return move_large(state, block, size);
+  if (!heap.makesImage && old > LARGE && size > LARGE && !is_in_image(block)) return move_large(state, block, size);
   void *moved = heap_malloc(state, size);
   if (moved == NULL) return NULL;
   memcpy(moved, block, old < size ? old : size);
@@ -185,7 +187,8 @@ size_t heap_seal(void) {
   return ((heap.next + IMAGE_PAGE - 1) & ~(IMAGE_PAGE - 1)) - HEAP_ADDRESS;
 }
 
-void heap_start(void) {
+void heap_start(bool makesImage) {
+  heap.makesImage = makesImage;
   uintptr_t begin = HEAP_ADDRESS + podwire_image.size;
   if (podwire_image.size == 0) begin += (sizeof(struct image) + GRAIN - 1) & ~(uintptr_t)(GRAIN - 1);
   use_region(begin, HEAP_ADDRESS + HEAP_SIZE - RESERVE);

@@ -33,7 +33,7 @@ static uint64_t seed_of_process(void) {
 
 int main(int count, char **arguments, char **environment) {
   if (podwire_image.size == 0) return make_image(count, arguments);
-  heap_start();
+  heap_start(false);
   engine_start(podwire_image.context, stack_for_program(), seed_of_process());
   JSValue start;
   memcpy(&start, podwire_image.start, sizeof start);

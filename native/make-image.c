@@ -63,7 +63,7 @@ int make_image(int count, char **arguments) {
   size_t size;
   uint8_t *bytecode = read_file(arguments[1], &size);
   if (bytecode == NULL) return fail("the bytecode cannot be read");
-  heap_start();
+  heap_start(true);
   JSContext *context = program_new_context();
   if (context == NULL) return fail("no memory");
   JSValue start = evaluate_modules(context, bytecode, size);

@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createNode, type Node, requireRoot, runInBun } from "../../helpers/index.ts";
+import { createNode, type Node, requireRoot, runModule } from "../../helpers/index.ts";
 
 interface Outcome {
   readonly exitCode?: number;
@@ -26,7 +26,7 @@ describe.runIf(requireRoot())("runProcess", () => {
   };
 
   const run = (path: string, options: object = {}, input = "undefined"): Promise<Outcome> =>
-    runInBun<Outcome>(
+    runModule<Outcome>(
       node,
       `import { runProcess } from "./shared/system/process.ts";
        const text = (bytes) => new TextDecoder().decode(bytes);
@@ -119,7 +119,7 @@ describe.runIf(requireRoot())("runProcess", () => {
     script("b/tool", "#!/bin/sh\n");
     chmodSync(node.path("/run/b/tool"), 0o644);
     for (const folder of ["c", "d"]) script(`${folder}/tool`, "#!/bin/sh\n");
-    const found = await runInBun<unknown[]>(
+    const found = await runModule<unknown[]>(
       node,
       `import { findExecutable, programFolders } from "./shared/system/process.ts";
        const folders = ["/run/a", "/run/b/", "/run/missing", "/run/c/", "/run/d"];

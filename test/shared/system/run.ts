@@ -1,4 +1,4 @@
-import { type Node, runInBun } from "../../helpers/index.ts";
+import { type Node, runModule } from "../../helpers/index.ts";
 
 const prelude = `
 import * as fs from "node:fs";
@@ -18,7 +18,7 @@ const text = (bytes) => new TextDecoder().decode(bytes);
  * `failure` gives what a function throws.
  */
 export const onNode = <T = unknown>(node: Node, statements: string): Promise<T> =>
-  runInBun<T>(node, `${prelude}\n${statements}`);
+  runModule<T>(node, `${prelude}\n${statements}`);
 
 /** As `onNode`, where nothing is handed back. */
 export const doOnNode = async (node: Node, statements: string): Promise<void> => {
