@@ -4,7 +4,7 @@
  * esbuild bundles the TypeScript, and the engine evaluates it now: the executable holds the heap (native/image.h). A folder in
  * plugins/ or ipam/ with an index.ts is a plugin: there is no list to keep.
  *
- *   node --import tsx scripts/build.ts [--output FOLDER] [--sanitized]
+ *   node --import tsx scripts/build.ts [--output FOLDER] [--sanitized | --symbols]
  */
 import {
   linkSync,
@@ -28,6 +28,7 @@ const { values: options } = parseArgs({
   options: {
     output: { type: "string", default: join(root, "dist") },
     sanitized: { type: "boolean", default: false },
+    symbols: { type: "boolean", default: false },
   },
 });
 const output = resolve(options.output);
@@ -55,7 +56,8 @@ const file = join(output, SCRIPT);
 writeFileSync(file, script);
 writeFileSync(join(output, "podwire.meta.json"), JSON.stringify(metafile));
 const executable = join(output, "podwire");
-const toolchain = options.sanitized ? sanitizedToolchain : await nativeToolchain();
+const native = { ...(await nativeToolchain()), keepsSymbols: options.symbols };
+const toolchain = options.sanitized ? sanitizedToolchain : native;
 const { image } = await makeExecutable(toolchain, file, executable, join(output, "evaluate"));
 const { size } = statSync(executable);
 const names = [...findPlugins().keys(), "podwire"];

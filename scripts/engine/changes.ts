@@ -1,6 +1,6 @@
 /**
- * What is changed in the engine before it is compiled: with these, what is in the heap image lives for ever. Its reference counts
- * stay as they are, so that a process does not make its own copy of every page that it looks at (native/image.h).
+ * What is changed in the engine before it is compiled. With nearly all of it, what is in the heap image lives for ever: its
+ * reference counts stay as they are, so that a process does not make its own copy of every page that it looks at (native/image.h).
  *
  * Each text stands in the file as often as it says; another number ends the build.
  */
@@ -86,6 +86,12 @@ export const changes: readonly Change[] = [
     2,
   ),
   ...collectorChanges,
+  change(
+    "quickjs.c",
+    "build_backtrace(ctx, obj, NULL, 0, 0, JS_BACKTRACE_FLAG_SKIP_FIRST_LEVEL);",
+    "/* when it is thrown */",
+    "errors that are returned and never thrown (the kernel's refusals) need no stack: 15 of them were a third of a DEL",
+  ),
 ];
 
 /** The file's text with its changes. Throws where it is not the one that they were made for. */

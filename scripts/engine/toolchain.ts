@@ -17,6 +17,8 @@ export interface Toolchain {
   readonly runner: readonly string[];
   /** Whether the program is evaluated at build time. */
   readonly hasImage: boolean;
+  /** For perf(1) and debuggers; addresses are the same without. */
+  readonly keepsSymbols?: boolean;
 }
 
 const common = ["-std=gnu11", "-D_GNU_SOURCE", "-fno-strict-aliasing", "-fwrapv"];
