@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eachMapping, type SourceMapInput, TraceMap } from "@jridgewell/trace-mapping";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -27,7 +27,10 @@ export function programSource(version: string): string {
   ]);
   const table = plugins.map(([name], at) => `"${name}": plugin${at}`).join(", ");
   const catalogue = plugins
-    .map(([name], at) => `"${name}": { isIpam: plugin${at}.isIpam, schema: schema${at}, validate: validate${at} }`)
+    .map(
+      ([name], at) =>
+        `"${name}": { isIpam: plugin${at}.isIpam, schema: schema${at}, validate: validate${at} }`,
+    )
     .join(", ");
   return `${imports.join("\n")}
 import { commandOf } from "./cli/podwire.ts";
@@ -56,13 +59,27 @@ function sourceLines(map: SourceMapInput): { files: string[]; lines: number[] } 
 /** The engine has ES2023, but no Promise: nothing in a call waits for something else. */
 const target = "es2022";
 
+/** A module that is made in the build: it has no path, which would differ between folders of output. */
+const generated = (name: string, contents: string): Plugin => ({
+  name,
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: name, namespace: "generated" }));
+    onLoad({ filter: /./, namespace: "generated" }, () => ({ contents, resolveDir: root }));
+  },
+});
+
 export interface Bundle {
   readonly script: string;
+  /** Replaces places in the script, as a stack has them, by those in the sources. */
+  readonly locate: (text: string) => string;
   /** What went into it, for the curious: esbuild's own description. */
   readonly metafile: object;
 }
 
-/** Bundles a module that exports `start` and `setSourceLines`. The script's value is `start`. */
+/**
+ * Bundles a module that exports `start` and `setSourceLines`. The script's value is `start`. `validators` is the source of what
+ * `podwire validate` checks with, compiled from the schemas.
+ */
 export async function bundle(source: string, validators: string): Promise<Bundle> {
   const result = await build({
     stdin: { contents: source, resolveDir: root, sourcefile: "program.ts", loader: "ts" },
@@ -79,12 +96,18 @@ export async function bundle(source: string, validators: string): Promise<Bundle
     metafile: true,
     mainFields: ["module", "main"],
     conditions: ["import", "module"],
-    // What `podwire validate` checks with: compiled from the schemas.
-    alias: { "podwire-validators": validators },
+    // The path of a package is that in the project, wherever a link leads to.
+    preserveSymlinks: true,
+    plugins: [generated("podwire-validators", validators)],
     logLevel: "warning",
   });
   const textOf = (suffix: string) => result.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
   const { files, lines } = sourceLines(JSON.parse(textOf(".map")) as SourceMapInput);
   const footer = `program.setSourceLines(${JSON.stringify(files)}, ${JSON.stringify(lines)});\nprogram.start;\n`;
-  return { script: `${textOf(".js")}${footer}`, metafile: result.metafile };
+  const locate = (text: string) =>
+    text.replaceAll(new RegExp(`\\b${SCRIPT.replace(".", "\\.")}:(\\d+)(:\\d+)?`, "g"), (place, line) => {
+      const found = lines[Number(line)] ?? 0;
+      return found === 0 ? place : `${files[Math.floor(found / 0x10000)]}:${found % 0x10000}`;
+    });
+  return { script: `${textOf(".js")}${footer}`, metafile: result.metafile, locate };
 }
