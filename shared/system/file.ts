@@ -16,6 +16,8 @@ export const OpenFlag = {
   directory: process.arch === "arm64" ? 0o40000 : 0o200000,
   noFollow: process.arch === "arm64" ? 0o100000 : 0o400000,
   closeOnExec: 0o2000000,
+  /** O_PATH: only where it is, not what is in it. */
+  path: 0o10000000,
 } as const;
 
 const SMALL_FILE = 1024;
@@ -38,11 +40,12 @@ export function closeFile(descriptor: number): void {
   tryCall("close", descriptor);
 }
 
-/** Reads to the end of an open descriptor. */
-export function readAll(descriptor: number, object: string): Uint8Array {
+/** Reads to the end of an open descriptor. `wait` is called before each read, and may throw. */
+export function readAll(descriptor: number, object: string, wait?: () => void): Uint8Array {
   let buffer = new Uint8Array(4096);
   let used = 0;
   for (;;) {
+    wait?.();
     const count = call("read", object, descriptor, buffer.subarray(used), buffer.length - used);
     if (count === 0) return buffer.subarray(0, used);
     used += count;
@@ -52,6 +55,11 @@ export function readAll(descriptor: number, object: string): Uint8Array {
       buffer = larger;
     }
   }
+}
+
+/** Fills a buffer from a position of a file on; returns how many bytes there were. pread(2). */
+export function readAt(descriptor: number, buffer: Uint8Array, position: number, object: string): number {
+  return call("pread64", object, descriptor, buffer, buffer.length, position);
 }
 
 /** What one read gives: the whole of a small file or kernel parameter, at the price of one call. */
@@ -70,7 +78,10 @@ export function readTextIfPresent(path: string): string | undefined {
   return readPresent(path, readAll);
 }
 
-function readPresent(path: string, read: typeof readAll): string | undefined {
+function readPresent(
+  path: string,
+  read: (descriptor: number, object: string) => Uint8Array,
+): string | undefined {
   const descriptor = tryOpen(path, OpenFlag.readOnly);
   if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
@@ -124,6 +135,11 @@ export function writeFile(
   }
 }
 
+/** Moves a file to a name, in the place of what has it. rename(2): at any moment the name is the old or the new file. */
+export function renameFile(from: string, to: string): void {
+  call("renameat2", to, AT_FDCWD, cString(from), AT_FDCWD, cString(to));
+}
+
 const RENAME_NOREPLACE = 1;
 
 /** Moves a file to a name that must be free; false if it is taken. */
@@ -135,8 +151,18 @@ export function moveToFreeName(from: string, to: string): boolean {
   // rename(2): EINVAL, "the filesystem does not support one of the flags", such as NFS.
   if (failed !== -Errno.EINVAL) throw new SystemError("rename", to, -failed);
   if (fileExists(to)) return false;
-  call("renameat2", to, AT_FDCWD, source, AT_FDCWD, target);
+  renameFile(from, to);
   return true;
+}
+
+/** Sets who may do what with an open file. */
+export function setPermissions(descriptor: number, mode: number, object: string): void {
+  call("fchmod", object, descriptor, mode);
+}
+
+/** Waits until an open file, or the names in an open folder, are on the disk. */
+export function syncFile(descriptor: number, object: string): void {
+  call("fsync", object, descriptor);
 }
 
 /** Sets a file's time of change (and of access), in nanoseconds since 1970. */

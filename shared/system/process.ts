@@ -11,8 +11,8 @@ export interface ProcessOptions {
   /** The whole environment of the child. */
   readonly environment: Readonly<Record<string, string>>;
   readonly input?: Uint8Array;
-  /** The child is killed after that time. */
-  readonly timeoutMilliseconds: number;
+  /** The child is killed after that time; without one, it may take as long as it needs. */
+  readonly timeoutMilliseconds?: number;
   /** "inherit" passes the child's standard error on as it comes; "capture" (the default) returns it. */
   readonly standardError?: "capture" | "inherit";
 }
@@ -78,7 +78,7 @@ function runOnce(path: string, options: ProcessOptions): ProcessOutcome {
       stdin: options.input ?? "ignore",
       stdout,
       stderr: options.standardError === "inherit" ? "inherit" : stderr,
-      timeout: options.timeoutMilliseconds,
+      ...(options.timeoutMilliseconds === undefined ? {} : { timeout: options.timeoutMilliseconds }),
       killSignal: "SIGKILL",
     });
     return {

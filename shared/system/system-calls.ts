@@ -30,6 +30,14 @@ const x64 = {
   sendto: 44,
   recvfrom: 45,
   ppoll: 271,
+  getcwd: 79,
+  getpid: 39,
+  ioctl: 16,
+  pread64: 17,
+  fsync: 74,
+  fchmod: 91,
+  rt_sigprocmask: 14,
+  signalfd4: 289,
   exit_group: 231,
 } as const;
 
@@ -62,6 +70,14 @@ const arm64: Readonly<Record<SystemCall, number>> = {
   sendto: 206,
   recvfrom: 207,
   ppoll: 73,
+  getcwd: 17,
+  getpid: 172,
+  ioctl: 29,
+  pread64: 67,
+  fsync: 82,
+  fchmod: 52,
+  rt_sigprocmask: 135,
+  signalfd4: 74,
   exit_group: 94,
 };
 

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node } from "../../helpers/index.ts";
-import { doOnNode, onNode } from "./run.ts";
+import { bunBinary, canRun, createNode, type Node, projectRoot } from "../../helpers/index.ts";
+import { doOnNode, onNode, program } from "./run.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -143,6 +143,17 @@ describe.runIf(canRun("ip"))("a file that is moved", () => {
     expect([read("/run/b"), read("/run/c")]).toEqual(["b", "a"]);
   });
 
+  test("takes the place of one that has the name", async () => {
+    write("/run/a", "a");
+    write("/run/b", "b");
+    const moved = await onNode(
+      node,
+      'files.renameFile("/run/a", "/run/b"); say(failure(() => files.renameFile("/run/a", "/run/b")));',
+    );
+    expect(moved).toMatchObject({ errno: 2, message: expect.stringContaining("/run/b") });
+    expect(read("/run/b")).toBe("a");
+  });
+
   test("is gone when it is removed, and then there is none to remove", async () => {
     write("/run/a", "a");
     mkdirSync(node.path("/run/folder"));
@@ -151,6 +162,56 @@ describe.runIf(canRun("ip"))("a file that is moved", () => {
       'say([files.removeFile("/run/a"), files.removeFile("/run/a"), files.removeFile("/run/a/b"), failure(() => files.removeFile("/run/folder"))]);',
     );
     expect(removed).toMatchObject([true, false, false, { errno: 21 }]);
+  });
+});
+
+describe.runIf(canRun("ip"))("an open file", () => {
+  test("is read piece by piece, from any position", async () => {
+    write("/run/file", "0123456789");
+    const pieces = await onNode(
+      node,
+      `const descriptor = files.openFile("/run/file", files.OpenFlag.readOnly);
+       const buffer = new Uint8Array(4);
+       say([6, 0, 8, 10, 99].map((at) => text(buffer.subarray(0, files.readAt(descriptor, buffer, at, "it")))));`,
+    );
+    expect(pieces).toEqual(["6789", "0123", "89", "", ""]);
+  });
+
+  test("gets the permissions that it is given, whatever the mask is", async () => {
+    write("/run/file", "");
+    await doOnNode(
+      node,
+      'process.umask(0o077); files.setPermissions(files.openFile("/run/file", 0), 0o4755, "it");',
+    );
+    expect(statSync(node.path("/run/file")).mode & 0o7777).toBe(0o4755);
+  });
+
+  test("may be told to be on the disk, as the names in a folder may", async () => {
+    write("/run/file", "");
+    const trace = ["-f", "-qq", "-y", "-o", "/run/trace", "-e", "trace=fsync"];
+    const source = program(
+      'files.syncFile(files.openFile("/run/file", 0), "it"); directories.syncDirectory("/run");',
+    );
+    await node.exec("strace", [...trace, bunBinary, "--no-install", "--no-env-file", "--eval", source], {
+      cwd: projectRoot,
+    });
+    expect(read("/run/trace").match(/fsync\(\d+<.*>\) += 0/g)).toEqual([
+      expect.stringContaining("</run/file>"),
+      expect.stringContaining("</run>"),
+    ]);
+    const told = await onNode(node, 'say(failure(() => files.syncFile(99, "nothing")));');
+    expect(told).toMatchObject({ errno: 9, message: expect.stringMatching(/^fsync nothing: /) });
+  });
+
+  test("is read to its end as far as what is asked before each read allows", async () => {
+    write("/run/file", "0123456789");
+    const told = await onNode(
+      node,
+      `const asked = [];
+       const read = (ask) => text(files.readAll(files.openFile("/run/file", 0), "it", ask));
+       say([read(() => asked.push(1)), asked.length, failure(() => read(() => { throw new Error("stop"); }))]);`,
+    );
+    expect(told).toMatchObject(["0123456789", 2, { message: "stop" }]);
   });
 });
 

@@ -2,12 +2,18 @@ import { type Node, runInBun } from "../../helpers/index.ts";
 
 const prelude = `
 import * as fs from "node:fs";
+import * as places from "./shared/system/absolute-path.ts";
 import * as directories from "./shared/system/directory.ts";
 import * as files from "./shared/system/file.ts";
 import * as statuses from "./shared/system/file-status.ts";
+import * as flocks from "./shared/system/flock.ts";
 import * as namespaces from "./shared/system/netns.ts";
+import * as self from "./shared/system/own-process.ts";
+import * as polls from "./shared/system/poll.ts";
 import { findExecutable, programFolders, runProcess } from "./shared/system/process.ts";
+import * as signals from "./shared/system/signals.ts";
 import * as sysctls from "./shared/system/sysctl.ts";
+import * as texts from "./shared/system/text.ts";
 const failure = (work) => { try { return { returned: work() ?? null }; } catch (thrown) { return { name: thrown.name, errno: thrown.errno, message: thrown.message }; } };
 const say = (value) => console.log(JSON.stringify(value, (key, each) => typeof each === "bigint" ? String(each) : each) ?? "null");
 const text = (bytes) => new TextDecoder().decode(bytes);
