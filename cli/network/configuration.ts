@@ -2,12 +2,12 @@
  * Network configurations in a folder, by libcni's rules (libcni/conf.go): *.conflist in the order of their names, then
  * single plugins in *.conf and *.json, made lists of one.
  */
-import { readdirSync } from "node:fs";
-import { extname, join } from "node:path";
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { containerIdFault } from "../../shared/cni/names.ts";
 import { supportedVersions } from "../../shared/cni/version.ts";
+import { listEntries } from "../../shared/system/directory.ts";
+import { extname, join } from "../../shared/system/path.ts";
 import { readRegularFile } from "../node/regular-file.ts";
 import { firstMistake } from "../validate/syntax.ts";
 
@@ -107,15 +107,10 @@ export const extensions: readonly string[] = [".conflist", ".conf", ".json"];
 
 /** The files of a folder with one of these endings, in the order of their names; none if it is missing. */
 export function filesIn(folder: string, extensions: readonly string[]): string[] {
-  let entries: import("node:fs").Dirent[];
-  try {
-    entries = readdirSync(folder, { withFileTypes: true });
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
-  }
-  const files = entries.filter((entry) => !entry.isDirectory() && extensions.includes(extname(entry.name)));
-  return files.map(({ name }) => join(folder, name)).sort();
+  return listEntries(folder)
+    .filter(({ name, isDirectory }) => !isDirectory && extensions.includes(extname(name)))
+    .map(({ name }) => join(folder, name))
+    .sort();
 }
 
 /** Reads a file as a list, by its ending. Throws CniError, or SyntaxError for what is no JSON. */

@@ -1,8 +1,9 @@
 /** Everything that can be found in one file. */
-import { extname } from "node:path";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { latestVersion } from "../../shared/cni/version.ts";
+import { extname } from "../../shared/system/path.ts";
 import { readStandardInput } from "../../shared/system/stdio.ts";
+import { textOf } from "../../shared/system/text.ts";
 import { versionOf } from "../network/configuration.ts";
 import { readRegularFile } from "../node/regular-file.ts";
 import { printable } from "../printable.ts";
@@ -120,8 +121,7 @@ interface Content {
 
 function read(file: string): Content {
   try {
-    const text =
-      file === STANDARD_INPUT ? Buffer.from(readStandardInput()).toString() : readRegularFile(file).text;
+    const text = file === STANDARD_INPUT ? textOf(readStandardInput()) : readRegularFile(file).text;
     return { text, findings: [] };
   } catch (thrown) {
     return { text: "", findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };
