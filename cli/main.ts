@@ -11,8 +11,8 @@ import { isReaderGone } from "./reader-gone.ts";
 export interface Program {
   readonly commands: readonly Command[];
   readonly version: string;
-  /** The words after the program's name. */
-  readonly arguments: readonly string[];
+  /** What follows the program's name. */
+  readonly words: readonly string[];
   readonly environment: Io["environment"];
 }
 
@@ -71,7 +71,7 @@ function find(commands: readonly Command[], name: string): Command {
   throw new UsageError(`there is no command ${JSON.stringify(name)}`);
 }
 
-function dispatch({ commands, version, arguments: words }: Program, io: Io): number {
+function dispatch({ commands, version, words }: Program, io: Io): number {
   const [name, ...rest] = words;
   const bold = emphasis(io.colours);
   if (name === undefined) {
@@ -100,7 +100,7 @@ export function runProgram(program: Program): number {
     if (isReaderGone(thrown)) return ExitCode.success;
     const isUsage = thrown instanceof UsageError;
     io.err(`podwire: ${messageOf(thrown)}${isUsage ? "; podwire --help lists the commands" : ""}\n`);
-    if (isUsage && wantsJson(program.arguments)) printObject(io, failureObject(thrown));
+    if (isUsage && wantsJson(program.words)) printObject(io, failureObject(thrown));
     return isUsage ? ExitCode.usage : ExitCode.failure;
   }
 }

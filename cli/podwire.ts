@@ -1,17 +1,15 @@
-/** The program `podwire`: the one place in cli/ that reads what the process was started with. */
-import { exitNow } from "../shared/system/libc.ts";
+/** The command `podwire` of the executable. */
 import { commandsOf } from "./commands.ts";
 import { runProgram } from "./main.ts";
 import type { Catalogue } from "./validate/catalogue.ts";
 
-/** Runs the command line, and exits. The catalogue has the other names of the executable. */
-export function podwire(version: string, catalogue: Catalogue): never {
-  const code = runProgram({
-    commands: commandsOf(version, catalogue),
-    version,
-    arguments: process.argv.slice(2),
-    // Every value in it is a string; only the type knows of undefined ones.
-    environment: process.env as Record<string, string>,
-  });
-  exitNow(code);
+type Environment = Readonly<Record<string, string>>;
+
+/** Of that version; the catalogue has the other names of the executable. What it returns takes words, and gives an exit code. */
+export function commandOf(
+  version: string,
+  catalogue: Catalogue,
+): (words: readonly string[], environment: Environment) => number {
+  const commands = commandsOf(version, catalogue);
+  return (words, environment) => runProgram({ commands, version, words, environment });
 }

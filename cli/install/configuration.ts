@@ -4,7 +4,7 @@ import { listDirectory } from "../../shared/system/directory.ts";
 import { closeFile, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
 import { fileStatus, isReachable } from "../../shared/system/file-status.ts";
 import { findExecutable } from "../../shared/system/process.ts";
-import { bytesOf, textOf } from "../../shared/system/text.ts";
+import { decodeTextWithMark, encodeText } from "../../shared/system/text.ts";
 import { extensions } from "../network/configuration.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
 import { type Located, placeText, saidText, validateText } from "../validate/file.ts";
@@ -55,7 +55,7 @@ function readTypes(source: string, text: string): string[] {
 function readWhole(source: string, { waitForInput }: End): string {
   const descriptor = openFile(source, OpenFlag.readOnly | OpenFlag.nonBlocking);
   try {
-    return textOf(readAll(descriptor, source, () => waitForInput(descriptor)));
+    return decodeTextWithMark(readAll(descriptor, source, () => waitForInput(descriptor)));
   } finally {
     closeFile(descriptor);
   }
@@ -101,7 +101,7 @@ export function findConfiguration(given: string, node: string | undefined): stri
 
 /** Whether a name sorts before another one by its bytes, which is not the order of JavaScript's strings. */
 function sortsBefore(name: string, other: string): boolean {
-  const [left, right] = [bytesOf(name), bytesOf(other)];
+  const [left, right] = [encodeText(name), encodeText(other)];
   const at = left.findIndex((byte, index) => byte !== right[index]);
   return at < 0 ? left.length < right.length : (left[at] ?? 0) < (right[at] ?? 0);
 }

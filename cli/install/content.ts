@@ -11,7 +11,7 @@ import {
   writeAll,
 } from "../../shared/system/file.ts";
 import { descriptorStatus, type FileStatus } from "../../shared/system/file-status.ts";
-import { bytesOf } from "../../shared/system/text.ts";
+import { encodeText } from "../../shared/system/text.ts";
 import type { End } from "./stay.ts";
 
 /** The bytes of a file: read piece by piece, since an executable is large. */
@@ -32,7 +32,7 @@ export const contentOf = (descriptor: number, path: string, mode: number): Conte
 
 /** A text as the content of a file. */
 export function contentOfText(text: string, mode: number): Content {
-  const bytes = bytesOf(text);
+  const bytes = encodeText(text);
   return {
     size: bytes.length,
     read: (buffer, position) => {

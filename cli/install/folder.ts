@@ -1,9 +1,9 @@
 /** The folder that is installed into: what it must be, whose turn it is, and what earlier installers left there. */
-import { absolutePath, realPath } from "../../shared/system/absolute-path.ts";
+import { absolutePath } from "../../shared/system/absolute-path.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { closeFile, OpenFlag, openFile, removeFile } from "../../shared/system/file.ts";
-import { fileStatus } from "../../shared/system/file-status.ts";
+import { fileStatus, realPath } from "../../shared/system/file-status.ts";
 import { tryLockFile } from "../../shared/system/flock.ts";
 import { processId } from "../../shared/system/own-process.ts";
 import { failedBy, problem } from "./problem.ts";

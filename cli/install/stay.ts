@@ -1,6 +1,7 @@
 /** The end that a signal asks for: also of a container's first process, which gets none that it does not ask for. */
+
+import { blockSignals } from "../../shared/system/blocked-signals.ts";
 import { waitForAny } from "../../shared/system/poll.ts";
-import { blockSignals } from "../../shared/system/signals.ts";
 
 export interface End {
   /** Throws if a signal has asked for an end: call it where the work may be left as it is. */

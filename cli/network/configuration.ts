@@ -7,7 +7,7 @@ import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { containerIdFault } from "../../shared/cni/names.ts";
 import { supportedVersions } from "../../shared/cni/version.ts";
 import { listEntries } from "../../shared/system/directory.ts";
-import { extname, join } from "../../shared/system/path.ts";
+import { extName, join } from "../../shared/system/path.ts";
 import { readRegularFile } from "../node/regular-file.ts";
 import { firstMistake } from "../validate/syntax.ts";
 
@@ -108,7 +108,7 @@ export const extensions: readonly string[] = [".conflist", ".conf", ".json"];
 /** The files of a folder with one of these endings, in the order of their names; none if it is missing. */
 export function filesIn(folder: string, extensions: readonly string[]): string[] {
   return listEntries(folder)
-    .filter(({ name, isDirectory }) => !isDirectory && extensions.includes(extname(name)))
+    .filter(({ name, isDirectory }) => !isDirectory && extensions.includes(extName(name)))
     .map(({ name }) => join(folder, name))
     .sort();
 }
@@ -116,7 +116,7 @@ export function filesIn(folder: string, extensions: readonly string[]): string[]
 /** Reads a file as a list, by its ending. Throws CniError, or SyntaxError for what is no JSON. */
 export function readNetworkFile(file: string, folder: string): NetworkList {
   const { text } = readRegularFile(file);
-  return extname(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
+  return extName(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
 }
 
 /** A text that is no JSON is told with line and column, which the run time's parser does not know. */

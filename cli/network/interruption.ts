@@ -1,5 +1,5 @@
 /** Ctrl-C in the midst of an ADD must not leave half an attachment that nothing remembers. */
-import { blockSignals } from "../../shared/system/signals.ts";
+import { blockSignals } from "../../shared/system/blocked-signals.ts";
 
 /**
  * Does the work to its end, whatever signal asks for an end meanwhile. A terminal sends Ctrl-C to the plugin as well,

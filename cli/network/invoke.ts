@@ -6,7 +6,7 @@ import { parsePrintedError } from "../../shared/cni/printed-error.ts";
 import { describeErrno } from "../../shared/system/errno.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { findExecutable, type ProcessOutcome, runProcess } from "../../shared/system/process.ts";
-import { bytesOf, textOf } from "../../shared/system/text.ts";
+import { decodeText, encodeText } from "../../shared/system/text.ts";
 import type { Io } from "../command.ts";
 import type { NetworkList, PluginConfiguration } from "./configuration.ts";
 import type { RuntimeCall } from "./runtime.ts";
@@ -125,7 +125,7 @@ function start(
   try {
     return runProcess(path, {
       environment,
-      input: bytesOf(JSON.stringify(input)),
+      input: encodeText(JSON.stringify(input)),
       standardError: "inherit",
     });
   } catch (thrown) {
@@ -136,7 +136,7 @@ function start(
 
 function run(path: string, command: Command, setting: Setting, call: Call, input: JsonObject): string {
   const outcome = start(path, environmentOf(command, setting, call), input);
-  const output = textOf(outcome.stdout);
+  const output = decodeText(outcome.stdout);
   if (outcome.exitCode === 0) return output;
   throw failureOf(path, outcome, output);
 }

@@ -5,7 +5,7 @@ import { containerIdFault, interfaceNameFault } from "../../shared/cni/names.ts"
 import { absolutePath } from "../../shared/system/absolute-path.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import { ownExecutablePath } from "../../shared/system/own-process.ts";
-import { dirname } from "../../shared/system/path.ts";
+import { dirName } from "../../shared/system/path.ts";
 import type { Io } from "../command.ts";
 
 const DEFAULT_CONFIGURATIONS = "/etc/cni/net.d";
@@ -29,7 +29,7 @@ export const configurationFolder = ({ environment }: Io) =>
 /** CNI_PATH; without it, the folder that this executable is in. */
 export function pluginFolders({ environment }: Io): string[] {
   const path = environment["CNI_PATH"] ?? "";
-  return path === "" ? [dirname(ownExecutablePath())] : path.split(":").filter((folder) => folder !== "");
+  return path === "" ? [dirName(ownExecutablePath())] : path.split(":").filter((folder) => folder !== "");
 }
 
 function badEnvironment(message: string, advice: string): CniError {

@@ -10,7 +10,7 @@ import { removeFile, renameFile, writeFile } from "../../shared/system/file.ts";
 import { linkStatus } from "../../shared/system/file-status.ts";
 import { processId } from "../../shared/system/own-process.ts";
 import { join } from "../../shared/system/path.ts";
-import { bytesOf, textOf } from "../../shared/system/text.ts";
+import { decodeText, encodeText } from "../../shared/system/text.ts";
 import { entriesIn } from "./folder.ts";
 import { readRegularFile } from "./regular-file.ts";
 
@@ -41,7 +41,7 @@ const isPair = (value: unknown): value is [string, string] =>
 /** An attachment is known though its configuration is broken. */
 function decode(base64: string): string {
   try {
-    return textOf(toByteArray(base64));
+    return decodeText(toByteArray(base64));
   } catch {
     return "";
   }
@@ -122,7 +122,7 @@ function contentOf(entry: Omit<CachedAttachment, "modified">): string {
   return JSON.stringify({
     kind: KIND,
     containerId,
-    config: fromByteArray(bytesOf(configuration)),
+    config: fromByteArray(encodeText(configuration)),
     ifName: ifname,
     networkName: network,
     ...(netns === "" ? {} : { netns }),

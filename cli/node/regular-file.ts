@@ -1,7 +1,7 @@
 /** Files that are read whole. A FIFO would be waited for, and a device read for ever. */
 import { closeFile, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
 import { descriptorStatus, type FileStatus } from "../../shared/system/file-status.ts";
-import { textOf } from "../../shared/system/text.ts";
+import { decodeTextWithMark } from "../../shared/system/text.ts";
 
 function kindOf({ kind }: FileStatus): string {
   if (kind === "directory") return "a folder";
@@ -19,7 +19,7 @@ export function readRegularFile(path: string): { readonly text: string; readonly
   try {
     const status = descriptorStatus(descriptor);
     if (!status.isFile) throw new Error(`it is ${kindOf(status)}, and no regular file`);
-    return { text: textOf(readAll(descriptor, path)), modified: dateOf(status) };
+    return { text: decodeTextWithMark(readAll(descriptor, path)), modified: dateOf(status) };
   } finally {
     closeFile(descriptor);
   }

@@ -3,7 +3,7 @@ import { CniError } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { namePattern } from "../../shared/cni/names.ts";
 import { absolutePath } from "../../shared/system/absolute-path.ts";
-import { basename, dirname, extname, join } from "../../shared/system/path.ts";
+import { baseName, dirName, extName, join } from "../../shared/system/path.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
 import { findPlugin } from "../network/invoke.ts";
 import { readRegularFile } from "../node/regular-file.ts";
@@ -35,7 +35,7 @@ export function pluginFiles(file: string, list: JsonObject): string[] {
   const { name } = list;
   const onlyInlined = /^true$/i.test(String(list["loadOnlyInlinedPlugins"] ?? ""));
   if (onlyInlined || typeof name !== "string" || !namePattern.test(name)) return [];
-  return filesIn(join(dirname(absolutePath(file)), name), [".conf"]);
+  return filesIn(join(dirName(absolutePath(file)), name), [".conf"]);
 }
 
 /** A list without any plugin is refused. One whose "plugins" is of another type, or empty, the schema tells. */
@@ -57,10 +57,10 @@ function nameIn(file: string): unknown {
 
 /** Runtimes take the first of two networks of one name: conflists first, then by the names of the files. */
 export function checkOnlyOne(file: string, name: unknown): Finding[] {
-  if (typeof name !== "string" || !extensions.includes(extname(file))) return [];
+  if (typeof name !== "string" || !extensions.includes(extName(file))) return [];
   const path = absolutePath(file);
-  const others = filesIn(dirname(path), extensions).filter((other) => other !== path);
-  const same = others.filter((other) => nameIn(other) === name).map((other) => basename(other));
+  const others = filesIn(dirName(path), extensions).filter((other) => other !== path);
+  const same = others.filter((other) => nameIn(other) === name).map((other) => baseName(other));
   if (same.length === 0) return [];
   const message = `is also the name of the network in ${same.join(" and ")}`;
   return [

@@ -1,4 +1,5 @@
 /** A network's folder, as the reference has it: a file a reservation, and the last address of each range set. */
+
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
@@ -20,6 +21,7 @@ import {
   fileStatus,
 } from "../../shared/system/file-status.ts";
 import { SystemError } from "../../shared/system/libc.ts";
+import { decodeText } from "../../shared/system/text.ts";
 import { type Owner, reservationText } from "./records.ts";
 
 /** A reservation's file as it is. */
@@ -30,8 +32,6 @@ export interface ReservationFile {
 }
 
 const identityOf = ({ inode, modified }: FileStatus) => `${inode}:${modified}`;
-
-const decoder = new TextDecoder();
 
 /** Reservations, and our own files, are for root; the reference's newest version has the same mode. */
 export const PRIVATE = 0o600;
@@ -86,7 +86,7 @@ export class NetworkFolder {
     try {
       const status = descriptorStatus(descriptor);
       if (!status.isFile) return undefined;
-      const text = decoder.decode(readAll(descriptor, path));
+      const text = decodeText(readAll(descriptor, path));
       return { text, file: identityOf(status), modified: status.modified };
     } finally {
       closeFile(descriptor);

@@ -1,4 +1,5 @@
 /** The bridge plugin's configuration: parsed, defaulted and validated before anything is changed. */
+
 import { readMtu } from "../../shared/attachment/mtu.ts";
 import { readArgs } from "../../shared/cni/args.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
@@ -8,6 +9,7 @@ import type { Keyed } from "../../shared/cni/schema.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import { type MasqueradeConfig, readMasquerade } from "../../shared/netfilter/masquerade-config.ts";
 import { formatMac, parseMac } from "../../shared/netlink/link.ts";
+import { encodeText } from "../../shared/system/text.ts";
 import type { bridgeKeys } from "./schema.ts";
 import { readVlanConfig, type VlanConfig } from "./vlan.ts";
 
@@ -72,7 +74,7 @@ function checkCombinations(fields: Keyed<typeof bridgeKeys>, config: BridgeConfi
     throw fields.invalid("hairpinMode", "cannot be set together with promiscMode", advice);
   }
   const gatewayDevice = gatewayDeviceName(config);
-  if (config.isGateway && new TextEncoder().encode(gatewayDevice).length > 15) {
+  if (config.isGateway && encodeText(gatewayDevice).length > 15) {
     const advice = `its gateway would be on ${quote(gatewayDevice)}, and an interface name has at most 15 bytes: choose a shorter "bridge"`;
     throw fields.invalid("vlan", `${config.vlan.id} and isGateway do not fit this bridge's name`, advice);
   }

@@ -1,16 +1,18 @@
-/** The backends, each evaluated when it is first used: a call without ports needs none. */
+/** The backends. */
 import { runAll } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { type Backend, backends, chooseBackend } from "../../shared/netfilter/backend.ts";
 import { withNetfilter, withNetfilterLeftOpen } from "../../shared/netfilter/host.ts";
 import type { Forwarding, HeldPort, PortmapAdaptor, PortmapHost } from "./adaptor.ts";
+import { iptablesAdaptor } from "./iptables/index.ts";
+import { nftablesAdaptor } from "./nftables/index.ts";
 import type { PortRecord } from "./record.ts";
 
 type Environment = PortmapHost["environment"];
 
-const loaders: Readonly<Record<Backend, () => PortmapAdaptor>> = {
-  iptables: () => (require("./iptables/index.ts") as typeof import("./iptables/index.ts")).iptablesAdaptor,
-  nftables: () => (require("./nftables/index.ts") as typeof import("./nftables/index.ts")).nftablesAdaptor,
+const adaptors: Readonly<Record<Backend, PortmapAdaptor>> = {
+  iptables: iptablesAdaptor,
+  nftables: nftablesAdaptor,
 };
 
 /** Works with one backend: the one that is given, or the node's. */
@@ -19,7 +21,7 @@ export function withBackend(
   environment: Environment,
   work: (adaptor: PortmapAdaptor, host: PortmapHost) => void,
 ): void {
-  const adaptor = loaders[backend ?? chooseBackend(environment)]();
+  const adaptor = adaptors[backend ?? chooseBackend(environment)];
   withNetfilter((connection) => work(adaptor, { connection, environment }));
 }
 
@@ -28,7 +30,7 @@ function withEachBackend(
   work: (adaptor: PortmapAdaptor, host: PortmapHost) => void,
 ): void {
   withNetfilterLeftOpen((connection) =>
-    runAll(backends.map((name) => () => work(loaders[name](), { connection, environment }))),
+    runAll(backends.map((name) => () => work(adaptors[name], { connection, environment }))),
   );
 }
 
@@ -44,7 +46,7 @@ export function removeEverywhere(
 /** Works with all ports that the kernel has of ours, in either backend; they can be asked only meanwhile. */
 export function withHeldPorts<Value>(environment: Environment, work: (held: HeldPort[]) => Value): Value {
   return withNetfilter((connection) =>
-    work(backends.flatMap((name) => loaders[name]().held({ connection, environment }))),
+    work(backends.flatMap((name) => adaptors[name].held({ connection, environment }))),
   );
 }
 
@@ -68,7 +70,7 @@ export function collectUnused(records: readonly PortRecord[], environment: Envir
     runAll(
       backends.map((name) => () => {
         const used = records.filter(({ backend }) => backend === name).map(({ forwarding }) => forwarding);
-        loaders[name]().collectUnused({ connection, environment }, used);
+        adaptors[name].collectUnused({ connection, environment }, used);
       }),
     ),
   );

@@ -16,6 +16,7 @@ import type { PortRecord } from "./record.ts";
 import { allRecords, claim, recordOf, release } from "./registry.ts";
 import { forwardingOf } from "./request.ts";
 import { forgetFormer, forgetOthers, forgetOwn } from "./tracked.ts";
+import { clearPorts } from "./unrecorded.ts";
 
 function recordFor(request: Request, config: PortmapConfig, result: Result, backend: Backend): PortRecord {
   const namespace = describeNamespace(request.netns);
@@ -50,9 +51,6 @@ function isReplaced(former: PortRecord, { backend, forwarding }: PortRecord): bo
   return backend === "nftables" || former.forwarding.mappings.every(({ family }) => isUsed(family));
 }
 
-/** Evaluated on demand: once on a node, unless files of the registry are removed. */
-const unrecorded = () => require("./unrecorded.ts") as typeof import("./unrecorded.ts");
-
 /** Forwards the configured ports. A failure at any step leaves nothing of this attachment. */
 export function forwardPorts(request: Request, config: PortmapConfig, result: Result): void {
   const { environment } = request;
@@ -70,7 +68,7 @@ export function forwardPorts(request: Request, config: PortmapConfig, result: Re
           removeEverywhere(dead.forwarding.owner, dead.forwarding, environment);
           forgetOwn(dead.forwarding);
         },
-        clearUnrecorded: (records) => unrecorded().clearPorts(forwarding, records, environment),
+        clearUnrecorded: (records) => clearPorts(forwarding, records, environment),
       });
       undo.onFailure(() => release(owner, environment));
       undo.onFailure(() =>

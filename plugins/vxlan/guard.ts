@@ -6,7 +6,8 @@ import { formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/ad
 import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { areInOrder, putInOrder } from "../../shared/netfilter/nftables/chain.ts";
 import { deleteKeys, newElements } from "../../shared/netfilter/nftables/element.ts";
-import { areInPlace, describeFault, mendInPlace } from "../../shared/netfilter/nftables/in-place.ts";
+import { mendWithHooks } from "../../shared/netfilter/nftables/hooks.ts";
+import { areInPlace, describeFault } from "../../shared/netfilter/nftables/in-place.ts";
 import { deleteChain, deleteRule, type HeldRule } from "../../shared/netfilter/nftables/message.ts";
 import { addressTypes, newOwnTable, ownTable } from "../../shared/netfilter/nftables/own-table.ts";
 import { allElements, rulesOf } from "../../shared/netfilter/nftables/question.ts";
@@ -58,7 +59,9 @@ export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
         newSet(ownTable, specification, 1),
         ...putInOrder(ownTable, held, chains),
       ];
-      const made = areInPlace(connection, rules, chains) ? [] : mendInPlace(connection, chains, rules, make);
+      const made = areInPlace(connection, rules, chains)
+        ? []
+        : mendWithHooks(connection, chains, rules, make);
       const element = (key: Uint8Array) => ({ key: [key] });
       return [
         ...made,

@@ -11,8 +11,8 @@ import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import type { VxlanConfig } from "./config.ts";
 import { type Change, isInUse, PROTOCOL } from "./context.ts";
 import { isOwnDevice, routedNetworks } from "./device-alias.ts";
-import type { removeGuard } from "./guard.ts";
-import type { reconcile } from "./reconcile.ts";
+import { removeGuard } from "./guard.ts";
+import { reconcile } from "./reconcile.ts";
 import { configurationDigest, isInOrder } from "./state.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
 
@@ -29,10 +29,6 @@ export function withOverlayLock<Value>(work: () => Value): Value {
   }
 }
 
-/** Loaded when it is needed: most calls find the overlay in order. */
-const loadReconcile = () => require("./reconcile.ts") as { reconcile: typeof reconcile };
-const loadGuard = () => require("./guard.ts") as { removeGuard: typeof removeGuard };
-
 /** Brings the overlay in order, if it is not. Throws codes 6, 7 and 11. */
 export function ensureOverlay(change: Change, config: VxlanConfig, request: Request): Underlay {
   const { netlink } = change;
@@ -44,7 +40,7 @@ export function ensureOverlay(change: Change, config: VxlanConfig, request: Requ
   withOverlayLock(() => {
     // Somebody else may have done it meanwhile.
     if (isInOrder(netlink, config, underlay, digest)) return;
-    loadReconcile().reconcile({ netlink, undo }, config, underlay, digest);
+    reconcile({ netlink, undo }, config, underlay, digest);
   });
   return underlay;
 }
@@ -76,7 +72,7 @@ export function removeOverlayIfUnused(config: VxlanConfig): void {
       // First, as the device tells which they are.
       removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
       for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
-      loadGuard().removeGuard(config.network);
+      removeGuard(config.network);
       const bridge = links.find(({ name, alias }) => name === config.bridge && alias === BRIDGE_ALIAS);
       if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
       netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);

@@ -2,6 +2,8 @@
 
 import type { IpAddress } from "../ip/address.ts";
 import { type FileStatus, fileStatus } from "../system/file-status.ts";
+import { namespacesInUse } from "../system/namespace-users.ts";
+import { addressesAt, hasAddress } from "./in-namespace.ts";
 import type { NamespaceRecord } from "./namespace-record.ts";
 
 /** Where an attachment's interface was put. */
@@ -26,9 +28,6 @@ export function describeNamespace(path: string): NamespaceRecord | undefined {
   return status === undefined ? undefined : { path, identity: `${status.device}:${status.inode}` };
 }
 
-/** Evaluated on demand: few calls need netlink, and loading it costs each 0.1 ms. */
-const lookInside = () => require("./in-namespace.ts") as typeof import("./in-namespace.ts");
-
 /**
  * Whether an attachment is in use: its address is on its interface, in the namespace it was made for, or in the one
  * the runtime names now.
@@ -36,7 +35,7 @@ const lookInside = () => require("./in-namespace.ts") as typeof import("./in-nam
 export function isAlive(record: Placement, address: string, netns = ""): boolean {
   if (record.ifname === "") return false;
   for (const place of [record.namespace, describeNamespace(netns)]) {
-    if (place !== undefined && lookInside().hasAddress(place, record.ifname, address)) return true;
+    if (place !== undefined && hasAddress(place, record.ifname, address)) return true;
   }
   return false;
 }
@@ -50,8 +49,6 @@ let inUse: ReadonlyMap<string, string> | undefined;
  * a call. Throws if that cannot be told.
  */
 function allInUse(): ReadonlyMap<string, string> {
-  const { namespacesInUse } =
-    require("../system/namespace-users.ts") as typeof import("../system/namespace-users.ts");
   inUse ??= namespacesInUse();
   return inUse;
 }
@@ -62,7 +59,7 @@ function allInUse(): ReadonlyMap<string, string> {
  */
 export function isAnywhere(ifname: string, isMeant: (address: IpAddress) => boolean): boolean {
   try {
-    return [...allInUse().values()].some((path) => lookInside().addressesAt(path, ifname).some(isMeant));
+    return [...allInUse().values()].some((path) => addressesAt(path, ifname).some(isMeant));
   } catch {
     return true;
   }
@@ -86,7 +83,7 @@ function isGoneWithProcess({ ifname, namespace }: Placement, addresses: readonly
   const place = describeNamespace(user);
   // Gone in this moment, or behind a path that means something else here.
   if (place?.identity !== identity) return false;
-  return !addresses.some((address) => lookInside().hasAddress(place, ifname, address));
+  return !addresses.some((address) => hasAddress(place, ifname, address));
 }
 
 /**

@@ -4,6 +4,7 @@ import type { AttachmentKey } from "../cni/plugin.ts";
 import { formatIp, toBytes } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { sha512 } from "../system/hash.ts";
+import { randomBytes } from "../system/random.ts";
 
 function bytesOf(hexadecimal: string, count: number): Uint8Array {
   const bytes = new Uint8Array(count);
@@ -40,5 +41,5 @@ export function hostMac(owner: AttachmentKey): Uint8Array {
 
 /** An address for a new bridge. */
 export function randomMac(): Uint8Array {
-  return makeLocal(crypto.getRandomValues(new Uint8Array(6)));
+  return makeLocal(randomBytes(6));
 }

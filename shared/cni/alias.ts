@@ -3,7 +3,9 @@
  * masqueraded, for us: so that they are removed by name, and come back after somebody has emptied the packet filter.
  * Nobody else keeps it, and it goes with the interface.
  */
+
 import { type Cidr, formatCidr, parseCidr } from "../ip/cidr.ts";
+import { encodeText } from "../system/text.ts";
 import { networkText, ownerText } from "./attachment.ts";
 import type { AttachmentKey } from "./plugin.ts";
 
@@ -14,13 +16,11 @@ const MANY = "many";
 /** IFALIASZ, less the NUL: include/uapi/linux/if.h. */
 const MOST_BYTES = 255;
 
-const encoder = new TextEncoder();
-
 export function linkAlias(owner: AttachmentKey, masqueraded: readonly Cidr[]): string {
   const start = ownerText(owner) + MASQUERADE;
   if (masqueraded.length === 0) return start + NONE;
   const alias = start + masqueraded.map(formatCidr).join(",");
-  return encoder.encode(alias).length <= MOST_BYTES ? alias : start + MANY;
+  return encodeText(alias).length <= MOST_BYTES ? alias : start + MANY;
 }
 
 /** The masqueraded addresses in an alias; undefined if it does not tell. */

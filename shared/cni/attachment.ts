@@ -1,5 +1,7 @@
 /** How an attachment (network, container, interface) is named on the host: for machines and for people. */
+
 import { sha512 } from "../system/hash.ts";
+import { encodeText } from "../system/text.ts";
 import type { AttachmentKey } from "./plugin.ts";
 
 /** How long the parts may be: an interface alias and an ipset comment hold 255 bytes. */
@@ -40,15 +42,13 @@ export function ownerText(owner: AttachmentKey): string {
   return textOf(owner, MOST);
 }
 
-const encoder = new TextEncoder();
-
 /**
  * The same as a comment of nftables: at most 128 bytes, or nft would not load again what it has listed
  * (NFTNL_UDATA_COMMENT_MAXLEN in libnftnl/udata.h), and with it nothing of the whole file.
  */
 export function ownerComment(owner: AttachmentKey): string {
   const text = ownerText(owner);
-  return encoder.encode(text).length <= 128 ? text : textOf(owner, MOST_IN_COMMENT);
+  return encodeText(text).length <= 128 ? text : textOf(owner, MOST_IN_COMMENT);
 }
 
 /** Whether a text is ownerComment, or ownerText, of an attachment of the network. */

@@ -2,12 +2,14 @@
  * The log of calls: a line of JSON for each, in the file that PODWIRE_LOG or the key podwireLog names. It is for people
  * who look for what a runtime did; a log that cannot be written is no reason for a call to fail.
  */
+
 import { closeFile, OpenFlag, openFile } from "../system/file.ts";
 import { call } from "../system/libc.ts";
 import { writeStandardError } from "../system/stdio.ts";
+import { encodeText } from "../system/text.ts";
 import { messageOf } from "./error.ts";
 import type { JsonObject } from "./fields.ts";
-import { recordedSteps, rounded } from "./steps.ts";
+import { elapsedMilliseconds, recordedSteps, rounded } from "./steps.ts";
 
 /** What the runner knows of a call at its end. */
 export interface Call {
@@ -28,8 +30,7 @@ const MODE = 0o600;
 /** The line. What a call does not have is left out. */
 function lineOf({ plugin, version, environment, network, result, error }: Call): string {
   const now = Date.now();
-  // The clock begins with the process: the run time's start is part of what a runtime waits for.
-  const milliseconds = performance.now();
+  const milliseconds = elapsedMilliseconds();
   const line = {
     time: new Date(now - milliseconds).toISOString(),
     verb: environment["CNI_COMMAND"],
@@ -53,8 +54,8 @@ function append(path: string, text: string): void {
   const { writeOnly, append: atEnd, create, nonBlocking } = OpenFlag;
   const descriptor = openFile(path, writeOnly | atEnd | create | nonBlocking, MODE);
   try {
-    const bytes = new TextEncoder().encode(text);
-    call("write", path, descriptor, bytes, bytes.length);
+    const bytes = encodeText(text);
+    call("write", path, descriptor, bytes);
   } finally {
     closeFile(descriptor);
   }

@@ -1,4 +1,5 @@
 /** The network configuration on standard input: what is common to all plugins. */
+import { decodeText } from "../system/text.ts";
 import { CniError, ErrorCode, quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
 import { namePattern } from "./names.ts";
@@ -12,7 +13,7 @@ const verbSince: Partial<Record<Command, CniVersion>> = { CHECK: "0.4.0", GC: "1
 
 /** Parses standard input. Throws code 6 if it is not a JSON object. */
 export function parseInput(input: Uint8Array): JsonObject {
-  const text = new TextDecoder().decode(input);
+  const text = decodeText(input);
   let value: unknown;
   try {
     value = JSON.parse(text);

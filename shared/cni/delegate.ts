@@ -4,9 +4,12 @@
  * A delegate that turns out to be this very executable under another name runs in this process, which saves a
  * start; any other executable runs as a process, with the same environment and input.
  */
-import { type FileStatus, fileStatus, isSameFile } from "../system/file-status.ts";
+
+import { type FileStatus, fileStatus, isSameFile, realPath } from "../system/file-status.ts";
+import { baseName } from "../system/path.ts";
 import { type ProcessOutcome, runProcess } from "../system/process.ts";
 import { writeStandardError } from "../system/stdio.ts";
+import { decodeText } from "../system/text.ts";
 import { CniError, ErrorCode, messageOf, quote } from "./error.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
 import { parsePrintedError } from "./printed-error.ts";
@@ -57,19 +60,12 @@ export function findDelegate(request: Request, type: string): Delegate {
   );
 }
 
-/** The name that a symbolic link leads to. Rarely needed: node:fs costs a start 0.5 ms. */
-function nameBehind(path: string): string {
-  const { realpathSync } = require("node:fs") as typeof import("node:fs");
-  const real = realpathSync(path);
-  return real.slice(real.lastIndexOf("/") + 1);
-}
-
 /**
  * The IPAM plugin of that name in this executable, or of the name that a link of that name leads to. Nothing else of
  * it may be a delegate here: a plugin that makes interfaces would delegate in turn, for ever.
  */
 function builtinIpam(request: Request, type: string, path: string): Plugin {
-  const plugin = request.builtin(type) ?? request.builtin(nameBehind(path));
+  const plugin = request.builtin(type) ?? request.builtin(baseName(realPath(path)));
   if (plugin?.isIpam === true) return plugin;
   const advice = 'an IPAM plugin is expected, such as "host-local"';
   throw new CniError(
@@ -92,7 +88,7 @@ function runExecutable(delegate: Delegate, request: Request, command: Command): 
     input: request.input,
     timeoutMilliseconds: timeoutMilliseconds(request),
   });
-  writeStandardError(new TextDecoder().decode(outcome.stderr));
+  writeStandardError(decodeText(outcome.stderr));
   if (outcome.timedOut) {
     const seconds = timeoutMilliseconds(request) / 1000;
     throw new CniError(
@@ -101,7 +97,7 @@ function runExecutable(delegate: Delegate, request: Request, command: Command): 
       "look at what it waits for; PODWIRE_DELEGATE_TIMEOUT sets another limit, in seconds",
     );
   }
-  const output = new TextDecoder().decode(outcome.stdout);
+  const output = decodeText(outcome.stdout);
   if (outcome.exitCode !== 0) throw failureOf(delegate, command, outcome, output);
   return output;
 }
@@ -113,7 +109,7 @@ function failureOf(delegate: Delegate, command: Command, outcome: ProcessOutcome
   if (printed !== undefined) {
     return new CniError(printed.code, printed.message, printed.details === "" ? context : printed.details);
   }
-  const words = [output, new TextDecoder().decode(outcome.stderr)].join(" ").trim().slice(0, 500);
+  const words = [output, decodeText(outcome.stderr)].join(" ").trim().slice(0, 500);
   return new CniError(ErrorCode.internal, context, words === "" ? "it said nothing" : `it said: ${words}`);
 }
 

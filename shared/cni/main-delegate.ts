@@ -1,13 +1,14 @@
 /**
  * Delegation to a plugin of ours that makes interfaces, with a configuration made for it (specification, section 4). It
- * always runs in this process: plugin.json beside the caller's index.ts names it, and the build puts it into its program.
+ * always runs in this process.
  */
+import { encodeText } from "../system/text.ts";
 import { configurationText, readConfiguration } from "./configuration.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import type { JsonObject } from "./fields.ts";
 import type { Plugin, Request } from "./plugin.ts";
 
-/** The plugin of that name in the caller's program. */
+/** The plugin of that name in this executable. */
 export function ownPlugin(request: Request, type: string): Plugin {
   const plugin = request.builtin(type);
   if (plugin !== undefined) return plugin;
@@ -19,6 +20,6 @@ export function withConfiguration(request: Request, raw: JsonObject): Request {
   return {
     ...request,
     configuration: readConfiguration(raw, request.command),
-    input: new TextEncoder().encode(configurationText(raw)),
+    input: encodeText(configurationText(raw)),
   };
 }

@@ -1,4 +1,5 @@
 /** What a container ID, a network name and an interface name may look like. */
+import { encodeText } from "../system/text.ts";
 
 /** Specification, "Parameters": CNI_CONTAINERID; the network's name follows the same rule. */
 export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
@@ -19,7 +20,7 @@ const forbidden = [0x2f, 0x3a, 0x25, 0x7f, NO_BREAK_SPACE];
  * makes another name of it, so it is refused here, as are control characters.
  */
 export function interfaceNameFault(value: string): string | undefined {
-  const bytes = new TextEncoder().encode(value);
+  const bytes = encodeText(value);
   if (bytes.length > 15) return "an interface name has at most 15 bytes";
   // "all" and "default" are the kernel's own folders beside those of interfaces in /proc/sys/net.
   if ([".", "..", "all", "default"].includes(value)) return `an interface cannot be called ${value}`;

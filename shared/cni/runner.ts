@@ -3,9 +3,11 @@
  * is the protocol.
  */
 
+import { sourceStack } from "../source-lines.ts";
 import { SystemError } from "../system/libc.ts";
 import { isOwnNamespace } from "../system/netns.ts";
 import { readStandardInput, writeStandardError, writeStandardOutput } from "../system/stdio.ts";
+import { logCall } from "./call-log.ts";
 import { parseInput, readConfiguration } from "./configuration.ts";
 import { allowsOwnNamespace, checkEnvironment, type Environment, readCommand } from "./environment.ts";
 import { CniError, ErrorCode, messageOf, runAll } from "./error.ts";
@@ -59,12 +61,9 @@ function startLog(state: State, path: unknown): void {
   recordSteps();
 }
 
-/** Evaluated on demand: few calls have a log. */
-const callLog = () => require("./call-log.ts") as typeof import("./call-log.ts");
-
 function endLog({ name, version, environment }: Invocation, state: State, exitCode: number): number {
   const { log, network, result, error } = state;
-  if (log !== "") callLog().logCall(log, { plugin: name, version, environment, network, result, error });
+  if (log !== "") logCall(log, { plugin: name, version, environment, network, result, error });
   return exitCode;
 }
 
@@ -189,5 +188,6 @@ function toCniError(thrown: unknown): CniError {
   if (thrown instanceof CniError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (thrown instanceof SystemError) return new CniError(ErrorCode.io, message, "", thrown);
-  return new CniError(ErrorCode.internal, message, "", thrown);
+  const place = thrown instanceof Error ? `an error of podwire itself\n${sourceStack(thrown)}` : "";
+  return new CniError(ErrorCode.internal, message, place, thrown);
 }

@@ -1,4 +1,5 @@
 /** The steps of a call and how long they take, for the call's log. Without a log nothing is kept. */
+import { monotonicMilliseconds } from "../system/clock.ts";
 
 export interface Step {
   readonly name: string;
@@ -7,11 +8,16 @@ export interface Step {
 }
 
 let steps: Step[] | undefined;
+let begun = 0;
 
 /** From here on steps are kept, in the order in which they begin; a step may be part of the one before it. */
 export function recordSteps(): void {
   steps = [];
+  begun = monotonicMilliseconds();
 }
+
+/** How long steps have been kept. */
+export const elapsedMilliseconds = (): number => monotonicMilliseconds() - begun;
 
 export function recordedSteps(): readonly Step[] {
   return steps ?? [];
@@ -25,11 +31,11 @@ export function step<Value>(name: string, work: () => Value): Value {
 function timed<Value>(list: Step[], name: string, work: () => Value): Value {
   const entry: Step = { name };
   list.push(entry);
-  const start = performance.now();
+  const start = monotonicMilliseconds();
   try {
     return work();
   } finally {
-    entry.milliseconds = rounded(performance.now() - start);
+    entry.milliseconds = rounded(monotonicMilliseconds() - start);
   }
 }
 

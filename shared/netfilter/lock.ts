@@ -6,11 +6,14 @@
  * file system that can be written, and are free again when the process dies. flock(2) on the namespace's file would
  * do as well, but is taken for links and addresses, which must not wait for iptables.
  */
+
 import { CniError, ErrorCode } from "../cni/error.ts";
+import { monotonicMilliseconds } from "../system/clock.ts";
 import { Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
-import { call, cString, SystemError, tryCall } from "../system/libc.ts";
+import { call, SystemError, tryCall } from "../system/libc.ts";
 import { pause } from "../system/poll.ts";
+import { encodeText } from "../system/text.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
@@ -21,7 +24,7 @@ const PATIENCE_MILLISECONDS = 20_000;
 
 /** struct sockaddr_un: the family, then a NUL that makes the name abstract. */
 function socketAddress(): Uint8Array {
-  return new Uint8Array([AF_UNIX, 0, 0, ...cString(NAME).subarray(0, NAME.length)]);
+  return new Uint8Array([AF_UNIX, 0, 0, ...encodeText(NAME)]);
 }
 
 /** Runs `work` while no other process of the namespace is in here. Must not be nested. */
@@ -37,12 +40,12 @@ export function withNetfilterLock<Value>(work: () => Value): Value {
 
 function waitForName(socket: number): void {
   const address = socketAddress();
-  const deadline = performance.now() + PATIENCE_MILLISECONDS;
+  const deadline = monotonicMilliseconds() + PATIENCE_MILLISECONDS;
   for (;;) {
-    const failed = tryCall("bind", socket, address, address.length);
+    const failed = tryCall("bind", socket, address);
     if (failed === 0) return;
     if (failed !== -Errno.EADDRINUSE) throw new SystemError("bind", "the netfilter lock", -failed);
-    if (performance.now() > deadline) throw tooLong();
+    if (monotonicMilliseconds() > deadline) throw tooLong();
     pause(PAUSE_MILLISECONDS);
   }
 }

@@ -1,9 +1,9 @@
 /** Reading the attributes of a netlink message. */
+import { decodeText } from "../system/text.ts";
 import { align } from "./message.ts";
 
 /** An attribute's type without the NESTED and NET_BYTEORDER bits. */
 const TYPE_MASK = 0x3fff;
-const decoder = new TextDecoder();
 
 const empty = new Uint8Array(0);
 
@@ -82,7 +82,7 @@ export class Attributes {
     const value = this.bytes(type);
     if (value === undefined) return undefined;
     const end = value.indexOf(0);
-    return decoder.decode(end < 0 ? value : value.subarray(0, end));
+    return decodeText(end < 0 ? value : value.subarray(0, end));
   }
 
   nested(type: number): Attributes {

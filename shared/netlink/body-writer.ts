@@ -1,8 +1,8 @@
 /** Writing the body of a netlink message. */
+import { encodeText } from "../system/text.ts";
 import { align } from "./message.ts";
 
 export const NESTED = 0x8000;
-const encoder = new TextEncoder();
 
 /** Builds a message body: a fixed header, then attributes, nested ones by callback. */
 export class BodyWriter {
@@ -87,7 +87,7 @@ export class BodyWriter {
 
   /** A NUL-terminated string. */
   text(type: number, value: string): this {
-    return this.bytes(type, encoder.encode(`${value}\0`));
+    return this.bytes(type, encodeText(`${value}\0`));
   }
 
   nested(type: number, fill: (inner: this) => void): this {

@@ -69,7 +69,7 @@ export class NetlinkConnection {
   }
 
   private setOption(option: number, value: Uint8Array): void {
-    tryCall("setsockopt", this.socket, SOL_NETLINK, option, value, value.length);
+    tryCall("setsockopt", this.socket, SOL_NETLINK, option, value);
   }
 
   close(): void {
@@ -78,14 +78,14 @@ export class NetlinkConnection {
 
   /** Sends all of it in one piece: a batch must not be cut, whatever the socket's usual size is. */
   private send(bytes: Uint8Array): void {
-    const failed = tryCall("sendto", this.socket, bytes, bytes.length, 0);
+    const failed = tryCall("sendto", this.socket, bytes, 0);
     if (failed >= 0) return;
     if (failed !== -Errno.EMSGSIZE) throw new SystemError("send", "netlink", -failed);
     const size = new Uint8Array(4);
     new DataView(size.buffer).setUint32(0, bytes.length, true);
     // The kernel takes it twofold, for what it needs itself; past net.core.wmem_max for CAP_NET_ADMIN only, socket(7).
-    tryCall("setsockopt", this.socket, SOL_SOCKET, SO_SNDBUFFORCE, size, size.length);
-    call("sendto", "netlink", this.socket, bytes, bytes.length, 0);
+    tryCall("setsockopt", this.socket, SOL_SOCKET, SO_SNDBUFFORCE, size);
+    call("sendto", "netlink", this.socket, bytes, 0);
   }
 
   /**
@@ -133,7 +133,7 @@ export class NetlinkConnection {
   }
 
   private receiveBytes(flags: number): number {
-    const length = tryCall("recvfrom", this.socket, receiveBuffer, receiveBuffer.length, flags);
+    const length = tryCall("recvfrom", this.socket, receiveBuffer, flags);
     if (length < 0) throw this.giveUp(-length);
     return length;
   }
@@ -143,7 +143,7 @@ export class NetlinkConnection {
    * that of an undo, from starting (EBUSY, __netlink_dump_start in net/netlink/af_netlink.c).
    */
   private giveUp(errno: number): SystemError {
-    while (tryCall("recvfrom", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT) > 0);
+    while (tryCall("recvfrom", this.socket, receiveBuffer, MSG_DONTWAIT) > 0);
     return new SystemError("recv", "netlink", errno);
   }
 
@@ -245,19 +245,19 @@ export class NetlinkConnection {
   subscribe(group: number): void {
     // struct sockaddr_nl: family, and zeros: the kernel picks the port number.
     const address = new Uint8Array([AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    const bound = tryCall("bind", this.socket, address, address.length);
+    const bound = tryCall("bind", this.socket, address);
     // EINVAL: it has a port number already.
     if (bound < 0 && bound !== -Errno.EINVAL) throw new SystemError("bind", "netlink", -bound);
     const NETLINK_ADD_MEMBERSHIP = 1;
     const value = new Uint8Array(4);
     new DataView(value.buffer).setUint32(0, group, true);
-    call("setsockopt", `netlink group ${group}`, this.socket, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4);
+    call("setsockopt", `netlink group ${group}`, this.socket, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value);
   }
 
   /** Waits for the next events; returns their bodies, or none when the time is over. */
   waitForEvents(milliseconds: number): Uint8Array[] {
     if (!waitForInput(this.socket, "netlink", milliseconds)) return [];
-    const length = tryCall("recvfrom", this.socket, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT);
+    const length = tryCall("recvfrom", this.socket, receiveBuffer, MSG_DONTWAIT);
     // ENOBUFS: events were lost; the caller looks at the state itself after every return.
     if (length < 0) return [new Uint8Array(0)];
     return decodeMessages(receiveBuffer.slice(0, length)).map((message) => message.body);

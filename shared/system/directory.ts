@@ -1,19 +1,19 @@
 /** Folders: making them, and what is in them. */
+
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, openFile, syncFile, tryOpen } from "./file.ts";
 import { AT_FDCWD, linkStatus } from "./file-status.ts";
-import { call, cString, SystemError, tryCall } from "./libc.ts";
-
-const decoder = new TextDecoder();
+import { call, SystemError, tryCall } from "./libc.ts";
+import { decodeText } from "./text.ts";
 
 /** Makes a folder and its missing parents; existing ones are fine. Returns whether there was none. */
 export function makeDirectory(path: string, mode: number): boolean {
-  const failed = tryCall("mkdirat", AT_FDCWD, cString(path), mode);
+  const failed = tryCall("mkdirat", AT_FDCWD, path, mode);
   if (failed === 0 || failed === -Errno.EEXIST) return failed === 0;
   const parent = path.slice(0, path.lastIndexOf("/"));
   if (failed !== -Errno.ENOENT || parent === "") throw new SystemError("mkdir", path, -failed);
   makeDirectory(parent, mode);
-  const again = tryCall("mkdirat", AT_FDCWD, cString(path), mode);
+  const again = tryCall("mkdirat", AT_FDCWD, path, mode);
   // Another process may have made it meanwhile.
   if (again !== 0 && again !== -Errno.EEXIST) throw new SystemError("mkdir", path, -again);
   return again === 0;
@@ -61,12 +61,12 @@ function readEntries(descriptor: number, path: string, visit: Visit): void {
   const buffer = new Uint8Array(32768);
   const view = new DataView(buffer.buffer);
   for (;;) {
-    const filled = call("getdents64", path, descriptor, buffer, buffer.length);
+    const filled = call("getdents64", path, descriptor, buffer);
     if (filled === 0) return;
     // struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name (NUL-terminated).
     for (let at = 0; at < filled; at += view.getUint16(at + 16, true)) {
       const end = buffer.indexOf(0, at + 19);
-      const name = decoder.decode(buffer.subarray(at + 19, end));
+      const name = decodeText(buffer.subarray(at + 19, end));
       if (name !== "." && name !== "..") visit(name, buffer[at + 18] ?? 0);
     }
   }

@@ -1,10 +1,11 @@
 /** What files are, without opening them: access(2), statx(2), statfs(2). */
 import { Errno } from "./errno.ts";
-import { cString, SystemError, tryCall } from "./libc.ts";
+import { call, SystemError, tryCall } from "./libc.ts";
+import { decodeText } from "./text.ts";
 
 /** Whether anything is at the path. Throws if that cannot be told. */
 export function fileExists(path: string): boolean {
-  const failed = tryCall("faccessat", AT_FDCWD, cString(path), 0);
+  const failed = tryCall("faccessat", AT_FDCWD, path, 0);
   if (failed === 0) return true;
   if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return false;
   throw new SystemError("access", path, -failed);
@@ -12,17 +13,17 @@ export function fileExists(path: string): boolean {
 
 /** access(2) with F_OK: also false where it cannot be told. */
 export function isReachable(path: string): boolean {
-  return tryCall("faccessat", AT_FDCWD, cString(path), 0) === 0;
+  return tryCall("faccessat", AT_FDCWD, path, 0) === 0;
 }
 
 /** access(2) with W_OK: also false on a read-only file system, for whom nothing else is forbidden. */
 export function isWritable(path: string): boolean {
-  return tryCall("faccessat", AT_FDCWD, cString(path), 2) === 0;
+  return tryCall("faccessat", AT_FDCWD, path, 2) === 0;
 }
 
 /** access(2) with X_OK. */
 export function isExecutable(path: string): boolean {
-  return tryCall("faccessat", AT_FDCWD, cString(path), 1) === 0;
+  return tryCall("faccessat", AT_FDCWD, path, 1) === 0;
 }
 
 /** What a file can be; S_IFMT of the mode, include/uapi/linux/stat.h. */
@@ -57,7 +58,7 @@ const STATX_BASIC_STATS = 0x7ff;
 
 function statx(directory: number, path: string, flags: number): FileStatus | undefined {
   const buffer = new Uint8Array(256);
-  const failed = tryCall("statx", directory, cString(path), flags, STATX_BASIC_STATS, buffer);
+  const failed = tryCall("statx", directory, path, flags, STATX_BASIC_STATS, buffer);
   if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return undefined;
   if (failed < 0) throw new SystemError("statx", path, -failed);
   const view = new DataView(buffer.buffer);
@@ -96,4 +97,19 @@ export function descriptorStatus(descriptor: number): FileStatus {
 /** Whether two files are the same one. */
 export function isSameFile(a: FileStatus, b: FileStatus): boolean {
   return a.inode === b.inode && a.device === b.device;
+}
+
+const O_PATH_CLOEXEC = 0o10000000 | 0o2000000;
+
+/** The path of what a path leads to, without symbolic links. Throws SystemError if there is nothing, or no /proc. */
+export function realPath(path: string): string {
+  const descriptor = call("openat", path, AT_FDCWD, path, O_PATH_CLOEXEC, 0);
+  try {
+    const target = new Uint8Array(4096);
+    return decodeText(
+      target.subarray(0, call("readlinkat", path, AT_FDCWD, `/proc/self/fd/${descriptor}`, target)),
+    );
+  } finally {
+    tryCall("close", descriptor);
+  }
 }

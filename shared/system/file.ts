@@ -1,7 +1,9 @@
-/** Files, synchronously, through the C library. Errors are SystemError with the path in them. */
+/** Files. Errors are SystemError with the path in them. */
+
 import { Errno } from "./errno.ts";
 import { AT_FDCWD, descriptorStatus, type FileStatus, fileExists } from "./file-status.ts";
-import { call, cString, SystemError, tryCall } from "./libc.ts";
+import { call, SystemError, tryCall } from "./libc.ts";
+import { decodeText, encodeText } from "./text.ts";
 
 /** open(2) flags, include/uapi/asm-generic/fcntl.h. */
 export const OpenFlag = {
@@ -13,16 +15,12 @@ export const OpenFlag = {
   truncate: 0o1000,
   append: 0o2000,
   nonBlocking: 0o4000,
-  directory: process.arch === "arm64" ? 0o40000 : 0o200000,
-  noFollow: process.arch === "arm64" ? 0o100000 : 0o400000,
+  directory: native.architecture === "arm64" ? 0o40000 : 0o200000,
+  noFollow: native.architecture === "arm64" ? 0o100000 : 0o400000,
   closeOnExec: 0o2000000,
-  /** O_PATH: only where it is, not what is in it. */
-  path: 0o10000000,
 } as const;
 
 const SMALL_FILE = 1024;
-const decoder = new TextDecoder();
-const encoder = new TextEncoder();
 
 /** Opens a file; returns the descriptor. O_CLOEXEC is always set. */
 export function openFile(path: string, flags: number, mode = 0): number {
@@ -33,7 +31,7 @@ export function openFile(path: string, flags: number, mode = 0): number {
 
 /** The same, but returns the negated errno when it fails. */
 export function tryOpen(path: string, flags: number, mode = 0): number {
-  return tryCall("openat", AT_FDCWD, cString(path), flags | OpenFlag.closeOnExec, mode);
+  return tryCall("openat", AT_FDCWD, path, flags | OpenFlag.closeOnExec, mode);
 }
 
 export function closeFile(descriptor: number): void {
@@ -46,7 +44,7 @@ export function readAll(descriptor: number, object: string, wait?: () => void): 
   let used = 0;
   for (;;) {
     wait?.();
-    const count = call("read", object, descriptor, buffer.subarray(used), buffer.length - used);
+    const count = call("read", object, descriptor, buffer.subarray(used));
     if (count === 0) return buffer.subarray(0, used);
     used += count;
     if (used === buffer.length) {
@@ -59,13 +57,13 @@ export function readAll(descriptor: number, object: string, wait?: () => void): 
 
 /** Fills a buffer from a position of a file on; returns how many bytes there were. pread(2). */
 export function readAt(descriptor: number, buffer: Uint8Array, position: number, object: string): number {
-  return call("pread64", object, descriptor, buffer, buffer.length, position);
+  return call("pread64", object, descriptor, buffer, position);
 }
 
 /** What one read gives: the whole of a small file or kernel parameter, at the price of one call. */
 function readOnce(descriptor: number, object: string): Uint8Array {
   const buffer = new Uint8Array(SMALL_FILE);
-  return buffer.subarray(0, call("read", object, descriptor, buffer, buffer.length));
+  return buffer.subarray(0, call("read", object, descriptor, buffer));
 }
 
 /** The text of a file of up to 1 KB, such as a kernel parameter, or undefined if there is no such file. */
@@ -86,7 +84,7 @@ function readPresent(
   if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
   try {
-    return decoder.decode(read(descriptor, path));
+    return decodeText(read(descriptor, path));
   } finally {
     closeFile(descriptor);
   }
@@ -101,9 +99,9 @@ export function readText(path: string): string {
 
 /** Writes all bytes to an open descriptor. */
 export function writeAll(descriptor: number, data: string | Uint8Array, object: string): void {
-  let rest = typeof data === "string" ? encoder.encode(data) : data;
+  let rest = typeof data === "string" ? encodeText(data) : data;
   while (rest.length > 0) {
-    const written = call("write", object, descriptor, rest, rest.length);
+    const written = call("write", object, descriptor, rest);
     rest = rest.subarray(written);
   }
 }
@@ -137,15 +135,14 @@ export function writeFile(
 
 /** Moves a file to a name, in the place of what has it. rename(2): at any moment the name is the old or the new file. */
 export function renameFile(from: string, to: string): void {
-  call("renameat2", to, AT_FDCWD, cString(from), AT_FDCWD, cString(to));
+  call("renameat2", to, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 const RENAME_NOREPLACE = 1;
 
 /** Moves a file to a name that must be free; false if it is taken. */
 export function moveToFreeName(from: string, to: string): boolean {
-  const [source, target] = [cString(from), cString(to)];
-  const failed = tryCall("renameat2", AT_FDCWD, source, AT_FDCWD, target, RENAME_NOREPLACE);
+  const failed = tryCall("renameat2", AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
   if (failed === 0) return true;
   if (failed === -Errno.EEXIST) return false;
   // rename(2): EINVAL, "the filesystem does not support one of the flags", such as NFS.
@@ -175,7 +172,7 @@ export function setModified(path: string, nanoseconds: bigint): void {
   putNumber(times, 8, rest);
   putNumber(times, 16, seconds);
   putNumber(times, 24, rest);
-  call("utimensat", path, AT_FDCWD, cString(path), times, 0);
+  call("utimensat", path, AT_FDCWD, path, times, 0);
 }
 
 /** Little-endian, as on every processor the runtime knows. BigInt64Array and DataView cost 40 us when first used. */
@@ -189,7 +186,7 @@ function putNumber(bytes: Uint8Array, start: number, value: number): void {
 
 /** Gives a file another name, which must be free; false if it is taken. link(2): of many that try, one succeeds. */
 export function linkToFreeName(file: string, name: string): boolean {
-  const failed = tryCall("linkat", AT_FDCWD, cString(file), AT_FDCWD, cString(name));
+  const failed = tryCall("linkat", AT_FDCWD, file, AT_FDCWD, name, 0);
   if (failed === -Errno.EEXIST) return false;
   if (failed < 0) throw new SystemError("link", name, -failed);
   return true;
@@ -197,7 +194,7 @@ export function linkToFreeName(file: string, name: string): boolean {
 
 /** Removes a file; a missing one is fine. Returns whether there was one. */
 export function removeFile(path: string): boolean {
-  const failed = tryCall("unlinkat", AT_FDCWD, cString(path));
+  const failed = tryCall("unlinkat", AT_FDCWD, path, 0);
   if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return false;
   if (failed < 0) throw new SystemError("unlink", path, -failed);
   return true;
@@ -206,8 +203,8 @@ export function removeFile(path: string): boolean {
 /** The target of a symbolic link, or the negated errno of readlink(2). */
 export function tryReadLink(path: string): string | number {
   const buffer = new Uint8Array(4096);
-  const length = tryCall("readlinkat", AT_FDCWD, cString(path), buffer, buffer.length);
-  return length < 0 ? length : decoder.decode(buffer.subarray(0, length));
+  const length = tryCall("readlinkat", AT_FDCWD, path, buffer);
+  return length < 0 ? length : decodeText(buffer.subarray(0, length));
 }
 
 /** The target of a symbolic link, or undefined if it is none. */

@@ -1,5 +1,7 @@
 /** The lock of a folder: a file in it called `lock`, as the reference plugins have it, so that both can work on one folder. */
+
 import { CniError, ErrorCode } from "../cni/error.ts";
+import { monotonicMilliseconds } from "./clock.ts";
 import { makeDirectory } from "./directory.ts";
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, tryOpen } from "./file.ts";
@@ -39,9 +41,9 @@ function acquire(descriptor: number, folder: string, limitSeconds: number): void
  * at first; the growing ones leave the processors to the holder when many wait.
  */
 function wait(descriptor: number, folder: string, limitSeconds: number): void {
-  const end = performance.now() + limitSeconds * 1000;
+  const end = monotonicMilliseconds() + limitSeconds * 1000;
   for (let length = 1; !isAcquired(descriptor, folder); length = Math.min(length + 1, 10)) {
-    if (performance.now() > end) throw heldTooLong(folder, limitSeconds);
+    if (monotonicMilliseconds() > end) throw heldTooLong(folder, limitSeconds);
     pause(length);
   }
 }

@@ -1,6 +1,4 @@
-/** SHA-2 through the runtime's built-in hasher: importing node:crypto costs 10 ms of start. */
+/** SHA-2 (native/digest.c). */
 
 /** The SHA-512 of a text as lower-case hexadecimal digits. */
-export function sha512(text: string): string {
-  return new Bun.CryptoHasher("sha512").update(text).digest("hex");
-}
+export const sha512 = (text: string): string => native.sha512(native.encode(text));

@@ -27,20 +27,20 @@ export function resolve(folder: string, path: string): string {
 }
 
 /** The last part of a path. */
-export function basename(path: string): string {
+export function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** The folder that a path is in. */
-export function dirname(path: string): string {
+export function dirName(path: string): string {
   const end = path.lastIndexOf("/");
   if (end < 0) return ".";
   return end === 0 ? "/" : path.slice(0, end);
 }
 
 /** What a name ends in, from its last dot on, such as ".conflist"; a dot that it begins with does not count. */
-export function extname(path: string): string {
-  const name = basename(path);
+export function extName(path: string): string {
+  const name = baseName(path);
   const dot = name.lastIndexOf(".");
   return dot <= 0 || name === ".." ? "" : name.slice(dot);
 }

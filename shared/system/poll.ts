@@ -1,7 +1,7 @@
 /** Waiting: ppoll(2). */
 import { call, tryCall } from "./libc.ts";
 
-/** A struct timespec of two 64-bit numbers, little-endian, as on every processor the runtime knows. */
+/** A struct timespec of two 64-bit numbers, little-endian. */
 function timespec(milliseconds: number): Uint8Array {
   const seconds = Math.floor(milliseconds / 1000);
   const nanoseconds = Math.round((milliseconds % 1000) * 1e6);
@@ -10,7 +10,7 @@ function timespec(milliseconds: number): Uint8Array {
 
 /** Sleeps. */
 export function pause(milliseconds: number): void {
-  tryCall("ppoll", null, 0, timespec(milliseconds));
+  tryCall("ppoll", new Uint8Array(0), timespec(milliseconds));
 }
 
 /**
@@ -26,7 +26,7 @@ export function waitForAny(
   // A struct pollfd each: the descriptor, then 16 bits of what to wait for, and 16 of what has come.
   const requests = Int32Array.from(descriptors.flatMap((descriptor) => [descriptor, POLLIN]));
   const limit = milliseconds === undefined ? null : timespec(milliseconds);
-  call("ppoll", object, new Uint8Array(requests.buffer), descriptors.length, limit);
+  call("ppoll", object, new Uint8Array(requests.buffer), limit);
   return descriptors.filter((_, index) => (requests[index * 2 + 1] ?? 0) >>> 16 !== 0);
 }
 

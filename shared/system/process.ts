@@ -1,10 +1,11 @@
 /** Other programs: found on a list of folders, run to their end. The one place that starts a process. */
 
 import { Errno } from "./errno.ts";
-import { closeFile, OpenFlag, readAll } from "./file.ts";
+import { closeFile, OpenFlag, openFile, readAll, writeAll } from "./file.ts";
 import { fileStatus, isExecutable } from "./file-status.ts";
-import { call, cString, SystemError, tryCall } from "./libc.ts";
-import { pause } from "./poll.ts";
+import { call, SystemError, tryCall } from "./libc.ts";
+import { pause, waitForAny } from "./poll.ts";
+import { signalName } from "./signals.ts";
 
 export interface ProcessOptions {
   readonly arguments?: readonly string[];
@@ -56,10 +57,9 @@ export function runProcess(path: string, options: ProcessOptions): ProcessOutcom
     try {
       return runOnce(path, options);
     } catch (thrown) {
-      const errno = errnoOf(thrown);
-      if (errno === undefined) throw thrown;
       const length = BUSY_PAUSES[attempt];
-      if (errno !== Errno.ETXTBSY || length === undefined) throw new SystemError("exec", path, errno);
+      const isBusy = thrown instanceof SystemError && thrown.errno === Errno.ETXTBSY;
+      if (!isBusy || length === undefined) throw thrown;
       pause(length);
     }
   }
@@ -70,28 +70,66 @@ export function runProcess(path: string, options: ProcessOptions): ProcessOutcom
  * so a child that leaves a process of its own behind would keep us waiting for that one.
  */
 function runOnce(path: string, options: ProcessOptions): ProcessOutcome {
-  const stdout = createCapture("stdout");
-  const stderr = createCapture("stderr");
+  const open: number[] = [];
+  const keep = (descriptor: number): number => {
+    open.push(descriptor);
+    return descriptor;
+  };
   try {
-    const child = Bun.spawnSync([path, ...(options.arguments ?? [])], {
-      env: options.environment,
-      stdin: options.input ?? "ignore",
+    const input = keep(openInput(options.input));
+    const stdout = keep(createCapture("stdout"));
+    const stderr = keep(createCapture("stderr"));
+    const environment = Object.entries(options.environment).map(([name, value]) => `${name}=${value}`);
+    const errorStream = options.standardError === "inherit" ? 2 : stderr;
+    const child = native.spawn(
+      path,
+      [path, ...(options.arguments ?? [])],
+      environment,
+      input,
       stdout,
-      stderr: options.standardError === "inherit" ? "inherit" : stderr,
-      ...(options.timeoutMilliseconds === undefined ? {} : { timeout: options.timeoutMilliseconds }),
-      killSignal: "SIGKILL",
-    });
-    return {
-      ...(child.exitCode === null ? {} : { exitCode: child.exitCode }),
-      ...(child.signalCode === undefined ? {} : { signal: child.signalCode }),
-      stdout: readCapture(stdout),
-      stderr: readCapture(stderr),
-      timedOut: child.exitedDueToTimeout === true && child.exitCode === null,
-    };
+      errorStream,
+    );
+    if (child < 0) throw new SystemError("exec", path, -child);
+    const end = waitForEnd(child, path, options.timeoutMilliseconds);
+    return { ...end, stdout: readCapture(stdout), stderr: readCapture(stderr) };
   } finally {
-    closeFile(stdout);
-    closeFile(stderr);
+    for (const descriptor of open) closeFile(descriptor);
   }
+}
+
+/** The child's standard input, at its start: /dev/null without any. */
+function openInput(input: Uint8Array | undefined): number {
+  if (input === undefined) return openFile("/dev/null", OpenFlag.readOnly);
+  const descriptor = createCapture("stdin");
+  writeAll(descriptor, input, "standard input of a child");
+  rewind(descriptor);
+  return descriptor;
+}
+
+type End = Pick<ProcessOutcome, "exitCode" | "signal" | "timedOut">;
+
+const SIGKILL = 9;
+
+/** Waits for the end of a child, and kills it when its time is over. */
+function waitForEnd(child: number, path: string, limitMilliseconds: number | undefined): End {
+  // A descriptor of a process can be waited for with a limit (pidfd_open(2), Linux 5.3).
+  const descriptor = call("pidfd_open", path, child, 0);
+  try {
+    const timedOut = waitForAny([descriptor], path, limitMilliseconds).length === 0;
+    if (timedOut) tryCall("pidfd_send_signal", descriptor, SIGKILL);
+    return { ...reap(child, path), timedOut };
+  } finally {
+    closeFile(descriptor);
+  }
+}
+
+/** What wait4(2) says: wait(2), "WIFEXITED" and the macros after it. */
+function reap(child: number, path: string): Omit<End, "timedOut"> {
+  const status = new Uint8Array(4);
+  call("wait4", path, child, status, 0);
+  const [low = 0, exitCode = 0] = status;
+  const signal = low & 0x7f;
+  return signal === 0 ? { exitCode } : { signal: signalName(signal) };
 }
 
 function createCapture(name: string): number {
@@ -99,21 +137,20 @@ function createCapture(name: string): number {
   // Demanded where vm.memfd_noexec is 2; unknown before Linux 6.3.
   const MFD_NOEXEC_SEAL = 8;
   const F_SETFL = 4;
-  const modern = tryCall("memfd_create", cString(name), MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-  const descriptor = modern >= 0 ? modern : call("memfd_create", name, cString(name), MFD_CLOEXEC);
+  const modern = tryCall("memfd_create", name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+  const descriptor = modern >= 0 ? modern : call("memfd_create", name, name, MFD_CLOEXEC);
   // A script that writes to /dev/stdout opens the file anew: what comes after must not overwrite that.
   call("fcntl", name, descriptor, F_SETFL, OpenFlag.append);
   return descriptor;
 }
 
-function readCapture(descriptor: number): Uint8Array {
-  const SEEK_SET = 0;
-  call("lseek", "captured output", descriptor, 0, SEEK_SET);
-  return readAll(descriptor, "captured output");
-}
+const SEEK_SET = 0;
 
-/** The errno of a failed start: the runtime puts it, negated, on the error it throws. */
-function errnoOf(thrown: unknown): number | undefined {
-  const errno = thrown instanceof Error && "errno" in thrown ? thrown.errno : undefined;
-  return typeof errno === "number" ? Math.abs(errno) : undefined;
+const rewind = (descriptor: number): void => {
+  call("lseek", "a file in memory", descriptor, 0, SEEK_SET);
+};
+
+function readCapture(descriptor: number): Uint8Array {
+  rewind(descriptor);
+  return readAll(descriptor, "captured output");
 }

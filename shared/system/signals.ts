@@ -1,71 +1,25 @@
-/**
- * Signals, taken when there is time for them: blocked by rt_sigprocmask(2), and read from a signalfd(2). A blocked signal
- * waits; that is so for the first process of a container too, which gets no other signal that it does not handle.
- *
- * The mask is the calling thread's. In a process of several threads another one would get the signal.
- */
-import { Errno } from "./errno.ts";
-import { closeFile } from "./file.ts";
-import { call, SystemError, tryCall } from "./libc.ts";
-import { waitForAny } from "./poll.ts";
+/** signal(7): names of signals. */
 
-/** Of the many signals, those that ask for an end: include/uapi/asm-generic/signal.h. */
-const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const names: Readonly<Record<number, string>> = {
+  1: "SIGHUP",
+  2: "SIGINT",
+  3: "SIGQUIT",
+  4: "SIGILL",
+  5: "SIGTRAP",
+  6: "SIGABRT",
+  7: "SIGBUS",
+  8: "SIGFPE",
+  9: "SIGKILL",
+  10: "SIGUSR1",
+  11: "SIGSEGV",
+  12: "SIGUSR2",
+  13: "SIGPIPE",
+  14: "SIGALRM",
+  15: "SIGTERM",
+  24: "SIGXCPU",
+  25: "SIGXFSZ",
+  31: "SIGSYS",
+};
 
-export type Signal = keyof typeof numbers;
-
-/** Signals that are blocked. */
-export interface BlockedSignals {
-  /** It can be read from when one has come: to wait for beside other things. */
-  readonly descriptor: number;
-  /** The next one that has come; undefined if none has. */
-  take(): Signal | undefined;
-  /** Lets them do again what they did before. Those that have come and were not taken are forgotten. */
-  unblock(): void;
-}
-
-/** The size of the kernel's sigset_t. */
-const SET_SIZE = 8;
-const SIG_BLOCK = 0;
-const SIG_SETMASK = 2;
-
-/** A bit each, the first one for signal 1; all that we know are in the first two bytes. */
-function setOf(signals: readonly Signal[]): Uint8Array {
-  const bits = signals.reduce((all, signal) => all | (1 << (numbers[signal] - 1)), 0);
-  return Uint8Array.of(bits & 0xff, bits >> 8, 0, 0, 0, 0, 0, 0);
-}
-
-/** Reads a struct signalfd_siginfo, which begins with the signal's number. The descriptor does not block. */
-function read(descriptor: number): Signal | undefined {
-  const info = new Uint8Array(128);
-  const length = tryCall("read", descriptor, info, info.length);
-  if (length === -Errno.EAGAIN) return undefined;
-  if (length < 0) throw new SystemError("read", "signals", -length);
-  const names = Object.keys(numbers) as Signal[];
-  return names.find((name) => numbers[name] === info[0]);
-}
-
-/** Blocks the signals. Programs that are started meanwhile have none of them blocked (process.ts). */
-export function blockSignals(signals: readonly Signal[]): BlockedSignals {
-  const SFD_NONBLOCK = 0o4000;
-  const SFD_CLOEXEC = 0o2000000;
-  const set = setOf(signals);
-  const before = new Uint8Array(SET_SIZE);
-  const descriptor = call("signalfd4", "signals", -1, set, SET_SIZE, SFD_NONBLOCK | SFD_CLOEXEC);
-  call("rt_sigprocmask", "signals", SIG_BLOCK, set, before, SET_SIZE);
-  return {
-    descriptor,
-    take: () => read(descriptor),
-    unblock: () => {
-      while (read(descriptor) !== undefined);
-      call("rt_sigprocmask", "signals", SIG_SETMASK, before, null, SET_SIZE);
-      closeFile(descriptor);
-    },
-  };
-}
-
-/** Waits until one of the signals comes, for ever unless told how long; undefined when the time is over. */
-export function waitForSignal(signals: BlockedSignals, milliseconds?: number): Signal | undefined {
-  waitForAny([signals.descriptor], "signals", milliseconds);
-  return signals.take();
-}
+/** The name of a signal, or "signal 40" for one that has none here. */
+export const signalName = (signal: number): string => names[signal] ?? `signal ${signal}`;

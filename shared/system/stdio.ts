@@ -14,9 +14,7 @@ export function writeStandardError(text: string): void {
   writeAll(2, text, "standard error");
 }
 
-/** Whether standard output is a terminal: only one has terminal attributes, ioctl_tty(2). */
+/** Whether standard output is a terminal: only one has a struct termios, which takes 36 bytes. */
 export function isStandardOutputTerminal(): boolean {
-  const TCGETS = 0x5401;
-  // struct termios, include/uapi/asm-generic/termbits.h: 36 bytes.
-  return tryCall("ioctl", 1, TCGETS, new Uint8Array(64)) === 0;
+  return tryCall("tcgets", 1, new Uint8Array(36)) === 0;
 }

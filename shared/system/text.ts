@@ -1,14 +1,20 @@
-/** Texts and their bytes in UTF-8. */
+/** Text and bytes. */
 
-const encoder = new TextEncoder();
-/** "ignoreBOM" is the standard's name for leaving a byte order mark in the text. */
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+/** A text in UTF-8; half a surrogate pair becomes U+FFFD. */
+export const encodeText = (text: string): Uint8Array => native.encode(text);
 
-export function bytesOf(text: string): Uint8Array {
-  return encoder.encode(text);
+/** Bytes in UTF-8 as a text: U+FFFD for what is none, and without a byte order mark at the start. */
+export const decodeText = (bytes: Uint8Array): string => native.decode(bytes);
+
+/** The same, but a byte order mark stays: that it is there may be what is wrong with a file. */
+export function decodeTextWithMark(bytes: Uint8Array): string {
+  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return hasMark ? `\uFEFF${decodeText(bytes)}` : decodeText(bytes);
 }
 
-/** What is no UTF-8 becomes U+FFFD. A byte order mark stays: that it is there may be the mistake to tell of. */
-export function textOf(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
-}
+/** Where bytes stand first in others, at or after `from`; -1 if they do not. */
+export const findBytes = (bytes: Uint8Array, wanted: Uint8Array, from = 0): number =>
+  native.find(bytes, wanted, from);
+
+/** Bytes as a text, each byte the character of its number (ISO 8859-1). */
+export const bytesText = (bytes: Uint8Array): string => native.latin1(bytes);

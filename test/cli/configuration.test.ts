@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node, runInBun } from "../helpers/index.ts";
+import { canRun, createNode, type Node, runModule } from "../helpers/index.ts";
 import { bridge, files, network } from "./podwire.ts";
 
 let node: Node;
@@ -18,7 +18,7 @@ interface List {
 }
 
 const inModule = <Value>(statement: string): Promise<Value> =>
-  runInBun<Value>(
+  runModule<Value>(
     node,
     `import { findNetwork, readList } from "./cli/network/configuration.ts";
      const said = () => { try { return ${statement}; } catch (thrown) { return { failure: thrown.message }; } };

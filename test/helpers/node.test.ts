@@ -8,7 +8,7 @@ import {
   ping,
   projectRoot,
   referencePlugin,
-  runInBun,
+  runModule,
   seenAddress,
   startEcho,
 } from "./index.ts";
@@ -163,7 +163,7 @@ describe.runIf(canRun("ip", "ping"))("traffic", () => {
   });
 });
 
-describe.runIf(canRun("ip"))("runInBun", () => {
+describe.runIf(canRun("ip"))("runModule", () => {
   test("runs a module with bun:ffi inside the node and returns what it printed", async () => {
     await using node = await createNode();
     const source = `
@@ -173,7 +173,7 @@ describe.runIf(canRun("ip"))("runInBun", () => {
       const libc = dlopen("libc.so.6", { getpid: { args: [], returns: "int" } });
       const same: boolean = libc.symbols.getpid() === process.pid;
       console.log(JSON.stringify({ same, path: builtPlugin("x"), links: readdirSync("/sys/class/net") }));`;
-    const found = await runInBun(node, source);
+    const found = await runModule(node, source);
     expect(found).toEqual({ same: true, path: `${projectRoot}/dist/bin/x`, links: ["lo"] });
   });
 });

@@ -3,7 +3,9 @@
  * matches and its target. Layout: include/uapi/linux/netfilter/x_tables.h, netfilter_ipv4/ip_tables.h and
  * netfilter_ipv6/ip6_tables.h. Pure.
  */
+
 import type { Family } from "../../ip/address.ts";
+import { decodeText } from "../../system/text.ts";
 
 /** Offsets in struct ipt_entry and struct ip6t_entry. */
 const layouts = {
@@ -26,12 +28,10 @@ export interface LegacyRule {
   readonly body: Uint8Array;
 }
 
-const decoder = new TextDecoder();
-
 function textAt(bytes: Uint8Array, start: number, length: number): string {
   const field = bytes.subarray(start, start + length);
   const end = field.indexOf(0);
-  return decoder.decode(end < 0 ? field : field.subarray(0, end));
+  return decodeText(end < 0 ? field : field.subarray(0, end));
 }
 
 interface Entry {

@@ -1,8 +1,10 @@
 /** Asks the kernel for a table of legacy iptables, without a process, and without making the table. */
+
 import type { Family } from "../../ip/address.ts";
 import { Errno } from "../../system/errno.ts";
 import { closeFile, readTextIfPresent } from "../../system/file.ts";
 import { call, SystemError, tryCall } from "../../system/libc.ts";
+import { encodeText } from "../../system/text.ts";
 import { type BuiltInChains, type LegacyRule, readLegacyRules } from "./legacy-table.ts";
 
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
@@ -49,9 +51,8 @@ export function readLegacyTable(family: Family, table: LegacyTableName): LegacyR
 }
 
 function ask(socket: number, level: number, option: number, table: string, buffer: Uint8Array): number {
-  buffer.set(new TextEncoder().encode(`${table}\0`));
-  const length = new Uint8Array(new Uint32Array([buffer.length]).buffer);
-  return tryCall("getsockopt", socket, level, option, buffer, length);
+  buffer.set(encodeText(`${table}\0`));
+  return tryCall("getsockopt", socket, level, option, buffer);
 }
 
 function readTable(socket: number, level: number, family: Family, table: string): LegacyRule[] {
@@ -64,7 +65,7 @@ function readTable(socket: number, level: number, family: Family, table: string)
     const buffer = new Uint8Array(ENTRIES_START + size);
     new DataView(buffer.buffer).setUint32(32, size, true);
     const refused = ask(socket, level, GET_ENTRIES, table, buffer);
-    if (refused === 0) return readLegacyRules(buffer.subarray(ENTRIES_START), family, builtInChains(view));
+    if (refused >= 0) return readLegacyRules(buffer.subarray(ENTRIES_START), family, builtInChains(view));
     if (refused !== -Errno.EAGAIN || attempt === ATTEMPTS) {
       throw new SystemError("getsockopt", `the iptables ${table} table`, -refused);
     }

@@ -1,8 +1,10 @@
 /** Runs iptables-restore: the one process a plugin may start for the packet filter, and only to change fixed rules. */
+
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
 import { readLink } from "../../system/file.ts";
 import { findExecutable, programFolders, runProcess } from "../../system/process.ts";
+import { decodeText, encodeText } from "../../system/text.ts";
 import type { Environment } from "../masquerade-adaptor.ts";
 
 /** iptables exists twice, with rules in different parts of the kernel. */
@@ -92,11 +94,11 @@ export function runRestore(restore: Restore, input: string, purpose = masqueradi
     arguments: ["--noflush", "--wait", String(LOCK_SECONDS)],
     // Nothing else of the runtime's environment is for iptables.
     environment: { PATH: programFolders({}).join(":") },
-    input: new TextEncoder().encode(input),
+    input: encodeText(input),
     timeoutMilliseconds: TIMEOUT_MILLISECONDS,
   });
   if (outcome.exitCode === 0) return;
-  const said = new TextDecoder().decode(outcome.stderr).trim();
+  const said = decodeText(outcome.stderr).trim();
   if (outcome.timedOut || outcome.exitCode === EXIT_RESOURCE_PROBLEM) {
     const what = outcome.timedOut
       ? `did not finish within ${TIMEOUT_MILLISECONDS / 1000} s`

@@ -1,12 +1,10 @@
 /** Whether chains of our table are as they should be: their rules, and where they see packets. */
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { areInOrder, areSigned, type ChainSpecification, describeDisorder } from "./chain.ts";
+import { describeMisplaced, haveTheirHooks } from "./hooks.ts";
 import type { HeldRule } from "./message.ts";
 import { ownTable } from "./own-table.ts";
 import { rulesOf } from "./question.ts";
-
-/** Evaluated on demand: rules that this version has made are in a chain that it has looked at. */
-const hooks = () => require("./hooks.ts") as typeof import("./hooks.ts");
 
 /** For ADD: `rules` are those of the table. The kernel is asked for hooks only where somebody else wrote the rules. */
 export function areInPlace(
@@ -15,7 +13,7 @@ export function areInPlace(
   chains: readonly ChainSpecification[],
 ): boolean {
   if (!areInOrder(rules, chains)) return false;
-  return areSigned(rules, chains) || hooks().haveTheirHooks(connection, chains);
+  return areSigned(rules, chains) || haveTheirHooks(connection, chains);
 }
 
 /** For CHECK: what is wrong with the first chain that is not as it should be, in words; undefined if all are. */
@@ -24,9 +22,5 @@ export function describeFault(
   chains: readonly ChainSpecification[],
 ): string | undefined {
   const rules = rulesOf(connection, ownTable);
-  return hooks().describeMisplaced(connection, chains) ?? describeDisorder(rules, chains);
+  return describeMisplaced(connection, chains) ?? describeDisorder(rules, chains);
 }
-
-/** The changes that bring the chains in order: those of `mend`, and where a hook is wrong, the chain anew. */
-export const mendInPlace: typeof import("./hooks.ts")["mendWithHooks"] = (...all) =>
-  hooks().mendWithHooks(...all);

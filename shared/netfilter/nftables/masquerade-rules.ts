@@ -6,12 +6,14 @@
  * what stays in the network or goes where the configuration says, and masquerades the rest. What grows is the number of
  * rules with the number of networks. The set `attachments` tells which addresses an attachment has.
  */
+
 import { ownerComment } from "../../cni/attachment.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
 import { type Family, formatIp, type IpAddress, parseIp, toBytes } from "../../ip/address.ts";
 import { type Cidr, formatCidr, isSingle, networkOf, parseCidr } from "../../ip/cidr.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { sha512 } from "../../system/hash.ts";
+import { decodeText, encodeText } from "../../system/text.ts";
 import { type ChainSpecification, putInOrder } from "./chain.ts";
 import type { HeldElement } from "./element.ts";
 import { decide, lookup, masquerade, registerAt, Verdict } from "./expression.ts";
@@ -162,23 +164,18 @@ const ADDRESSES_DATUM = 0x61;
 /** NFT_USERDATA_MAXLEN, less the two headers. */
 const ROOM = 256 - 4;
 
-const encoder = new TextEncoder();
-
 /** The user data of an attachment's element: none if it does not fit; the sets' comments tell then. */
 export function addressData(owner: AttachmentKey, addresses: readonly Cidr[]): UserDatum[] {
   const datum = textDatum(ADDRESSES_DATUM, addresses.map(({ address }) => formatIp(address)).join(" "));
-  const comment = encoder.encode(ownerComment(owner)).length + 1;
+  const comment = encodeText(ownerComment(owner)).length + 1;
   return comment + datum.value.length <= ROOM ? [datum] : [];
 }
-
-const decoder = new TextDecoder();
 
 /** The addresses in an attachment's element; undefined if it has none. */
 export function addressesOf(held: HeldElement): IpAddress[] | undefined {
   const datum = held.userData.get(ADDRESSES_DATUM);
   if (datum === undefined) return undefined;
-  return decoder
-    .decode(datum.subarray(0, datum.length - 1))
+  return decodeText(datum.subarray(0, datum.length - 1))
     .split(" ")
     .flatMap((text) => parseIp(text) ?? []);
 }

@@ -5,7 +5,8 @@ import { NetlinkError } from "../../netlink/error.ts";
 import type { NetlinkMessage } from "../../netlink/message.ts";
 import { withNetfilterLock } from "../lock.ts";
 import type { ChainSpecification } from "./chain.ts";
-import { areInPlace, mendInPlace } from "./in-place.ts";
+import { mendWithHooks } from "./hooks.ts";
+import { areInPlace } from "./in-place.ts";
 import type { HeldRule } from "./message.ts";
 import { ownTable } from "./own-table.ts";
 import { hasTable, rulesOf } from "./question.ts";
@@ -39,7 +40,7 @@ function refusal(connection: NetlinkConnection, { what, advice }: Subject, error
 export function refuseUnable(connection: NetlinkConnection, subject: Subject): void {
   const rules = rulesOf(connection, ownTable);
   if (areInPlace(connection, rules, subject.chains)) return;
-  const changes = mendInPlace(connection, subject.chains, rules, subject.mend);
+  const changes = mendWithHooks(connection, subject.chains, rules, subject.mend);
   const error = tryWithoutCommit(connection, changes);
   if (error !== undefined) throw refusal(connection, subject, error);
 }
@@ -58,7 +59,7 @@ export function ensureRules(
   if (areInPlace(connection, held, chains)) return false;
   const missing = () => {
     const rules = rulesOf(connection, ownTable);
-    return areInPlace(connection, rules, chains) ? [] : mendInPlace(connection, chains, rules, mend);
+    return areInPlace(connection, rules, chains) ? [] : mendWithHooks(connection, chains, rules, mend);
   };
   try {
     withNetfilterLock(() => retryCommit(connection, missing, "as it was"));

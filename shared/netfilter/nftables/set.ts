@@ -3,6 +3,7 @@
 import { Attributes } from "../../netlink/attributes.ts";
 import type { BodyWriter } from "../../netlink/body-writer.ts";
 import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
+import { encodeText } from "../../system/text.ts";
 import { type Table, tableMessage } from "./message.ts";
 import { encodeUserData, SET_COMMENT, SET_DATA_ORDER, SET_KEY_ORDER, textDatum } from "./user-data.ts";
 
@@ -26,12 +27,10 @@ export const dataTypes = {
   interfaceName: { number: 41, length: 16, isHostOrder: true },
 } as const satisfies Record<string, DataType>;
 
-const encoder = new TextEncoder();
-
 /** An interface name as a key: 16 bytes, filled up with NUL. */
 export function interfaceKey(name: string): Uint8Array {
   const key = new Uint8Array(dataTypes.interfaceName.length);
-  key.set(encoder.encode(name).subarray(0, key.length - 1));
+  key.set(encodeText(name).subarray(0, key.length - 1));
   return key;
 }
 

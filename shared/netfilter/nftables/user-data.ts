@@ -3,6 +3,7 @@
  * list of type, length (one byte each) and value; the format is libnftnl's (include/libnftnl/udata.h). nft skips
  * types it does not know.
  */
+import { decodeText, encodeText } from "../../system/text.ts";
 
 /** The comment of a table, chain, rule or element. */
 export const COMMENT = 0;
@@ -24,12 +25,9 @@ export interface UserDatum {
   readonly value: Uint8Array;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /** A text with the NUL at its end that nft insists on. */
 export function textDatum(type: number, text: string): UserDatum {
-  return { type, value: encoder.encode(`${text}\0`) };
+  return { type, value: encodeText(`${text}\0`) };
 }
 
 export function encodeUserData(data: readonly UserDatum[]): Uint8Array {
@@ -54,5 +52,5 @@ export function commentIn(userData: ReadonlyMap<number, Uint8Array>): string {
   const value = userData.get(COMMENT);
   if (value === undefined) return "";
   const end = value.indexOf(0);
-  return decoder.decode(end < 0 ? value : value.subarray(0, end));
+  return decodeText(end < 0 ? value : value.subarray(0, end));
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, createOutside, type Node, runInBun } from "../../helpers/index.ts";
+import { canRun, createNode, createOutside, type Node, runModule } from "../../helpers/index.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -8,7 +8,7 @@ beforeEach(async () => {
 });
 
 const onNode = <T>(statement: string): Promise<T> =>
-  runInBun<T>(
+  runModule<T>(
     node,
     `import { enableForwarding } from "./shared/attachment/forwarding.ts";
      import { findUplinkMtu } from "./shared/attachment/uplink.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { canRun, createNode, runInBun } from "../../helpers/index.ts";
+import { canRun, createNode, runModule } from "../../helpers/index.ts";
 
 const inBun = async <T>(expression: string): Promise<T> => {
   await using node = await createNode();
-  return await runInBun<T>(
+  return await runModule<T>(
     node,
     `import { containerMac, randomMac } from "./shared/attachment/mac.ts";
      import { parseCidr } from "./shared/ip/cidr.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
-import { canRun, createNode, runInBun } from "../../helpers/index.ts";
+import { canRun, createNode, runModule } from "../../helpers/index.ts";
 
 interface Named {
   readonly owner: AttachmentKey;
@@ -46,7 +46,7 @@ describe.runIf(canRun("ip"))("the names of attachments", () => {
     // The same once more: they must come to the same names.
     const all = [...sample, ...sample.slice(0, 20)];
     await using node = await createNode();
-    named = await runInBun(
+    named = await runModule(
       node,
       `import { hostInterfaceName, isOfNetwork, networkText, ownerComment, ownerHash, ownerText } from "./shared/cni/attachment.ts";
        import { containerMac, hostMac } from "./shared/attachment/mac.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { interfaceNameFault } from "../../../shared/cni/names.ts";
-import { canRun, createNode, runInBun } from "../../helpers/index.ts";
+import { canRun, createNode, runModule } from "../../helpers/index.ts";
 
 const pieces = fc.oneof(
   {
@@ -33,7 +33,7 @@ describe.runIf(canRun("ip"))("an interface name", () => {
     ];
     const asked = [...new Set(names)].filter((name) => name !== "" && !isOurs(name));
     await using node = await createNode();
-    const taken = await runInBun<boolean[]>(
+    const taken = await runModule<boolean[]>(
       node,
       `import { newBridge } from "./shared/netlink/bridge.ts";
        import { NetlinkConnection, Protocol } from "./shared/netlink/connection.ts";

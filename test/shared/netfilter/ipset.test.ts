@@ -12,7 +12,7 @@ import {
 } from "../../../shared/netfilter/ipset.ts";
 import { BodyWriter } from "../../../shared/netlink/body-writer.ts";
 import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
-import { canRun, createNode, type Node, runInBun } from "../../helpers/index.ts";
+import { canRun, createNode, type Node, runModule } from "../../helpers/index.ts";
 import * as recorded from "./recorded.ts";
 import { attributeTree, recordedMessages } from "./tree.ts";
 
@@ -106,7 +106,7 @@ describe.runIf(canRun("ipset"))("IP sets in the kernel", () => {
 
   /** Sends the messages one by one; the errno of each refusal, 0 for none. */
   const send = (...messages: string[]): Promise<number[]> =>
-    runInBun<number[]>(
+    runModule<number[]>(
       node,
       `import * as sets from "./shared/netfilter/ipset.ts";
        import { NetlinkConnection, Protocol } from "./shared/netlink/connection.ts";
@@ -160,7 +160,7 @@ describe.runIf(canRun("ipset"))("IP sets in the kernel", () => {
     });
     const input = ["create many hash:ip comment", ...lines, ""].join("\n");
     await node.exec("ipset", ["restore"], { input });
-    const found = await runInBun<string[]>(
+    const found = await runModule<string[]>(
       node,
       `import { findElements, listSet } from "./shared/netfilter/ipset.ts";
        import { NetlinkConnection, Protocol } from "./shared/netlink/connection.ts";

@@ -8,7 +8,7 @@ import {
   networkOf,
   parseCidr,
 } from "../../../shared/ip/cidr.ts";
-import { canRun, createNode, runInBun } from "../../helpers/index.ts";
+import { canRun, createNode, runModule } from "../../helpers/index.ts";
 
 type Keys = Record<string, unknown>;
 
@@ -23,7 +23,7 @@ interface Reading {
 /** What is read from each of the configurations, or the error; in the run time of the executables. */
 const readAll = async (configurations: readonly Keys[]): Promise<Reading[]> => {
   await using node = await createNode();
-  return await runInBun<Reading[]>(
+  return await runModule<Reading[]>(
     node,
     `import { Fields } from "./shared/cni/fields.ts";
     import { formatCidr } from "./shared/ip/cidr.ts";

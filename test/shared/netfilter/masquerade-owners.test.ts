@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node, runInBun } from "../../helpers/index.ts";
+import { canRun, createNode, type Node, runModule } from "../../helpers/index.ts";
 import {
   call,
   environmentOf,
@@ -108,7 +108,7 @@ describe.runIf(canRun(...tools)).each([setsWay, nftablesWay])(
       const addresses = ${JSON.stringify(ips)}.map(parseIp);
       removeMasquerade({ owner: ${JSON.stringify(owner("c1"))}, addresses, hasSiblings: false, environment: {} });
       console.log("null");`;
-      await runInBun(node, source);
+      await runModule(node, source);
       expect(await masqueraded(node, "nf_tables")).toEqual(["10.1.0.3 net c2 eth0"]);
     });
 

@@ -1,6 +1,6 @@
 /** A node with routed pods on it, and calls of shared/netfilter from there. */
 import { expect } from "vitest";
-import { bunBinary, type Node, projectRoot, runInBun } from "../../helpers/index.ts";
+import { bunBinary, type Node, projectRoot, runModule } from "../../helpers/index.ts";
 
 export type Variant = "nf_tables" | "legacy";
 export const variants = ["nf_tables", "legacy"] as const;
@@ -157,7 +157,7 @@ export const callSource = (module: string, name: string, ...values: unknown[]): 
 
 /** Calls a function of a module of shared/netfilter on the node; addresses are given as texts. */
 export const call = (node: Node, module: string, name: string, ...values: unknown[]): Promise<Outcome> =>
-  runInBun<Outcome>(node, callSource(module, name, ...values));
+  runModule<Outcome>(node, callSource(module, name, ...values));
 
 /**
  * Makes pods that are routed, not bridged, so that traffic between them passes the node's packet filter: each a named

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node, projectRoot } from "../../helpers/index.ts";
-import { onNode } from "./run.ts";
+import { canRun, createNode, evaluator, type Node, projectRoot, writeModule } from "../../helpers/index.ts";
+import { onNode, program } from "./run.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -20,12 +20,15 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
   });
 
   test("needs no working folder; a relative one says that it is gone", async () => {
-    const told = await onNode(
-      node,
-      `fs.mkdirSync("/run/gone"); process.chdir("/run/gone"); fs.rmdirSync("/run/gone");
-       say([places.absolutePath("/a/../b"), failure(() => places.absolutePath("a"))]);`,
+    await using script = await writeModule(
+      program('say([places.absolutePath("/a/../b"), failure(() => places.absolutePath("a"))]);'),
     );
-    expect(told).toMatchObject(["/b", { message: expect.stringMatching(/^a is meant from .* gone/) }]);
+    const without = 'mkdir /run/gone; cd /run/gone; rmdir /run/gone; exec "$@"';
+    const { stdout } = await node.exec("sh", ["-c", without, "sh", evaluator, ...script.words]);
+    expect(JSON.parse(stdout)).toMatchObject([
+      "/b",
+      { message: expect.stringMatching(/^a is meant from .* gone/) },
+    ]);
   });
 
   test("without links is that of what is there, be it a folder, a file or a FIFO", async () => {
@@ -35,7 +38,7 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     symlinkSync("/run/first/below", node.path("/run/second"));
     await node.exec("mkfifo", ["/run/folder/pipe"]);
     const paths = ["/run/second/file", "/run/second", "/run/folder", "/run/first/pipe"];
-    const real = await onNode(node, `say(${JSON.stringify(paths)}.map((path) => places.realPath(path)));`);
+    const real = await onNode(node, `say(${JSON.stringify(paths)}.map((path) => statuses.realPath(path)));`);
     const witness = await node.exec("realpath", paths);
     expect(real).toEqual(witness.stdout.split("\n"));
   });
@@ -45,10 +48,10 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     writeFileSync(node.path("/run/file"), "");
     const told = await onNode(
       node,
-      'say(["/run/none", "/run/file/x", "/run/itself"].map((path) => failure(() => places.realPath(path))));',
+      'say(["/run/none", "/run/file/x", "/run/itself"].map((path) => failure(() => statuses.realPath(path))));',
     );
     expect(told).toMatchObject([
-      { errno: 2, message: "open /run/none: no such file or directory" },
+      { errno: 2, message: "openat /run/none: no such file or directory" },
       { errno: 20 },
       { errno: 40 },
     ]);

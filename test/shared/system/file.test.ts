@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { bunBinary, canRun, createNode, type Node, projectRoot } from "../../helpers/index.ts";
+import { canRun, createNode, evaluator, type Node, writeModule } from "../../helpers/index.ts";
 import { doOnNode, onNode, program } from "./run.ts";
 
 let node: Node;
@@ -13,12 +13,16 @@ beforeEach(async () => {
 const read = (path: string) => readFileSync(node.path(path), "utf8");
 const write = (path: string, text: string) => writeFileSync(node.path(path), text);
 
+/** Runs a program with a mask of permissions that new files do not get, umask(2). */
+const runMasked = (mask: string, { words }: { readonly words: readonly string[] }) =>
+  node.exec("sh", ["-c", `umask ${mask}; exec "$@"`, "sh", evaluator, ...words]);
+
 describe.runIf(canRun("ip"))("a file that is written", () => {
   test("holds the text, with the mode that was asked for, and its status is returned", async () => {
-    const status = await onNode<{ inode: string; size: string }>(
-      node,
-      'process.umask(0o027); say(files.writeFile("/run/new", "caf\u00e9\\n", 0o666));',
+    await using script = await writeModule(
+      program('say(files.writeFile("/run/new", "caf\u00e9\\n", 0o666));'),
     );
+    const status: object = JSON.parse((await runMasked("027", script)).stdout);
     expect(read("/run/new")).toBe("caf\u00e9\n");
     const { mode, ino, size } = statSync(node.path("/run/new"));
     expect(mode & 0o777).toBe(0o640);
@@ -179,22 +183,20 @@ describe.runIf(canRun("ip"))("an open file", () => {
 
   test("gets the permissions that it is given, whatever the mask is", async () => {
     write("/run/file", "");
-    await doOnNode(
-      node,
-      'process.umask(0o077); files.setPermissions(files.openFile("/run/file", 0), 0o4755, "it");',
+    await using script = await writeModule(
+      program('files.setPermissions(files.openFile("/run/file", 0), 0o4755, "it");'),
     );
+    await runMasked("077", script);
     expect(statSync(node.path("/run/file")).mode & 0o7777).toBe(0o4755);
   });
 
   test("may be told to be on the disk, as the names in a folder may", async () => {
     write("/run/file", "");
     const trace = ["-f", "-qq", "-y", "-o", "/run/trace", "-e", "trace=fsync"];
-    const source = program(
-      'files.syncFile(files.openFile("/run/file", 0), "it"); directories.syncDirectory("/run");',
+    await using script = await writeModule(
+      program('files.syncFile(files.openFile("/run/file", 0), "it"); directories.syncDirectory("/run");'),
     );
-    await node.exec("strace", [...trace, bunBinary, "--no-install", "--no-env-file", "--eval", source], {
-      cwd: projectRoot,
-    });
+    await node.exec("strace", [...trace, evaluator, ...script.words]);
     expect(read("/run/trace").match(/fsync\(\d+<.*>\) += 0/g)).toEqual([
       expect.stringContaining("</run/file>"),
       expect.stringContaining("</run>"),
@@ -219,12 +221,16 @@ describe.runIf(canRun("ip"))("a file's time", () => {
   test("is what it was set to, to the nanosecond", async () => {
     const latest = 4_000_000_000n * 1_000_000_000n;
     const times = fc.sample(fc.bigInt({ min: 0n, max: latest }), 30);
-    write("/run/file", "");
+    times.forEach((_, at) => {
+      write(`/run/${at}`, "");
+    });
     const statements = times.map(
-      (time) =>
-        `files.setModified("/run/file", ${time}n); seen.push(statuses.fileStatus("/run/file").modified, fs.statSync("/run/file", { bigint: true }).mtimeNs);`,
+      (time, at) =>
+        `files.setModified("/run/${at}", ${time}n); seen.push(statuses.fileStatus("/run/${at}").modified);`,
     );
     const seen = await onNode<string[]>(node, `const seen = [];\n${statements.join("\n")}\nsay(seen);`);
-    expect(seen).toEqual(times.flatMap((time) => [String(time), String(time)]));
+    expect(seen).toEqual(times.map(String));
+    const witness = times.map((_, at) => statSync(node.path(`/run/${at}`), { bigint: true }).mtimeNs);
+    expect(witness).toEqual(times);
   });
 });

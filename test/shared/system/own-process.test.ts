@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { bunBinary, canRun, createNode, type Node } from "../../helpers/index.ts";
+import { canRun, createNode, evaluator, type Node } from "../../helpers/index.ts";
 import { onNode } from "./run.ts";
 
 let node: Node;
@@ -15,6 +15,6 @@ describe.runIf(canRun("ip"))("this process", () => {
       `const status = files.readText("/proc/self/status");
        say([self.ownExecutablePath(), String(self.processId()) === /^Pid:\\s*(\\d+)$/m.exec(status)[1]]);`,
     );
-    expect(told).toEqual([bunBinary, true]);
+    expect(told).toEqual([evaluator, true]);
   });
 });

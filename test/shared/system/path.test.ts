@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { basename, dirname, extname, join, resolve } from "../../../shared/system/path.ts";
+import { baseName, dirName, extName, join, resolve } from "../../../shared/system/path.ts";
 
 const part = fc.oneof(
   fc.constantFrom("", ".", "..", "...", "a", ".b", "b.", "c.conf", "d.e.conflist", "\u00fc"),
@@ -26,9 +26,9 @@ describe("a path is, as node:path has it,", () => {
   });
 
   test.each([
-    ["its last part", basename, posix.basename],
-    ["the folder it is in", dirname, posix.dirname],
-    ["what its name ends in", extname, posix.extname],
+    ["its last part", baseName, posix.basename],
+    ["the folder it is in", dirName, posix.dirname],
+    ["what its name ends in", extName, posix.extname],
   ])("%s", (_what, ours, theirs) => {
     fc.assert(fc.property(plain, (text) => ours(text) === theirs(text)));
   });

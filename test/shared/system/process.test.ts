@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createNode, type Node, requireRoot, runInBun } from "../../helpers/index.ts";
+import { createNode, type Node, requireRoot, runModule } from "../../helpers/index.ts";
 
 interface Outcome {
   readonly exitCode?: number;
@@ -26,10 +26,11 @@ describe.runIf(requireRoot())("runProcess", () => {
   };
 
   const run = (path: string, options: object = {}, input = "undefined"): Promise<Outcome> =>
-    runInBun<Outcome>(
+    runModule<Outcome>(
       node,
       `import { runProcess } from "./shared/system/process.ts";
-       const text = (bytes) => new TextDecoder().decode(bytes);
+       import { decodeText, encodeText } from "./shared/system/text.ts";
+       const text = decodeText;
        const options = { environment: {}, timeoutMilliseconds: 20000, ...${JSON.stringify(options)} };
        const input = ${input};
        try {
@@ -63,7 +64,7 @@ describe.runIf(requireRoot())("runProcess", () => {
   });
 
   test("passes ten megabytes in and out, and does not mind a child that reads none of it", async () => {
-    const input = 'new TextEncoder().encode("x".repeat(10_000_000))';
+    const input = 'encodeText("x".repeat(10_000_000))';
     const { stdout, exitCode } = await run("/bin/cat", {}, input);
     expect([stdout.length, exitCode]).toEqual([10_000_000, 0]);
     expect(await run("/bin/true", {}, input)).toMatchObject({ exitCode: 0, stdout: "" });
@@ -83,6 +84,16 @@ describe.runIf(requireRoot())("runProcess", () => {
     });
     expect(outcome).toMatchObject({ signal: "SIGKILL", timedOut: true, stdout: "begun\n" });
     expect(outcome.exitCode).toBeUndefined();
+  });
+
+  test("waits for a child that has no limit, and passes on what it says of errors", async () => {
+    const options = { timeoutMilliseconds: undefined, standardError: "inherit" };
+    expect(await shell("sleep 0.1; echo out; echo err >&2", options)).toMatchObject({
+      exitCode: 0,
+      stdout: "out\n",
+      stderr: "",
+      timedOut: false,
+    });
   });
 
   test("keeps what a script writes to /dev/stdout after what it has written there", async () => {
@@ -119,7 +130,7 @@ describe.runIf(requireRoot())("runProcess", () => {
     script("b/tool", "#!/bin/sh\n");
     chmodSync(node.path("/run/b/tool"), 0o644);
     for (const folder of ["c", "d"]) script(`${folder}/tool`, "#!/bin/sh\n");
-    const found = await runInBun<unknown[]>(
+    const found = await runModule<unknown[]>(
       node,
       `import { findExecutable, programFolders } from "./shared/system/process.ts";
        const folders = ["/run/a", "/run/b/", "/run/missing", "/run/c/", "/run/d"];

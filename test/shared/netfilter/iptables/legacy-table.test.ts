@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readLegacyRules } from "../../../../shared/netfilter/iptables/legacy-table.ts";
-import { canRun, createNode, type Node, runInBun } from "../../../helpers/index.ts";
+import { canRun, createNode, type Node, runModule } from "../../../helpers/index.ts";
 
 test("any bytes are survived", () => {
   fc.assert(
@@ -29,7 +29,7 @@ describe.runIf(canRun("iptables-legacy-restore", "ip6tables-legacy-restore"))("t
   afterEach(() => node.dispose());
 
   const read = (family: 4 | 6): Promise<Rule[] | null> =>
-    runInBun<Rule[] | null>(
+    runModule<Rule[] | null>(
       node,
       `import { readLegacyNat } from "./shared/netfilter/iptables/legacy-variant.ts";
        const rules = readLegacyNat(${family})?.map(({ body, ...rule }) => rule);

@@ -20,7 +20,7 @@ import {
 } from "../../../../shared/netfilter/nftables/user-data.ts";
 import { Attributes } from "../../../../shared/netlink/attributes.ts";
 import { BodyWriter } from "../../../../shared/netlink/body-writer.ts";
-import { canRun, createNode, type Node, runInBun } from "../../../helpers/index.ts";
+import { canRun, createNode, type Node, runModule } from "../../../helpers/index.ts";
 
 const aCidr = (family: Family) =>
   fc
@@ -217,7 +217,7 @@ describe.runIf(canRun("nft"))("profiles of networks with exceptions", () => {
         many: of("10.1.0.2/24", ...many),
         long: of(six + "/127", six + "/128", "fd00::/8"),
       }));`;
-    const found = await runInBun<Record<string, { set: string; unchanged: string[]; longest: number }>>(
+    const found = await runModule<Record<string, { set: string; unchanged: string[]; longest: number }>>(
       node,
       source,
     );

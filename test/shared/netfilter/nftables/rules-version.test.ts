@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createNode, runInBun } from "../../../helpers/index.ts";
+import { createNode, runModule } from "../../../helpers/index.ts";
 
 /** What all kinds of rules do, in one digest. */
 const source = `
@@ -30,5 +30,5 @@ const source = `
 test("rules that do something else under the same comment, or see other packets, have another version", async () => {
   await using node = await createNode();
   // Where the digest differs, RULES_VERSION has to be raised with it: ADD takes a rule of this version as it is.
-  expect(await runInBun(node, source)).toEqual({ version: 2, digest: "cac5a0dff955b939" });
+  expect(await runModule(node, source)).toEqual({ version: 2, digest: "cac5a0dff955b939" });
 });

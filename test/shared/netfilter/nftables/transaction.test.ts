@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node, runInBun } from "../../../helpers/index.ts";
+import { canRun, createNode, type Node, runModule } from "../../../helpers/index.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -9,7 +9,7 @@ afterEach(() => node.dispose());
 
 /** Commits the table "mine"; before the batch of an attempt is sent, somebody else commits, `disturbed` times. */
 const commit = (condition: string, disturbed: number) =>
-  runInBun<{ attempts: number; error?: { errno: number; message: string } }>(
+  runModule<{ attempts: number; error?: { errno: number; message: string } }>(
     node,
     `import { newTable } from "./shared/netfilter/nftables/message.ts";
     import { retryCommit } from "./shared/netfilter/nftables/transaction.ts";

@@ -1,4 +1,4 @@
-import { type Node, projectRoot, runInBun } from "../../../helpers/index.ts";
+import { type Node, projectRoot, runModule } from "../../../helpers/index.ts";
 
 const prelude = `
 import * as addresses from "./shared/netlink/address.ts";
@@ -24,7 +24,7 @@ const host = new NetlinkConnection(Protocol.route);
  * connection `host` in the node's namespace, and `say` to hand one value back.
  */
 export const onNode = <T = unknown>(node: Node, statements: string): Promise<T> =>
-  runInBun<T>(node, `${prelude}\n${statements}`);
+  runModule<T>(node, `${prelude}\n${statements}`);
 
 /** As `onNode`, where nothing is handed back. */
 export const doOnNode = async (node: Node, statements: string): Promise<void> => {

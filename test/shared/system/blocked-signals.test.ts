@@ -1,14 +1,7 @@
 import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
-import {
-  bunBinary,
-  canRun,
-  createNode,
-  type Node,
-  projectRoot,
-  type RunningCommand,
-} from "../../helpers/index.ts";
-import { onNode, program } from "./run.ts";
+import { canRun, createNode, type Node, type RunningCommand } from "../../helpers/index.ts";
+import { onNode, startOnNode } from "./run.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -17,15 +10,11 @@ beforeEach(async () => {
 });
 
 /** Starts a program that has blocked SIGINT and SIGTERM when this returns. */
-async function start(statements: string): Promise<RunningCommand> {
-  const source = program(
+const start = (statements: string): Promise<RunningCommand> =>
+  startOnNode(
+    node,
     `const blocked = signals.blockSignals(["SIGINT", "SIGTERM"]);\nsay("blocked");\n${statements}`,
   );
-  const args = ["--no-install", "--no-env-file", "--eval", source];
-  const running = node.start(bunBinary, args, { cwd: projectRoot });
-  await running.firstLine();
-  return running;
-}
 
 /** What a program said after "blocked". */
 const saidBy = ({ stdout }: { readonly stdout: string }): unknown[] =>

@@ -1,0 +1,121 @@
+/*
+ * The engine, and what needs its inside. QuickJS is compiled as a part of this file: its structures are not in its header.
+ * scripts/engine/changes.ts lists what is changed in it.
+ */
+#include "image.h"
+
+struct timeval;
+static int engine_gettimeofday(struct timeval *time, void *zone);
+
+#include <sys/time.h>
+/* The engine reads the time by this function alone. A module that reads it while it is evaluated is found so. */
+#define gettimeofday engine_gettimeofday
+#include "quickjs.c"
+#undef gettimeofday
+
+#include "engine.h"
+
+static JSContext *watched;
+static const char *time_reader;
+
+static int engine_gettimeofday(struct timeval *time, void *zone) {
+  if (watched != NULL && time_reader == NULL) {
+    JSContext *context = watched;
+    watched = NULL;
+    JS_ThrowTypeError(context, "time");
+    JSValue error = JS_GetException(context);
+    JSValue stack = JS_GetPropertyStr(context, error, "stack");
+    time_reader = JS_ToCString(context, stack);
+    JS_FreeValue(context, stack);
+    JS_FreeValue(context, error);
+  }
+  (void)zone;
+  return gettimeofday(time, NULL);
+}
+
+void engine_watch_time(JSContext *context, bool isWatched) { watched = isWatched ? context : NULL; }
+
+const char *engine_time_reader(void) { return time_reader; }
+
+bool engine_bytes(JSValueConst value, uint8_t **data, size_t *size) {
+  if (JS_VALUE_GET_TAG(value) != JS_TAG_OBJECT) return false;
+  JSObject *object = JS_VALUE_GET_OBJ(value);
+  if (object->class_id < JS_CLASS_UINT8C_ARRAY || object->class_id > JS_CLASS_FLOAT64_ARRAY) return false;
+  *data = object->u.array.u.uint8_ptr;
+  *size = (size_t)object->u.array.count << typed_array_size_log2(object->class_id);
+  return true;
+}
+
+JSValue engine_latin1(JSContext *context, const uint8_t *bytes, size_t size) {
+  if (size > JS_STRING_LEN_MAX) return JS_ThrowRangeError(context, "%d bytes are too many for a text", (int)size);
+  return js_new_string8_len(context, (const char *)bytes, (int)size);
+}
+
+/* Returns whether there was one, or -1. The shape may be another one afterwards. */
+static int complete_one(JSContext *context, JSObject *object) {
+  JSShapeProperty *property = get_shape_prop(object->shape);
+  for (int at = 0; at < object->shape->prop_count; at++, property++) {
+    if (property->atom == JS_ATOM_NULL || (property->flags & JS_PROP_TMASK) != JS_PROP_AUTOINIT) continue;
+    return JS_AutoInitProperty(context, object, property->atom, &object->prop[at], property) < 0 ? -1 : 1;
+  }
+  return 0;
+}
+
+int engine_complete(JSContext *context) {
+  struct list_head *element;
+  list_for_each(element, &context->rt->gc_obj_list) {
+    JSGCObjectHeader *header = list_entry(element, JSGCObjectHeader, link);
+    if (header->gc_obj_type != JS_GC_OBJ_TYPE_JS_OBJECT) continue;
+    int found;
+    do found = complete_one(context, (JSObject *)header);
+    while (found > 0);
+    if (found < 0) return -1;
+  }
+  return 0;
+}
+
+#ifdef PODWIRE_IMAGE
+
+/* The objects of the image, out of the collector's sight: they live for ever, and to look at them would copy their pages. */
+static struct list_head image_objects;
+
+/* Free slots among the image's atoms would be taken for atoms of the image: new ones come after them. */
+static void renew_free_atoms(JSRuntime *runtime) {
+  uint32_t old = (uint32_t)runtime->atom_size, size = old + old / 2;
+  JSAtomStruct **atoms = js_realloc_rt(runtime, runtime->atom_array, size * sizeof atoms[0]);
+  if (atoms == NULL) abort();
+  for (uint32_t at = old; at < size; at++) atoms[at] = atom_set_free(at + 1 < size ? at + 1 : 0);
+  runtime->atom_array = atoms;
+  runtime->atom_size = (int)size;
+  runtime->atom_free_index = (int)old;
+  podwire_image.atoms = old;
+  if (runtime->atom_count + (int)(size - old) > runtime->atom_count_resize &&
+      JS_ResizeAtomHash(runtime, runtime->atom_hash_size * 2) != 0)
+    abort();
+}
+
+void engine_seal(JSContext *context) {
+  JSRuntime *runtime = context->rt;
+  JS_RunGC(runtime);
+  renew_free_atoms(runtime);
+  image_objects = runtime->gc_obj_list;
+  image_objects.next->prev = image_objects.prev->next = &image_objects;
+  init_list_head(&runtime->gc_obj_list);
+  runtime->malloc_state = (JSMallocState){.malloc_limit = (size_t)-1};
+  runtime->stack_top = runtime->stack_limit = 0;
+  runtime->current_stack_frame = NULL;
+  context->random_state = 1;
+}
+
+/* The collector is for processes that stay; a call ends before it would pay. */
+#define FIRST_COLLECTION (16UL << 20)
+
+void engine_start(JSContext *context, size_t stack, uint64_t seed) {
+  JSRuntime *runtime = context->rt;
+  runtime->malloc_gc_threshold = FIRST_COLLECTION;
+  runtime->stack_size = stack;
+  JS_UpdateStackTop(runtime);
+  context->random_state = seed == 0 ? 1 : seed;
+}
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * The engine's memory: blocks behind one another at a fixed address, so that the whole can become the image.
+ *
+ * A process takes new memory behind the image and never reuses a block of the image: writing there would make the
+ * kernel copy a page. Blocks that are freed wait in a list for their size. A call lasts milliseconds, so neighbours are not
+ * joined. Large blocks are the kernel's, and go back to it.
+ */
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "heap.h"
+#include "image.h"
+
+#ifdef PODWIRE_IMAGE
+
+/* The size of a block's payload stands before it. */
+#define HEADER 8
+#define GRAIN 16
+/* Up to here, each multiple of GRAIN has a list; above, four sizes for each doubling. */
+#define SMALL (64 * GRAIN - HEADER)
+#define SMALL_LISTS 65
+#define LARGE (128UL << 10)
+#define LISTS (SMALL_LISTS + 4 * 8)
+/* Memory behind the image is made present in steps: one call for many pages, where each first touch would cost a page fault. */
+#define STEP (64UL << 10)
+#define CHUNK (1UL << 20)
+/* Kept for the time after memory has run out: to take back what was done, and to say so. */
+#define RESERVE (512UL << 10)
+/* Every processor's page size divides it. */
+#define IMAGE_PAGE 65536UL
+
+/* The linker puts it at HEAP_ADDRESS, and scripts/engine/elf.ts lets its segment have HEAP_SIZE bytes. */
+struct image podwire_image __attribute__((section(".podwire_image"), aligned(4096))) = {0};
+
+static struct {
+  uintptr_t next, end;
+  /* Up to here memory is present. */
+  uintptr_t present;
+  bool hasReserve;
+  /* What is allocated now goes into the image: all in one piece, nothing left of what was freed. */
+  bool makesImage;
+  void *lists[LISTS];
+} heap;
+
+static size_t *header_of(void *block) { return (size_t *)((uint8_t *)block - HEADER); }
+
+/* The size that is really given, and the list that it waits in when it is freed. */
+static size_t round_size(size_t size, unsigned *list) {
+  if (size <= SMALL) {
+    *list = (unsigned)((size + HEADER + GRAIN - 1) / GRAIN);
+    return *list * GRAIN - HEADER;
+  }
+  if (size <= 1024) size = 1025;
+  unsigned doubling = 63 - (unsigned)__builtin_clzl(size - 1);
+  size_t quarter = 1UL << (doubling - 2);
+  size_t steps = (size - 1) / quarter + 1;
+  *list = SMALL_LISTS + (doubling - 10) * 4 + (unsigned)(steps - 5);
+  return steps * quarter;
+}
+
+static void *map(size_t size) {
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void make_present(uintptr_t needed) {
+  while (heap.present < needed && heap.present < heap.end) {
+#ifdef MADV_POPULATE_WRITE
+    /* Linux before 5.14 refuses: then the pages come one by one. */
+    madvise((void *)heap.present, STEP, MADV_POPULATE_WRITE);
+#endif
+    heap.present += STEP;
+  }
+}
+
+static void use_region(uintptr_t begin, uintptr_t end) {
+  heap.next = begin + GRAIN - HEADER;
+  heap.present = begin;
+  heap.end = end;
+}
+
+static void use_reserve(void) {
+  heap.hasReserve = false;
+  use_region(HEAP_ADDRESS + HEAP_SIZE - RESERVE, HEAP_ADDRESS + HEAP_SIZE);
+}
+
+static void *take(size_t size) {
+  size_t whole = (size + HEADER + GRAIN - 1) & ~(size_t)(GRAIN - 1);
+  if (heap.end - heap.next < whole) {
+    void *chunk = whole < CHUNK && !heap.makesImage ? map(CHUNK) : NULL;
+    if (chunk == NULL && heap.hasReserve) use_reserve();
+    if (chunk == NULL) return NULL;
+    use_region((uintptr_t)chunk, (uintptr_t)chunk + CHUNK);
+  }
+  uintptr_t block = heap.next + HEADER;
+  heap.next += whole;
+  if (!heap.makesImage && heap.next > heap.present) make_present(heap.next);
+  return (void *)block;
+}
+
+static void *take_large(size_t size) {
+  size_t whole = (size + GRAIN + 4095) & ~4095UL;
+  uint8_t *memory = map(whole);
+  if (memory == NULL) return NULL;
+  *header_of(memory + GRAIN) = whole - GRAIN;
+  return memory + GRAIN;
+}
+
+static void *allocate(size_t size) {
+  if (size > LARGE && !heap.makesImage) return take_large(size);
+  unsigned list;
+  size = round_size(size, &list);
+  void *block = list < LISTS ? heap.lists[list] : NULL;
+  if (block != NULL) {
+    heap.lists[list] = *(void **)block;
+  } else {
+    block = take(size);
+    if (block == NULL) return NULL;
+    *header_of(block) = size;
+  }
+  return block;
+}
+
+static void release(void *block) {
+  size_t size = *header_of(block);
+  if (size > LARGE) {
+    if (!heap.makesImage) munmap((uint8_t *)block - GRAIN, size + GRAIN);
+    else memset(block, 0, size);
+    return;
+  }
+  unsigned list;
+  round_size(size, &list);
+  if (heap.makesImage) memset(block, 0, size);
+  *(void **)block = heap.lists[list];
+  heap.lists[list] = block;
+}
+
+static size_t usable_size(const void *block) { return block == NULL ? 0 : *header_of((void *)(uintptr_t)block); }
+
+static void *heap_malloc(JSMallocState *state, size_t size) {
+  if (size > SIZE_MAX / 4 || state->malloc_size + size > state->malloc_limit) return NULL;
+  void *block = allocate(size == 0 ? 1 : size);
+  if (block == NULL) return NULL;
+  state->malloc_count++;
+  state->malloc_size += usable_size(block) + HEADER;
+  return block;
+}
+
+static void heap_free(JSMallocState *state, void *block) {
+  if (block == NULL || is_in_image(block)) return;
+  state->malloc_count--;
+  state->malloc_size -= usable_size(block) + HEADER;
+  release(block);
+}
+
+/* A block that the kernel holds may move without being copied. */
+static void *move_large(JSMallocState *state, void *block, size_t size) {
+  size_t old = usable_size(block);
+  size_t whole = (size + GRAIN + 4095) & ~4095UL;
+  uint8_t *memory = mremap((uint8_t *)block - GRAIN, old + GRAIN, whole, MREMAP_MAYMOVE);
+  if (memory == MAP_FAILED) return NULL;
+  *header_of(memory + GRAIN) = whole - GRAIN;
+  state->malloc_size += whole - GRAIN - old;
+  return memory + GRAIN;
+}
+
+static void *heap_realloc(JSMallocState *state, void *block, size_t size) {
+  if (block == NULL) return size == 0 ? NULL : heap_malloc(state, size);
+  if (size == 0) {
+    heap_free(state, block);
+    return NULL;
+  }
+  size_t old = usable_size(block);
+  if (size <= old && size >= old / 2) return block;
+  if (size > SIZE_MAX / 4 || state->malloc_size - old + size > state->malloc_limit) return NULL;
+  if (!heap.makesImage && old > LARGE && size > LARGE && !is_in_image(block)) return move_large(state, block, size);
+  void *moved = heap_malloc(state, size);
+  if (moved == NULL) return NULL;
+  memcpy(moved, block, old < size ? old : size);
+  heap_free(state, block);
+  return moved;
+}
+
+size_t heap_seal(void) {
+  memset(heap.lists, 0, sizeof heap.lists);
+  return ((heap.next + IMAGE_PAGE - 1) & ~(IMAGE_PAGE - 1)) - HEAP_ADDRESS;
+}
+
+void heap_start(bool makesImage) {
+  heap.makesImage = makesImage;
+  uintptr_t begin = HEAP_ADDRESS + podwire_image.size;
+  if (podwire_image.size == 0) begin += (sizeof(struct image) + GRAIN - 1) & ~(uintptr_t)(GRAIN - 1);
+  use_region(begin, HEAP_ADDRESS + HEAP_SIZE - RESERVE);
+  heap.hasReserve = true;
+}
+
+#else
+
+#include <malloc.h>
+#include <stdlib.h>
+
+/* The C library's, which the sanitizers watch. */
+static void *heap_malloc(JSMallocState *state, size_t size) {
+  void *block = state->malloc_size + size > state->malloc_limit ? NULL : malloc(size);
+  if (block != NULL) state->malloc_size += malloc_usable_size(block);
+  return block;
+}
+
+static void heap_free(JSMallocState *state, void *block) {
+  state->malloc_size -= malloc_usable_size(block);
+  free(block);
+}
+
+static void *heap_realloc(JSMallocState *state, void *block, size_t size) {
+  size_t old = malloc_usable_size(block);
+  if (size == 0) {
+    heap_free(state, block);
+    return NULL;
+  }
+  if (state->malloc_size - old + size > state->malloc_limit) return NULL;
+  void *moved = realloc(block, size);
+  if (moved != NULL) state->malloc_size += malloc_usable_size(moved) - old;
+  return moved;
+}
+
+static size_t usable_size(const void *block) { return malloc_usable_size((void *)(uintptr_t)block); }
+
+#endif
+
+const JSMallocFunctions heap_functions = {heap_malloc, heap_free, heap_realloc, usable_size};

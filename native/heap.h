@@ -1,0 +1,18 @@
+#ifndef PODWIRE_HEAP_H
+#define PODWIRE_HEAP_H
+
+#include <stdbool.h>
+
+#include "quickjs.h"
+
+/* The engine's memory. */
+extern const JSMallocFunctions heap_functions;
+
+#ifdef PODWIRE_IMAGE
+/* Ends the making of the image: what is allocated from now on is a process's own. Returns the image's size in bytes. */
+size_t heap_seal(void);
+/* The first step of every process. */
+void heap_start(bool makesImage);
+#endif
+
+#endif

@@ -1,0 +1,42 @@
+/* The executable: a process of it makes one call. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+#include "engine.h"
+#include "heap.h"
+#include "image.h"
+#include "make-image.h"
+#include "program.h"
+
+/* The engine counts how deep it is; its own C functions, and those of the C library, need the rest. */
+#define STACK_RESERVE (48UL << 10)
+#define STACK_LIMIT (4UL << 20)
+
+static size_t stack_for_program(void) {
+  struct rlimit limit;
+  size_t size = STACK_LIMIT;
+  if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size) size = limit.rlim_cur;
+  /* Arguments and environment are on the stack as well: the kernel lets them have a quarter of it (execve(2)). */
+  size -= size / 4;
+  return size > 2 * STACK_RESERVE ? size - STACK_RESERVE : size / 2;
+}
+
+/* For Math.random, of which nothing secret is made: 16 random bytes that the kernel gives to each process (getauxval(3)). */
+static uint64_t seed_of_process(void) {
+  uint64_t seed = 0;
+  const void *bytes = (const void *)getauxval(AT_RANDOM);
+  if (bytes != NULL) memcpy(&seed, bytes, sizeof seed);
+  return seed;
+}
+
+int main(int count, char **arguments, char **environment) {
+  if (podwire_image.size == 0) return make_image(count, arguments);
+  heap_start(false);
+  engine_start(podwire_image.context, stack_for_program(), seed_of_process());
+  JSValue start;
+  memcpy(&start, podwire_image.start, sizeof start);
+  /* At once: a process that ends frees nothing by itself. */
+  _Exit(program_run(podwire_image.context, start, count, arguments, environment));
+}

@@ -1,0 +1,120 @@
+/*
+ * Starts a process. In C, since the child runs in this process's memory until it is another program, and may make system calls
+ * only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "natives.h"
+
+#define STREAMS 3
+
+struct child {
+  const char *path;
+  char **arguments, **environment;
+  int streams[STREAMS];
+  pid_t parent;
+  /* Written by the child, which shares our memory until it is another program. */
+  volatile int failure;
+};
+
+static void free_texts(JSContext *context, char **texts) {
+  for (char **text = texts; text != NULL && *text != NULL; text++) JS_FreeCString(context, *text);
+  js_free(context, texts);
+}
+
+/* An array of strings as argv and envp are; NULL and an exception where it is none. */
+static char **read_texts(JSContext *context, JSValueConst array) {
+  uint32_t length;
+  JSValue stated = JS_GetPropertyStr(context, array, "length");
+  int failed = JS_ToUint32(context, &length, stated);
+  JS_FreeValue(context, stated);
+  if (failed != 0) return NULL;
+  char **texts = js_mallocz(context, ((size_t)length + 1) * sizeof texts[0]);
+  for (uint32_t at = 0; texts != NULL && at < length; at++) {
+    JSValue value = JS_GetPropertyUint32(context, array, at);
+    texts[at] = (char *)(uintptr_t)JS_ToCString(context, value);
+    JS_FreeValue(context, value);
+    if (texts[at] != NULL) continue;
+    free_texts(context, texts);
+    return NULL;
+  }
+  return texts;
+}
+
+/* A stream's descriptor may be the number of another stream: all are moved out of the way first. */
+static int place_streams(const int *streams) {
+  int moved[STREAMS];
+  for (int at = 0; at < STREAMS; at++) {
+    moved[at] = fcntl(streams[at], F_DUPFD_CLOEXEC, STREAMS);
+    if (moved[at] < 0) return -1;
+  }
+  for (int at = 0; at < STREAMS; at++)
+    if (dup2(moved[at], at) < 0) return -1;
+  return 0;
+}
+
+/* A child without its parent would change the kernel after the runtime has given up: it dies with us. */
+static void run_child(struct child *child) {
+  sigset_t none;
+  sigemptyset(&none);
+  signal(SIGPIPE, SIG_DFL);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == child->parent && place_streams(child->streams) == 0 &&
+      sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+    execve(child->path, child->arguments, child->environment);
+  child->failure = errno == 0 ? ESRCH : errno;
+  _exit(127);
+}
+
+static pid_t start(struct child *child) {
+  child->parent = getpid();
+  child->failure = 0;
+  errno = 0;
+  pid_t pid = vfork();
+  if (pid == 0) run_child(child);
+  return pid < 0 ? -errno : pid;
+}
+
+static bool read_child(JSContext *context, struct child *child, JSValueConst *values) {
+  child->path = JS_ToCString(context, values[0]);
+  child->arguments = child->path == NULL ? NULL : read_texts(context, values[1]);
+  child->environment = child->arguments == NULL ? NULL : read_texts(context, values[2]);
+  if (child->environment == NULL) return false;
+  for (int at = 0; at < STREAMS; at++)
+    if (JS_ToInt32(context, &child->streams[at], values[3 + at]) != 0) return false;
+  return true;
+}
+
+/* wait4(2) takes what is left of a child that could not be started. */
+static void reap(pid_t pid) {
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+}
+
+static JSValue spawn(JSContext *context, JSValueConst self, int count, JSValueConst *values) {
+  (void)self;
+  (void)count;
+  if (!natives_are_allowed(context, "spawn")) return JS_EXCEPTION;
+  struct child child = {0};
+  JSValue result = JS_EXCEPTION;
+  if (read_child(context, &child, values)) {
+    pid_t pid = start(&child);
+    if (pid > 0 && child.failure != 0) {
+      reap(pid);
+      pid = -child.failure;
+    }
+    result = JS_NewInt32(context, pid);
+  }
+  free_texts(context, child.environment);
+  free_texts(context, child.arguments);
+  JS_FreeCString(context, child.path);
+  return result;
+}
+
+void spawn_define(JSContext *context, JSValueConst target) {
+  JS_SetPropertyStr(context, target, "spawn", JS_NewCFunction(context, spawn, "spawn", 6));
+}

@@ -1,0 +1,220 @@
+/*
+ * System calls on numbers, texts and typed arrays. TypeScript has no way to make one.
+ *
+ * A table says what each argument is, so that the kernel never gets an address from a program, nor a length that its memory does
+ * not have: a buffer's length is the array's, a structure's array must be large enough.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "natives.h"
+
+struct system_call {
+  const char *name;
+  long number;
+  /*
+   * i  an integer
+   * c  a command of fcntl(2) that takes an integer
+   * s  a text: the address of its UTF-8 form with a NUL
+   * b  an array: its address and its length in bytes, two arguments
+   * p  an array that holds a structure of `size` bytes or more: its address
+   * q  the same, or null
+   * f  an array of struct pollfd: its address and the number of elements
+   * m  no argument of the function: the size of the kernel's signal sets
+   * t  no argument of the function: TCGETS
+   * z  no argument of the function: 0
+   */
+  const char *shape;
+  size_t size;
+};
+
+/* struct timespec and so on have one size on all 64-bit processors. */
+static const struct system_call calls[] = {
+    {"bind", SYS_bind, "ib", 0},
+    {"clock_gettime", SYS_clock_gettime, "ip", 16},
+    {"close", SYS_close, "i", 0},
+    {"connect", SYS_connect, "ib", 0},
+    {"faccessat", SYS_faccessat, "isi", 0},
+    {"fchmod", SYS_fchmod, "ii", 0},
+    {"fchmodat", SYS_fchmodat, "isi", 0},
+    {"fchownat", SYS_fchownat, "isiii", 0},
+    {"fcntl", SYS_fcntl, "ici", 0},
+    {"flock", SYS_flock, "ii", 0},
+    {"fstatfs", SYS_fstatfs, "ip", 120},
+    {"fsync", SYS_fsync, "i", 0},
+    {"ftruncate", SYS_ftruncate, "ii", 0},
+    {"getcwd", SYS_getcwd, "b", 0},
+    {"getdents64", SYS_getdents64, "ib", 0},
+    {"geteuid", SYS_geteuid, "", 0},
+    {"getpid", SYS_getpid, "", 0},
+    {"getppid", SYS_getppid, "", 0},
+    {"getrandom", SYS_getrandom, "bi", 0},
+    {"kill", SYS_kill, "ii", 0},
+    {"linkat", SYS_linkat, "isisi", 0},
+    {"lseek", SYS_lseek, "iii", 0},
+    {"memfd_create", SYS_memfd_create, "si", 0},
+    {"mkdirat", SYS_mkdirat, "isi", 0},
+    {"openat", SYS_openat, "isii", 0},
+    {"pidfd_open", SYS_pidfd_open, "ii", 0},
+    {"pidfd_send_signal", SYS_pidfd_send_signal, "iizz", 0},
+    {"pipe2", SYS_pipe2, "pi", 8},
+    {"ppoll", SYS_ppoll, "fqzm", 16},
+    {"pread64", SYS_pread64, "ibi", 0},
+    {"read", SYS_read, "ib", 0},
+    {"readlinkat", SYS_readlinkat, "isb", 0},
+    {"recvfrom", SYS_recvfrom, "ibi", 0},
+    {"renameat2", SYS_renameat2, "isisi", 0},
+    {"rt_sigprocmask", SYS_rt_sigprocmask, "ipqm", 8},
+    {"sendto", SYS_sendto, "ibi", 0},
+    {"setns", SYS_setns, "ii", 0},
+    {"setsockopt", SYS_setsockopt, "iiib", 0},
+    {"signalfd4", SYS_signalfd4, "ipmi", 8},
+    {"socket", SYS_socket, "iii", 0},
+    {"statx", SYS_statx, "isiip", 256},
+    {"symlinkat", SYS_symlinkat, "sis", 0},
+    {"tcgets", SYS_ioctl, "itp", 36},
+    {"unlinkat", SYS_unlinkat, "isi", 0},
+    {"utimensat", SYS_utimensat, "ispi", 32},
+    {"wait4", SYS_wait4, "ipiz", 4},
+    {"write", SYS_write, "ib", 0},
+};
+
+#define KERNEL_SIGNAL_SET 8
+#define ARGUMENTS 6
+/* A path, and the new one of a link or a move. */
+#define TEXTS 2
+
+struct arguments {
+  long values[ARGUMENTS];
+  unsigned count;
+  const char *texts[TEXTS];
+  unsigned text_count;
+};
+
+/* fcntl(2): the commands of which the argument is a number; of others it is an address. */
+static bool takes_number(int64_t command) {
+  return (command >= F_DUPFD && command <= F_SETFL) || (command >= F_DUPFD_CLOEXEC && command <= F_GET_SEALS);
+}
+
+static bool add_integer(JSContext *context, struct arguments *arguments, JSValueConst value, bool isCommand) {
+  int64_t number;
+  if (JS_ToInt64(context, &number, value) != 0) return false;
+  if (isCommand && !takes_number(number)) {
+    JS_ThrowRangeError(context, "fcntl(2) takes no number with the command %d", (int)number);
+    return false;
+  }
+  arguments->values[arguments->count++] = (long)number;
+  return true;
+}
+
+/* A NUL inside would name another file: `*isValid` becomes false. */
+static bool add_text(JSContext *context, struct arguments *arguments, JSValueConst value, bool *isValid) {
+  size_t length;
+  const char *text = JS_IsString(value) ? JS_ToCStringLen(context, &length, value) : NULL;
+  if (text == NULL) {
+    if (!JS_HasException(context)) JS_ThrowTypeError(context, "a system call needs a text");
+    return false;
+  }
+  if (strlen(text) != length) *isValid = false;
+  arguments->texts[arguments->text_count++] = text;
+  arguments->values[arguments->count++] = (long)text;
+  return true;
+}
+
+static bool add_bytes(JSContext *context, struct arguments *arguments, JSValueConst value, char kind, size_t least) {
+  uint8_t *data = NULL;
+  size_t size = 0;
+  if (kind == 'q' && JS_IsNull(value)) {
+    arguments->values[arguments->count++] = 0;
+    return true;
+  }
+  if (!engine_bytes(value, &data, &size)) {
+    JS_ThrowTypeError(context, "a system call needs a typed array");
+    return false;
+  }
+  bool isStructure = kind == 'p' || kind == 'q';
+  if (isStructure && size < least) {
+    JS_ThrowRangeError(context, "a system call needs %d bytes, the array has %d", (int)least, (int)size);
+    return false;
+  }
+  arguments->values[arguments->count++] = (long)data;
+  if (!isStructure) arguments->values[arguments->count++] = (long)(kind == 'f' ? size / sizeof(struct pollfd) : size);
+  return true;
+}
+
+static bool add(JSContext *context, struct arguments *arguments, const struct system_call *call, char kind, JSValueConst value,
+                bool *isValid) {
+  if (kind == 'i' || kind == 'c') return add_integer(context, arguments, value, kind == 'c');
+  if (kind == 's') return add_text(context, arguments, value, isValid);
+  return add_bytes(context, arguments, value, kind, call->size);
+}
+
+static bool is_constant(char kind) { return kind == 'z' || kind == 'm' || kind == 't'; }
+
+static long constant(char kind) {
+  if (kind == 't') return TCGETS;
+  return kind == 'm' ? KERNEL_SIGNAL_SET : 0;
+}
+
+static bool read_arguments(JSContext *context, struct arguments *arguments, const struct system_call *call, int count,
+                           JSValueConst *values, bool *isValid) {
+  int next = 0;
+  for (const char *kind = call->shape; *kind != 0; kind++) {
+    if (is_constant(*kind)) {
+      arguments->values[arguments->count++] = constant(*kind);
+      continue;
+    }
+    JSValueConst value = next < count ? values[next] : JS_UNDEFINED;
+    next++;
+    if (!add(context, arguments, call, *kind, value, isValid)) return false;
+  }
+  return true;
+}
+
+static long make(const struct system_call *call, const long *values) {
+  long returned;
+  do returned = syscall(call->number, values[0], values[1], values[2], values[3], values[4], values[5]);
+  while (returned == -1 && errno == EINTR);
+  return returned == -1 ? -errno : returned;
+}
+
+static JSValue system_call(JSContext *context, JSValueConst self, int count, JSValueConst *values, int index) {
+  (void)self;
+  const struct system_call *call = &calls[index];
+  if (!natives_are_allowed(context, call->name)) return JS_EXCEPTION;
+  struct arguments arguments = {0};
+  bool isValid = true;
+  bool isRead = read_arguments(context, &arguments, call, count, values, &isValid);
+  long returned = -EINVAL;
+  if (isRead && isValid) returned = make(call, arguments.values);
+  for (unsigned at = 0; at < arguments.text_count; at++) JS_FreeCString(context, arguments.texts[at]);
+  return isRead ? JS_NewInt64(context, returned) : JS_EXCEPTION;
+}
+
+/* getsockopt(2) writes into the array as much as fits; returns how much that was. */
+static JSValue socket_option(JSContext *context, JSValueConst self, int count, JSValueConst *values) {
+  (void)self;
+  if (!natives_are_allowed(context, "getsockopt")) return JS_EXCEPTION;
+  struct arguments arguments = {0};
+  for (int at = 0; at < 3; at++)
+    if (!add_integer(context, &arguments, at < count ? values[at] : JS_UNDEFINED, false)) return JS_EXCEPTION;
+  if (!add_bytes(context, &arguments, count > 3 ? values[3] : JS_UNDEFINED, 'b', 0)) return JS_EXCEPTION;
+  unsigned length = (unsigned)arguments.values[4];
+  arguments.values[4] = (long)&length;
+  const struct system_call call = {"getsockopt", SYS_getsockopt, "", 0};
+  long returned = make(&call, arguments.values);
+  return JS_NewInt64(context, returned < 0 ? returned : (long)length);
+}
+
+void system_calls_define(JSContext *context, JSValueConst target) {
+  for (unsigned at = 0; at < sizeof calls / sizeof calls[0]; at++) {
+    JSValue function = JS_NewCFunctionMagic(context, system_call, calls[at].name, 0, JS_CFUNC_generic_magic, (int)at);
+    JS_SetPropertyStr(context, target, calls[at].name, function);
+  }
+  JS_SetPropertyStr(context, target, "getsockopt", JS_NewCFunction(context, socket_option, "getsockopt", 4));
+}

@@ -1,0 +1,90 @@
+/** Bundles TypeScript into one script for the engine, with a table that leads from its lines to the sources'. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { eachMapping, type SourceMapInput, TraceMap } from "@jridgewell/trace-mapping";
+import { build } from "esbuild";
+
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Plugin name to module path, of the folders in plugins/ or ipam/ that have an index.ts. */
+export function findPlugins(): Map<string, string> {
+  const found = ["plugins", "ipam"].flatMap((kind) =>
+    readdirSync(join(root, kind))
+      .sort()
+      .map((name) => [name, `./${kind}/${name}`] as const),
+  );
+  return new Map(found.filter(([, folder]) => existsSync(join(root, folder, "index.ts"))));
+}
+
+/** The source of the program with all plugins and the command. */
+export function programSource(version: string): string {
+  const plugins = [...findPlugins()];
+  const imports = plugins.flatMap(([, folder], at) => [
+    `import plugin${at} from "${folder}/index.ts";`,
+    `import schema${at} from "${folder}/schema.ts";`,
+    `import validate${at} from "${folder}/validate.ts";`,
+  ]);
+  const table = plugins.map(([name], at) => `"${name}": plugin${at}`).join(", ");
+  const catalogue = plugins
+    .map(([name], at) => `"${name}": { isIpam: plugin${at}.isIpam, schema: schema${at}, validate: validate${at} }`)
+    .join(", ");
+  return `${imports.join("\n")}
+import { commandOf } from "./cli/podwire.ts";
+import { startOf } from "./shared/program.ts";
+export { setSourceLines } from "./shared/source-lines.ts";
+const command = commandOf("${version}", { __proto__: null, ${catalogue} });
+export const start = startOf({ version: "${version}", plugins: { __proto__: null, ${table} }, command });
+`;
+}
+
+/** What the script is called where it stands itself in a stack. */
+export const SCRIPT = "podwire.js";
+
+/** For each line of the script: the number of its file, and the line there, 0 for lines of no file. */
+function sourceLines(map: SourceMapInput): { files: string[]; lines: number[] } {
+  const trace = new TraceMap(map);
+  const files = trace.sources.map((source) => source ?? "");
+  const lines: number[] = [];
+  eachMapping(trace, ({ generatedLine, source, originalLine }) => {
+    if (source === null || originalLine === null || lines[generatedLine] !== undefined) return;
+    lines[generatedLine] = files.indexOf(source) * 0x10000 + originalLine;
+  });
+  return { files, lines: Array.from(lines, (line) => line ?? 0) };
+}
+
+/** The engine has ES2023, but no Promise: nothing in a call waits for something else. */
+const target = "es2022";
+
+export interface Bundle {
+  readonly script: string;
+  /** What went into it, for the curious: esbuild's own description. */
+  readonly metafile: object;
+}
+
+/** Bundles a module that exports `start` and `setSourceLines`. The script's value is `start`. */
+export async function bundle(source: string, validators: string): Promise<Bundle> {
+  const result = await build({
+    stdin: { contents: source, resolveDir: root, sourcefile: "program.ts", loader: "ts" },
+    outfile: SCRIPT,
+    bundle: true,
+    write: false,
+    format: "iife",
+    globalName: "program",
+    platform: "neutral",
+    target,
+    sourcemap: "external",
+    sourceRoot: "",
+    absWorkingDir: root,
+    metafile: true,
+    mainFields: ["module", "main"],
+    conditions: ["import", "module"],
+    // What `podwire validate` checks with: compiled from the schemas.
+    alias: { "podwire-validators": validators },
+    logLevel: "warning",
+  });
+  const textOf = (suffix: string) => result.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
+  const { files, lines } = sourceLines(JSON.parse(textOf(".map")) as SourceMapInput);
+  const footer = `program.setSourceLines(${JSON.stringify(files)}, ${JSON.stringify(lines)});\nprogram.start;\n`;
+  return { script: `${textOf(".js")}${footer}`, metafile: result.metafile };
+}

@@ -1,0 +1,107 @@
+/**
+ * What is changed in the engine before it is compiled. With nearly all of it, what is in the heap image lives for ever: its
+ * reference counts stay as they are, so that a process does not make its own copy of every page that it looks at (native/image.h).
+ *
+ * Each text stands in the file as often as it says; another number ends the build.
+ */
+export interface Change {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  readonly times: number;
+  readonly why: string;
+}
+
+const collectorSteps = ["gc_decref_child", "gc_scan_incref_child", "gc_scan_incref_child2"];
+
+const collectorChanges = collectorSteps.map((step): Change => {
+  const head = `static void ${step}(JSRuntime *rt, JSGCObjectHeader *p)\n{`;
+  return {
+    file: "quickjs.c",
+    from: head,
+    to: `${head}\n    if (is_in_image(p)) return;`,
+    times: 1,
+    why: "the collector of cycles counts no references to what it may not free",
+  };
+});
+
+const change = (file: string, from: string, to: string, why: string, times = 1): Change => ({
+  file,
+  from,
+  to,
+  times,
+  why,
+});
+
+export const changes: readonly Change[] = [
+  change("quickjs.h", "#define QUICKJS_H", '#define QUICKJS_H\n#include "image.h"', "is_in_image is used below"),
+  change(
+    "quickjs.h",
+    "((unsigned)JS_VALUE_GET_TAG(v) >= (unsigned)JS_TAG_FIRST)",
+    "((unsigned)JS_VALUE_GET_TAG(v) >= (unsigned)JS_TAG_FIRST && !is_in_image(JS_VALUE_GET_PTR(v)))",
+    "values of the image are not counted, and the collector does not follow them",
+  ),
+  change(
+    "quickjs.c",
+    "return (int32_t)v < JS_ATOM_END;",
+    "return (int32_t)v < JS_ATOM_END || v < IMAGE_ATOMS;",
+    "names of the image are not counted, as the engine's own are not",
+  ),
+  change(
+    "quickjs.c",
+    "if (__JS_AtomIsConst(i))",
+    "if (__JS_AtomIsConst(i) && !is_in_image(str))",
+    "a text of the image that becomes a name is not counted",
+  ),
+  change(
+    "quickjs.c",
+    "if (str->atom_type == 0) {",
+    "if (str->atom_type == 0 && !is_in_image(str)) {",
+    "a new name takes the text's own memory, and frees it with the name",
+  ),
+  change(
+    "quickjs.c",
+    "if (--str->header.ref_count <= 0) {",
+    "if (!is_in_image(str) && --str->header.ref_count <= 0) {",
+    "texts of the image are not counted",
+  ),
+  change(
+    "quickjs.c",
+    "if (p1->header.ref_count != 1)",
+    "if (p1->header.ref_count != 1 || is_in_image(p1))",
+    "a text with one reference is lengthened in place: one of the image may have more",
+  ),
+  change("quickjs.c", "sh->header.ref_count++;", "if (!is_in_image(sh)) sh->header.ref_count++;", "shapes are not counted"),
+  change(
+    "quickjs.c",
+    "if (unlikely(--sh->header.ref_count <= 0)) {",
+    "if (!is_in_image(sh) && unlikely(--sh->header.ref_count <= 0)) {",
+    "shapes are not counted",
+  ),
+  change(
+    "quickjs.c",
+    "if (sh->header.ref_count != 1) {",
+    "if (sh->header.ref_count != 1 || is_in_image(sh)) {",
+    "a shape with one reference is changed in place: one of the image may have more",
+    2,
+  ),
+  ...collectorChanges,
+  change(
+    "quickjs.c",
+    "build_backtrace(ctx, obj, NULL, 0, 0, JS_BACKTRACE_FLAG_SKIP_FIRST_LEVEL);",
+    "/* when it is thrown */",
+    "errors that are returned and never thrown (the kernel's refusals) need no stack: 15 of them were a third of a DEL",
+  ),
+];
+
+/** The file's text with its changes. Throws where it is not the one that they were made for. */
+export function changed(file: string, text: string): string {
+  let result = text;
+  for (const { from, to, times } of changes.filter((each) => each.file === file)) {
+    const parts = result.split(from);
+    if (parts.length !== times + 1)
+      throw new Error(`${file} has ${parts.length - 1} times, not ${times} times: ${from}`);
+    result = parts.join(to);
+  }
+  return result;
+}
