@@ -27,7 +27,10 @@ export function programSource(version: string): string {
   ]);
   const table = plugins.map(([name], at) => `"${name}": plugin${at}`).join(", ");
   const catalogue = plugins
-    .map(([name], at) => `"${name}": { isIpam: plugin${at}.isIpam, schema: schema${at}, validate: validate${at} }`)
+    .map(
+      ([name], at) =>
+        `"${name}": { isIpam: plugin${at}.isIpam, schema: schema${at}, validate: validate${at} }`,
+    )
     .join(", ");
   return `${imports.join("\n")}
 import { commandOf } from "./cli/podwire.ts";
