@@ -119,7 +119,7 @@ export function readNetworkFile(file: string, folder: string): NetworkList {
   return extName(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
 }
 
-/** A text that is no JSON is told with line and column, which the run time's parser does not know. */
+/** A text that is no JSON is told with line and column, which the engine's parser does not know. */
 function faultOf(file: string, thrown: unknown): string {
   const mistake = thrown instanceof SyntaxError ? firstMistake(readRegularFile(file).text) : undefined;
   return mistake === undefined

@@ -34,7 +34,12 @@ const change = (file: string, from: string, to: string, why: string, times = 1):
 });
 
 export const changes: readonly Change[] = [
-  change("quickjs.h", "#define QUICKJS_H", '#define QUICKJS_H\n#include "image.h"', "is_in_image is used below"),
+  change(
+    "quickjs.h",
+    "#define QUICKJS_H",
+    '#define QUICKJS_H\n#include "image.h"',
+    "is_in_image is used below",
+  ),
   change(
     "quickjs.h",
     "((unsigned)JS_VALUE_GET_TAG(v) >= (unsigned)JS_TAG_FIRST)",
@@ -71,7 +76,12 @@ export const changes: readonly Change[] = [
     "if (p1->header.ref_count != 1 || is_in_image(p1))",
     "a text with one reference is lengthened in place: one of the image may have more",
   ),
-  change("quickjs.c", "sh->header.ref_count++;", "if (!is_in_image(sh)) sh->header.ref_count++;", "shapes are not counted"),
+  change(
+    "quickjs.c",
+    "sh->header.ref_count++;",
+    "if (!is_in_image(sh)) sh->header.ref_count++;",
+    "shapes are not counted",
+  ),
   change(
     "quickjs.c",
     "if (unlikely(--sh->header.ref_count <= 0)) {",

@@ -23,7 +23,12 @@ export interface Toolchain {
 
 const common = ["-std=gnu11", "-D_GNU_SOURCE", "-fno-strict-aliasing", "-fwrapv"];
 
-const hardening = ["-fstack-protector-strong", "-fstack-clash-protection", "-include", join(nativeFolder, "fortify.h")];
+const hardening = [
+  "-fstack-protector-strong",
+  "-fstack-clash-protection",
+  "-include",
+  join(nativeFolder, "fortify.h"),
+];
 
 /** Not position-independent: native/image.h says why. What is not used, the engine's compiler above all, is left out. */
 export const staticFlags = [
@@ -71,7 +76,14 @@ export async function nativeToolchain(): Promise<Toolchain> {
 export const sanitizedToolchain: Toolchain = {
   name: "sanitized",
   compiler: "gcc",
-  flags: [...common, "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+  flags: [
+    ...common,
+    "-O1",
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+  ],
   linkFlags: ["-fsanitize=address,undefined", "-lm"],
   archiver: "ar",
   strip: "strip",

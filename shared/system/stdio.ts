@@ -1,4 +1,4 @@
-/** Standard input, output and error, by descriptor: the runtime's own streams cost 10 ms of start. */
+/** Standard input, output and error. */
 import { readAll, writeAll } from "./file.ts";
 import { tryCall } from "./libc.ts";
 
