@@ -41,14 +41,14 @@ async function make(work: string, names: readonly string[]): Promise<number> {
   const [native, bin] = [join(work, "native"), join(work, "bin")];
   for (const folder of [native, bin]) mkdirSync(folder);
   const validators = writeSchemas(await findSchemas(), join(work, "schemas"));
-  const { script, metafile, locate } = await bundle(programSource(version), validators);
+  const { script, metafile, withSources } = await bundle(programSource(version), validators);
   const file = join(work, SCRIPT);
   writeFileSync(file, script);
   writeFileSync(join(work, "podwire.meta.json"), JSON.stringify(metafile));
   const toolchain = { ...(await chooseToolchain(native)), keepsSymbols: options.symbols };
   const outputs = { executable: join(work, "podwire"), evaluator: join(work, "evaluate") };
   const { image } = await makeExecutable(toolchain, native, file, outputs).catch((error: Error) => {
-    throw new Error(locate(error.message));
+    throw new Error(withSources(error.message));
   });
   for (const name of names) linkSync(outputs.executable, join(bin, name));
   return image;

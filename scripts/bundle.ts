@@ -70,8 +70,8 @@ const generated = (name: string, contents: string): Plugin => ({
 
 export interface Bundle {
   readonly script: string;
-  /** Replaces places in the script, as a stack has them, by those in the sources. */
-  readonly locate: (text: string) => string;
+  /** A text, such as a stack, with the places of the sources where it has those of the script. */
+  readonly withSources: (text: string) => string;
   /** What went into it, for the curious: esbuild's own description. */
   readonly metafile: object;
 }
@@ -104,10 +104,10 @@ export async function bundle(source: string, validators: string): Promise<Bundle
   const textOf = (suffix: string) => result.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
   const { files, lines } = sourceLines(JSON.parse(textOf(".map")) as SourceMapInput);
   const footer = `program.setSourceLines(${JSON.stringify(files)}, ${JSON.stringify(lines)});\nprogram.start;\n`;
-  const locate = (text: string) =>
-    text.replaceAll(new RegExp(`\\b${SCRIPT.replace(".", "\\.")}:(\\d+)(:\\d+)?`, "g"), (place, line) => {
-      const found = lines[Number(line)] ?? 0;
-      return found === 0 ? place : `${files[Math.floor(found / 0x10000)]}:${found % 0x10000}`;
+  const withSources = (text: string) =>
+    text.replace(new RegExp(`${SCRIPT}:(\\d+)(:\\d+)?`, "g"), (place, line: string) => {
+      const known = lines[Number(line)] ?? 0;
+      return known === 0 ? place : `${files[known >>> 16]}:${known & 0xffff}`;
     });
-  return { script: `${textOf(".js")}${footer}`, metafile: result.metafile, locate };
+  return { script: `${textOf(".js")}${footer}`, withSources, metafile: result.metafile };
 }

@@ -81,7 +81,13 @@ export function openNamespace(path: string): Namespace | NamespaceFault {
 }
 
 /** What open(2) says of a folder, a socket, a device without a driver, a loop of links, a name too long. Others pass. */
-const noNamespace: readonly number[] = [Errno.EISDIR, Errno.ENXIO, Errno.ENODEV, Errno.ELOOP, Errno.ENAMETOOLONG];
+const noNamespace: readonly number[] = [
+  Errno.EISDIR,
+  Errno.ENXIO,
+  Errno.ENODEV,
+  Errno.ELOOP,
+  Errno.ENAMETOOLONG,
+];
 
 function faultOf(thrown: unknown): NamespaceFault {
   if (!(thrown instanceof SystemError)) throw thrown;

@@ -1,5 +1,6 @@
-/** Standard input, output and error, by descriptor: the runtime's own streams cost 10 ms of start. */
+/** Standard input, output and error. */
 import { readAll, writeAll } from "./file.ts";
+import { tryCall } from "./libc.ts";
 
 export function readStandardInput(): Uint8Array {
   return readAll(0, "standard input");
@@ -11,4 +12,9 @@ export function writeStandardOutput(text: string): void {
 
 export function writeStandardError(text: string): void {
   writeAll(2, text, "standard error");
+}
+
+/** Whether standard output is a terminal: only one has a struct termios, which takes 36 bytes. */
+export function isStandardOutputTerminal(): boolean {
+  return tryCall("tcgets", 1, new Uint8Array(36)) === 0;
 }

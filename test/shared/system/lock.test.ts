@@ -1,12 +1,13 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
-  bunBinary,
   canRun,
   createNode,
+  evaluator,
   type Node,
-  projectRoot,
   type RunningCommand,
+  writeModule,
 } from "../../helpers/index.ts";
+import type { ModuleScript } from "../../helpers/module.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -20,19 +21,26 @@ interface Holder {
   readonly held: Promise<string>;
 }
 
+const source = (isExclusive: boolean) => `
+  import { lockOwnNamespace } from "./shared/system/lock.ts";
+  import { pause } from "./shared/system/poll.ts";
+  const lock = lockOwnNamespace();
+  ${isExclusive ? "lock.makeExclusive();" : ""}
+  console.log("held");
+  pause(1_000_000);`;
+
+let scripts: { readonly shared: ModuleScript; readonly exclusive: ModuleScript };
+beforeAll(async () => {
+  scripts = { shared: await writeModule(source(false)), exclusive: await writeModule(source(true)) };
+  return async () => {
+    for (const script of Object.values(scripts)) await script[Symbol.asyncDispose]();
+  };
+});
+
 /** A process that takes the lock, says so, and keeps it until it is killed. */
 const hold = (isExclusive: boolean, netns?: string): Holder => {
-  const source = `
-    import { lockOwnNamespace } from "./shared/system/lock.ts";
-    const lock = lockOwnNamespace();
-    ${isExclusive ? "lock.makeExclusive();" : ""}
-    console.log("held");
-    setInterval(() => {}, 1000);`;
-  const args = ["--no-install", "--no-env-file", "--eval", source];
-  const process = node.start(bunBinary, args, {
-    cwd: projectRoot,
-    ...(netns === undefined ? {} : { netns }),
-  });
+  const { words } = isExclusive ? scripts.exclusive : scripts.shared;
+  const process = node.start(evaluator, words, netns === undefined ? {} : { netns });
   return { process, held: process.firstLine() };
 };
 
@@ -82,14 +90,15 @@ describe.runIf(canRun("ip", "flock"))("the lock of a namespace", () => {
   });
 
   test("is free again when it is released, by a process that goes on", async () => {
-    const source = `
+    await using script = await writeModule(`
       import { lockOwnNamespace } from "./shared/system/lock.ts";
+      import { pause } from "./shared/system/poll.ts";
       const lock = lockOwnNamespace();
       lock.makeExclusive();
       lock.release();
       console.log("released");
-      setInterval(() => {}, 1000);`;
-    const holder = node.start(bunBinary, ["--eval", source], { cwd: projectRoot });
+      pause(1_000_000);`);
+    const holder = node.start(evaluator, script.words);
     await holder.firstLine();
     expect(await freedom()).toEqual([true, true]);
   });

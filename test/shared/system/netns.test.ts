@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { bunBinary, canRun, createNode, type Node, projectRoot } from "../../helpers/index.ts";
+import { canRun, createNode, evaluator, type Node, writeModule } from "../../helpers/index.ts";
 import { onNode, program } from "./run.ts";
 
 let node: Node;
@@ -14,7 +14,7 @@ const inode = async (netns?: string): Promise<string> => {
   return (await node.exec("readlink", ["/proc/self/ns/net"], options)).stdout;
 };
 
-const where = 'const where = () => fs.readlinkSync("/proc/thread-self/ns/net");';
+const where = 'const where = () => files.readLink("/proc/thread-self/ns/net");';
 const open = 'const c = namespaces.openNamespace("/run/netns/c");';
 
 describe.runIf(canRun("ip"))("work in a namespace", () => {
@@ -51,7 +51,7 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
     const seen = await onNode(
       node,
       `${where}
-       const files = () => fs.readdirSync("/proc/self/fd").length;
+       const count = () => directories.listDirectory("/proc/self/fd").length;
        const round = () => ["c", "d"].map((name) => {
          const namespace = namespaces.openNamespace("/run/netns/" + name);
          const inside = namespace.run(where);
@@ -59,9 +59,9 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
          return inside;
        });
        const first = round();
-       const before = files();
+       const before = count();
        for (let at = 0; at < 100; at++) round();
-       say([first, files() - before]);`,
+       say([first, count() - before]);`,
     );
     expect(seen).toEqual([[await inode("c"), await inode("d")], 0]);
   });
@@ -132,11 +132,10 @@ describe.runIf(canRun("ip"))("a path that should be a namespace", () => {
   });
 
   test("cannot be entered without privilege, and that is not called a missing namespace", async () => {
-    const source = program('say(namespaces.openNamespace("/run/netns/c"));');
-    // Still root, who may read the project, but without any capability.
+    await using script = await writeModule(program('say(namespaces.openNamespace("/run/netns/c"));'));
+    // Still root, who may read the module, but without any capability.
     const powerless = ["--bounding-set=-all", "--inh-caps=-all"];
-    const args = [...powerless, bunBinary, "--no-install", "--no-env-file", "--eval", source];
-    const { stdout } = await node.exec("setpriv", args, { cwd: projectRoot });
+    const { stdout } = await node.exec("setpriv", [...powerless, evaluator, ...script.words]);
     expect(JSON.parse(stdout)).toBe("denied");
   });
 });

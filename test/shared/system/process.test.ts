@@ -29,7 +29,8 @@ describe.runIf(requireRoot())("runProcess", () => {
     runModule<Outcome>(
       node,
       `import { runProcess } from "./shared/system/process.ts";
-       const text = (bytes) => new TextDecoder().decode(bytes);
+       import { decodeText, encodeText } from "./shared/system/text.ts";
+       const text = decodeText;
        const options = { environment: {}, timeoutMilliseconds: 20000, ...${JSON.stringify(options)} };
        const input = ${input};
        try {
@@ -63,7 +64,7 @@ describe.runIf(requireRoot())("runProcess", () => {
   });
 
   test("passes ten megabytes in and out, and does not mind a child that reads none of it", async () => {
-    const input = 'new TextEncoder().encode("x".repeat(10_000_000))';
+    const input = 'encodeText("x".repeat(10_000_000))';
     const { stdout, exitCode } = await run("/bin/cat", {}, input);
     expect([stdout.length, exitCode]).toEqual([10_000_000, 0]);
     expect(await run("/bin/true", {}, input)).toMatchObject({ exitCode: 0, stdout: "" });
@@ -83,6 +84,16 @@ describe.runIf(requireRoot())("runProcess", () => {
     });
     expect(outcome).toMatchObject({ signal: "SIGKILL", timedOut: true, stdout: "begun\n" });
     expect(outcome.exitCode).toBeUndefined();
+  });
+
+  test("waits for a child that has no limit, and passes on what it says of errors", async () => {
+    const options = { timeoutMilliseconds: undefined, standardError: "inherit" };
+    expect(await shell("sleep 0.1; echo out; echo err >&2", options)).toMatchObject({
+      exitCode: 0,
+      stdout: "out\n",
+      stderr: "",
+      timedOut: false,
+    });
   });
 
   test("keeps what a script writes to /dev/stdout after what it has written there", async () => {
