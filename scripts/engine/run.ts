@@ -30,6 +30,8 @@ export async function run(
   });
   if (code === "ENOENT" && !command.includes("/"))
     throw new Error(`${command} is not installed: scripts/setup.mjs installs it, or says how`);
-  if (failed) throw new Error(stderr === "" ? shortMessage : `${command}: ${stderr}`);
+  // What is built here speaks for itself.
+  const speaker = command.includes("/") ? "" : `${command}: `;
+  if (failed) throw new Error(stderr === "" ? shortMessage : `${speaker}${stderr}`);
   return stdout;
 }
