@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,8 +21,8 @@ struct child {
   char **arguments, **environment;
   int streams[STREAMS];
   pid_t parent;
-  /* Written by the child, which shares our memory until it is another program. */
-  volatile int failure;
+  /* The end of a pipe where the child says why it could not become the program; it is closed when it does. */
+  int report;
 };
 
 static void free_texts(JSContext *context, char **texts) {
@@ -28,8 +30,16 @@ static void free_texts(JSContext *context, char **texts) {
   js_free(context, texts);
 }
 
+/* A text for the kernel. A NUL inside would cut it: `*isValid` becomes false. */
+static char *read_text(JSContext *context, JSValueConst value, bool *isValid) {
+  size_t length;
+  const char *text = JS_ToCStringLen(context, &length, value);
+  if (text != NULL && strlen(text) != length) *isValid = false;
+  return (char *)(uintptr_t)text;
+}
+
 /* An array of strings as argv and envp are; NULL and an exception where it is none. */
-static char **read_texts(JSContext *context, JSValueConst array) {
+static char **read_texts(JSContext *context, JSValueConst array, bool *isValid) {
   uint32_t length;
   JSValue stated = JS_GetPropertyStr(context, array, "length");
   int failed = JS_ToUint32(context, &length, stated);
@@ -38,7 +48,7 @@ static char **read_texts(JSContext *context, JSValueConst array) {
   char **texts = js_mallocz(context, ((size_t)length + 1) * sizeof texts[0]);
   for (uint32_t at = 0; texts != NULL && at < length; at++) {
     JSValue value = JS_GetPropertyUint32(context, array, at);
-    texts[at] = (char *)(uintptr_t)JS_ToCString(context, value);
+    texts[at] = read_text(context, value, isValid);
     JS_FreeValue(context, value);
     if (texts[at] != NULL) continue;
     free_texts(context, texts);
@@ -64,35 +74,54 @@ static void run_child(struct child *child) {
   sigset_t none;
   sigemptyset(&none);
   signal(SIGPIPE, SIG_DFL);
+  /* Where standard streams are closed, the pipe has one of their numbers. */
+  child->report = fcntl(child->report, F_DUPFD_CLOEXEC, STREAMS);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == child->parent && place_streams(child->streams) == 0 &&
       sigprocmask(SIG_SETMASK, &none, NULL) == 0)
     execve(child->path, child->arguments, child->environment);
-  child->failure = errno == 0 ? ESRCH : errno;
-  _exit(127);
-}
-
-static pid_t start(struct child *child) {
-  child->parent = getpid();
-  child->failure = 0;
-  errno = 0;
-  pid_t pid = vfork();
-  if (pid == 0) run_child(child);
-  return pid < 0 ? -errno : pid;
-}
-
-static bool read_child(JSContext *context, struct child *child, JSValueConst *values) {
-  child->path = JS_ToCString(context, values[0]);
-  child->arguments = child->path == NULL ? NULL : read_texts(context, values[1]);
-  child->environment = child->arguments == NULL ? NULL : read_texts(context, values[2]);
-  if (child->environment == NULL) return false;
-  for (int at = 0; at < STREAMS; at++)
-    if (JS_ToInt32(context, &child->streams[at], values[3 + at]) != 0) return false;
-  return true;
+  int failure = errno == 0 ? ESRCH : errno;
+  ssize_t written = write(child->report, &failure, sizeof failure);
+  _exit(written == sizeof failure ? 127 : 126);
 }
 
 /* wait4(2) takes what is left of a child that could not be started. */
 static void reap(pid_t pid) {
   while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+}
+
+/* The errno that the child reports; 0 once it is the program. Where vfork(2) copies the memory as fork(2) does, a pipe still tells. */
+static int read_report(int descriptor) {
+  int failure = 0;
+  ssize_t count;
+  do count = read(descriptor, &failure, sizeof failure);
+  while (count < 0 && errno == EINTR);
+  return count == sizeof failure ? failure : 0;
+}
+
+static pid_t start(struct child *child) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -errno;
+  child->report = ends[1];
+  child->parent = getpid();
+  errno = 0;
+  pid_t pid = vfork();
+  if (pid == 0) run_child(child);
+  int failure = pid < 0 ? errno : 0;
+  close(ends[1]);
+  if (pid > 0) failure = read_report(ends[0]);
+  close(ends[0]);
+  if (pid > 0 && failure != 0) reap(pid);
+  return failure == 0 ? pid : -failure;
+}
+
+static bool read_child(JSContext *context, struct child *child, JSValueConst *values, bool *isValid) {
+  child->path = read_text(context, values[0], isValid);
+  child->arguments = child->path == NULL ? NULL : read_texts(context, values[1], isValid);
+  child->environment = child->arguments == NULL ? NULL : read_texts(context, values[2], isValid);
+  if (child->environment == NULL) return false;
+  for (int at = 0; at < STREAMS; at++)
+    if (JS_ToInt32(context, &child->streams[at], values[3 + at]) != 0) return false;
+  return true;
 }
 
 static JSValue spawn(JSContext *context, JSValueConst self, int count, JSValueConst *values) {
@@ -101,14 +130,8 @@ static JSValue spawn(JSContext *context, JSValueConst self, int count, JSValueCo
   if (!natives_are_allowed(context, "spawn")) return JS_EXCEPTION;
   struct child child = {0};
   JSValue result = JS_EXCEPTION;
-  if (read_child(context, &child, values)) {
-    pid_t pid = start(&child);
-    if (pid > 0 && child.failure != 0) {
-      reap(pid);
-      pid = -child.failure;
-    }
-    result = JS_NewInt32(context, pid);
-  }
+  bool isValid = true;
+  if (read_child(context, &child, values, &isValid)) result = JS_NewInt32(context, isValid ? start(&child) : -EINVAL);
   free_texts(context, child.environment);
   free_texts(context, child.arguments);
   JS_FreeCString(context, child.path);
