@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: ["test/helpers/natives.ts"],
     // A process per file: tests wait for the kernel more than they compute, and a file that is killed takes
     // its namespaces with it.
     pool: "forks",

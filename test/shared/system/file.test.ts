@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node } from "../../helpers/index.ts";
-import { doOnNode, onNode } from "./run.ts";
+import { canRun, createNode, evaluator, type Node, writeModule } from "../../helpers/index.ts";
+import { doOnNode, onNode, program } from "./run.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -15,10 +15,11 @@ const write = (path: string, text: string) => writeFileSync(node.path(path), tex
 
 describe.runIf(canRun("ip"))("a file that is written", () => {
   test("holds the text, with the mode that was asked for, and its status is returned", async () => {
-    const status = await onNode<{ inode: string; size: string }>(
-      node,
-      'process.umask(0o027); say(files.writeFile("/run/new", "caf\u00e9\\n", 0o666));',
+    await using script = await writeModule(
+      program('say(files.writeFile("/run/new", "caf\u00e9\\n", 0o666));'),
     );
+    const shell = 'umask 027; exec "$@"';
+    const status = await node.execJson("sh", ["-c", shell, "sh", evaluator, ...script.words]);
     expect(read("/run/new")).toBe("caf\u00e9\n");
     const { mode, ino, size } = statSync(node.path("/run/new"));
     expect(mode & 0o777).toBe(0o640);
@@ -158,12 +159,16 @@ describe.runIf(canRun("ip"))("a file's time", () => {
   test("is what it was set to, to the nanosecond", async () => {
     const latest = 4_000_000_000n * 1_000_000_000n;
     const times = fc.sample(fc.bigInt({ min: 0n, max: latest }), 30);
-    write("/run/file", "");
-    const statements = times.map(
-      (time) =>
-        `files.setModified("/run/file", ${time}n); seen.push(statuses.fileStatus("/run/file").modified, fs.statSync("/run/file", { bigint: true }).mtimeNs);`,
+    const paths = times.map((_, at) => `/run/file-${at}`);
+    for (const path of paths) write(path, "");
+    const seen = await onNode<string[]>(
+      node,
+      `const paths = ${JSON.stringify(paths)};
+       const times = [${times.map((time) => `${time}n`).join()}];
+       times.forEach((time, at) => files.setModified(paths[at], time));
+       say(paths.map((path) => statuses.fileStatus(path).modified));`,
     );
-    const seen = await onNode<string[]>(node, `const seen = [];\n${statements.join("\n")}\nsay(seen);`);
-    expect(seen).toEqual(times.flatMap((time) => [String(time), String(time)]));
+    expect(seen).toEqual(times.map(String));
+    expect(paths.map((path) => statSync(node.path(path), { bigint: true }).mtimeNs)).toEqual(times);
   });
 });

@@ -1,12 +1,38 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
-  bunBinary,
   canRun,
   createNode,
+  evaluator,
+  type ModuleScript,
   type Node,
-  projectRoot,
   type RunningCommand,
+  writeModule,
 } from "../../helpers/index.ts";
+
+/** What a process does with the lock before it says so, and lives on until it is killed. */
+const steps = {
+  shared: "",
+  exclusive: "lock.makeExclusive();",
+  released: "lock.makeExclusive(); lock.release();",
+};
+
+const scripts = new Map<string, ModuleScript>();
+beforeAll(async () => {
+  for (const [how, step] of Object.entries(steps)) {
+    const script = await writeModule(
+      `import { lockOwnNamespace } from "./shared/system/lock.ts";
+       import { pause } from "./shared/system/poll.ts";
+       const lock = lockOwnNamespace();
+       ${step}
+       console.log("ready");
+       pause(1e9);`,
+    );
+    scripts.set(how, script);
+  }
+  return async () => {
+    for (const script of scripts.values()) await script[Symbol.asyncDispose]();
+  };
+});
 
 let node: Node;
 beforeEach(async () => {
@@ -20,19 +46,9 @@ interface Holder {
   readonly held: Promise<string>;
 }
 
-/** A process that takes the lock, says so, and keeps it until it is killed. */
-const hold = (isExclusive: boolean, netns?: string): Holder => {
-  const source = `
-    import { lockOwnNamespace } from "./shared/system/lock.ts";
-    const lock = lockOwnNamespace();
-    ${isExclusive ? "lock.makeExclusive();" : ""}
-    console.log("held");
-    setInterval(() => {}, 1000);`;
-  const args = ["--no-install", "--no-env-file", "--eval", source];
-  const process = node.start(bunBinary, args, {
-    cwd: projectRoot,
-    ...(netns === undefined ? {} : { netns }),
-  });
+const hold = (how: keyof typeof steps, netns?: string): Holder => {
+  const place = netns === undefined ? {} : { netns };
+  const process = node.start(evaluator, scripts.get(how)?.words, place);
   return { process, held: process.firstLine() };
 };
 
@@ -50,60 +66,52 @@ const freedom = async (netns?: string) => [
 
 describe.runIf(canRun("ip", "flock"))("the lock of a namespace", () => {
   test("is shared by those who take it, and keeps others from having it alone", async () => {
-    const holders = [hold(false), hold(false)];
-    expect(await Promise.all(holders.map(({ held }) => held))).toEqual(["held", "held"]);
+    const holders = [hold("shared"), hold("shared")];
+    expect(await Promise.all(holders.map(({ held }) => held))).toEqual(["ready", "ready"]);
     expect(await freedom()).toEqual([true, false]);
   });
 
   test("is had alone by one who makes it exclusive", async () => {
-    await hold(true).held;
+    await hold("exclusive").held;
     expect(await freedom()).toEqual([false, false]);
   });
 
   test("becomes exclusive only when the others have let go", async () => {
-    const first = hold(false);
+    const first = hold("shared");
     await first.held;
-    const second = hold(true);
+    const second = hold("exclusive");
     // It waits in flock(2): /proc/locks shows the request below the lock it waits for.
     await expect
       .poll(async () => (await node.exec("cat", ["/proc/locks"])).stdout)
       .toMatch(new RegExp(`-> FLOCK .* ${second.process.pid} `));
     expect(await isFree("--shared")).toBe(true);
     await first.process.stop("SIGKILL");
-    expect(await second.held).toBe("held");
+    expect(await second.held).toBe("ready");
     expect(await freedom()).toEqual([false, false]);
   });
 
   test("is free again when its holder is killed", async () => {
-    const { process, held } = hold(true);
+    const { process, held } = hold("exclusive");
     await held;
     await process.stop("SIGKILL");
     expect(await freedom()).toEqual([true, true]);
   });
 
   test("is free again when it is released, by a process that goes on", async () => {
-    const source = `
-      import { lockOwnNamespace } from "./shared/system/lock.ts";
-      const lock = lockOwnNamespace();
-      lock.makeExclusive();
-      lock.release();
-      console.log("released");
-      setInterval(() => {}, 1000);`;
-    const holder = node.start(bunBinary, ["--eval", source], { cwd: projectRoot });
-    await holder.firstLine();
+    await hold("released").held;
     expect(await freedom()).toEqual([true, true]);
   });
 
   test("is another one in another namespace", async () => {
     await node.addNetns("c");
-    await hold(true, "c").held;
+    await hold("exclusive", "c").held;
     expect(await freedom()).toEqual([true, true]);
     expect(await freedom("c")).toEqual([false, false]);
   });
 
   test("leaves no file behind", async () => {
     const before = await node.snapshot();
-    const { process, held } = hold(true);
+    const { process, held } = hold("exclusive");
     await held;
     await process.stop("SIGKILL");
     expect(await node.snapshot()).toEqual(before);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { bunBinary, canRun, createNode, type Node, projectRoot } from "../../helpers/index.ts";
+import { canRun, createNode, evaluator, type Node, writeModule } from "../../helpers/index.ts";
 import { onNode, program } from "./run.ts";
 
 let node: Node;
@@ -14,12 +14,11 @@ const inode = async (netns?: string): Promise<string> => {
   return (await node.exec("readlink", ["/proc/self/ns/net"], options)).stdout;
 };
 
-const where = 'const where = () => fs.readlinkSync("/proc/thread-self/ns/net");';
 const open = 'const c = namespaces.openNamespace("/run/netns/c");';
 
 describe.runIf(canRun("ip"))("work in a namespace", () => {
   test("is done inside, and only there", async () => {
-    const seen = await onNode(node, `${where}\n${open}\nsay([where(), c.run(where), where()]);`);
+    const seen = await onNode(node, `${open}\nsay([where(), c.run(where), where()]);`);
     expect(seen).toEqual([await inode(), await inode("c"), await inode()]);
   });
 
@@ -30,7 +29,7 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
   test("that throws is left all the same, and what it threw comes out", async () => {
     const seen = await onNode(
       node,
-      `${where}\n${open}\nconst outcome = failure(() => c.run(() => { throw new TypeError("inside " + where()); }));\nsay([outcome.name, outcome.message, where()]);`,
+      `${open}\nconst outcome = failure(() => c.run(() => { throw new TypeError("inside " + where()); }));\nsay([outcome.name, outcome.message, where()]);`,
     );
     expect(seen).toEqual(["TypeError", `inside ${await inode("c")}`, await inode()]);
   });
@@ -50,8 +49,7 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
     await node.addNetns("d");
     const seen = await onNode(
       node,
-      `${where}
-       const files = () => fs.readdirSync("/proc/self/fd").length;
+      `const count = () => directories.listDirectory("/proc/self/fd").length;
        const round = () => ["c", "d"].map((name) => {
          const namespace = namespaces.openNamespace("/run/netns/" + name);
          const inside = namespace.run(where);
@@ -59,9 +57,9 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
          return inside;
        });
        const first = round();
-       const before = files();
+       const before = count();
        for (let at = 0; at < 100; at++) round();
-       say([first, files() - before]);`,
+       say([first, count() - before]);`,
     );
     expect(seen).toEqual([[await inode("c"), await inode("d")], 0]);
   });
@@ -69,7 +67,7 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
   test("goes on in a namespace whose name was removed, for as long as it is open", async () => {
     const seen = await onNode(
       node,
-      `${where}\n${open}\nconst before = c.run(where);
+      `${open}\nconst before = c.run(where);
        runProcess("/usr/sbin/ip", { arguments: ["netns", "delete", "c"], environment: {}, timeoutMilliseconds: 10000 });
        say([c.run(where) === before, namespaces.openNamespace("/run/netns/c")]);`,
     );
@@ -99,13 +97,13 @@ describe.runIf(canRun("ip"))("a path that should be a namespace", () => {
     ["/proc/self/ns/uts", "not-a-namespace"],
   ])("and is not, %s, gives the reason: %s", async (path, fault) => {
     await node.exec("sh", ["-c", made.join("; ")]);
-    const seen = await onNode(node, `${where}\nsay([namespaces.openNamespace("${path}"), where()]);`);
+    const seen = await onNode(node, `say([namespaces.openNamespace("${path}"), where()]);`);
     expect(seen).toEqual([fault, await inode()]);
   });
 
   test("is one behind a link, too", async () => {
     await node.exec("sh", ["-c", made.join("; ")]);
-    const seen = await onNode(node, `${where}\nsay(namespaces.openNamespace("/run/link").run(where));`);
+    const seen = await onNode(node, `say(namespaces.openNamespace("/run/link").run(where));`);
     expect(seen).toBe(await inode("c"));
   });
 
@@ -132,11 +130,10 @@ describe.runIf(canRun("ip"))("a path that should be a namespace", () => {
   });
 
   test("cannot be entered without privilege, and that is not called a missing namespace", async () => {
-    const source = program('say(namespaces.openNamespace("/run/netns/c"));');
+    await using script = await writeModule(program('say(namespaces.openNamespace("/run/netns/c"));'));
     // Still root, who may read the project, but without any capability.
     const powerless = ["--bounding-set=-all", "--inh-caps=-all"];
-    const args = [...powerless, bunBinary, "--no-install", "--no-env-file", "--eval", source];
-    const { stdout } = await node.exec("setpriv", args, { cwd: projectRoot });
+    const { stdout } = await node.exec("setpriv", [...powerless, evaluator, ...script.words]);
     expect(JSON.parse(stdout)).toBe("denied");
   });
 });

@@ -29,12 +29,12 @@ describe.runIf(requireRoot())("runProcess", () => {
     runModule<Outcome>(
       node,
       `import { runProcess } from "./shared/system/process.ts";
-       const text = (bytes) => new TextDecoder().decode(bytes);
+       import { decodeText, encodeText } from "./shared/system/text.ts";
        const options = { environment: {}, timeoutMilliseconds: 20000, ...${JSON.stringify(options)} };
        const input = ${input};
        try {
          const outcome = runProcess(${JSON.stringify(path)}, input === undefined ? options : { ...options, input });
-         const [stdout, stderr] = [outcome.stdout, outcome.stderr].map(text);
+         const [stdout, stderr] = [outcome.stdout, outcome.stderr].map(decodeText);
          console.log(JSON.stringify({ ...outcome, stdout, stderr }));
        } catch (thrown) {
          console.log(JSON.stringify({ failure: thrown.message }));
@@ -63,7 +63,7 @@ describe.runIf(requireRoot())("runProcess", () => {
   });
 
   test("passes ten megabytes in and out, and does not mind a child that reads none of it", async () => {
-    const input = 'new TextEncoder().encode("x".repeat(10_000_000))';
+    const input = 'encodeText("x".repeat(10_000_000))';
     const { stdout, exitCode } = await run("/bin/cat", {}, input);
     expect([stdout.length, exitCode]).toEqual([10_000_000, 0]);
     expect(await run("/bin/true", {}, input)).toMatchObject({ exitCode: 0, stdout: "" });

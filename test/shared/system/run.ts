@@ -1,16 +1,16 @@
 import { type Node, runModule } from "../../helpers/index.ts";
 
 const prelude = `
-import * as fs from "node:fs";
 import * as directories from "./shared/system/directory.ts";
 import * as files from "./shared/system/file.ts";
 import * as statuses from "./shared/system/file-status.ts";
 import * as namespaces from "./shared/system/netns.ts";
 import { findExecutable, programFolders, runProcess } from "./shared/system/process.ts";
 import * as sysctls from "./shared/system/sysctl.ts";
+import { decodeText } from "./shared/system/text.ts";
 const failure = (work) => { try { return { returned: work() ?? null }; } catch (thrown) { return { name: thrown.name, errno: thrown.errno, message: thrown.message }; } };
 const say = (value) => console.log(JSON.stringify(value, (key, each) => typeof each === "bigint" ? String(each) : each) ?? "null");
-const text = (bytes) => new TextDecoder().decode(bytes);
+const where = () => files.readLink("/proc/thread-self/ns/net");
 `;
 
 /**
