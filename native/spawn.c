@@ -29,8 +29,12 @@ static void free_texts(JSContext *context, char **texts) {
 }
 
 /* An array of strings as argv and envp are; NULL and an exception where it is none. */
-static char **read_texts(JSContext *context, JSValueConst array) {
+static char **read_texts(JSContext *context, JSValueConst array, bool *isValid) {
   uint32_t length;
+  if (JS_IsArray(context, array) <= 0) {
+    if (!JS_HasException(context)) JS_ThrowTypeError(context, "spawn needs arrays of texts");
+    return NULL;
+  }
   JSValue stated = JS_GetPropertyStr(context, array, "length");
   int failed = JS_ToUint32(context, &length, stated);
   JS_FreeValue(context, stated);
@@ -38,7 +42,7 @@ static char **read_texts(JSContext *context, JSValueConst array) {
   char **texts = js_mallocz(context, ((size_t)length + 1) * sizeof texts[0]);
   for (uint32_t at = 0; texts != NULL && at < length; at++) {
     JSValue value = JS_GetPropertyUint32(context, array, at);
-    texts[at] = (char *)(uintptr_t)JS_ToCString(context, value);
+    texts[at] = (char *)(uintptr_t)natives_text(context, value, isValid);
     JS_FreeValue(context, value);
     if (texts[at] != NULL) continue;
     free_texts(context, texts);
@@ -80,13 +84,16 @@ static pid_t start(struct child *child) {
   return pid < 0 ? -errno : pid;
 }
 
-static bool read_child(JSContext *context, struct child *child, JSValueConst *values) {
-  child->path = JS_ToCString(context, values[0]);
-  child->arguments = child->path == NULL ? NULL : read_texts(context, values[1]);
-  child->environment = child->arguments == NULL ? NULL : read_texts(context, values[2]);
+static bool read_child(JSContext *context, struct child *child, JSValueConst *values, bool *isValid) {
+  child->path = natives_text(context, values[0], isValid);
+  child->arguments = child->path == NULL ? NULL : read_texts(context, values[1], isValid);
+  child->environment = child->arguments == NULL ? NULL : read_texts(context, values[2], isValid);
   if (child->environment == NULL) return false;
-  for (int at = 0; at < STREAMS; at++)
-    if (JS_ToInt32(context, &child->streams[at], values[3 + at]) != 0) return false;
+  for (int at = 0; at < STREAMS; at++) {
+    int64_t stream;
+    if (!natives_integer(context, values[3 + at], INT32_MIN, INT32_MAX, &stream)) return false;
+    child->streams[at] = (int)stream;
+  }
   return true;
 }
 
@@ -100,9 +107,10 @@ static JSValue spawn(JSContext *context, JSValueConst self, int count, JSValueCo
   (void)count;
   if (!natives_are_allowed(context, "spawn")) return JS_EXCEPTION;
   struct child child = {0};
+  bool isValid = true;
   JSValue result = JS_EXCEPTION;
-  if (read_child(context, &child, values)) {
-    pid_t pid = start(&child);
+  if (read_child(context, &child, values, &isValid)) {
+    pid_t pid = isValid ? start(&child) : -EINVAL;
     if (pid > 0 && child.failure != 0) {
       reap(pid);
       pid = -child.failure;
