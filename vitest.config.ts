@@ -3,11 +3,22 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    setupFiles: ["test/helpers/natives.ts"],
+    projects: [
+      { extends: true, test: { name: "podwire", include: ["test/**/*.test.ts"] } },
+      // The same tests of natives and protocol, on an executable that the sanitizers watch.
+      {
+        extends: true,
+        test: {
+          name: "sanitized",
+          include: ["test/native/*.test.ts", "test/shared/cni/protocol/*.test.ts"],
+          env: { PODWIRE_DIST: "dist/sanitized" },
+        },
+      },
+    ],
     // A process per file: tests wait for the kernel more than they compute, and a file that is killed takes
     // its namespaces with it.
     pool: "forks",
+    setupFiles: ["test/helpers/natives.ts"],
     fileParallelism: true,
     // They wait more than they compute; vitest alone would use one core less than there are.
     maxWorkers: availableParallelism() + 1,

@@ -15,7 +15,7 @@ export type Completion = readonly string[] | "file" | "folder" | "network";
 export interface Option {
   /** Without the dashes, such as "bin-dir". */
   readonly name: string;
-  /** One letter, without the dash. */
+  /** One letter, without the dash; only flags have one. */
   readonly short?: string;
   /** The word for its value in help, such as "FOLDER"; an option without one is a flag. */
   readonly value?: string;
@@ -36,13 +36,13 @@ export interface Arguments {
   texts(name: string): readonly string[];
 }
 
-/** The outside, so that a command neither reads process nor prints past its caller. */
+/** The outside, so that a command neither reads the process's environment nor prints past its caller. */
 export interface Io {
   /** Standard output, without a line end of its own. */
   out(text: string): void;
   /** Standard error, the same way; it does not fail. */
   err(text: string): void;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Readonly<Record<string, string>>;
   /** Whether standard output is a terminal that shows colours (NO_COLOR counts). */
   readonly colours: boolean;
 }
@@ -59,7 +59,7 @@ export interface Command {
   /** What positional arguments are, one after the other, for completion; all after the last one are as that. */
   readonly completions?: readonly Completion[];
   /** Returns an exit code. Throws UsageError for a command line that makes no sense, any other error for a failure. */
-  run(args: Arguments, io: Io): Promise<number>;
+  run(args: Arguments, io: Io): number;
 }
 
 /** A command line that makes no sense: printed with the usage, exit code 2. */

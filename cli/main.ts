@@ -1,16 +1,25 @@
 /** The program `podwire`: picks the subcommand, and turns what comes of it into words and an exit code. */
-import { isatty } from "node:tty";
 import { messageOf } from "../shared/cni/error.ts";
-import { writeStandardError, writeStandardOutput } from "../shared/system/stdio.ts";
+import { isStandardOutputTerminal, writeStandardError, writeStandardOutput } from "../shared/system/stdio.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, ExitCode, type Io, UsageError } from "./command.ts";
 import { failureObject, printObject } from "./failure.ts";
 import { commandHelp, emphasis, programHelp, usageLine } from "./help.ts";
 import { isReaderGone } from "./reader-gone.ts";
 
+/** What the program is, and how it was called. */
+export interface Program {
+  readonly commands: readonly Command[];
+  readonly version: string;
+  /** What follows the program's name. */
+  readonly words: readonly string[];
+  readonly environment: Io["environment"];
+}
+
 /** https://no-color.org: any value but the empty one counts. */
 function showsColours(environment: Io["environment"]): boolean {
-  return (environment["NO_COLOR"] ?? "") === "" && environment["TERM"] !== "dumb" && isatty(1);
+  const isWanted = (environment["NO_COLOR"] ?? "") === "" && environment["TERM"] !== "dumb";
+  return isWanted && isStandardOutputTerminal();
 }
 
 /** What cannot be said must not keep the work from its end. */
@@ -20,8 +29,7 @@ function complain(text: string): void {
   } catch {}
 }
 
-function outside(): Io {
-  const environment = process.env;
+function outside(environment: Io["environment"]): Io {
   return {
     out: writeStandardOutput,
     err: complain,
@@ -39,13 +47,13 @@ const wantsHelp = (words: readonly string[]) => hasOption(words, "-h", "--help")
 /** Also where the command line cannot be read. */
 const wantsJson = (words: readonly string[]) => hasOption(words, "--json");
 
-async function runCommand(command: Command, words: readonly string[], io: Io): Promise<number> {
+function runCommand(command: Command, words: readonly string[], io: Io): number {
   if (wantsHelp(words)) {
     io.out(commandHelp(command, emphasis(io.colours)));
     return ExitCode.success;
   }
   try {
-    return await command.run(readArguments(command, words), io);
+    return command.run(readArguments(command, words), io);
   } catch (thrown) {
     const isUsage = thrown instanceof UsageError;
     const usage = usageLine(command);
@@ -63,12 +71,7 @@ function find(commands: readonly Command[], name: string): Command {
   throw new UsageError(`there is no command ${JSON.stringify(name)}`);
 }
 
-async function dispatch(
-  commands: readonly Command[],
-  version: string,
-  words: readonly string[],
-  io: Io,
-): Promise<number> {
+function dispatch({ commands, version, words }: Program, io: Io): number {
   const [name, ...rest] = words;
   const bold = emphasis(io.colours);
   if (name === undefined) {
@@ -89,19 +92,15 @@ async function dispatch(
 }
 
 /** Runs the program to its end. Returns the exit code. */
-export async function runProgram(
-  commands: readonly Command[],
-  version: string,
-  words: readonly string[],
-  io: Io = outside(),
-): Promise<number> {
+export function runProgram(program: Program): number {
+  const io = outside(program.environment);
   try {
-    return await dispatch(commands, version, words, io);
+    return dispatch(program, io);
   } catch (thrown) {
     if (isReaderGone(thrown)) return ExitCode.success;
     const isUsage = thrown instanceof UsageError;
     io.err(`podwire: ${messageOf(thrown)}${isUsage ? "; podwire --help lists the commands" : ""}\n`);
-    if (isUsage && wantsJson(words)) printObject(io, failureObject(thrown));
+    if (isUsage && wantsJson(program.words)) printObject(io, failureObject(thrown));
     return isUsage ? ExitCode.usage : ExitCode.failure;
   }
 }

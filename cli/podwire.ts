@@ -1,24 +1,15 @@
-/** The program `podwire` with all its commands. */
-import { exitNow } from "../shared/system/libc.ts";
-import type { Command } from "./command.ts";
-import { completionCommand } from "./completion/index.ts";
-import { installCommand } from "./install/index.ts";
-import { listCommand } from "./list/index.ts";
+/** The command `podwire` of the executable. */
+import { commandsOf } from "./commands.ts";
 import { runProgram } from "./main.ts";
-import { networkCommands } from "./network/commands.ts";
 import type { Catalogue } from "./validate/catalogue.ts";
-import { validateCommand } from "./validate/index.ts";
 
-const workersFor = (version: string, catalogue: Catalogue): readonly Command[] => [
-  installCommand(catalogue, version),
-  ...networkCommands,
-  listCommand,
-  validateCommand(catalogue),
-];
+type Environment = Readonly<Record<string, string>>;
 
-/** Runs the command line, and exits. The catalogue has the other names of the executable. */
-export async function podwire(version: string, catalogue: Catalogue): Promise<never> {
-  const workers = workersFor(version, catalogue);
-  const commands = [...workers, completionCommand(workers)];
-  exitNow(await runProgram(commands, version, process.argv.slice(2)));
+/** Of that version; the catalogue has the other names of the executable. What it returns takes words, and gives an exit code. */
+export function commandOf(
+  version: string,
+  catalogue: Catalogue,
+): (words: readonly string[], environment: Environment) => number {
+  const commands = commandsOf(version, catalogue);
+  return (words, environment) => runProgram({ commands, version, words, environment });
 }

@@ -30,13 +30,14 @@
 /* Every processor's page size divides it. */
 #define IMAGE_PAGE 65536UL
 
-/* The linker puts it at HEAP_ADDRESS, and scripts/engine/elf.ts lets its segment have HEAP_SIZE bytes. */
+/* The linker puts it at HEAP_ADDRESS, and scripts/engine/elf.ts gives its segment the memory. */
 struct image podwire_image __attribute__((section(".podwire_image"), aligned(4096))) = {0};
 
 static struct {
   uintptr_t next, end;
   /* Up to here memory is present. */
   uintptr_t present;
+  uintptr_t reserve;
   bool hasReserve;
   /* What is allocated now goes into the image: all in one piece, nothing left of what was freed. */
   bool makesImage;
@@ -82,7 +83,7 @@ static void use_region(uintptr_t begin, uintptr_t end) {
 
 static void use_reserve(void) {
   heap.hasReserve = false;
-  use_region(HEAP_ADDRESS + HEAP_SIZE - RESERVE, HEAP_ADDRESS + HEAP_SIZE);
+  use_region(heap.reserve, heap.reserve + RESERVE);
 }
 
 static void *take(size_t size) {
@@ -191,8 +192,10 @@ void heap_start(bool makesImage) {
   heap.makesImage = makesImage;
   uintptr_t begin = HEAP_ADDRESS + podwire_image.size;
   if (podwire_image.size == 0) begin += (sizeof(struct image) + GRAIN - 1) & ~(uintptr_t)(GRAIN - 1);
-  use_region(begin, HEAP_ADDRESS + HEAP_SIZE - RESERVE);
+  uintptr_t end = podwire_image.size == 0 ? HEAP_ADDRESS + HEAP_SIZE : begin + HEAP_ROOM;
+  heap.reserve = end - RESERVE;
   heap.hasReserve = true;
+  use_region(begin, heap.reserve);
 }
 
 #else

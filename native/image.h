@@ -17,9 +17,12 @@
 
 #ifdef PODWIRE_IMAGE
 
-/* Above the executable's own parts, below what the kernel places at random. scripts/engine/elf.ts knows both numbers. */
+/* Above the executable's own parts, below what the kernel places at random. scripts/engine/elf.ts knows all three numbers. */
 #define HEAP_ADDRESS 0x10000000UL
+/* What the image may have while it is made. */
 #define HEAP_SIZE (32UL << 20)
+/* What a process has behind the image before it asks the kernel for more: enough for nearly every call. */
+#define HEAP_ROOM (2UL << 20)
 
 struct image {
   /* Bytes, this structure included; 0 while the image is being made. A multiple of every page size. */

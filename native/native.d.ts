@@ -45,12 +45,13 @@ interface SystemCalls {
   pipe2(descriptors: Uint8Array, flags: number): number;
   /** An array of struct pollfd, 8 bytes each, and a struct timespec, or null to wait without limit. */
   ppoll(descriptors: Uint8Array, limit: Uint8Array | null): number;
+  pread64(descriptor: number, bytes: Uint8Array, position: number): number;
   read(descriptor: number, bytes: Uint8Array): number;
   readlinkat(directory: number, path: string, target: Uint8Array): number;
   recvfrom(socket: number, bytes: Uint8Array, flags: number): number;
   renameat2(fromDirectory: number, from: string, toDirectory: number, to: string, flags: number): number;
-  /** A set of signals, 8 bytes. */
-  rt_sigprocmask(how: number, signals: Uint8Array): number;
+  /** Sets of signals, 8 bytes each; the second one is filled in with those that were blocked before. */
+  rt_sigprocmask(how: number, signals: Uint8Array, before: Uint8Array | null): number;
   sendto(socket: number, bytes: Uint8Array, flags: number): number;
   setns(descriptor: number, kind: number): number;
   setsockopt(socket: number, level: number, name: number, value: Uint8Array): number;
@@ -59,6 +60,8 @@ interface SystemCalls {
   /** Fills in a struct statx, 256 bytes. */
   statx(directory: number, path: string, flags: number, mask: number, status: Uint8Array): number;
   symlinkat(target: string, directory: number, path: string): number;
+  /** TCGETS of ioctl_tty(2). Fills in a struct termios, 36 bytes. */
+  tcgets(descriptor: number, attributes: Uint8Array): number;
   unlinkat(directory: number, path: string, flags: number): number;
   /** Two struct timespec, 32 bytes: of access and of modification. */
   utimensat(directory: number, path: string, times: Uint8Array, flags: number): number;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -19,8 +20,8 @@ struct child {
   char **arguments, **environment;
   int streams[STREAMS];
   pid_t parent;
-  /* Written by the child, which shares our memory until it is another program. */
-  volatile int failure;
+  /* The end of a pipe where the child says why it could not become the program; it is closed when it does. */
+  int report;
 };
 
 static void free_texts(JSContext *context, char **texts) {
@@ -68,20 +69,44 @@ static void run_child(struct child *child) {
   sigset_t none;
   sigemptyset(&none);
   signal(SIGPIPE, SIG_DFL);
+  /* Where standard streams are closed, the pipe has one of their numbers. */
+  child->report = fcntl(child->report, F_DUPFD_CLOEXEC, STREAMS);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == child->parent && place_streams(child->streams) == 0 &&
       sigprocmask(SIG_SETMASK, &none, NULL) == 0)
     execve(child->path, child->arguments, child->environment);
-  child->failure = errno == 0 ? ESRCH : errno;
-  _exit(127);
+  int failure = errno == 0 ? ESRCH : errno;
+  ssize_t written = write(child->report, &failure, sizeof failure);
+  _exit(written == sizeof failure ? 127 : 126);
+}
+
+/* wait4(2) takes what is left of a child that could not be started. */
+static void reap(pid_t pid) {
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+}
+
+/* The errno that the child reports; 0 once it is the program. Where vfork(2) copies the memory as fork(2) does, a pipe still tells. */
+static int read_report(int descriptor) {
+  int failure = 0;
+  ssize_t count;
+  do count = read(descriptor, &failure, sizeof failure);
+  while (count < 0 && errno == EINTR);
+  return count == sizeof failure ? failure : 0;
 }
 
 static pid_t start(struct child *child) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -errno;
+  child->report = ends[1];
   child->parent = getpid();
-  child->failure = 0;
   errno = 0;
   pid_t pid = vfork();
   if (pid == 0) run_child(child);
-  return pid < 0 ? -errno : pid;
+  int failure = pid < 0 ? errno : 0;
+  close(ends[1]);
+  if (pid > 0) failure = read_report(ends[0]);
+  close(ends[0]);
+  if (pid > 0 && failure != 0) reap(pid);
+  return failure == 0 ? pid : -failure;
 }
 
 static bool read_child(JSContext *context, struct child *child, JSValueConst *values, bool *isValid) {
@@ -97,26 +122,14 @@ static bool read_child(JSContext *context, struct child *child, JSValueConst *va
   return true;
 }
 
-/* wait4(2) takes what is left of a child that could not be started. */
-static void reap(pid_t pid) {
-  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
-}
-
 static JSValue spawn(JSContext *context, JSValueConst self, int count, JSValueConst *values) {
   (void)self;
   (void)count;
   if (!natives_are_allowed(context, "spawn")) return JS_EXCEPTION;
   struct child child = {0};
-  bool isValid = true;
   JSValue result = JS_EXCEPTION;
-  if (read_child(context, &child, values, &isValid)) {
-    pid_t pid = isValid ? start(&child) : -EINVAL;
-    if (pid > 0 && child.failure != 0) {
-      reap(pid);
-      pid = -child.failure;
-    }
-    result = JS_NewInt32(context, pid);
-  }
+  bool isValid = true;
+  if (read_child(context, &child, values, &isValid)) result = JS_NewInt32(context, isValid ? start(&child) : -EINVAL);
   free_texts(context, child.environment);
   free_texts(context, child.arguments);
   JS_FreeCString(context, child.path);

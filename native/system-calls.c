@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct system_call {
    * q  the same, or null
    * f  an array of struct pollfd: its address and the number of elements
    * m  no argument of the function: the size of the kernel's signal sets
+   * t  no argument of the function: TCGETS
    * z  no argument of the function: 0
    */
   const char *shape;
@@ -64,11 +66,12 @@ static const struct system_call calls[] = {
     {"pidfd_send_signal", SYS_pidfd_send_signal, "iizz", 0},
     {"pipe2", SYS_pipe2, "pi", 8},
     {"ppoll", SYS_ppoll, "fqzm", 16},
+    {"pread64", SYS_pread64, "ibl", 0},
     {"read", SYS_read, "ib", 0},
     {"readlinkat", SYS_readlinkat, "isb", 0},
     {"recvfrom", SYS_recvfrom, "ibi", 0},
     {"renameat2", SYS_renameat2, "isisi", 0},
-    {"rt_sigprocmask", SYS_rt_sigprocmask, "ipzm", 8},
+    {"rt_sigprocmask", SYS_rt_sigprocmask, "ipqm", 8},
     {"sendto", SYS_sendto, "ibi", 0},
     {"setns", SYS_setns, "ii", 0},
     {"setsockopt", SYS_setsockopt, "iiib", 0},
@@ -76,6 +79,7 @@ static const struct system_call calls[] = {
     {"socket", SYS_socket, "iii", 0},
     {"statx", SYS_statx, "isiip", 256},
     {"symlinkat", SYS_symlinkat, "sis", 0},
+    {"tcgets", SYS_ioctl, "itp", 36},
     {"unlinkat", SYS_unlinkat, "isi", 0},
     {"utimensat", SYS_utimensat, "ispi", 32},
     {"wait4", SYS_wait4, "ipiz", 4},
@@ -149,12 +153,19 @@ static bool add(JSContext *context, struct arguments *arguments, const struct sy
   return add_bytes(context, arguments, value, kind, call->size);
 }
 
+static bool is_constant(char kind) { return kind == 'z' || kind == 'm' || kind == 't'; }
+
+static long constant(char kind) {
+  if (kind == 't') return TCGETS;
+  return kind == 'm' ? KERNEL_SIGNAL_SET : 0;
+}
+
 static bool read_arguments(JSContext *context, struct arguments *arguments, const struct system_call *call, int count,
                            JSValueConst *values, bool *isValid) {
   int next = 0;
   for (const char *kind = call->shape; *kind != 0; kind++) {
-    if (*kind == 'z' || *kind == 'm') {
-      arguments->values[arguments->count++] = *kind == 'm' ? KERNEL_SIGNAL_SET : 0;
+    if (is_constant(*kind)) {
+      arguments->values[arguments->count++] = constant(*kind);
       continue;
     }
     JSValueConst value = next < count ? values[next] : JS_UNDEFINED;

@@ -4,7 +4,7 @@
  * esbuild bundles the TypeScript, and the engine evaluates it now: the executable holds the heap (native/image.h). A folder in
  * plugins/ or ipam/ with an index.ts is a plugin: there is no list to keep.
  *
- *   node --import tsx scripts/build.ts [--output FOLDER] [--sanitized]
+ *   node --import tsx scripts/build.ts [--output FOLDER] [--sanitized | --symbols]
  */
 import {
   linkSync,
@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import type { ExecaError } from "execa";
 import { bundle, findPlugins, programSource, root, SCRIPT } from "./bundle.ts";
 import { makeExecutable } from "./engine/executables.ts";
 import { nativeToolchain, sanitizedToolchain } from "./engine/toolchain.ts";
@@ -28,6 +29,7 @@ const { values: options } = parseArgs({
   options: {
     output: { type: "string", default: join(root, "dist") },
     sanitized: { type: "boolean", default: false },
+    symbols: { type: "boolean", default: false },
   },
 });
 const output = resolve(options.output);
@@ -50,13 +52,20 @@ function linkNames(executable: string, names: readonly string[]): void {
 mkdirSync(output, { recursive: true });
 const validators = join(output, "validators.cjs");
 writeFileSync(validators, writeSchemas(await findSchemas(), join(output, "schemas")));
-const { script, metafile } = await bundle(programSource(version), validators);
+const { script, metafile, withSources } = await bundle(programSource(version), validators);
 const file = join(output, SCRIPT);
 writeFileSync(file, script);
 writeFileSync(join(output, "podwire.meta.json"), JSON.stringify(metafile));
 const executable = join(output, "podwire");
-const toolchain = options.sanitized ? sanitizedToolchain : await nativeToolchain();
-const { image } = await makeExecutable(toolchain, file, executable, join(output, "evaluate"));
+const native = { ...(await nativeToolchain()), keepsSymbols: options.symbols };
+const toolchain = options.sanitized ? sanitizedToolchain : native;
+const { image } = await makeExecutable(toolchain, file, executable, join(output, "evaluate")).catch(
+  (error: ExecaError) => {
+    // What the engine says of a module that cannot be evaluated.
+    process.stderr.write(withSources(`${error.stderr ?? error.stack}\n`));
+    process.exit(1);
+  },
+);
 const { size } = statSync(executable);
 const names = [...findPlugins().keys(), "podwire"];
 linkNames(executable, names);

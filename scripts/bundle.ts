@@ -27,7 +27,10 @@ export function programSource(version: string): string {
   ]);
   const table = plugins.map(([name], at) => `"${name}": plugin${at}`).join(", ");
   const catalogue = plugins
-    .map(([name], at) => `"${name}": { isIpam: plugin${at}.isIpam, schema: schema${at}, validate: validate${at} }`)
+    .map(
+      ([name], at) =>
+        `"${name}": { isIpam: plugin${at}.isIpam, schema: schema${at}, validate: validate${at} }`,
+    )
     .join(", ");
   return `${imports.join("\n")}
 import { commandOf } from "./cli/podwire.ts";
@@ -58,6 +61,8 @@ const target = "es2022";
 
 export interface Bundle {
   readonly script: string;
+  /** A text, such as a stack, with the places of the sources where it has those of the script. */
+  readonly withSources: (text: string) => string;
   /** What went into it, for the curious: esbuild's own description. */
   readonly metafile: object;
 }
@@ -86,5 +91,10 @@ export async function bundle(source: string, validators: string): Promise<Bundle
   const textOf = (suffix: string) => result.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
   const { files, lines } = sourceLines(JSON.parse(textOf(".map")) as SourceMapInput);
   const footer = `program.setSourceLines(${JSON.stringify(files)}, ${JSON.stringify(lines)});\nprogram.start;\n`;
-  return { script: `${textOf(".js")}${footer}`, metafile: result.metafile };
+  const withSources = (text: string) =>
+    text.replace(new RegExp(`${SCRIPT}:(\\d+)(:\\d+)?`, "g"), (place, line: string) => {
+      const known = lines[Number(line)] ?? 0;
+      return known === 0 ? place : `${files[known >>> 16]}:${known & 0xffff}`;
+    });
+  return { script: `${textOf(".js")}${footer}`, withSources, metafile: result.metafile };
 }

@@ -29,7 +29,7 @@ export function completionCommand(others: readonly Command[]): Command {
 ${NETWORKS} prints the names of the networks in NETCONFPATH (/etc/cni/net.d), which the shells ask for.`,
     options: [],
     completions: [Object.keys(shells)],
-    run: async ({ positionals }, io) => {
+    run: ({ positionals }, io) => {
       const [shell = "", ...more] = positionals;
       if (shell === NETWORKS && more.length === 0) {
         io.out(namesOf(io));

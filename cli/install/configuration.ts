@@ -1,7 +1,10 @@
 /** The network configuration that is put where the runtime looks: only when asked, and after the executables. */
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { listDirectory } from "../../shared/system/directory.ts";
+import { closeFile, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
+import { fileStatus, isReachable } from "../../shared/system/file-status.ts";
+import { findExecutable } from "../../shared/system/process.ts";
+import { decodeTextWithMark, encodeText } from "../../shared/system/text.ts";
 import { extensions } from "../network/configuration.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
 import { type Located, placeText, saidText, validateText } from "../validate/file.ts";
@@ -48,28 +51,37 @@ function readTypes(source: string, text: string): string[] {
   return [...new Set(types)].filter((type) => typeof type === "string" && type !== "") as string[];
 }
 
-/** A pipe may keep its reader waiting. */
-async function readText(source: string, { interruption }: End): Promise<string> {
+/** Opening a pipe, and reading from one, may take for ever: neither keeps a signal from being heeded. */
+function readWhole(source: string, { waitForInput }: End): string {
+  const descriptor = openFile(source, OpenFlag.readOnly | OpenFlag.nonBlocking);
   try {
-    return await Promise.race([readFile(source, "utf8"), interruption]);
+    return decodeTextWithMark(readAll(descriptor, source, () => waitForInput(descriptor)));
+  } finally {
+    closeFile(descriptor);
+  }
+}
+
+function readText(source: string, end: End): string {
+  try {
+    return readWhole(source, end);
   } catch (thrown) {
     throw problem(`cannot read the configuration ${source}`, thrown);
   }
 }
 
 /** Reads a conflist, and checks it as `podwire validate` does. Throws if it could not work. */
-export async function readConfiguration(
+export function readConfiguration(
   source: string,
   givenName: string | undefined,
   catalogue: Catalogue,
   end: End,
-): Promise<Configuration> {
+): Configuration {
   const name = givenName ?? source.slice(source.lastIndexOf("/") + 1);
   if (!/^[^./][^/]*\.conflist$/.test(name))
     throw new Error(
       `runtimes do not look at a file called ${JSON.stringify(name)}: --conf-name must say a name that ends in .conflist`,
     );
-  const text = await readText(source, end);
+  const text = readText(source, end);
   const oddities = checkText(source, text, catalogue);
   return { source, name, text, types: readTypes(source, text), oddities };
 }
@@ -82,16 +94,23 @@ const forAllNodes = "all-nodes.conflist";
  * after the node, or else the one for all. Undefined if the folder has neither.
  */
 export function findConfiguration(given: string, node: string | undefined): string | undefined {
-  if (!(statSync(given, { throwIfNoEntry: false })?.isDirectory() ?? false)) return given;
+  if (fileStatus(given)?.isDirectory !== true) return given;
   const candidates = node === undefined || node === "" ? [forAllNodes] : [`${node}.conflist`, forAllNodes];
-  return candidates.map((name) => `${given}/${name}`).find((path) => existsSync(path));
+  return candidates.map((name) => `${given}/${name}`).find(isReachable);
+}
+
+/** Whether a name sorts before another one by its bytes, which is not the order of JavaScript's strings. */
+function sortsBefore(name: string, other: string): boolean {
+  const [left, right] = [encodeText(name), encodeText(other)];
+  const at = left.findIndex((byte, index) => byte !== right[index]);
+  return at < 0 ? left.length < right.length : (left[at] ?? 0) < (right[at] ?? 0);
 }
 
 /** Runtimes load the files that libcni reads, sorted by bytes. */
 function filesBefore(folder: string, name: string): string[] {
-  return readdirSync(folder)
+  return listDirectory(folder)
     .filter((other) => extensions.some((ending) => other.endsWith(ending)))
-    .filter((other) => Buffer.compare(Buffer.from(other), Buffer.from(name)) < 0)
+    .filter((other) => sortsBefore(other, name))
     .sort();
 }
 
@@ -108,7 +127,7 @@ export function configurationWarnings(
       `${before.map((file) => `${confFolder}/${file}`).join(", ")} sorts before ${name}: kubelet's runtimes take the first ` +
         "file of the folder and will not use this network; remove what sorts before, or choose another --conf-name",
     );
-  const missing = types.filter((type) => !existsSync(`${binFolder}/${type}`));
+  const missing = types.filter((type) => findExecutable(type, [binFolder]) === undefined);
   if (missing.length > 0) warnings.push(`${name} needs ${missing.join(", ")}, which is not in ${binFolder}`);
   return warnings;
 }

@@ -1,17 +1,17 @@
 /** What is to be in a file: compared with what is, and written so that it is there whole or not at all. */
 import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readlinkSync,
-  readSync,
-  type Stats,
-  writeSync,
-} from "node:fs";
+  closeFile,
+  OpenFlag,
+  openFile,
+  readAt,
+  readLink,
+  setPermissions,
+  syncFile,
+  tryOpen,
+  writeAll,
+} from "../../shared/system/file.ts";
+import { descriptorStatus, type FileStatus } from "../../shared/system/file-status.ts";
+import { encodeText } from "../../shared/system/text.ts";
 import type { End } from "./stay.ts";
 
 /** The bytes of a file: read piece by piece, since an executable is large. */
@@ -23,92 +23,103 @@ export interface Content {
   readonly mode: number;
 }
 
-/** The content of an open file. */
-export const contentOf = (descriptor: number, mode: number): Content => ({
-  size: fstatSync(descriptor).size,
-  read: (buffer, position) => readSync(descriptor, buffer, 0, buffer.length, position),
+/** The content of an open file. `path` names it in errors. */
+export const contentOf = (descriptor: number, path: string, mode: number): Content => ({
+  size: Number(descriptorStatus(descriptor).size),
+  read: (buffer, position) => readAt(descriptor, buffer, position, path),
   mode,
 });
 
 /** A text as the content of a file. */
 export function contentOfText(text: string, mode: number): Content {
-  const bytes = Buffer.from(text);
+  const bytes = encodeText(text);
   return {
     size: bytes.length,
-    read: (buffer, position) => bytes.copy(buffer, 0, position),
+    read: (buffer, position) => {
+      const piece = bytes.subarray(position, position + buffer.length);
+      buffer.set(piece);
+      return piece.length;
+    },
     mode,
   };
 }
 
 const chunkSize = 1 << 20;
 
+/** Two buffers of a chunk, to compare by 32 bits: an executable has millions of bytes. */
+class Comparison {
+  readonly left = new Uint8Array(chunkSize);
+  readonly right = new Uint8Array(chunkSize);
+  private readonly leftWords = new Uint32Array(this.left.buffer);
+  private readonly rightWords = new Uint32Array(this.right.buffer);
+
+  /** Whether so many bytes are the same in both. */
+  isSame(count: number): boolean {
+    const end = Math.ceil(count / 4);
+    this.left.fill(0, count, end * 4);
+    this.right.fill(0, count, end * 4);
+    for (let at = 0; at < end; at++) if (this.leftWords[at] !== this.rightWords[at]) return false;
+    return true;
+  }
+}
+
 /** Whether both have the same bytes. */
-async function sameBytes(one: Content, two: Content, { pass }: End): Promise<boolean> {
+function sameBytes(one: Content, two: Content, { pass }: End): boolean {
   if (one.size !== two.size) return false;
-  const [left, right] = [Buffer.allocUnsafe(chunkSize), Buffer.allocUnsafe(chunkSize)];
+  const comparison = new Comparison();
   for (let at = 0; at < one.size; ) {
-    await pass();
-    const count = one.read(left, at);
-    if (count === 0 || two.read(right, at) !== count) return false;
-    if (left.compare(right, 0, count, 0, count) !== 0) return false;
+    pass();
+    const count = one.read(comparison.left, at);
+    if (count === 0 || two.read(comparison.right, at) !== count || !comparison.isSame(count)) return false;
     at += count;
   }
   return true;
 }
 
-/** What is at a path, a link itself and not what it leads to; undefined if nothing is. */
-export const statusOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
-
 /** A link to a name in its own folder is the same on the host and in a container; others may not be. */
-const staysInFolder = (path: string, status: Stats): boolean =>
-  !status.isSymbolicLink() || !readlinkSync(path).includes("/");
+const staysInFolder = (path: string, { kind }: FileStatus): boolean =>
+  kind !== "link" || readLink(path)?.includes("/") === false;
 
 /** Whether others may write the file, or whether it gives them its owner's rights. */
 const isOpenToOthers = (mode: number): boolean => (mode & 0o6022) !== 0;
 
-/** Whether the content is at the path already, with all the permissions that it needs and none that it must not have. */
-export async function holds(path: string, content: Content, end: End): Promise<boolean> {
-  const status = statusOf(path);
-  if (status === undefined || !staysInFolder(path, status)) return false;
-  let descriptor: number;
+/**
+ * Whether the content is at the path already, with all the permissions that it needs and none that it must not have.
+ * `status` is that of the path, of a link itself.
+ */
+export function holds(path: string, status: FileStatus, content: Content, end: End): boolean {
+  if (!staysInFolder(path, status)) return false;
+  const descriptor = tryOpen(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
+  if (descriptor < 0) return false;
   try {
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch {
-    return false;
-  }
-  try {
-    const { mode } = fstatSync(descriptor);
-    if ((mode & content.mode) !== content.mode || isOpenToOthers(mode)) return false;
-    return await sameBytes(content, contentOf(descriptor, mode), end);
+    const { permissions } = descriptorStatus(descriptor);
+    if ((permissions & content.mode) !== content.mode || isOpenToOthers(permissions)) return false;
+    return sameBytes(content, contentOf(descriptor, path, permissions), end);
   } finally {
-    closeSync(descriptor);
+    closeFile(descriptor);
   }
 }
 
-async function writeBytes(content: Content, descriptor: number, { pass }: End): Promise<void> {
-  const buffer = Buffer.allocUnsafe(chunkSize);
+function writeBytes(content: Content, descriptor: number, path: string, { pass }: End): void {
+  const buffer = new Uint8Array(chunkSize);
   for (let at = 0; ; ) {
-    await pass();
+    pass();
     const count = content.read(buffer, at);
     if (count === 0) return;
-    for (let written = 0; written < count; )
-      written += writeSync(descriptor, buffer, written, count - written);
+    writeAll(descriptor, buffer.subarray(0, count), path);
     at += count;
   }
 }
 
 /** Writes the content to a name that must be free, and waits until it is on the disk. */
-export async function writeContent(path: string, content: Content, end: End): Promise<void> {
-  const descriptor = openSync(
-    path,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-    0o600,
-  );
+export function writeContent(path: string, content: Content, end: End): void {
+  const { writeOnly, create, exclusive, noFollow } = OpenFlag;
+  const descriptor = openFile(path, writeOnly | create | exclusive | noFollow, 0o600);
   try {
-    await writeBytes(content, descriptor, end);
-    fchmodSync(descriptor, content.mode);
-    fsyncSync(descriptor);
+    writeBytes(content, descriptor, path, end);
+    setPermissions(descriptor, content.mode, path);
+    syncFile(descriptor, path);
   } finally {
-    closeSync(descriptor);
+    closeFile(descriptor);
   }
 }

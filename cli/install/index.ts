@@ -2,7 +2,7 @@
 import { type Arguments, type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
 import { install, type Report, type Wish } from "./install.ts";
-import { listenForEnd, stayUp } from "./stay.ts";
+import { listenForEnd } from "./stay.ts";
 
 const defaultBinFolder = "/opt/cni/bin";
 const defaultConfFolder = "/etc/cni/net.d";
@@ -98,12 +98,12 @@ export function installCommand(catalogue: Catalogue, version: string): Command {
       { name: "stay", summary: "stay up afterwards until SIGTERM, as a DaemonSet has to" },
       { name: "json", summary: "print what was done, or why not, as JSON" },
     ],
-    run: async (args, io) => {
+    run: (args, io) => {
       const wish = wishOf(args, names, io);
       // Before the work: a container's first process would never get a signal it has not asked for.
       const end = listenForEnd();
-      print(await install(wish, catalogue, end), args.flag("json"), version, io);
-      if (args.flag("stay")) await stayUp(end);
+      print(install(wish, catalogue, end), args.flag("json"), version, io);
+      if (args.flag("stay")) end.stay();
       return ExitCode.success;
     },
   };

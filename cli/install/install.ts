@@ -1,5 +1,7 @@
 /** Installs the executables, and a configuration if asked: all of it is checked before anything is changed. */
-import { closeSync, openSync } from "node:fs";
+import { closeFile, OpenFlag, openFile } from "../../shared/system/file.ts";
+import { linkStatus } from "../../shared/system/file-status.ts";
+import { OWN_EXECUTABLE } from "../../shared/system/own-process.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
 import {
   type Configuration,
@@ -7,7 +9,7 @@ import {
   findConfiguration,
   readConfiguration,
 } from "./configuration.ts";
-import { contentOf, contentOfText, statusOf } from "./content.ts";
+import { contentOf, contentOfText } from "./content.ts";
 import { checkFolder, removeLeftovers, whileFolderLocked } from "./folder.ts";
 import { type Action, type Change, replaceAll } from "./replace.ts";
 import type { End } from "./stay.ts";
@@ -35,61 +37,55 @@ export interface Report {
   readonly warnings: readonly string[];
 }
 
-/** The executable that runs: it has all plugins in it, and is there even if its name is gone. */
-const ownExecutable = "/proc/self/exe";
-
-const installExecutables = (folder: string, names: readonly string[], end: End): Promise<Change[]> =>
-  whileFolderLocked(folder, end, async () => {
+/** The executable that runs has all plugins in it. */
+const installExecutables = (folder: string, names: readonly string[], end: End): Change[] =>
+  whileFolderLocked(folder, end, () => {
     removeLeftovers(folder);
-    const descriptor = openSync(ownExecutable, "r");
+    const descriptor = openFile(OWN_EXECUTABLE, OpenFlag.readOnly);
     try {
-      return await replaceAll(folder, names, contentOf(descriptor, 0o755), end);
+      return replaceAll(folder, names, contentOf(descriptor, OWN_EXECUTABLE, 0o755), end);
     } finally {
-      closeSync(descriptor);
+      closeFile(descriptor);
     }
   });
 
-const installConfiguration = (folder: string, { name, text }: Configuration, end: End): Promise<Change[]> =>
+const installConfiguration = (folder: string, { name, text }: Configuration, end: End): Change[] =>
   whileFolderLocked(folder, end, () => {
     removeLeftovers(folder);
     return replaceAll(folder, [name], contentOfText(text, 0o644), end);
   });
 
 /** What is to be written, and into which folder; undefined if --conf is a folder without a file for this node. */
-async function readWish(
+function readWish(
   wish: Wish["configuration"],
   catalogue: Catalogue,
   end: End,
-): Promise<{ folder: string; read: Configuration } | undefined> {
+): { folder: string; read: Configuration } | undefined {
   if (wish === undefined) return undefined;
   const folder = checkFolder("--conf-dir", wish.folder);
   const source = findConfiguration(wish.source, wish.node);
   if (source === undefined) return undefined;
-  return { folder, read: await readConfiguration(source, wish.name, catalogue, end) };
+  return { folder, read: readConfiguration(source, wish.name, catalogue, end) };
 }
 
 function noneForNode({ source, node, folder, name }: NonNullable<Wish["configuration"]>): string {
   const own = node === undefined ? "which is not known (--node, or NODE_NAME)" : `${node}.conflist`;
   const none = `no configuration is written: ${source} has neither all-nodes.conflist nor one of the node's name, ${own}`;
   const earlier = name === undefined ? undefined : `${folder}/${name}`;
-  if (earlier === undefined || statusOf(earlier) === undefined) return none;
+  if (earlier === undefined || linkStatus(earlier) === undefined) return none;
   return `${none}; ${earlier} is there from earlier and goes on being used: remove it if it should not be`;
 }
 
 /** Does it. After an error nothing has changed, but for the executables if it is the configuration that failed. */
-export async function install(
-  { binFolder, names, configuration }: Wish,
-  catalogue: Catalogue,
-  end: End,
-): Promise<Report> {
+export function install({ binFolder, names, configuration }: Wish, catalogue: Catalogue, end: End): Report {
   const binDir = checkFolder("--bin-dir", binFolder);
-  const wanted = await readWish(configuration, catalogue, end);
-  const executables = await installExecutables(binDir, names, end);
+  const wanted = readWish(configuration, catalogue, end);
+  const executables = installExecutables(binDir, names, end);
   if (configuration === undefined) return { binDir, executables, warnings: [] };
   if (wanted === undefined) return { binDir, executables, warnings: [noneForNode(configuration)] };
   // After the executables: a runtime that sees a configuration calls what it names.
   const { folder, read } = wanted;
-  const [change] = await installConfiguration(folder, read, end);
+  const [change] = installConfiguration(folder, read, end);
   const warnings = configurationWarnings(read, folder, binDir);
   const written = { file: `${folder}/${read.name}`, action: change?.action ?? "unchanged" };
   return { binDir, executables, configuration: written, warnings };

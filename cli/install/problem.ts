@@ -1,25 +1,31 @@
 /** What goes wrong with a target, in words that a person can act on. */
+import { messageOf } from "../../shared/cni/error.ts";
+import { Errno } from "../../shared/system/errno.ts";
+import { SystemError } from "../../shared/system/libc.ts";
 
-const meanings: Readonly<Record<string, string>> = {
-  ENOSPC: "no space is left there; free some: what is new is written before the old goes",
-  EDQUOT: "the disk quota there is used up; raise it or free some space",
-  EROFS:
+const mounted =
+  "a file is in the way that is mounted from elsewhere; unmount it, and mount the folder instead";
+
+const meanings: Readonly<Record<number, string>> = {
+  [Errno.ENOSPC]: "no space is left there; free some: what is new is written before the old goes",
+  [Errno.EDQUOT]: "the disk quota there is used up; raise it or free some space",
+  [Errno.EROFS]:
     "the file system is read-only; mount it writable, or give a folder that is: some systems keep the executables elsewhere",
-  EACCES:
+  [Errno.EACCES]:
     "permission denied; run as root, with CAP_DAC_OVERRIDE if the folder is another user's, and see whether SELinux or AppArmor forbids it",
-  EPERM: "not permitted; run as root, and see whether the file is immutable (lsattr)",
-  EBUSY: "a file is in the way that is mounted from elsewhere; unmount it, and mount the folder instead",
-  EXDEV: "a file is in the way that is mounted from elsewhere; unmount it, and mount the folder instead",
+  [Errno.EPERM]: "not permitted; run as root, and see whether the file is immutable (lsattr)",
+  [Errno.EBUSY]: mounted,
+  [Errno.EXDEV]: mounted,
 };
 
 /** What was being done failed: the system's error, with its cause and the way out where they are known. */
 export function problem(doing: string, thrown: unknown): Error {
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const meaning = meanings[codeOf(thrown)];
+  const message = messageOf(thrown);
+  const meaning = thrown instanceof SystemError ? meanings[thrown.errno] : undefined;
   const why = meaning === undefined ? message : `${meaning} (${message})`;
   return new Error(`${doing}: ${why}`, { cause: thrown });
 }
 
-/** The code of a failed system call, such as "ENOENT". */
-export const codeOf = (thrown: unknown): string =>
-  thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+/** Whether it is a system call that failed, and in one of these ways. */
+export const failedBy = (thrown: unknown, errnos: readonly number[]): boolean =>
+  thrown instanceof SystemError && errnos.includes(thrown.errno);

@@ -1,9 +1,19 @@
 /** Files of a folder are exchanged for one content: all of them, or after an error none. */
-import { closeSync, linkSync, openSync, renameSync, unlinkSync } from "node:fs";
 import { Rollback } from "../../shared/rollback.ts";
-import { type Content, contentOf, holds, statusOf, writeContent } from "./content.ts";
-import { passingName, syncFolder } from "./folder.ts";
-import { codeOf, problem } from "./problem.ts";
+import { syncDirectory } from "../../shared/system/directory.ts";
+import { Errno } from "../../shared/system/errno.ts";
+import {
+  closeFile,
+  linkToFreeName,
+  OpenFlag,
+  openFile,
+  removeFile,
+  renameFile,
+} from "../../shared/system/file.ts";
+import { descriptorStatus, linkStatus } from "../../shared/system/file-status.ts";
+import { type Content, contentOf, holds, writeContent } from "./content.ts";
+import { passingName } from "./folder.ts";
+import { failedBy, problem } from "./problem.ts";
 import type { End } from "./stay.ts";
 
 export type Action = "installed" | "replaced" | "unchanged";
@@ -14,33 +24,38 @@ export interface Change {
 }
 
 /** What is to be done about a name. Throws for what a file must not take the place of. */
-async function plan(path: string, content: Content, known: Map<string, boolean>, end: End): Promise<Action> {
-  const status = statusOf(path);
+function plan(path: string, content: Content, known: Map<string, boolean>, end: End): Action {
+  const status = linkStatus(path);
   if (status === undefined) return "installed";
-  if (!status.isFile() && !status.isSymbolicLink())
+  if (status.kind !== "file" && status.kind !== "link")
     throw new Error(`${path} is neither a file nor a link: remove what is there; nothing was changed`);
   // Names of one file are compared once.
-  const identity = `${status.dev}:${status.ino}`;
-  const isSame = known.get(identity) ?? (await holds(path, content, end));
+  const identity = `${status.device}:${status.inode}`;
+  const isSame = known.get(identity) ?? holds(path, status, content, end);
   known.set(identity, isSame);
   return isSame ? "unchanged" : "replaced";
 }
 
 /** A file system without hard links (FAT), or too many links of one file, or a file of somebody else's. */
-const linkRefusals = ["EPERM", "EOPNOTSUPP", "ENOTSUP", "EMLINK", "ENOSYS"];
+const linkRefusals = [Errno.EPERM, Errno.EOPNOTSUPP, Errno.EMLINK, Errno.ENOSYS];
 
 /** Gives a file a second name; where that cannot be, a copy. */
-async function linkOrCopy(from: string, to: string, end: End): Promise<void> {
+function linkOrCopy(from: string, to: string, end: End): void {
   try {
-    linkSync(from, to);
+    if (!linkToFreeName(from, to)) throw new Error(`${to} is there already`);
   } catch (thrown) {
-    if (!linkRefusals.includes(codeOf(thrown))) throw thrown;
-    const descriptor = openSync(from, "r");
-    try {
-      await writeContent(to, contentOf(descriptor, (statusOf(from)?.mode ?? 0o755) & 0o777), end);
-    } finally {
-      closeSync(descriptor);
-    }
+    if (!failedBy(thrown, linkRefusals)) throw thrown;
+    copy(from, to, end);
+  }
+}
+
+function copy(from: string, to: string, end: End): void {
+  const descriptor = openFile(from, OpenFlag.readOnly);
+  try {
+    const mode = descriptorStatus(descriptor).permissions & 0o777;
+    writeContent(to, contentOf(descriptor, from, mode), end);
+  } finally {
+    closeFile(descriptor);
   }
 }
 
@@ -70,23 +85,23 @@ class Stage {
   }
 
   /** A file with the content: one of the folder's that has it, or a new one. */
-  async base(content: Content, changes: readonly Change[]): Promise<string> {
+  base(content: Content, changes: readonly Change[]): string {
     for (const { name, action } of changes) {
       const path = `${this.folder}/${name}`;
-      if (action === "unchanged" && statusOf(path)?.isFile() === true) return path;
+      if (action === "unchanged" && linkStatus(path)?.isFile === true) return path;
     }
     const path = this.take("content");
-    await writeContent(path, content, this.end);
+    writeContent(path, content, this.end);
     return path;
   }
 
-  async name({ name, action }: Change, base: string): Promise<Staged> {
+  name({ name, action }: Change, base: string): Staged {
     const path = `${this.folder}/${name}`;
     const fresh = this.take(`${name}.new`);
-    await linkOrCopy(base, fresh, this.end);
+    linkOrCopy(base, fresh, this.end);
     if (action === "installed") return { path, fresh, old: undefined };
     const old = this.take(`${name}.old`);
-    await linkOrCopy(path, old, this.end);
+    linkOrCopy(path, old, this.end);
     return { path, fresh, old };
   }
 
@@ -94,9 +109,9 @@ class Stage {
   clear(): void {
     for (const path of this.passing) {
       try {
-        unlinkSync(path);
+        removeFile(path);
       } catch {
-        // It was renamed, or never made.
+        // It does no harm.
       }
     }
   }
@@ -107,10 +122,10 @@ function renameAll(staged: readonly Staged[], folder: string): void {
   const rollback = new Rollback();
   try {
     for (const { path, fresh, old } of staged) {
-      rollback.onFailure(() => (old === undefined ? unlinkSync(path) : renameSync(old, path)));
-      renameSync(fresh, path);
+      rollback.onFailure(() => (old === undefined ? removeFile(path) : renameFile(old, path)));
+      renameFile(fresh, path);
     }
-    syncFolder(folder);
+    syncDirectory(folder);
     rollback.commit();
   } finally {
     rollback.run();
@@ -121,24 +136,18 @@ function renameAll(staged: readonly Staged[], folder: string): void {
  * Sees to it that all these names of the folder have the content, as hard links of one file where they are new.
  * After an error they are as they were. Call it under the folder's lock.
  */
-export async function replaceAll(
-  folder: string,
-  names: readonly string[],
-  content: Content,
-  end: End,
-): Promise<Change[]> {
+export function replaceAll(folder: string, names: readonly string[], content: Content, end: End): Change[] {
   const known = new Map<string, boolean>();
   const changes: Change[] = [];
-  for (const name of names)
-    changes.push({ name, action: await plan(`${folder}/${name}`, content, known, end) });
+  for (const name of names) changes.push({ name, action: plan(`${folder}/${name}`, content, known, end) });
   const wanted = changes.filter(({ action }) => action !== "unchanged");
   if (wanted.length === 0) return changes;
   const stage = new Stage(folder, end);
   try {
-    const base = await stage.base(content, changes);
+    const base = stage.base(content, changes);
     const staged: Staged[] = [];
-    for (const change of wanted) staged.push(await stage.name(change, base));
-    syncFolder(folder);
+    for (const change of wanted) staged.push(stage.name(change, base));
+    syncDirectory(folder);
     renameAll(staged, folder);
     return changes;
   } catch (thrown) {

@@ -54,7 +54,7 @@ export const listCommand: Command = {
 and interfaces of this node. No container's namespace is looked into. The exit code is 1 if one of them
 cannot be read.`,
   options: [{ name: "json", summary: "print a JSON list of objects" }],
-  run: async (args, io) => {
+  run: (args, io) => {
     if (args.positionals.length > 0) throw new UsageError("list takes no arguments");
     const now = new Date();
     let code: number = ExitCode.success;

@@ -97,7 +97,7 @@ function attachmentCommand(name: string, summary: string, work: Work): Command {
     description: `NETNS is the path of the container's network namespace, such as /var/run/netns/demo.\n\n${environmentHelp}`,
     options: [containerId, json],
     completions: ["network", "file"],
-    run: async (args, io) => {
+    run: (args, io) => {
       const [network, netns] = operands(args, 2);
       return reported(args, io, () => {
         const call = readRuntimeCall(netns, args.text("container-id"), io);
@@ -127,7 +127,7 @@ const gcCommand: Command = {
     json,
   ],
   completions: ["network", "file"],
-  run: async (args, io) => {
+  run: (args, io) => {
     const [name] = operands(args, 1);
     const keep = args.flag("all")
       ? () => []
@@ -143,7 +143,7 @@ const statusCommand: Command = {
   description: `NETNS means nothing; cnitool wants it.\n\n${environmentHelp}`,
   options: [json],
   completions: ["network", "file"],
-  run: async (args, io) => {
+  run: (args, io) => {
     const [name] = operands(args, 1);
     return reported(args, io, () => status(settingOf(find(name, io), name, io)));
   },

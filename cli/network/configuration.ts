@@ -2,12 +2,12 @@
  * Network configurations in a folder, by libcni's rules (libcni/conf.go): *.conflist in the order of their names, then
  * single plugins in *.conf and *.json, made lists of one.
  */
-import { readdirSync } from "node:fs";
-import { extname, join } from "node:path";
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { containerIdFault } from "../../shared/cni/names.ts";
 import { supportedVersions } from "../../shared/cni/version.ts";
+import { listEntries } from "../../shared/system/directory.ts";
+import { extName, join } from "../../shared/system/path.ts";
 import { readRegularFile } from "../node/regular-file.ts";
 import { firstMistake } from "../validate/syntax.ts";
 
@@ -107,24 +107,19 @@ export const extensions: readonly string[] = [".conflist", ".conf", ".json"];
 
 /** The files of a folder with one of these endings, in the order of their names; none if it is missing. */
 export function filesIn(folder: string, extensions: readonly string[]): string[] {
-  let entries: import("node:fs").Dirent[];
-  try {
-    entries = readdirSync(folder, { withFileTypes: true });
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
-  }
-  const files = entries.filter((entry) => !entry.isDirectory() && extensions.includes(extname(entry.name)));
-  return files.map(({ name }) => join(folder, name)).sort();
+  return listEntries(folder)
+    .filter(({ name, isDirectory }) => !isDirectory && extensions.includes(extName(name)))
+    .map(({ name }) => join(folder, name))
+    .sort();
 }
 
 /** Reads a file as a list, by its ending. Throws CniError, or SyntaxError for what is no JSON. */
 export function readNetworkFile(file: string, folder: string): NetworkList {
   const { text } = readRegularFile(file);
-  return extname(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
+  return extName(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
 }
 
-/** A text that is no JSON is told with line and column, which the run time's parser does not know. */
+/** A text that is no JSON is told with line and column, which the engine's parser does not know. */
 function faultOf(file: string, thrown: unknown): string {
   const mistake = thrown instanceof SyntaxError ? firstMistake(readRegularFile(file).text) : undefined;
   return mistake === undefined

@@ -1,11 +1,12 @@
 /** One call of one plugin of a network, as libcni makes it. */
-import { spawnSync } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
-import { join } from "node:path";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { Command } from "../../shared/cni/plugin.ts";
 import { parsePrintedError } from "../../shared/cni/printed-error.ts";
+import { describeErrno } from "../../shared/system/errno.ts";
+import { SystemError } from "../../shared/system/libc.ts";
+import { findExecutable, type ProcessOutcome, runProcess } from "../../shared/system/process.ts";
+import { decodeText, encodeText } from "../../shared/system/text.ts";
 import type { Io } from "../command.ts";
 import type { NetworkList, PluginConfiguration } from "./configuration.ts";
 import type { RuntimeCall } from "./runtime.ts";
@@ -25,15 +26,6 @@ export type Call = Pick<RuntimeCall, "containerId" | "netns" | "ifname"> & {
 
 export const noCall: Call = { containerId: "", netns: "", ifname: "", args: [], capabilityArgs: {} };
 
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
 /** The executable of a plugin. Throws code 5 if no folder has it. */
 export function findPlugin(type: string, folders: readonly string[]): string {
   if (type.includes("/") || type === "" || type === "." || type === "..") {
@@ -43,7 +35,7 @@ export function findPlugin(type: string, folders: readonly string[]): string {
       "it is the plain name of an executable",
     );
   }
-  const path = folders.map((folder) => join(folder, type)).find(isProgram);
+  const path = findExecutable(type, folders);
   if (path !== undefined) return path;
   throw new CniError(
     ErrorCode.io,
@@ -104,37 +96,49 @@ function parseObject(text: string): JsonObject | undefined {
   }
 }
 
-function failureOf(path: string, status: number | null, signal: string | null, output: string): CniError {
+function failureOf(path: string, { exitCode, signal }: ProcessOutcome, output: string): CniError {
   const said = output.trim() === "" ? "nothing" : quote(output.trim());
   const details = `it printed ${said} on standard output`;
-  if (signal !== null)
+  if (signal !== undefined)
     return new KilledError(ErrorCode.internal, `${path} ended with signal ${signal}`, details);
   const printed = parsePrintedError(output);
   if (printed !== undefined) return new CniError(printed.code, printed.message, printed.details);
-  return new CniError(ErrorCode.internal, `${path} ended with exit code ${status}`, details);
+  return new CniError(ErrorCode.internal, `${path} ended with exit code ${exitCode}`, details);
+}
+
+const environmentOf = (command: Command, setting: Setting, call: Call) => ({
+  ...setting.io.environment,
+  CNI_COMMAND: command,
+  CNI_CONTAINERID: call.containerId,
+  CNI_NETNS: call.netns,
+  CNI_IFNAME: call.ifname,
+  CNI_ARGS: call.args.map((pair) => pair.join("=")).join(";"),
+  CNI_PATH: setting.folders.join(":"),
+});
+
+/** Runs it without a limit in time, as libcni does. */
+function start(
+  path: string,
+  environment: Readonly<Record<string, string>>,
+  input: JsonObject,
+): ProcessOutcome {
+  try {
+    return runProcess(path, {
+      environment,
+      input: encodeText(JSON.stringify(input)),
+      standardError: "inherit",
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
+    throw new CniError(ErrorCode.io, `${path} cannot be run: ${describeErrno(thrown.errno)}`);
+  }
 }
 
 function run(path: string, command: Command, setting: Setting, call: Call, input: JsonObject): string {
-  const { status, signal, stdout, error } = spawnSync(path, {
-    input: JSON.stringify(input),
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-    stdio: ["pipe", "pipe", "inherit"],
-    env: {
-      ...setting.io.environment,
-      CNI_COMMAND: command,
-      CNI_CONTAINERID: call.containerId,
-      CNI_NETNS: call.netns,
-      CNI_IFNAME: call.ifname,
-      CNI_ARGS: call.args.map((pair) => pair.join("=")).join(";"),
-      CNI_PATH: setting.folders.join(":"),
-    },
-  });
-  // A plugin that ends without reading its input breaks the pipe; its exit code tells more.
-  if (error !== undefined && status === null && signal === null)
-    throw new CniError(ErrorCode.io, `${path} cannot be run: ${error.message}`);
-  if (status === 0) return stdout;
-  throw failureOf(path, status, signal, stdout);
+  const outcome = start(path, environmentOf(command, setting, call), input);
+  const output = decodeText(outcome.stdout);
+  if (outcome.exitCode === 0) return output;
+  throw failureOf(path, outcome, output);
 }
 
 /** Runs a plugin; returns what it printed, if that is an object. Throws PluginError. */

@@ -1,9 +1,11 @@
 /** What cnitool takes from its environment and its command line (cnitool/cnitool.go), and podwire from the same. */
-import { createHash } from "node:crypto";
-import { dirname, resolve } from "node:path";
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { containerIdFault, interfaceNameFault } from "../../shared/cni/names.ts";
+import { absolutePath } from "../../shared/system/absolute-path.ts";
+import { sha512 } from "../../shared/system/hash.ts";
+import { ownExecutablePath } from "../../shared/system/own-process.ts";
+import { dirName } from "../../shared/system/path.ts";
 import type { Io } from "../command.ts";
 
 const DEFAULT_CONFIGURATIONS = "/etc/cni/net.d";
@@ -27,7 +29,7 @@ export const configurationFolder = ({ environment }: Io) =>
 /** CNI_PATH; without it, the folder that this executable is in. */
 export function pluginFolders({ environment }: Io): string[] {
   const path = environment["CNI_PATH"] ?? "";
-  return path === "" ? [dirname(process.execPath)] : path.split(":").filter((folder) => folder !== "");
+  return path === "" ? [dirName(ownExecutablePath())] : path.split(":").filter((folder) => folder !== "");
 }
 
 function badEnvironment(message: string, advice: string): CniError {
@@ -56,7 +58,7 @@ function readCapabilityArgs(text: string): JsonObject {
 
 /** cnitool knows no containers: the namespace stands for one. */
 export function containerIdOf(netns: string): string {
-  return `cnitool-${createHash("sha512").update(netns).digest("hex").slice(0, 20)}`;
+  return `cnitool-${sha512(netns).slice(0, 20)}`;
 }
 
 /** Reads what a call needs. `containerId` overrides the derived one. Throws code 4. */
@@ -66,7 +68,7 @@ export function readRuntimeCall(netns: string, containerId: string | undefined, 
   const fault = interfaceNameFault(ifname);
   if (ifname === "" || fault !== undefined)
     throw badEnvironment(`CNI_IFNAME is invalid: ${quote(ifname)}`, fault ?? "give the interface a name");
-  const path = resolve(netns);
+  const path = absolutePath(netns);
   const id = containerId ?? containerIdOf(path);
   const idFault = containerIdFault(id);
   if (idFault !== undefined) throw badEnvironment(`the container ID is invalid: ${quote(id)}`, idFault);

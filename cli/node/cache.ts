@@ -2,11 +2,16 @@
  * libcni's memory of attachments (libcni/api.go, cachedInfo): a JSON file each in /var/lib/cni/results. It is what makes
  * podwire, cnitool, containerd and CRI-O able to finish what another of them began.
  */
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { fromByteArray, toByteArray } from "base64-js";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
-import { readFolder } from "./folder.ts";
+import { makeDirectory } from "../../shared/system/directory.ts";
+import { removeFile, renameFile, writeFile } from "../../shared/system/file.ts";
+import { linkStatus } from "../../shared/system/file-status.ts";
+import { processId } from "../../shared/system/own-process.ts";
+import { join } from "../../shared/system/path.ts";
+import { decodeText, encodeText } from "../../shared/system/text.ts";
+import { entriesIn } from "./folder.ts";
 import { readRegularFile } from "./regular-file.ts";
 
 export const CACHE_FOLDER = "/var/lib/cni";
@@ -33,6 +38,15 @@ function fileOf(folder: string, { network, containerId, ifname }: AttachmentKey)
 const isPair = (value: unknown): value is [string, string] =>
   Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === "string");
 
+/** An attachment is known though its configuration is broken. */
+function decode(base64: string): string {
+  try {
+    return decodeText(toByteArray(base64));
+  } catch {
+    return "";
+  }
+}
+
 /** Reads a file of the cache; undefined if it is none, or not whole. */
 function parse(text: string, modified: Date): CachedAttachment | undefined {
   try {
@@ -46,7 +60,7 @@ function parse(text: string, modified: Date): CachedAttachment | undefined {
       containerId: fields.text("containerId") ?? "",
       ifname: fields.text("ifName") ?? "",
       netns: fields.text("netns") ?? "",
-      configuration: Buffer.from(fields.text("config") ?? "", "base64").toString(),
+      configuration: decode(fields.text("config") ?? ""),
       args: (fields.list("cniArgs") ?? []).filter(isPair),
       capabilityArgs: isObject(capabilityArgs) ? capabilityArgs : {},
       result: isObject(result) ? result : undefined,
@@ -78,7 +92,7 @@ function readFile(file: string): ReturnType<typeof readRegularFile> | undefined 
 
 /** Whether an attachment is remembered, be it in a file that cannot be read. */
 export function isCached(key: AttachmentKey, folder = CACHE_FOLDER): boolean {
-  return lstatSync(fileOf(folder, key), { throwIfNoEntry: false }) !== undefined;
+  return linkStatus(fileOf(folder, key)) !== undefined;
 }
 
 /** What is known of an attachment; undefined if there is nothing that can be read. */
@@ -93,7 +107,8 @@ export function readCached(key: AttachmentKey, folder = CACHE_FOLDER): CachedAtt
  * read: who takes it for empty takes living attachments for garbage.
  */
 export function listCached(folder = CACHE_FOLDER): CachedAttachment[] {
-  return readFolder(() => readdirSync(resultsFolder(folder)))
+  return entriesIn(resultsFolder(folder))
+    .map(({ name }) => name)
     .sort()
     .map((name) => readFile(join(resultsFolder(folder), name)))
     .map((read) => (read === undefined ? undefined : parse(read.text, read.modified)))
@@ -102,12 +117,12 @@ export function listCached(folder = CACHE_FOLDER): CachedAttachment[] {
 }
 
 /** The content of a file, with the keys in libcni's order and left out where libcni leaves them out. */
-function textOf(entry: Omit<CachedAttachment, "modified">): string {
+function contentOf(entry: Omit<CachedAttachment, "modified">): string {
   const { network, containerId, ifname, netns, configuration, args, capabilityArgs, result } = entry;
   return JSON.stringify({
     kind: KIND,
     containerId,
-    config: Buffer.from(configuration).toString("base64"),
+    config: fromByteArray(encodeText(configuration)),
     ifName: ifname,
     networkName: network,
     ...(netns === "" ? {} : { netns }),
@@ -119,18 +134,18 @@ function textOf(entry: Omit<CachedAttachment, "modified">): string {
 
 /** Remembers an attachment: whole or not at all. */
 export function writeCached(entry: Omit<CachedAttachment, "modified">, folder = CACHE_FOLDER): void {
-  mkdirSync(resultsFolder(folder), { recursive: true, mode: 0o700 });
+  makeDirectory(resultsFolder(folder), 0o700);
   // Beside the folder: whoever lists that takes every file in it for an attachment.
-  const temporary = join(folder, `.podwire-${process.pid}`);
+  const temporary = join(folder, `.podwire-${processId()}`);
   try {
-    writeFileSync(temporary, textOf(entry), { mode: 0o600 });
-    renameSync(temporary, fileOf(folder, entry));
+    writeFile(temporary, contentOf(entry), 0o600);
+    renameFile(temporary, fileOf(folder, entry));
   } finally {
-    rmSync(temporary, { force: true });
+    removeFile(temporary);
   }
 }
 
 /** Forgets an attachment; fine if it is not known. */
 export function removeCached(key: AttachmentKey, folder = CACHE_FOLDER): void {
-  rmSync(fileOf(folder, key), { force: true });
+  removeFile(fileOf(folder, key));
 }

@@ -2,13 +2,13 @@
  * One call at a time for a container: the specification has the runtime see to that ("Lifecycle & Ordering"), and here
  * podwire is the runtime. Of two ADDs at once, the one that fails would take back what the other has made.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { makeDirectory } from "../../shared/system/directory.ts";
+import { closeFile, OpenFlag, openFile, removeFile } from "../../shared/system/file.ts";
+import { descriptorStatus, fileStatus, isSameFile } from "../../shared/system/file-status.ts";
+import { lockFile } from "../../shared/system/flock.ts";
 import { sha512 } from "../../shared/system/hash.ts";
-import { call } from "../../shared/system/libc.ts";
+import { join } from "../../shared/system/path.ts";
 import { CACHE_FOLDER } from "./cache.ts";
-
-const LOCK_EXCLUSIVE = 2;
 
 /** Beside the folder of results, since each file in that is taken for one. */
 const fileOf = (containerId: string) =>
@@ -16,8 +16,8 @@ const fileOf = (containerId: string) =>
 
 /** Whether the file that was waited for has not been removed by who had it before. */
 function isStillThere(descriptor: number, file: string): boolean {
-  const [held, there] = [fstatSync(descriptor), statSync(file, { throwIfNoEntry: false })];
-  return held.ino === there?.ino && held.dev === there.dev;
+  const there = fileStatus(file);
+  return there !== undefined && isSameFile(descriptorStatus(descriptor), there);
 }
 
 /** Waits for the lock; undefined where none can be made: on a read-only disk, or without being root. */
@@ -25,14 +25,14 @@ function acquire(file: string): number | undefined {
   for (;;) {
     let descriptor: number;
     try {
-      mkdirSync(CACHE_FOLDER, { recursive: true, mode: 0o755 });
-      descriptor = openSync(file, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+      makeDirectory(CACHE_FOLDER, 0o755);
+      descriptor = openFile(file, OpenFlag.readOnly | OpenFlag.create | OpenFlag.noFollow, 0o600);
     } catch {
       return undefined;
     }
-    call("flock", file, descriptor, LOCK_EXCLUSIVE);
+    lockFile(descriptor, file);
     if (isStillThere(descriptor, file)) return descriptor;
-    closeSync(descriptor);
+    closeFile(descriptor);
   }
 }
 
@@ -44,8 +44,8 @@ export function whileContainerLocked<Value>(containerId: string, work: () => Val
     return work();
   } finally {
     if (descriptor !== undefined) {
-      rmSync(file, { force: true });
-      closeSync(descriptor);
+      removeFile(file);
+      closeFile(descriptor);
     }
   }
 }

@@ -1,21 +1,26 @@
 /** Files that are read whole. A FIFO would be waited for, and a device read for ever. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
+import { closeFile, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
+import { descriptorStatus, type FileStatus } from "../../shared/system/file-status.ts";
+import { decodeTextWithMark } from "../../shared/system/text.ts";
 
-function kindOf(status: Stats): string {
-  if (status.isDirectory()) return "a folder";
-  if (status.isFIFO()) return "a FIFO";
-  return status.isSocket() ? "a socket" : "a device";
+function kindOf({ kind }: FileStatus): string {
+  if (kind === "directory") return "a folder";
+  if (kind === "fifo") return "a FIFO";
+  return kind === "socket" ? "a socket" : "a device";
 }
+
+/** When a file was last written. */
+const dateOf = ({ modified }: FileStatus) => new Date(Number(modified / 1_000_000n));
 
 /** The text of a regular file, and when it was last written. Throws if it is none, or cannot be read. */
 export function readRegularFile(path: string): { readonly text: string; readonly modified: Date } {
   // A FIFO opens at once this way, whether or not anybody writes to it.
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
   try {
-    const status = fstatSync(descriptor);
-    if (!status.isFile()) throw new Error(`it is ${kindOf(status)}, and no regular file`);
-    return { text: readFileSync(descriptor, "utf8"), modified: status.mtime };
+    const status = descriptorStatus(descriptor);
+    if (!status.isFile) throw new Error(`it is ${kindOf(status)}, and no regular file`);
+    return { text: decodeTextWithMark(readAll(descriptor, path)), modified: dateOf(status) };
   } finally {
-    closeSync(descriptor);
+    closeFile(descriptor);
   }
 }

@@ -1,10 +1,9 @@
 /** The addresses that are reserved on this node, from the store that host-local and the reference plugin share. */
-import { type Dirent, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { parseReservation } from "../../ipam/host-local/records.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { parseIp } from "../../shared/ip/address.ts";
-import { readFolder } from "./folder.ts";
+import { join } from "../../shared/system/path.ts";
+import { entriesIn } from "./folder.ts";
 import { readRegularFile } from "./regular-file.ts";
 
 export const STORE_FOLDER = "/var/lib/cni/networks";
@@ -25,14 +24,12 @@ function readReservation(folder: string, network: string, name: string): Reserva
   }
 }
 
-const isNetwork = (entry: Dirent) => entry.isDirectory() && !entry.name.startsWith(".");
-
 /** All reservations below a folder that say whose they are. Throws if a folder is there and cannot be read. */
 export function listReservations(folder: string = STORE_FOLDER): Reservation[] {
-  const networks = readFolder(() => readdirSync(folder, { withFileTypes: true })).filter(isNetwork);
+  const networks = entriesIn(folder).filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."));
   return networks.flatMap(({ name: network }) =>
-    readFolder(() => readdirSync(join(folder, network)))
-      .filter((name) => parseIp(name) !== undefined)
-      .flatMap((name) => readReservation(folder, network, name)),
+    entriesIn(join(folder, network))
+      .filter(({ name }) => parseIp(name) !== undefined)
+      .flatMap(({ name }) => readReservation(folder, network, name)),
   );
 }

@@ -1,8 +1,9 @@
 /** Everything that can be found in one file. */
-import { extname } from "node:path";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { latestVersion } from "../../shared/cni/version.ts";
+import { extName } from "../../shared/system/path.ts";
 import { readStandardInput } from "../../shared/system/stdio.ts";
+import { decodeTextWithMark } from "../../shared/system/text.ts";
 import { versionOf } from "../network/configuration.ts";
 import { readRegularFile } from "../node/regular-file.ts";
 import { printable } from "../printable.ts";
@@ -77,7 +78,7 @@ function knownVersion(value: JsonObject): string {
 
 /** A conflist holds plugins; anything else is one. */
 function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
-  const isList = extname(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
+  const isList = extName(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
   const structure = checkStructure(value, isList);
   if (!isObject(value)) return structure;
   const { name } = value;
@@ -103,7 +104,7 @@ function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
 /** The plugins of a list may be in a folder of its name (CNI 1.1.0): what is wrong in their files. */
 function checkPluginFiles(file: string, text: string, tools: Tools): Located[] {
   const { value } = readDocument(text);
-  if (extname(file) !== ".conflist" || !isObject(value)) return [];
+  if (extName(file) !== ".conflist" || !isObject(value)) return [];
   const shared = { name: value["name"], cniVersion: knownVersion(value) };
   const checkFile = (raw: unknown): Finding[] => [
     ...(isObject(raw) ? [] : [error([], "is no object", "each plugin is one")]),
@@ -121,7 +122,7 @@ interface Content {
 function read(file: string): Content {
   try {
     const text =
-      file === STANDARD_INPUT ? Buffer.from(readStandardInput()).toString() : readRegularFile(file).text;
+      file === STANDARD_INPUT ? decodeTextWithMark(readStandardInput()) : readRegularFile(file).text;
     return { text, findings: [] };
   } catch (thrown) {
     return { text: "", findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };

@@ -1,5 +1,5 @@
 /** `podwire validate`: says what is wrong with configurations, and where. */
-import { statSync } from "node:fs";
+import { fileStatus } from "../../shared/system/file-status.ts";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
 import { pluginFolders } from "../network/runtime.ts";
@@ -28,8 +28,7 @@ const asObject = ({ file, line: row, column, severity, path, message, advice }: 
 
 /** A folder stands for the configurations in it. */
 function expand(path: string): string[] {
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  return isFolder ? filesIn(path, extensions) : [path];
+  return fileStatus(path)?.isDirectory === true ? filesIn(path, extensions) : [path];
 }
 
 export function validateCommand(catalogue: Catalogue): Command {
@@ -42,7 +41,7 @@ executable that is not in CNI_PATH, two networks of one name. Warnings are keys 
 The exit code is 1 if there are errors. The file - is standard input.`,
     options: [{ name: "json", summary: "print a JSON list of findings" }],
     completions: ["file"],
-    run: async ({ positionals, flag }, io) => {
+    run: ({ positionals, flag }, io) => {
       if (positionals.length === 0) throw new UsageError("FILE is missing");
       const tools = { catalogue, folders: pluginFolders(io) };
       const files = positionals.flatMap(expand);

@@ -1,8 +1,9 @@
 /** What a configuration needs around it: the executables it names, and a name of its own in its folder. */
-import { basename, dirname, extname, join, resolve } from "node:path";
 import { CniError } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { namePattern } from "../../shared/cni/names.ts";
+import { absolutePath } from "../../shared/system/absolute-path.ts";
+import { baseName, dirName, extName, join } from "../../shared/system/path.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
 import { findPlugin } from "../network/invoke.ts";
 import { readRegularFile } from "../node/regular-file.ts";
@@ -34,7 +35,7 @@ export function pluginFiles(file: string, list: JsonObject): string[] {
   const { name } = list;
   const onlyInlined = /^true$/i.test(String(list["loadOnlyInlinedPlugins"] ?? ""));
   if (onlyInlined || typeof name !== "string" || !namePattern.test(name)) return [];
-  return filesIn(join(dirname(resolve(file)), name), [".conf"]);
+  return filesIn(join(dirName(absolutePath(file)), name), [".conf"]);
 }
 
 /** A list without any plugin is refused. One whose "plugins" is of another type, or empty, the schema tells. */
@@ -56,9 +57,10 @@ function nameIn(file: string): unknown {
 
 /** Runtimes take the first of two networks of one name: conflists first, then by the names of the files. */
 export function checkOnlyOne(file: string, name: unknown): Finding[] {
-  if (typeof name !== "string" || !extensions.includes(extname(file))) return [];
-  const others = filesIn(dirname(resolve(file)), extensions).filter((other) => other !== resolve(file));
-  const same = others.filter((other) => nameIn(other) === name).map((other) => basename(other));
+  if (typeof name !== "string" || !extensions.includes(extName(file))) return [];
+  const path = absolutePath(file);
+  const others = filesIn(dirName(path), extensions).filter((other) => other !== path);
+  const same = others.filter((other) => nameIn(other) === name).map((other) => baseName(other));
   if (same.length === 0) return [];
   const message = `is also the name of the network in ${same.join(" and ")}`;
   return [

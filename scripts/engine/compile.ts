@@ -96,10 +96,20 @@ export async function withObjects<Value>(
     layOut(folder, await engineSource());
     const archive = join(folder, "engine.a");
     writeFileSync(archive, await engineArchive(toolchain, folder));
-    const flags = [...toolchain.flags, ...withoutPaths(folder), ...warnings, "-isystem", folder, "-I", nativeFolder];
+    const flags = [
+      ...toolchain.flags,
+      ...withoutPaths(folder),
+      ...warnings,
+      "-isystem",
+      folder,
+      "-I",
+      nativeFolder,
+    ];
     const object = (name: string) => join(folder, `${name}.o`);
     const sources = readdirSync(nativeFolder).filter((name) => name.endsWith(".c") && name !== "engine.c");
-    const used = sources.filter((name) => toolchain.hasImage || !["main.c", "make-image.c", "fortify.c"].includes(name));
+    const used = sources.filter(
+      (name) => toolchain.hasImage || !["main.c", "make-image.c", "fortify.c"].includes(name),
+    );
     await forAll(used, (name) =>
       run(toolchain.compiler, [...flags, "-c", "-o", object(name), join(nativeFolder, name)]),
     );

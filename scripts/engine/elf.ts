@@ -1,8 +1,9 @@
 /** The executable's file: its heap segment, and the image that goes there (ELF-64 Object File Format, 2 and 5). */
 
-/** Where native/image.h has the heap, and its bytes. */
+/** Of native/image.h. */
 const HEAP_ADDRESS = 0x10000000n;
 const HEAP_SIZE = 32n << 20n;
+const HEAP_ROOM = 2n << 20n;
 
 /** Every processor's page size divides it: the kernel maps a segment where file offset and address agree modulo the page size. */
 const PAGE = 65536;
@@ -39,7 +40,7 @@ export function withImage(executable: Uint8Array, image: Uint8Array): Uint8Array
   const heap = findHeap(view);
   view.setBigUint64(heap + 8, BigInt(offset), true);
   view.setBigUint64(heap + 32, BigInt(image.length), true);
-  view.setBigUint64(heap + 40, HEAP_SIZE, true);
+  view.setBigUint64(heap + 40, BigInt(image.length) + HEAP_ROOM, true);
   view.setBigUint64(heap + 48, BigInt(PAGE), true);
   return whole;
 }

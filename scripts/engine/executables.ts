@@ -6,10 +6,10 @@ import { type Objects, withObjects } from "./compile.ts";
 import { reserveHeap, withImage } from "./elf.ts";
 import { nativeToolchain, type Toolchain } from "./toolchain.ts";
 
-/** Without symbols, and with room for its heap. */
+/** Without symbols, unless they are wanted, and with room for its heap. */
 async function finish(toolchain: Toolchain, path: string): Promise<void> {
   if (!toolchain.hasImage) return;
-  await execa(toolchain.strip, ["-s", path]);
+  if (!toolchain.keepsSymbols) await execa(toolchain.strip, ["-s", path]);
   writeFileSync(path, reserveHeap(readFileSync(path)));
 }
 

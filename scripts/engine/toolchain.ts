@@ -17,11 +17,18 @@ export interface Toolchain {
   readonly runner: readonly string[];
   /** Whether the program is evaluated at build time. */
   readonly hasImage: boolean;
+  /** For perf(1) and debuggers; addresses are the same without. */
+  readonly keepsSymbols?: boolean;
 }
 
 const common = ["-std=gnu11", "-D_GNU_SOURCE", "-fno-strict-aliasing", "-fwrapv"];
 
-const hardening = ["-fstack-protector-strong", "-fstack-clash-protection", "-include", join(nativeFolder, "fortify.h")];
+const hardening = [
+  "-fstack-protector-strong",
+  "-fstack-clash-protection",
+  "-include",
+  join(nativeFolder, "fortify.h"),
+];
 
 /** Not position-independent: native/image.h says why. What is not used, the engine's compiler above all, is left out. */
 export const staticFlags = [
@@ -69,7 +76,14 @@ export async function nativeToolchain(): Promise<Toolchain> {
 export const sanitizedToolchain: Toolchain = {
   name: "sanitized",
   compiler: "gcc",
-  flags: [...common, "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+  flags: [
+    ...common,
+    "-O1",
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+  ],
   linkFlags: ["-fsanitize=address,undefined", "-lm"],
   archiver: "ar",
   strip: "strip",

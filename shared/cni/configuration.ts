@@ -47,7 +47,12 @@ const jsonFault = ({ message, lineNumber, columnNumber }: JsonError): string =>
 
 function nestedTooDeeply(code: number, thrown: unknown): CniError {
   const message = "the network configuration is nested too deeply";
-  return new CniError(code, message, "take out the key that holds so many brackets", thrown);
+  return new CniError(
+    code,
+    message,
+    "take out the key that holds so many brackets, or raise the limit of the stack (ulimit -s)",
+    thrown,
+  );
 }
 
 /**

@@ -184,10 +184,16 @@ function writeError(thrown: unknown, cniVersion: string): JsonObject {
   };
 }
 
+const exhausted: Readonly<Record<string, string>> = {
+  "out of memory": "the limit is that of the caller: its memory cgroup, or ulimit -v and -d",
+  "stack overflow": "raise the caller's limit of the stack (ulimit -s), or make the input less deeply nested",
+};
+
 function toCniError(thrown: unknown): CniError {
   if (thrown instanceof CniError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (thrown instanceof SystemError) return new CniError(ErrorCode.io, message, "", thrown);
-  const place = thrown instanceof Error ? `an error of podwire itself\n${sourceStack(thrown)}` : "";
-  return new CniError(ErrorCode.internal, message, place, thrown);
+  const cause = exhausted[message] ?? "an error of podwire itself, to be reported with these lines";
+  const details = thrown instanceof Error ? `${cause}\n${sourceStack(thrown)}` : cause;
+  return new CniError(ErrorCode.internal, message, details, thrown);
 }

@@ -1,9 +1,8 @@
 /**
  * IP addresses as values: the family and a number, so that ranges are arithmetic.
  *
- * ip-num does the same and is the oracle of this module's property tests; importing it costs 3 ms of a 4 ms
- * start, which is why the plugins do not. Plain loops for the same reason: the first regular expression of a
- * process costs 50 us, the first Array.prototype.map 110, and every call passes here.
+ * ip-num does the same and is the oracle of this module's property tests. It goes through a text of ones and zeros: reading
+ * and writing an address takes it 29 us (IPv6 235), and this module 3 (14), and a call does so some twenty times.
  */
 
 export type Family = 4 | 6;

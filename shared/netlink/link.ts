@@ -60,16 +60,9 @@ export interface Link {
   readonly portData: Attributes;
 }
 
-const hexadecimal = "0123456789abcdef";
-
-/** "aa:bb:..." of bytes. A plain loop: iterating over a typed array costs 0.3 ms when it is first done. */
+/** "aa:bb:..." of bytes. */
 export function formatMac(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at] as number;
-    text += `${at === 0 ? "" : ":"}${hexadecimal.charAt(byte >> 4)}${hexadecimal.charAt(byte & 15)}`;
-  }
-  return text;
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
 /** The six bytes of "aa:bb:cc:dd:ee:ff" (also with "-", and in dotted groups of four); undefined if it is no MAC-48. */

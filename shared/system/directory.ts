@@ -1,8 +1,8 @@
 /** Folders: making them, and what is in them. */
 
 import { Errno } from "./errno.ts";
-import { closeFile, OpenFlag, openFile, tryOpen } from "./file.ts";
-import { AT_FDCWD } from "./file-status.ts";
+import { closeFile, OpenFlag, openFile, syncFile, tryOpen } from "./file.ts";
+import { AT_FDCWD, linkStatus } from "./file-status.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 import { decodeText } from "./text.ts";
 
@@ -21,29 +21,64 @@ export function makeDirectory(path: string, mode: number): boolean {
 
 /** The names in a folder, without "." and ".."; none if the folder is missing. */
 export function listDirectory(path: string): string[] {
+  const names: string[] = [];
+  visitDirectory(path, (name) => names.push(name));
+  return names;
+}
+
+/** What is in a folder: its name, and whether it is a folder itself, and not a link to one. */
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+/** As listDirectory. */
+export function listEntries(path: string): DirectoryEntry[] {
+  const DT_UNKNOWN = 0;
+  const DT_DIR = 4;
+  const entries: DirectoryEntry[] = [];
+  visitDirectory(path, (name, type) => {
+    const isDirectory = type === DT_UNKNOWN ? linkStatus(`${path}/${name}`)?.isDirectory : type === DT_DIR;
+    entries.push({ name, isDirectory: isDirectory === true });
+  });
+  return entries;
+}
+
+type Visit = (name: string, type: number) => void;
+
+function visitDirectory(path: string, visit: Visit): void {
   const descriptor = tryOpen(path, OpenFlag.readOnly | OpenFlag.directory);
-  if (descriptor === -Errno.ENOENT) return [];
+  if (descriptor === -Errno.ENOENT) return;
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
   try {
-    return readEntries(descriptor, path);
+    readEntries(descriptor, path, visit);
   } finally {
     closeFile(descriptor);
   }
 }
 
-function readEntries(descriptor: number, path: string): string[] {
-  const names: string[] = [];
+function readEntries(descriptor: number, path: string, visit: Visit): void {
   const buffer = new Uint8Array(32768);
   const view = new DataView(buffer.buffer);
   for (;;) {
     const filled = call("getdents64", path, descriptor, buffer);
-    if (filled === 0) return names;
+    if (filled === 0) return;
     // struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name (NUL-terminated).
     for (let at = 0; at < filled; at += view.getUint16(at + 16, true)) {
       const end = buffer.indexOf(0, at + 19);
       const name = decodeText(buffer.subarray(at + 19, end));
-      if (name !== "." && name !== "..") names.push(name);
+      if (name !== "." && name !== "..") visit(name, buffer[at + 18] ?? 0);
     }
+  }
+}
+
+/** Makes names that were made, changed or removed in a folder survive a power cut. */
+export function syncDirectory(path: string): void {
+  const descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.directory);
+  try {
+    syncFile(descriptor, path);
+  } finally {
+    closeFile(descriptor);
   }
 }
 

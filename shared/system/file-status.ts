@@ -11,6 +11,11 @@ export function fileExists(path: string): boolean {
   throw new SystemError("access", path, -failed);
 }
 
+/** access(2) with F_OK: also false where it cannot be told. */
+export function isReachable(path: string): boolean {
+  return tryCall("faccessat", AT_FDCWD, path, 0) === 0;
+}
+
 /** access(2) with W_OK: also false on a read-only file system, for whom nothing else is forbidden. */
 export function isWritable(path: string): boolean {
   return tryCall("faccessat", AT_FDCWD, path, 2) === 0;
@@ -21,10 +26,24 @@ export function isExecutable(path: string): boolean {
   return tryCall("faccessat", AT_FDCWD, path, 1) === 0;
 }
 
+/** What a file can be; S_IFMT of the mode, include/uapi/linux/stat.h. */
+const kinds = {
+  [0o100000]: "file",
+  [0o040000]: "directory",
+  [0o120000]: "link",
+  [0o010000]: "fifo",
+  [0o140000]: "socket",
+  [0o020000]: "device",
+  [0o060000]: "device",
+} as const;
+
 /** What statx(2) says of a file. Times are in nanoseconds since 1970. */
 export interface FileStatus {
   readonly device: string;
   readonly inode: bigint;
+  readonly kind: (typeof kinds)[keyof typeof kinds];
+  /** The mode without the kind: who may do what, and the set-user-ID, set-group-ID and sticky bits. */
+  readonly permissions: number;
   readonly isFile: boolean;
   readonly isDirectory: boolean;
   readonly size: bigint;
@@ -33,6 +52,7 @@ export interface FileStatus {
 
 /** The path is meant from the working folder, include/uapi/linux/fcntl.h. */
 export const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 
@@ -43,12 +63,15 @@ function statx(directory: number, path: string, flags: number): FileStatus | und
   if (failed < 0) throw new SystemError("statx", path, -failed);
   const view = new DataView(buffer.buffer);
   // struct statx, include/uapi/linux/stat.h: mode 0x1c, ino 0x20, size 0x28, mtime 0x70, dev major/minor 0x88.
-  const type = view.getUint16(0x1c, true) & 0o170000;
+  const mode = view.getUint16(0x1c, true);
+  const kind = kinds[(mode & 0o170000) as keyof typeof kinds];
   return {
     device: `${view.getUint32(0x88, true)}:${view.getUint32(0x8c, true)}`,
     inode: view.getBigUint64(0x20, true),
-    isFile: type === 0o100000,
-    isDirectory: type === 0o040000,
+    kind,
+    permissions: mode & 0o7777,
+    isFile: kind === "file",
+    isDirectory: kind === "directory",
     size: view.getBigUint64(0x28, true),
     modified: view.getBigInt64(0x70, true) * 1_000_000_000n + BigInt(view.getUint32(0x78, true)),
   };
@@ -57,6 +80,11 @@ function statx(directory: number, path: string, flags: number): FileStatus | und
 /** What the path leads to (symbolic links followed), or undefined if nothing is there. */
 export function fileStatus(path: string): FileStatus | undefined {
   return statx(AT_FDCWD, path, 0);
+}
+
+/** What is at the path, a symbolic link itself and not what it leads to; undefined if nothing is. */
+export function linkStatus(path: string): FileStatus | undefined {
+  return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
 /** What an open descriptor refers to. */

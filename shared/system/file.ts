@@ -40,11 +40,12 @@ export function closeFile(descriptor: number): void {
   tryCall("close", descriptor);
 }
 
-/** Reads to the end of an open descriptor. */
-export function readAll(descriptor: number, object: string): Uint8Array {
+/** Reads to the end of an open descriptor. `wait` is called before each read, and may throw. */
+export function readAll(descriptor: number, object: string, wait?: () => void): Uint8Array {
   let buffer = new Uint8Array(4096);
   let used = 0;
   for (;;) {
+    wait?.();
     const count = call("read", object, descriptor, buffer.subarray(used));
     if (count === 0) return buffer.subarray(0, used);
     used += count;
@@ -54,6 +55,11 @@ export function readAll(descriptor: number, object: string): Uint8Array {
       buffer = larger;
     }
   }
+}
+
+/** Fills a buffer from a position of a file on; returns how many bytes there were. pread(2). */
+export function readAt(descriptor: number, buffer: Uint8Array, position: number, object: string): number {
+  return call("pread64", object, descriptor, buffer, position);
 }
 
 /** What one read gives: the whole of a small file or kernel parameter, at the price of one call. */
@@ -72,7 +78,10 @@ export function readTextIfPresent(path: string): string | undefined {
   return readPresent(path, readAll);
 }
 
-function readPresent(path: string, read: typeof readAll): string | undefined {
+function readPresent(
+  path: string,
+  read: (descriptor: number, object: string) => Uint8Array,
+): string | undefined {
   const descriptor = tryOpen(path, OpenFlag.readOnly);
   if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
@@ -126,6 +135,11 @@ export function writeFile(
   }
 }
 
+/** Moves a file to a name, in the place of what has it. rename(2): at any moment the name is the old or the new file. */
+export function renameFile(from: string, to: string): void {
+  call("renameat2", to, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
 const RENAME_NOREPLACE = 1;
 
 /** Moves a file to a name that must be free; false if it is taken. */
@@ -136,30 +150,27 @@ export function moveToFreeName(from: string, to: string): boolean {
   // rename(2): EINVAL, "the filesystem does not support one of the flags", such as NFS.
   if (failed !== -Errno.EINVAL) throw new SystemError("rename", to, -failed);
   if (fileExists(to)) return false;
-  call("renameat2", to, AT_FDCWD, from, AT_FDCWD, to, 0);
+  renameFile(from, to);
   return true;
+}
+
+/** Sets who may do what with an open file. */
+export function setPermissions(descriptor: number, mode: number, object: string): void {
+  call("fchmod", object, descriptor, mode);
+}
+
+/** Waits until an open file, or the names in an open folder, are on the disk. */
+export function syncFile(descriptor: number, object: string): void {
+  call("fsync", object, descriptor);
 }
 
 /** Sets a file's time of change (and of access), in nanoseconds since 1970. */
 export function setModified(path: string, nanoseconds: bigint): void {
-  const seconds = Number(nanoseconds / 1_000_000_000n);
-  const rest = Number(nanoseconds % 1_000_000_000n);
+  const seconds = nanoseconds / 1_000_000_000n;
+  const rest = nanoseconds % 1_000_000_000n;
   // Two struct timespec, access and modification, of two 64-bit numbers each.
-  const times = new Uint8Array(32);
-  putNumber(times, 0, seconds);
-  putNumber(times, 8, rest);
-  putNumber(times, 16, seconds);
-  putNumber(times, 24, rest);
-  call("utimensat", path, AT_FDCWD, path, times, 0);
-}
-
-/** Little-endian, as on every processor the runtime knows. BigInt64Array and DataView cost 40 us when first used. */
-function putNumber(bytes: Uint8Array, start: number, value: number): void {
-  let rest = value;
-  for (let at = start; rest > 0; at++) {
-    bytes[at] = rest % 256;
-    rest = (rest - (rest % 256)) / 256;
-  }
+  const times = BigInt64Array.of(seconds, rest, seconds, rest);
+  call("utimensat", path, AT_FDCWD, path, new Uint8Array(times.buffer), 0);
 }
 
 /** Gives a file another name, which must be free; false if it is taken. link(2): of many that try, one succeeds. */

@@ -31,13 +31,11 @@ export function lockLimit(environment: Readonly<Record<string, string>>): number
 }
 
 function acquire(descriptor: number, folder: string, limitSeconds: number): void {
-  // Waiting is a function of its own: only to name Math and performance in this one would cost it 0.1 ms.
   if (!isAcquired(descriptor, folder)) wait(descriptor, folder, limitSeconds);
 }
 
 /**
- * Waits by asking again: flock(2) itself can only be cut short by a signal, and the runtime's handlers do not run
- * while it blocks. The holder works for less than a millisecond, so the pauses are as short as poll(2) makes them
+ * Waits by asking again: flock(2) itself has no limit, and could only be cut short by a signal. The holder works for less than a millisecond, so the pauses are as short as poll(2) makes them
  * at first; the growing ones leave the processors to the holder when many wait.
  */
 function wait(descriptor: number, folder: string, limitSeconds: number): void {

@@ -80,11 +80,21 @@ export function openNamespace(path: string): Namespace | NamespaceFault {
   };
 }
 
+/** What open(2) says of a folder, a socket, a device without a driver, a loop of links, a name too long. Others pass. */
+const noNamespace: readonly number[] = [
+  Errno.EISDIR,
+  Errno.ENXIO,
+  Errno.ENODEV,
+  Errno.ELOOP,
+  Errno.ENAMETOOLONG,
+];
+
 function faultOf(thrown: unknown): NamespaceFault {
   if (!(thrown instanceof SystemError)) throw thrown;
   if (thrown.errno === Errno.ENOENT || thrown.errno === Errno.ENOTDIR) return "missing";
   if (thrown.errno === Errno.EACCES || thrown.errno === Errno.EPERM) return "denied";
-  return "not-a-namespace";
+  if (noNamespace.includes(thrown.errno)) return "not-a-namespace";
+  throw thrown;
 }
 
 /** Any other file, and a namespace of another type, is refused with EINVAL. */

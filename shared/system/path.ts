@@ -1,4 +1,46 @@
-/** Paths as texts. */
+/** Paths as texts, by POSIX's rules. Pure: no file is looked at. */
 
-/** What follows the last slash. */
-export const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+/** Without ".", without ".." where that can be, and without empty parts, but for a slash at the end. Never empty. */
+function normalize(path: string): string {
+  const isAbsolute = path.startsWith("/");
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part !== "..") parts.push(part);
+    else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (!isAbsolute) parts.push(part);
+  }
+  const text = parts.join("/");
+  const whole = isAbsolute ? `/${text}` : text === "" ? "." : text;
+  return path.endsWith("/") && whole !== "/" ? `${whole}/` : whole;
+}
+
+/** The path of something in a folder, or further below. */
+export function join(...parts: readonly string[]): string {
+  return normalize(parts.filter((part) => part !== "").join("/"));
+}
+
+/** An absolute path, of which another one is meant from a folder; that must be absolute. */
+export function resolve(folder: string, path: string): string {
+  const whole = normalize(path.startsWith("/") ? path : `${folder}/${path}`);
+  return whole.endsWith("/") && whole !== "/" ? whole.slice(0, -1) : whole;
+}
+
+/** The last part of a path. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The folder that a path is in. */
+export function dirName(path: string): string {
+  const end = path.lastIndexOf("/");
+  if (end < 0) return ".";
+  return end === 0 ? "/" : path.slice(0, end);
+}
+
+/** What a name ends in, from its last dot on, such as ".conflist"; a dot that it begins with does not count. */
+export function extName(path: string): string {
+  const name = baseName(path);
+  const dot = name.lastIndexOf(".");
+  return dot <= 0 || name === ".." ? "" : name.slice(dot);
+}

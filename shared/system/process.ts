@@ -4,7 +4,7 @@ import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, openFile, readAll, writeAll } from "./file.ts";
 import { fileStatus, isExecutable } from "./file-status.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
-import { pause, waitForInput } from "./poll.ts";
+import { pause, waitForAny } from "./poll.ts";
 import { signalName } from "./signals.ts";
 
 export interface ProcessOptions {
@@ -12,8 +12,8 @@ export interface ProcessOptions {
   /** The whole environment of the child. */
   readonly environment: Readonly<Record<string, string>>;
   readonly input?: Uint8Array;
-  /** The child is killed after that time. */
-  readonly timeoutMilliseconds: number;
+  /** The child is killed after that time; without one, it may take as long as it needs. */
+  readonly timeoutMilliseconds?: number;
   /** "inherit" passes the child's standard error on as it comes; "capture" (the default) returns it. */
   readonly standardError?: "capture" | "inherit";
 }
@@ -111,11 +111,11 @@ type End = Pick<ProcessOutcome, "exitCode" | "signal" | "timedOut">;
 const SIGKILL = 9;
 
 /** Waits for the end of a child, and kills it when its time is over. */
-function waitForEnd(child: number, path: string, limitMilliseconds: number): End {
+function waitForEnd(child: number, path: string, limitMilliseconds: number | undefined): End {
   // A descriptor of a process can be waited for with a limit (pidfd_open(2), Linux 5.3).
   const descriptor = call("pidfd_open", path, child, 0);
   try {
-    const timedOut = !waitForInput(descriptor, path, limitMilliseconds);
+    const timedOut = waitForAny([descriptor], path, limitMilliseconds).length === 0;
     if (timedOut) tryCall("pidfd_send_signal", descriptor, SIGKILL);
     return { ...reap(child, path), timedOut };
   } finally {

@@ -31,3 +31,8 @@ export function writeStandardOutput(text: string): void {
 export function writeStandardError(text: string): void {
   writeAll(2, text, "standard error");
 }
+
+/** Whether standard output is a terminal: only one has a struct termios, which takes 36 bytes. */
+export function isStandardOutputTerminal(): boolean {
+  return tryCall("tcgets", 1, new Uint8Array(36)) === 0;
+}

@@ -10,6 +10,9 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     const [alive, gone] = [await node.addNetns("c1"), await node.addNetns("c2")];
     for (const netns of [alive, gone]) await runOn(node, ["add", "net", netns], env);
     await node.deleteNetns("c2");
+    // The kernel takes the host's end of the veth pair away a little later.
+    const veths = () => node.execJson<object[]>("ip", ["-j", "link", "show", "type", "veth"]);
+    await expect.poll(veths).toHaveLength(1);
     expect(await runOn(node, ["gc", "net"], env)).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await runOn(node, ["check", "net", alive], env)).toMatchObject({ exitCode: 0 });
     const { stdout } = await node.exec("sh", ["-c", "ls /var/lib/cni/results; ls /var/lib/cni/networks/net"]);
@@ -41,7 +44,10 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     await node.exec("sh", ["-c", "rm -r /var/lib/cni/results; ln -s results /var/lib/cni/results"]);
     for (const words of [["gc"], ["gc", "--all"]]) {
       const refused = await runOn(node, [...words, "net"], env);
-      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("ELOOP") });
+      expect(refused).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining("too many levels of symbolic links"),
+      });
     }
     const { stdout } = await node.exec("ls", ["/var/lib/cni/networks/net"]);
     expect(stdout).toContain("10.1.0.2");

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type Described, findSchemas } from "../../scripts/schemas/find.ts";
 import { commonKeys } from "../../shared/cni/common-keys.ts";
 import type { Properties, Shape } from "../../shared/cni/schema.ts";
-import { bunBinary, projectRoot } from "../helpers/index.ts";
+import { evaluator, projectRoot, writeModule } from "../helpers/index.ts";
 
 type Json = Record<string, unknown>;
 type Path = readonly (string | number)[];
@@ -104,20 +104,23 @@ interface Found {
   readonly message: string;
 }
 
-/** What the plugins' own readers say of each configuration: in the run time that they are made for. */
+/** What the plugins' own readers say of each configuration: on the engine that they are made for. */
 async function readAll(plugins: readonly Json[], all: readonly Described[]): Promise<Found[][]> {
-  const entries = all.map(({ name, folder, isIpam }) => {
-    const file = JSON.stringify(join(folder, "validate.ts"));
-    return `"${name}": { isIpam: ${isIpam}, validate: (await import(${file})).default }`;
+  const imports = all.map(({ folder }, at) => {
+    return `import validate${at} from ${JSON.stringify(join(folder, "validate.ts"))};`;
   });
-  const source = `
+  const entries = all.map(
+    ({ name, isIpam }, at) => `"${name}": { isIpam: ${isIpam}, validate: validate${at} }`,
+  );
+  await using script = await writeModule(`${imports.join("\n")}
     import { checkMeaning } from "./cli/validate/semantics.ts";
+    import { readStandardInput } from "./shared/system/stdio.ts";
+    import { decodeText } from "./shared/system/text.ts";
     const catalogue = { __proto__: null, ${entries.join(", ")} };
-    const plugins = JSON.parse(await Bun.stdin.text());
+    const plugins = JSON.parse(decodeText(readStandardInput()));
     const shared = { name: "net", cniVersion: "1.1.0" };
-    console.log(JSON.stringify(plugins.map((raw) => checkMeaning(raw, shared, [], catalogue))));`;
-  const options = { cwd: projectRoot, input: JSON.stringify(plugins) };
-  const { stdout } = await execa(bunBinary, ["--no-install", "--no-env-file", "--eval", source], options);
+    console.log(JSON.stringify(plugins.map((raw) => checkMeaning(raw, shared, [], catalogue))));`);
+  const { stdout } = await execa(evaluator, script.words, { input: JSON.stringify(plugins) });
   return JSON.parse(stdout) as Found[][];
 }
 

@@ -17,6 +17,7 @@ export async function bundleModule(source: string): Promise<string> {
     format: "iife",
     platform: "neutral",
     target: "es2022",
+    mainFields: ["module", "main"],
     inject: [join(projectRoot, "test/helpers/console.js")],
     logLevel: "error",
   });

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 /** The folder of the checkout, absolute. */
 export const projectRoot = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "");
 
-/** What `npm run build` makes. */
-export const distFolder = join(projectRoot, "dist");
+/** What `npm run build` makes, or another build of it. */
+export const distFolder = join(projectRoot, process.env["PODWIRE_DIST"] ?? "dist");
 
 /** Where `npm run build` puts the executables: a CNI_PATH for tests. */
 export const distBin = join(distFolder, "bin");

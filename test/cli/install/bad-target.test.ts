@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun, distBin, referencePlugin } from "../../helpers/index.ts";
 import { folder, installer, Target } from "./target.ts";
@@ -53,7 +54,7 @@ describe.runIf(canRun("ip", "mount", "cmp", "setpriv", referencePlugin("bridge")
 
     test("that is read-only, says so; but not if all is there", async () => {
       await using target = await Target.create();
-      await mountTmpfs(target, "500m");
+      await mountTmpfs(target, "100m");
       await target.install("--plugins", "bridge,ptp");
       await remount(target, "ro");
       await expectRefusal(target, /host-local.*read-only/);
@@ -62,7 +63,7 @@ describe.runIf(canRun("ip", "mount", "cmp", "setpriv", referencePlugin("bridge")
 
     test("that is read-only and holds copies of the executables is as good", async () => {
       await using target = await Target.create();
-      await mountTmpfs(target, "1500m");
+      await mountTmpfs(target, "100m");
       for (const name of ["bridge", "ptp"]) await target.node.exec("cp", [installer, `${folder}/${name}`]);
       await remount(target, "ro");
       const { exitCode, stdout } = await target.install("--plugins", "bridge,ptp");
@@ -72,15 +73,17 @@ describe.runIf(canRun("ip", "mount", "cmp", "setpriv", referencePlugin("bridge")
 
     test("that is full, says so, and leaves no half", async () => {
       await using target = await Target.create();
-      await mountTmpfs(target, "60m");
-      await target.node.exec("cp", ["-a", referencePlugin("bridge"), referencePlugin("host-local"), folder]);
+      const theirs = ["bridge", "host-local"].map(referencePlugin);
+      const room = theirs.map((file) => statSync(file).size).reduce((all, size) => all + size);
+      await mountTmpfs(target, `${room + statSync(installer).size / 2}`);
+      await target.node.exec("cp", ["-a", ...theirs, folder]);
       await expectRefusal(target, /no space/);
       await target.expectService();
     });
 
     test("that has no inode for one more name, takes back what it did", async () => {
       await using target = await Target.create();
-      await mountTmpfs(target, "500m,nr_inodes=10");
+      await mountTmpfs(target, "100m,nr_inodes=10");
       await target.node.exec("cp", ["-a", referencePlugin("bridge"), referencePlugin("host-local"), folder]);
       await expectRefusal(target, /no space/);
     });

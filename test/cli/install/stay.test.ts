@@ -15,9 +15,9 @@ async function startFirst(node: Node, args: readonly string[]): Promise<RunningC
   return Object.assign(running, { child });
 }
 
-/** The signals that a process has handlers for: SigCgt of proc_pid_status(5). */
+/** Whether a signal waits for the process to take it: SigBlk of proc_pid_status(5). */
 const isHeeded = (pid: number, signal: number): boolean => {
-  const [, mask = "0"] = /^SigCgt:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  const [, mask = "0"] = /^SigBlk:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
 };
 
@@ -84,7 +84,7 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     await target.layOld();
     // Each write takes a while, as on a slow disk.
     const slow = ["-e", "trace=write", "-e", "inject=write:delay_enter=200000"];
-    const trace = ["-f", "-qq", "-o", "/dev/null", "-P", folder, ...slow];
+    const trace = ["-f", "-qq", "-o", "/dev/null", ...slow];
     await using running = target.node.start("strace", [...trace, installer, ...stay]);
     const isWriting = async () => (await target.names()).some((name) => name.endsWith(".content"));
     await expect.poll(isWriting).toBe(true);

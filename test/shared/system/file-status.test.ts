@@ -36,6 +36,38 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(await statusOf("/run/file")).toMatchObject({ inode: String(ino), modified: String(mtimeNs) });
   });
 
+  test("tells of what kind it is, and who may do what with it", async () => {
+    const make =
+      "cd /run; touch file; chmod 4751 file; mkdir -m 1777 folder; ln -s file link; mkfifo -m 604 pipe; mknod -m 640 block b 7 0; mknod -m 602 char c 1 3";
+    await node.exec("sh", ["-c", make]);
+    await node.exec("python3", ["-c", "import socket; socket.socket(socket.AF_UNIX).bind('/run/socket')"]);
+    const names = ["file", "folder", "link", "pipe", "block", "char", "socket"];
+    const seen = await onNode<[string, number][]>(
+      node,
+      `say(${JSON.stringify(names)}.map((name) => statuses.linkStatus("/run/" + name)).map(({ kind, permissions }) => [kind, permissions]));`,
+    );
+    expect(seen.map(([kind]) => kind)).toEqual([
+      "file",
+      "directory",
+      "link",
+      "fifo",
+      "device",
+      "device",
+      "socket",
+    ]);
+    const witness = await node.exec("stat", ["-c", "%a", ...names.map((name) => `/run/${name}`)]);
+    expect(seen.map(([, mode]) => mode.toString(8))).toEqual(witness.stdout.split("\n"));
+  });
+
+  test("of a link itself, or of nothing, is told too", async () => {
+    symlinkSync("nowhere", node.path("/run/link"));
+    const seen = await onNode(
+      node,
+      'say([statuses.linkStatus("/run/link").kind, statuses.fileStatus("/run/link") ?? null, statuses.linkStatus("/run/none") ?? null]);',
+    );
+    expect(seen).toEqual(["link", null, null]);
+  });
+
   test("is that of what a link leads to", async () => {
     writeFileSync(node.path("/run/file"), "12345");
     symlinkSync("file", node.path("/run/link"));
@@ -70,14 +102,16 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     const told = await onNode(
       node,
       `say(["/run/file", "/run/none", "/run/ro", "/bin/sh"].map((path) =>
-         [statuses.fileExists(path), statuses.isWritable(path), statuses.isExecutable(path)]));`,
+         [statuses.fileExists(path), statuses.isWritable(path), statuses.isExecutable(path), statuses.isReachable(path)]));`,
     );
     expect(told).toEqual([
-      [true, true, false],
-      [false, false, false],
-      [true, false, true],
-      [true, true, true],
+      [true, true, false, true],
+      [false, false, false, false],
+      [true, false, true, true],
+      [true, true, true, true],
     ]);
+    // For a name that is too long it cannot be told, and nothing is there.
+    expect(await onNode(node, 'say(statuses.isReachable("/run/" + "x".repeat(300)));')).toBe(false);
   });
 });
 
@@ -117,6 +151,19 @@ describe.runIf(canRun("ip"))("a folder", () => {
     const listed = await onNode<string[]>(node, 'say(directories.listDirectory("/run/many"));');
     expect(listed.sort()).toEqual(names.sort());
     expect(listed).toEqual(readdirSync(node.path("/run/many")).sort());
+  });
+
+  test("tells which of its names are folders, and takes no link for one", async () => {
+    mkdirSync(node.path("/run/all/folder"), { recursive: true });
+    writeFileSync(node.path("/run/all/file"), "");
+    symlinkSync("folder", node.path("/run/all/link"));
+    const seen = await onNode<{ name: string }[]>(node, 'say(directories.listEntries("/run/all"));');
+    expect(seen.sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      { name: "file", isDirectory: false },
+      { name: "folder", isDirectory: true },
+      { name: "link", isDirectory: false },
+    ]);
+    expect(await onNode(node, 'say(directories.listEntries("/run/none"));')).toEqual([]);
   });
 
   test("that is empty, or missing, has no names in it, and a file is no folder", async () => {

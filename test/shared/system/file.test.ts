@@ -13,13 +13,16 @@ beforeEach(async () => {
 const read = (path: string) => readFileSync(node.path(path), "utf8");
 const write = (path: string, text: string) => writeFileSync(node.path(path), text);
 
+/** Runs a program with a mask of permissions that new files do not get, umask(2). */
+const runMasked = (mask: string, { words }: { readonly words: readonly string[] }) =>
+  node.exec("sh", ["-c", `umask ${mask}; exec "$@"`, "sh", evaluator, ...words]);
+
 describe.runIf(canRun("ip"))("a file that is written", () => {
   test("holds the text, with the mode that was asked for, and its status is returned", async () => {
     await using script = await writeModule(
       program('say(files.writeFile("/run/new", "caf\u00e9\\n", 0o666));'),
     );
-    const shell = 'umask 027; exec "$@"';
-    const status = await node.execJson("sh", ["-c", shell, "sh", evaluator, ...script.words]);
+    const status: object = JSON.parse((await runMasked("027", script)).stdout);
     expect(read("/run/new")).toBe("caf\u00e9\n");
     const { mode, ino, size } = statSync(node.path("/run/new"));
     expect(mode & 0o777).toBe(0o640);
@@ -144,6 +147,17 @@ describe.runIf(canRun("ip"))("a file that is moved", () => {
     expect([read("/run/b"), read("/run/c")]).toEqual(["b", "a"]);
   });
 
+  test("takes the place of one that has the name", async () => {
+    write("/run/a", "a");
+    write("/run/b", "b");
+    const moved = await onNode(
+      node,
+      'files.renameFile("/run/a", "/run/b"); say(failure(() => files.renameFile("/run/a", "/run/b")));',
+    );
+    expect(moved).toMatchObject({ errno: 2, message: expect.stringContaining("/run/b") });
+    expect(read("/run/b")).toBe("a");
+  });
+
   test("is gone when it is removed, and then there is none to remove", async () => {
     write("/run/a", "a");
     mkdirSync(node.path("/run/folder"));
@@ -155,20 +169,68 @@ describe.runIf(canRun("ip"))("a file that is moved", () => {
   });
 });
 
+describe.runIf(canRun("ip"))("an open file", () => {
+  test("is read piece by piece, from any position", async () => {
+    write("/run/file", "0123456789");
+    const pieces = await onNode(
+      node,
+      `const descriptor = files.openFile("/run/file", files.OpenFlag.readOnly);
+       const buffer = new Uint8Array(4);
+       say([6, 0, 8, 10, 99].map((at) => text(buffer.subarray(0, files.readAt(descriptor, buffer, at, "it")))));`,
+    );
+    expect(pieces).toEqual(["6789", "0123", "89", "", ""]);
+  });
+
+  test("gets the permissions that it is given, whatever the mask is", async () => {
+    write("/run/file", "");
+    await using script = await writeModule(
+      program('files.setPermissions(files.openFile("/run/file", 0), 0o4755, "it");'),
+    );
+    await runMasked("077", script);
+    expect(statSync(node.path("/run/file")).mode & 0o7777).toBe(0o4755);
+  });
+
+  test("may be told to be on the disk, as the names in a folder may", async () => {
+    write("/run/file", "");
+    const trace = ["-f", "-qq", "-y", "-o", "/run/trace", "-e", "trace=fsync"];
+    await using script = await writeModule(
+      program('files.syncFile(files.openFile("/run/file", 0), "it"); directories.syncDirectory("/run");'),
+    );
+    await node.exec("strace", [...trace, evaluator, ...script.words]);
+    expect(read("/run/trace").match(/fsync\(\d+<.*>\) += 0/g)).toEqual([
+      expect.stringContaining("</run/file>"),
+      expect.stringContaining("</run>"),
+    ]);
+    const told = await onNode(node, 'say(failure(() => files.syncFile(99, "nothing")));');
+    expect(told).toMatchObject({ errno: 9, message: expect.stringMatching(/^fsync nothing: /) });
+  });
+
+  test("is read to its end as far as what is asked before each read allows", async () => {
+    write("/run/file", "0123456789");
+    const told = await onNode(
+      node,
+      `const asked = [];
+       const read = (ask) => text(files.readAll(files.openFile("/run/file", 0), "it", ask));
+       say([read(() => asked.push(1)), asked.length, failure(() => read(() => { throw new Error("stop"); }))]);`,
+    );
+    expect(told).toMatchObject(["0123456789", 2, { message: "stop" }]);
+  });
+});
+
 describe.runIf(canRun("ip"))("a file's time", () => {
   test("is what it was set to, to the nanosecond", async () => {
     const latest = 4_000_000_000n * 1_000_000_000n;
     const times = fc.sample(fc.bigInt({ min: 0n, max: latest }), 30);
-    const paths = times.map((_, at) => `/run/file-${at}`);
-    for (const path of paths) write(path, "");
-    const seen = await onNode<string[]>(
-      node,
-      `const paths = ${JSON.stringify(paths)};
-       const times = [${times.map((time) => `${time}n`).join()}];
-       times.forEach((time, at) => files.setModified(paths[at], time));
-       say(paths.map((path) => statuses.fileStatus(path).modified));`,
+    times.forEach((_, at) => {
+      write(`/run/${at}`, "");
+    });
+    const statements = times.map(
+      (time, at) =>
+        `files.setModified("/run/${at}", ${time}n); seen.push(statuses.fileStatus("/run/${at}").modified);`,
     );
+    const seen = await onNode<string[]>(node, `const seen = [];\n${statements.join("\n")}\nsay(seen);`);
     expect(seen).toEqual(times.map(String));
-    expect(paths.map((path) => statSync(node.path(path), { bigint: true }).mtimeNs)).toEqual(times);
+    const witness = times.map((_, at) => statSync(node.path(`/run/${at}`), { bigint: true }).mtimeNs);
+    expect(witness).toEqual(times);
   });
 });

@@ -3,36 +3,11 @@ import {
   canRun,
   createNode,
   evaluator,
-  type ModuleScript,
   type Node,
   type RunningCommand,
   writeModule,
 } from "../../helpers/index.ts";
-
-/** What a process does with the lock before it says so, and lives on until it is killed. */
-const steps = {
-  shared: "",
-  exclusive: "lock.makeExclusive();",
-  released: "lock.makeExclusive(); lock.release();",
-};
-
-const scripts = new Map<string, ModuleScript>();
-beforeAll(async () => {
-  for (const [how, step] of Object.entries(steps)) {
-    const script = await writeModule(
-      `import { lockOwnNamespace } from "./shared/system/lock.ts";
-       import { pause } from "./shared/system/poll.ts";
-       const lock = lockOwnNamespace();
-       ${step}
-       console.log("ready");
-       pause(1e9);`,
-    );
-    scripts.set(how, script);
-  }
-  return async () => {
-    for (const script of scripts.values()) await script[Symbol.asyncDispose]();
-  };
-});
+import type { ModuleScript } from "../../helpers/module.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -46,9 +21,26 @@ interface Holder {
   readonly held: Promise<string>;
 }
 
-const hold = (how: keyof typeof steps, netns?: string): Holder => {
-  const place = netns === undefined ? {} : { netns };
-  const process = node.start(evaluator, scripts.get(how)?.words, place);
+const source = (isExclusive: boolean) => `
+  import { lockOwnNamespace } from "./shared/system/lock.ts";
+  import { pause } from "./shared/system/poll.ts";
+  const lock = lockOwnNamespace();
+  ${isExclusive ? "lock.makeExclusive();" : ""}
+  console.log("held");
+  pause(1_000_000);`;
+
+let scripts: { readonly shared: ModuleScript; readonly exclusive: ModuleScript };
+beforeAll(async () => {
+  scripts = { shared: await writeModule(source(false)), exclusive: await writeModule(source(true)) };
+  return async () => {
+    for (const script of Object.values(scripts)) await script[Symbol.asyncDispose]();
+  };
+});
+
+/** A process that takes the lock, says so, and keeps it until it is killed. */
+const hold = (isExclusive: boolean, netns?: string): Holder => {
+  const { words } = isExclusive ? scripts.exclusive : scripts.shared;
+  const process = node.start(evaluator, words, netns === undefined ? {} : { netns });
   return { process, held: process.firstLine() };
 };
 
@@ -66,52 +58,61 @@ const freedom = async (netns?: string) => [
 
 describe.runIf(canRun("ip", "flock"))("the lock of a namespace", () => {
   test("is shared by those who take it, and keeps others from having it alone", async () => {
-    const holders = [hold("shared"), hold("shared")];
-    expect(await Promise.all(holders.map(({ held }) => held))).toEqual(["ready", "ready"]);
+    const holders = [hold(false), hold(false)];
+    expect(await Promise.all(holders.map(({ held }) => held))).toEqual(["held", "held"]);
     expect(await freedom()).toEqual([true, false]);
   });
 
   test("is had alone by one who makes it exclusive", async () => {
-    await hold("exclusive").held;
+    await hold(true).held;
     expect(await freedom()).toEqual([false, false]);
   });
 
   test("becomes exclusive only when the others have let go", async () => {
-    const first = hold("shared");
+    const first = hold(false);
     await first.held;
-    const second = hold("exclusive");
+    const second = hold(true);
     // It waits in flock(2): /proc/locks shows the request below the lock it waits for.
     await expect
       .poll(async () => (await node.exec("cat", ["/proc/locks"])).stdout)
       .toMatch(new RegExp(`-> FLOCK .* ${second.process.pid} `));
     expect(await isFree("--shared")).toBe(true);
     await first.process.stop("SIGKILL");
-    expect(await second.held).toBe("ready");
+    expect(await second.held).toBe("held");
     expect(await freedom()).toEqual([false, false]);
   });
 
   test("is free again when its holder is killed", async () => {
-    const { process, held } = hold("exclusive");
+    const { process, held } = hold(true);
     await held;
     await process.stop("SIGKILL");
     expect(await freedom()).toEqual([true, true]);
   });
 
   test("is free again when it is released, by a process that goes on", async () => {
-    await hold("released").held;
+    await using script = await writeModule(`
+      import { lockOwnNamespace } from "./shared/system/lock.ts";
+      import { pause } from "./shared/system/poll.ts";
+      const lock = lockOwnNamespace();
+      lock.makeExclusive();
+      lock.release();
+      console.log("released");
+      pause(1_000_000);`);
+    const holder = node.start(evaluator, script.words);
+    await holder.firstLine();
     expect(await freedom()).toEqual([true, true]);
   });
 
   test("is another one in another namespace", async () => {
     await node.addNetns("c");
-    await hold("exclusive", "c").held;
+    await hold(true, "c").held;
     expect(await freedom()).toEqual([true, true]);
     expect(await freedom("c")).toEqual([false, false]);
   });
 
   test("leaves no file behind", async () => {
     const before = await node.snapshot();
-    const { process, held } = hold("exclusive");
+    const { process, held } = hold(true);
     await held;
     await process.stop("SIGKILL");
     expect(await node.snapshot()).toEqual(before);

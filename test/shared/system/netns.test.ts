@@ -14,11 +14,12 @@ const inode = async (netns?: string): Promise<string> => {
   return (await node.exec("readlink", ["/proc/self/ns/net"], options)).stdout;
 };
 
+const where = 'const where = () => files.readLink("/proc/thread-self/ns/net");';
 const open = 'const c = namespaces.openNamespace("/run/netns/c");';
 
 describe.runIf(canRun("ip"))("work in a namespace", () => {
   test("is done inside, and only there", async () => {
-    const seen = await onNode(node, `${open}\nsay([where(), c.run(where), where()]);`);
+    const seen = await onNode(node, `${where}\n${open}\nsay([where(), c.run(where), where()]);`);
     expect(seen).toEqual([await inode(), await inode("c"), await inode()]);
   });
 
@@ -29,7 +30,7 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
   test("that throws is left all the same, and what it threw comes out", async () => {
     const seen = await onNode(
       node,
-      `${open}\nconst outcome = failure(() => c.run(() => { throw new TypeError("inside " + where()); }));\nsay([outcome.name, outcome.message, where()]);`,
+      `${where}\n${open}\nconst outcome = failure(() => c.run(() => { throw new TypeError("inside " + where()); }));\nsay([outcome.name, outcome.message, where()]);`,
     );
     expect(seen).toEqual(["TypeError", `inside ${await inode("c")}`, await inode()]);
   });
@@ -49,7 +50,8 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
     await node.addNetns("d");
     const seen = await onNode(
       node,
-      `const count = () => directories.listDirectory("/proc/self/fd").length;
+      `${where}
+       const count = () => directories.listDirectory("/proc/self/fd").length;
        const round = () => ["c", "d"].map((name) => {
          const namespace = namespaces.openNamespace("/run/netns/" + name);
          const inside = namespace.run(where);
@@ -67,7 +69,7 @@ describe.runIf(canRun("ip"))("work in a namespace", () => {
   test("goes on in a namespace whose name was removed, for as long as it is open", async () => {
     const seen = await onNode(
       node,
-      `${open}\nconst before = c.run(where);
+      `${where}\n${open}\nconst before = c.run(where);
        runProcess("/usr/sbin/ip", { arguments: ["netns", "delete", "c"], environment: {}, timeoutMilliseconds: 10000 });
        say([c.run(where) === before, namespaces.openNamespace("/run/netns/c")]);`,
     );
@@ -97,13 +99,13 @@ describe.runIf(canRun("ip"))("a path that should be a namespace", () => {
     ["/proc/self/ns/uts", "not-a-namespace"],
   ])("and is not, %s, gives the reason: %s", async (path, fault) => {
     await node.exec("sh", ["-c", made.join("; ")]);
-    const seen = await onNode(node, `say([namespaces.openNamespace("${path}"), where()]);`);
+    const seen = await onNode(node, `${where}\nsay([namespaces.openNamespace("${path}"), where()]);`);
     expect(seen).toEqual([fault, await inode()]);
   });
 
   test("is one behind a link, too", async () => {
     await node.exec("sh", ["-c", made.join("; ")]);
-    const seen = await onNode(node, `say(namespaces.openNamespace("/run/link").run(where));`);
+    const seen = await onNode(node, `${where}\nsay(namespaces.openNamespace("/run/link").run(where));`);
     expect(seen).toBe(await inode("c"));
   });
 
@@ -131,7 +133,7 @@ describe.runIf(canRun("ip"))("a path that should be a namespace", () => {
 
   test("cannot be entered without privilege, and that is not called a missing namespace", async () => {
     await using script = await writeModule(program('say(namespaces.openNamespace("/run/netns/c"));'));
-    // Still root, who may read the project, but without any capability.
+    // Still root, who may read the module, but without any capability.
     const powerless = ["--bounding-set=-all", "--inh-caps=-all"];
     const { stdout } = await node.exec("setpriv", [...powerless, evaluator, ...script.words]);
     expect(JSON.parse(stdout)).toBe("denied");

@@ -30,11 +30,12 @@ describe.runIf(requireRoot())("runProcess", () => {
       node,
       `import { runProcess } from "./shared/system/process.ts";
        import { decodeText, encodeText } from "./shared/system/text.ts";
+       const text = decodeText;
        const options = { environment: {}, timeoutMilliseconds: 20000, ...${JSON.stringify(options)} };
        const input = ${input};
        try {
          const outcome = runProcess(${JSON.stringify(path)}, input === undefined ? options : { ...options, input });
-         const [stdout, stderr] = [outcome.stdout, outcome.stderr].map(decodeText);
+         const [stdout, stderr] = [outcome.stdout, outcome.stderr].map(text);
          console.log(JSON.stringify({ ...outcome, stdout, stderr }));
        } catch (thrown) {
          console.log(JSON.stringify({ failure: thrown.message }));
@@ -83,6 +84,16 @@ describe.runIf(requireRoot())("runProcess", () => {
     });
     expect(outcome).toMatchObject({ signal: "SIGKILL", timedOut: true, stdout: "begun\n" });
     expect(outcome.exitCode).toBeUndefined();
+  });
+
+  test("waits for a child that has no limit, and passes on what it says of errors", async () => {
+    const options = { timeoutMilliseconds: undefined, standardError: "inherit" };
+    expect(await shell("sleep 0.1; echo out; echo err >&2", options)).toMatchObject({
+      exitCode: 0,
+      stdout: "out\n",
+      stderr: "",
+      timedOut: false,
+    });
   });
 
   test("keeps what a script writes to /dev/stdout after what it has written there", async () => {

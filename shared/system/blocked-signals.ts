@@ -1,0 +1,69 @@
+/**
+ * Signals, taken when there is time for them: blocked by rt_sigprocmask(2), and read from a signalfd(2). A blocked signal
+ * waits; that is so for the first process of a container too, which gets no other signal that it does not handle.
+ */
+import { Errno } from "./errno.ts";
+import { closeFile } from "./file.ts";
+import { call, SystemError, tryCall } from "./libc.ts";
+import { waitForAny } from "./poll.ts";
+import { signalName } from "./signals.ts";
+
+/** Of the many signals (signals.ts), those that ask for an end. */
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+export type Signal = keyof typeof numbers;
+
+/** Signals that are blocked. */
+export interface BlockedSignals {
+  /** It can be read from when one has come: to wait for beside other things. */
+  readonly descriptor: number;
+  /** The next one that has come; undefined if none has. */
+  take(): Signal | undefined;
+  /** Lets them do again what they did before. Those that have come and were not taken are forgotten. */
+  unblock(): void;
+}
+
+/** The size of the kernel's sigset_t. */
+const SET_SIZE = 8;
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+
+/** A bit each, the first one for signal 1; all that we know are in the first two bytes. */
+function setOf(signals: readonly Signal[]): Uint8Array {
+  const bits = signals.reduce((all, signal) => all | (1 << (numbers[signal] - 1)), 0);
+  return Uint8Array.of(bits & 0xff, bits >> 8, 0, 0, 0, 0, 0, 0);
+}
+
+/** Reads a struct signalfd_siginfo, which begins with the signal's number. The descriptor does not block. */
+function read(descriptor: number): Signal | undefined {
+  const info = new Uint8Array(128);
+  const length = tryCall("read", descriptor, info);
+  if (length === -Errno.EAGAIN) return undefined;
+  if (length < 0) throw new SystemError("read", "signals", -length);
+  return signalName(info[0] ?? 0) as Signal;
+}
+
+/** Blocks the signals. Programs that are started meanwhile have none of them blocked (process.ts). */
+export function blockSignals(signals: readonly Signal[]): BlockedSignals {
+  const SFD_NONBLOCK = 0o4000;
+  const SFD_CLOEXEC = 0o2000000;
+  const set = setOf(signals);
+  const before = new Uint8Array(SET_SIZE);
+  const descriptor = call("signalfd4", "signals", -1, set, SFD_NONBLOCK | SFD_CLOEXEC);
+  call("rt_sigprocmask", "signals", SIG_BLOCK, set, before);
+  return {
+    descriptor,
+    take: () => read(descriptor),
+    unblock: () => {
+      while (read(descriptor) !== undefined);
+      call("rt_sigprocmask", "signals", SIG_SETMASK, before, null);
+      closeFile(descriptor);
+    },
+  };
+}
+
+/** Waits until one of the signals comes, for ever unless told how long; undefined when the time is over. */
+export function waitForSignal(signals: BlockedSignals, milliseconds?: number): Signal | undefined {
+  waitForAny([signals.descriptor], "signals", milliseconds);
+  return signals.take();
+}
