@@ -1,5 +1,5 @@
 export type { CommandOptions, CommandResult, RunningCommand } from "./command.ts";
-export { evaluator, runModule, writeModule } from "./module.ts";
+export { evaluator, type ModuleScript, runModule, writeModule } from "./module.ts";
 export { createNode, type Node } from "./node.ts";
 export { createOutside, type Outside } from "./outside.ts";
 export { builtPlugin, distBin, projectRoot, referenceBin, referencePlugin } from "./paths.ts";
