@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { bundle, findPlugins, programSource, root, SCRIPT } from "./bundle.ts";
 import { crossToolchain } from "./engine/cross.ts";
 import { makeExecutable } from "./engine/executables.ts";
+import { quickjs } from "./engine/linked.ts";
 import { nativeToolchain, ownProcessor, sanitizedToolchain, type Toolchain } from "./engine/toolchain.ts";
 import { placeFiles, withWorkFolder } from "./output.ts";
 import { findSchemas } from "./schemas/find.ts";
@@ -46,6 +47,7 @@ async function make(work: string, names: readonly string[]): Promise<number> {
   writeFileSync(file, script);
   writeFileSync(join(work, "podwire.meta.json"), JSON.stringify(metafile));
   const toolchain = { ...(await chooseToolchain(native)), keepsSymbols: options.symbols };
+  writeFileSync(join(work, "podwire.linked.json"), JSON.stringify([quickjs, ...toolchain.linked]));
   const outputs = { executable: join(work, "podwire"), evaluator: join(work, "evaluate") };
   const { image } = await makeExecutable(toolchain, native, file, outputs).catch((error: Error) => {
     throw new Error(withSources(error.message));
@@ -60,7 +62,7 @@ async function build(): Promise<void> {
   const names = [...findPlugins().keys(), "podwire"];
   const image = await withWorkFolder(output, async (work) => {
     const bytes = await make(work, names);
-    for (const name of [SCRIPT, "podwire.meta.json", "evaluate"])
+    for (const name of [SCRIPT, "podwire.meta.json", "podwire.linked.json", "evaluate"])
       renameSync(join(work, name), join(output, name));
     for (const folder of ["schemas", "bin"]) placeFiles(join(work, folder), join(output, folder));
     return bytes;

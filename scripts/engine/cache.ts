@@ -1,5 +1,4 @@
 /** What a build keeps for the next one, in any clone on this machine. A build that can keep nothing works all the same. */
-import { createHash } from "node:crypto";
 import {
   mkdirSync,
   mkdtempSync,
@@ -13,9 +12,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-
-export const digest = (content: Uint8Array | string): string =>
-  createHash("sha256").update(content).digest("hex");
+import { digest } from "../digest.ts";
 
 /** PODWIRE_CACHE, or the user's cache folder (XDG Base Directory Specification). Throws for a user without a home. */
 export function cacheFolder(): string {

@@ -6,7 +6,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "nod
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { digest, keep, readKept } from "./cache.ts";
+import { digest, digestOfFile } from "../digest.ts";
+import { keep, readKept } from "./cache.ts";
 import { changed, changes } from "./changes.ts";
 import { pins, release } from "./release.ts";
 import { run } from "./run.ts";
@@ -67,10 +68,10 @@ async function compileEngine(toolchain: Toolchain, folder: string): Promise<Buff
 }
 
 /** What the result depends on, in a word. */
-async function keyOf({ compiler, flags, musl }: Toolchain): Promise<string> {
+async function keyOf({ compiler, flags, linked }: Toolchain): Promise<string> {
   const version = await run(compiler, ["--version"]);
-  const parts = engineParts.map((name) => digest(readFileSync(join(nativeFolder, name))));
-  return digest(JSON.stringify([pins, changes, parts, flags, warnings, version, musl])).slice(0, 32);
+  const parts = engineParts.map((name) => digestOfFile(join(nativeFolder, name)));
+  return digest(JSON.stringify([pins, changes, parts, flags, warnings, version, linked])).slice(0, 32);
 }
 
 /** Has the archive of the engine's objects in the folder, kept from an earlier build or compiled now. */

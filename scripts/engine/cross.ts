@@ -1,7 +1,8 @@
 /** Compiles for the other processor, on Debian: with its cross compiler, its musl, and qemu to run the result. */
 import { join } from "node:path";
 import { debianArchitecture } from "./debian.ts";
-import { readMusl, unpackMusl } from "./musl.ts";
+import { readLibgcc, readMusl } from "./linked.ts";
+import { unpackMusl } from "./musl.ts";
 import { run } from "./run.ts";
 import { type Processor, staticFlags, staticLinkFlags, type Toolchain } from "./toolchain.ts";
 
@@ -30,6 +31,6 @@ export async function crossToolchain(processor: Processor, folder: string): Prom
     strip: `${prefix}-strip`,
     runner: [`qemu-${machine}`],
     hasImage: true,
-    musl: await readMusl(join(folder, library, "libc.a"), `${prefix}-ar`),
+    linked: [await readMusl(join(folder, library, "libc.a"), `${prefix}-ar`), await readLibgcc(compiler)],
   };
 }

@@ -1,26 +1,13 @@
 /** The C library that is linked in: musl, of this machine or, for another processor, of a package of Debian's. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { digest, keep, readKept } from "./cache.ts";
+import { keep, readKept } from "./cache.ts";
 import { debianMirrors, inTemporaryFolder, withApt } from "./debian.ts";
+import { type Linked, readMusl } from "./linked.ts";
 import { run } from "./run.ts";
 
-export interface Musl {
-  readonly version: string;
-  /** The SHA-256 of libc.a. */
-  readonly digest: string;
-}
-
-/** musl has its version in a file of its own, of which the loader makes use. */
-export async function readMusl(library: string, archiver: string): Promise<Musl> {
-  const object = await run(archiver, ["p", library, "version.lo"]);
-  const version = /\d+\.\d+\.\d+[-.\w]*(?=\0)/.exec(object)?.[0];
-  if (version === undefined) throw new Error(`${library} does not say which version of musl it is`);
-  return { version, digest: digest(readFileSync(library)) };
-}
-
 /** The C library that a compiler links with: the linker tells it. */
-export async function muslOf(compiler: string): Promise<Musl> {
+export async function muslOf(compiler: string): Promise<Linked> {
   return inTemporaryFolder(async (folder) => {
     const source = join(folder, "empty.c");
     writeFileSync(source, "int main(void) { return 0; }\n");

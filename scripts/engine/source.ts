@@ -5,7 +5,8 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { EnvHttpProxyAgent, fetch } from "undici";
-import { digest, keep, readKept } from "./cache.ts";
+import { digest } from "../digest.ts";
+import { keep, readKept } from "./cache.ts";
 import { debianArchitecture, debianMirrors, inTemporaryFolder, withApt } from "./debian.ts";
 import { pins, release } from "./release.ts";
 import { run } from "./run.ts";

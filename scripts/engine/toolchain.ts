@@ -1,5 +1,6 @@
 /** Compilers and their flags, for each kind of executable. Paths in flags are relative to the folder that is compiled in. */
-import { type Musl, muslOf } from "./musl.ts";
+import { type Linked, readLibgcc } from "./linked.ts";
+import { muslOf } from "./musl.ts";
 import { run } from "./run.ts";
 
 export type Processor = "x64" | "arm64";
@@ -16,8 +17,8 @@ export interface Toolchain {
   readonly runner: readonly string[];
   /** Whether the program is evaluated at build time. */
   readonly hasImage: boolean;
-  /** The C library that is linked in; undefined where it is this machine's. */
-  readonly musl?: Musl;
+  /** What is linked in beside the engine; nothing where the libraries are this machine's. */
+  readonly linked: readonly Linked[];
   /** For perf(1) and debuggers; addresses are the same without. */
   readonly keepsSymbols?: boolean;
 }
@@ -81,7 +82,7 @@ export async function nativeToolchain(): Promise<Toolchain> {
     strip: "strip",
     runner: [],
     hasImage: true,
-    musl: await muslOf("musl-gcc"),
+    linked: [await muslOf("musl-gcc"), await readLibgcc("musl-gcc")],
   };
 }
 
@@ -102,4 +103,5 @@ export const sanitizedToolchain: Toolchain = {
   strip: "strip",
   runner: [],
   hasImage: false,
+  linked: [],
 };
