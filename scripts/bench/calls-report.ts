@@ -1,28 +1,33 @@
 /** What the calls of plugins cost, as Markdown. */
 import { growthGoal } from "./cases.ts";
 import type { Extent } from "./extent.ts";
-import type { Measured, Place, Series } from "./measure.ts";
-import type { Verb } from "./protocol.ts";
+import { type Measured, type MeasuredVerb, type Place, verbs } from "./measure.ts";
+import type { Cost } from "./protocol.ts";
 import { median, pairedRatio } from "./statistics.ts";
 import { judgeMost, table } from "./table.ts";
 
-const verbs = ["ADD", "DEL"] as const;
-
 const milliseconds = (values: readonly number[]): string => median(values).toFixed(1);
 
-const both = (one: Series, other: Series, key: keyof Series): string =>
-  `${milliseconds(one[key])} / ${milliseconds(other[key])}`;
+type Series = readonly Cost[];
 
-const title = ({ subject }: Measured, verb: Verb): string =>
+const each = (series: Series, key: keyof Cost): number[] => series.map((cost) => cost[key]);
+
+const both = (one: Series, other: Series, key: keyof Cost): string =>
+  `${milliseconds(each(one, key))} / ${milliseconds(each(other, key))}`;
+
+const ratio = (one: Series, other: Series, key: keyof Cost): number =>
+  pairedRatio(each(one, key), each(other, key));
+
+const title = ({ subject }: Measured, verb: MeasuredVerb): string =>
   `${subject.name} ${verb}${subject.referenceRuns === undefined ? "" : " \\*"}`;
 
 /** `held` is undefined for the empty nodes. */
-function comparison(measured: Measured, verb: Verb, held: string | undefined): string[] {
+function comparison(measured: Measured, verb: MeasuredVerb, held: string | undefined): string[] {
   const { subject, series } = measured;
   const of = (place: Place): Series => series[verb][place];
   const [ours, theirs] =
     held === undefined ? [of("oursEmpty"), of("theirsEmpty")] : [of("oursHeld"), of("theirsHeld")];
-  const wall = pairedRatio(ours.wall, theirs.wall);
+  const wall = ratio(ours, theirs, "wall");
   const goal = subject.goals[verb]?.[held === undefined ? 0 : 1];
   return [
     title(measured, verb),
@@ -31,14 +36,14 @@ function comparison(measured: Measured, verb: Verb, held: string | undefined): s
     wall.toFixed(2),
     judgeMost(wall, goal),
     both(ours, theirs, "cpu"),
-    pairedRatio(ours.cpu, theirs.cpu).toFixed(2),
+    ratio(ours, theirs, "cpu").toFixed(2),
   ];
 }
 
-function growth(measured: Measured, verb: Verb): string[] {
+function growth(measured: Measured, verb: MeasuredVerb): string[] {
   const { oursEmpty, oursHeld, theirsEmpty, theirsHeld } = measured.series[verb];
-  const ours = pairedRatio(oursHeld.wall, oursEmpty.wall);
-  const theirs = pairedRatio(theirsHeld.wall, theirsEmpty.wall);
+  const ours = ratio(oursHeld, oursEmpty, "wall");
+  const theirs = ratio(theirsHeld, theirsEmpty, "wall");
   return [title(measured, verb), ours.toFixed(2), judgeMost(ours, growthGoal), theirs.toFixed(2)];
 }
 

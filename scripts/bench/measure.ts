@@ -1,39 +1,33 @@
 import { distBin, referenceBin } from "../../test/helpers/index.ts";
 import type { Case } from "./cases.ts";
 import type { Extent } from "./extent.ts";
-import type { Cost, Verb } from "./protocol.ts";
+import { type Cost, sumOf } from "./protocol.ts";
 import { settle } from "./settle.ts";
 import { createSite, measuredContainer, type Site } from "./site.ts";
-
-/** All measurements of one verb at one site, in the order they were made. */
-export interface Series {
-  readonly wall: number[];
-  readonly cpu: number[];
-}
 
 /** Two implementations, each on an empty node and on one with attachments. */
 export const places = ["oursEmpty", "theirsEmpty", "oursHeld", "theirsHeld"] as const;
 export type Place = (typeof places)[number];
 
+/** The verbs that are measured. */
+export const verbs = ["ADD", "DEL"] as const;
+export type MeasuredVerb = (typeof verbs)[number];
+
 export interface Measured {
   readonly subject: Case;
-  readonly series: Readonly<Record<Verb, Readonly<Record<Place, Series>>>>;
+  /** The costs of one verb at one site, in the order in which they were measured. */
+  readonly series: Readonly<Record<MeasuredVerb, Readonly<Record<Place, Cost[]>>>>;
 }
 
 /** Calls that warm the caches before any is counted. */
 const warmUps = 5;
 
-const emptySeries = (): Record<Place, Series> => ({
-  oursEmpty: { wall: [], cpu: [] },
-  theirsEmpty: { wall: [], cpu: [] },
-  oursHeld: { wall: [], cpu: [] },
-  theirsHeld: { wall: [], cpu: [] },
+const emptySeries = (): Record<Place, Cost[]> => ({
+  oursEmpty: [],
+  theirsEmpty: [],
+  oursHeld: [],
+  theirsHeld: [],
 });
-
-function record(series: Series, { wall, cpu }: Cost): void {
-  series.wall.push(wall);
-  series.cpu.push(cpu);
-}
 
 async function openSites({ network }: Case, extent: Extent) {
   const { held, heldReference, pairs } = extent;
@@ -59,10 +53,10 @@ export async function measureCase(subject: Case, extent: Extent): Promise<Measur
     for (let round = 0; round < extent.pairs + warmUps; round += 1) {
       // Who goes first changes with every round: the first one finds the caches as the last one left them.
       const order = round % 2 === 0 ? places : [...places].reverse();
-      for (const verb of ["ADD", "DEL"] as const) {
+      for (const verb of verbs) {
         for (const place of order) {
-          const cost = await sites[place].measure(verb, measuredContainer(round));
-          if (round >= warmUps) record(series[verb][place], cost);
+          const costs = await sites[place].measure(verb, measuredContainer(round));
+          if (round >= warmUps) series[verb][place].push(sumOf(costs));
         }
       }
     }
