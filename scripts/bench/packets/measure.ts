@@ -1,5 +1,5 @@
 /** How many connections a second pass a node, with one attachment and with many. */
-import { createOutside, type Outside } from "../../../test/helpers/index.ts";
+import { createOutside, distBin, type Network, type Outside } from "../../../test/helpers/index.ts";
 import { evaluator, writeMain } from "../../module.ts";
 import type { Extent } from "../extent.ts";
 import { settle } from "../settle.ts";
@@ -51,7 +51,7 @@ function routesOf(outside: Outside, held: number): Record<Way, Route> {
   };
 }
 
-async function openPassage({ folder, network }: PacketSubject, held: number): Promise<Passage> {
+async function openPassage(folder: string, network: Network, held: number): Promise<Passage> {
   const site: Site = await createSite(folder, network);
   const outside = await createOutside(site.node);
   await site.hold(held);
@@ -75,9 +75,11 @@ async function openPassage({ folder, network }: PacketSubject, held: number): Pr
 
 /** Measures both ways: in every round the node with one attachment and the one with many, in turn. */
 export async function measurePackets(subject: PacketSubject, extent: Extent): Promise<MeasuredPackets> {
-  const held = subject.isReference ? extent.heldReference : extent.held;
-  await using one = await openPassage(subject, 1);
-  await using many = await openPassage(subject, held);
+  const [folder, held] = subject.isReference
+    ? [extent.reference, extent.heldReference]
+    : [distBin, extent.held];
+  await using one = await openPassage(folder, subject.network, 1);
+  await using many = await openPassage(folder, subject.network, held);
   const passages = { one, many };
   const traffic = { masquerade: { one: [], many: [] }, hostPort: { one: [], many: [] } } as Record<
     Way,
