@@ -8,6 +8,8 @@ export interface WorkerSetup {
   /** The folder with the executables. */
   readonly folder: string;
   readonly network: Network;
+  /** A folder for what goes into the plugins and comes out, best in memory. */
+  readonly scratch: string;
 }
 
 export type WorkerRequest =

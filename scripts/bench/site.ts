@@ -1,11 +1,8 @@
 import { createHash } from "node:crypto";
-import { createInterface } from "node:readline";
-import { execa } from "execa";
-import { enter } from "../../test/helpers/enter.ts";
 import { type Attachment, createNode, type Network, type Node } from "../../test/helpers/index.ts";
-import { evaluator, type ModuleScript, writeMain } from "../module.ts";
 import { createProgress } from "./progress.ts";
-import type { Answer, Cost, Verb, WorkerRequest, WorkerSetup } from "./protocol.ts";
+import type { Cost, Verb } from "./protocol.ts";
+import { startWorker } from "./worker-process.ts";
 
 /** A container of a site: the name of its namespace, and the port of the node that leads to `containerPort`. */
 export interface Container {
@@ -45,25 +42,10 @@ const fillWidth = 4;
 /** How many are attached between two words about the progress. */
 const fillBatch = 40;
 
-function startWorker(node: Node, script: ModuleScript, setup: WorkerSetup) {
-  const [file, args] = enter({ pid: node.pid }, evaluator, [...script.words, JSON.stringify(setup)]);
-  const child = execa(file, args, { stdin: "pipe", buffer: false, reject: false });
-  child.stderr.pipe(process.stderr);
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return async (request: WorkerRequest): Promise<readonly Cost[]> => {
-    child.stdin.write(`${JSON.stringify(request)}\n`);
-    const { value, done } = await answers.next();
-    if (done) throw new Error("the measuring process ended");
-    const { failure, costs } = JSON.parse(value) as Answer;
-    if (failure !== undefined) throw new Error(failure);
-    return costs;
-  };
-}
-
 /** A container ID of the length that runtimes use. */
 const containerId = (name: string): string => createHash("sha256").update(name).digest("hex");
 
-const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
+export const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
   containerId: containerId(name),
   netns: `/run/netns/${name}`,
   ifname: "eth0",
@@ -73,8 +55,7 @@ const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
 /** Makes a site for the implementation whose executables are in `folder`. */
 export async function createSite(folder: string, network: Network): Promise<Site> {
   const node = await createNode();
-  const script = await writeMain("scripts/bench/worker.ts");
-  const ask = startWorker(node, script, { folder, network });
+  const worker = await startWorker({ folder, network, scratch: "/run/bench" }, { pid: node.pid });
   const prepare = async (containers: readonly Container[]): Promise<void> => {
     const input = containers.map(({ name }) => `netns add ${name}\n`).join("");
     await node.exec("ip", ["-batch", "-"], { input });
@@ -86,17 +67,17 @@ export async function createSite(folder: string, network: Network): Promise<Site
     for (let done = 0; done < count; done += fillBatch) {
       progress(done);
       const attachments = containers.slice(done, done + fillBatch).map(attachmentOf);
-      await ask({ kind: "attach", attachments, width: fillWidth });
+      await worker.ask({ kind: "attach", attachments, width: fillWidth });
     }
   };
   return {
     node,
     prepare,
     hold,
-    measure: (verb, container) => ask({ kind: "measure", verb, attachment: attachmentOf(container) }),
+    measure: (verb, container) => worker.ask({ kind: "measure", verb, attachment: attachmentOf(container) }),
     [Symbol.asyncDispose]: async () => {
       await node.dispose();
-      await script[Symbol.asyncDispose]();
+      await worker[Symbol.asyncDispose]();
     },
   };
 }

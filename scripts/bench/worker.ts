@@ -11,9 +11,6 @@ import { linesOfInput } from "./lines.ts";
 import { measure, type Program, start, wait } from "./process.ts";
 import type { Answer, Cost, Verb, WorkerRequest, WorkerSetup } from "./protocol.ts";
 
-/** In memory. */
-const scratch = "/run/bench";
-
 /** An attachment, and what ADD has said of it so far: runtimes keep it, and hand it to the next plugin and to DEL. */
 interface Held {
   readonly attachment: Attachment;
@@ -47,7 +44,7 @@ const validAttachments = ({ attached }: Runtime) => ({
 });
 
 function prepare(runtime: Runtime, verb: Verb, index: number, held: Held): Call {
-  const { folder, network } = runtime;
+  const { folder, network, scratch } = runtime;
   const type = network.plugins[index]?.type ?? "";
   const base = `${scratch}/${held.attachment.containerId}-${type}`;
   const config = pluginConfig(network, index, held.attachment, held.result);
@@ -119,7 +116,7 @@ function answer(runtime: Runtime, request: WorkerRequest): Answer {
 
 export function main([setup = ""]: readonly string[]): number {
   const runtime: Runtime = { ...(JSON.parse(setup) as WorkerSetup), attached: new Map() };
-  makeDirectory(scratch, 0o700);
+  makeDirectory(runtime.scratch, 0o700);
   for (const line of linesOfInput())
     writeStandardOutput(`${JSON.stringify(answer(runtime, JSON.parse(line) as WorkerRequest))}
 `);
