@@ -1,6 +1,5 @@
-export { evaluator, writeModule } from "../../scripts/module.ts";
 export type { CommandOptions, CommandResult, RunningCommand } from "./command.ts";
-export { runModule } from "./module.ts";
+export { evaluator, runModule, writeModule } from "./module.ts";
 export { createNode, type Node } from "./node.ts";
 export { createOutside, type Outside } from "./outside.ts";
 export { builtPlugin, distBin, projectRoot, referenceBin, referencePlugin } from "./paths.ts";

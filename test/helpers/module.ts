@@ -2,6 +2,8 @@ import { evaluator, writeModule } from "../../scripts/module.ts";
 import type { Node } from "./node.ts";
 import { projectRoot } from "./paths.ts";
 
+export { evaluator, type ModuleScript, writeModule } from "../../scripts/module.ts";
+
 /**
  * Runs a TypeScript module on the node as the executables run theirs, so that it may import modules of the project that
  * make system calls (`./shared/netlink/link.ts`). The module says what it found with one
