@@ -18,6 +18,7 @@ export default defineConfig({
     // A process per file: tests wait for the kernel more than they compute, and a file that is killed takes
     // its namespaces with it.
     pool: "forks",
+    setupFiles: ["test/helpers/natives.ts"],
     fileParallelism: true,
     // They wait more than they compute; vitest alone would use one core less than there are.
     maxWorkers: availableParallelism() + 1,

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "natives.h"
 
 static bool allowed = true;
@@ -8,6 +10,32 @@ bool natives_are_allowed(JSContext *context, const char *name) {
   if (allowed) return true;
   JS_ThrowTypeError(context, "%s is called while a module is evaluated: the image would keep what the building machine says", name);
   return false;
+}
+
+bool natives_integer(JSContext *context, JSValueConst value, int64_t least, int64_t most, int64_t *number) {
+  double given;
+  if (!JS_IsNumber(value)) {
+    JS_ThrowTypeError(context, "a system call needs a number");
+    return false;
+  }
+  if (JS_ToFloat64(context, &given, value) != 0) return false;
+  if (given >= (double)least && given <= (double)most && given == (double)(int64_t)given) {
+    *number = (int64_t)given;
+    return true;
+  }
+  JS_ThrowRangeError(context, "a system call needs an integer from %lld to %lld", (long long)least, (long long)most);
+  return false;
+}
+
+const char *natives_text(JSContext *context, JSValueConst value, bool *isValid) {
+  size_t length;
+  if (!JS_IsString(value)) {
+    JS_ThrowTypeError(context, "a system call needs a text");
+    return NULL;
+  }
+  const char *text = JS_ToCStringLen(context, &length, value);
+  if (text != NULL && strlen(text) != length) *isValid = false;
+  return text;
 }
 
 /* Offsets of system structures and flags differ between processors. */

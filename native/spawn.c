@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,17 +29,13 @@ static void free_texts(JSContext *context, char **texts) {
   js_free(context, texts);
 }
 
-/* A text for the kernel. A NUL inside would cut it: `*isValid` becomes false. */
-static char *read_text(JSContext *context, JSValueConst value, bool *isValid) {
-  size_t length;
-  const char *text = JS_ToCStringLen(context, &length, value);
-  if (text != NULL && strlen(text) != length) *isValid = false;
-  return (char *)(uintptr_t)text;
-}
-
 /* An array of strings as argv and envp are; NULL and an exception where it is none. */
 static char **read_texts(JSContext *context, JSValueConst array, bool *isValid) {
   uint32_t length;
+  if (JS_IsArray(context, array) <= 0) {
+    if (!JS_HasException(context)) JS_ThrowTypeError(context, "spawn needs arrays of texts");
+    return NULL;
+  }
   JSValue stated = JS_GetPropertyStr(context, array, "length");
   int failed = JS_ToUint32(context, &length, stated);
   JS_FreeValue(context, stated);
@@ -48,7 +43,7 @@ static char **read_texts(JSContext *context, JSValueConst array, bool *isValid) 
   char **texts = js_mallocz(context, ((size_t)length + 1) * sizeof texts[0]);
   for (uint32_t at = 0; texts != NULL && at < length; at++) {
     JSValue value = JS_GetPropertyUint32(context, array, at);
-    texts[at] = read_text(context, value, isValid);
+    texts[at] = (char *)(uintptr_t)natives_text(context, value, isValid);
     JS_FreeValue(context, value);
     if (texts[at] != NULL) continue;
     free_texts(context, texts);
@@ -115,12 +110,15 @@ static pid_t start(struct child *child) {
 }
 
 static bool read_child(JSContext *context, struct child *child, JSValueConst *values, bool *isValid) {
-  child->path = read_text(context, values[0], isValid);
+  child->path = natives_text(context, values[0], isValid);
   child->arguments = child->path == NULL ? NULL : read_texts(context, values[1], isValid);
   child->environment = child->arguments == NULL ? NULL : read_texts(context, values[2], isValid);
   if (child->environment == NULL) return false;
-  for (int at = 0; at < STREAMS; at++)
-    if (JS_ToInt32(context, &child->streams[at], values[3 + at]) != 0) return false;
+  for (int at = 0; at < STREAMS; at++) {
+    int64_t stream;
+    if (!natives_integer(context, values[3 + at], INT32_MIN, INT32_MAX, &stream)) return false;
+    child->streams[at] = (int)stream;
+  }
   return true;
 }
 

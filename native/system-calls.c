@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,12 +19,14 @@ struct system_call {
   const char *name;
   long number;
   /*
-   * i  an integer
+   * i  an integer of 32 bits, with or without a sign
+   * l  an integer: a place in a file
    * c  a command of fcntl(2) that takes an integer
    * s  a text: the address of its UTF-8 form with a NUL
    * b  an array: its address and its length in bytes, two arguments
    * p  an array that holds a structure of `size` bytes or more: its address
    * q  the same, or null
+   * u  an array that holds a struct rusage, or null
    * f  an array of struct pollfd: its address and the number of elements
    * m  no argument of the function: the size of the kernel's signal sets
    * t  no argument of the function: TCGETS
@@ -35,6 +38,7 @@ struct system_call {
 
 /* struct timespec and so on have one size on all 64-bit processors. */
 static const struct system_call calls[] = {
+    {"accept4", SYS_accept4, "izzi", 0},
     {"bind", SYS_bind, "ib", 0},
     {"clock_gettime", SYS_clock_gettime, "ip", 16},
     {"close", SYS_close, "i", 0},
@@ -47,16 +51,18 @@ static const struct system_call calls[] = {
     {"flock", SYS_flock, "ii", 0},
     {"fstatfs", SYS_fstatfs, "ip", 120},
     {"fsync", SYS_fsync, "i", 0},
-    {"ftruncate", SYS_ftruncate, "ii", 0},
+    {"ftruncate", SYS_ftruncate, "il", 0},
     {"getcwd", SYS_getcwd, "b", 0},
     {"getdents64", SYS_getdents64, "ib", 0},
     {"geteuid", SYS_geteuid, "", 0},
     {"getpid", SYS_getpid, "", 0},
     {"getppid", SYS_getppid, "", 0},
     {"getrandom", SYS_getrandom, "bi", 0},
+    {"getrusage", SYS_getrusage, "iu", 0},
     {"kill", SYS_kill, "ii", 0},
     {"linkat", SYS_linkat, "isisi", 0},
-    {"lseek", SYS_lseek, "iii", 0},
+    {"listen", SYS_listen, "ii", 0},
+    {"lseek", SYS_lseek, "ili", 0},
     {"memfd_create", SYS_memfd_create, "si", 0},
     {"mkdirat", SYS_mkdirat, "isi", 0},
     {"openat", SYS_openat, "isii", 0},
@@ -64,7 +70,7 @@ static const struct system_call calls[] = {
     {"pidfd_send_signal", SYS_pidfd_send_signal, "iizz", 0},
     {"pipe2", SYS_pipe2, "pi", 8},
     {"ppoll", SYS_ppoll, "fqzm", 16},
-    {"pread64", SYS_pread64, "ibi", 0},
+    {"pread64", SYS_pread64, "ibl", 0},
     {"read", SYS_read, "ib", 0},
     {"readlinkat", SYS_readlinkat, "isb", 0},
     {"recvfrom", SYS_recvfrom, "ibi", 0},
@@ -80,12 +86,16 @@ static const struct system_call calls[] = {
     {"tcgets", SYS_ioctl, "itp", 36},
     {"unlinkat", SYS_unlinkat, "isi", 0},
     {"utimensat", SYS_utimensat, "ispi", 32},
-    {"wait4", SYS_wait4, "ipiz", 4},
+    {"wait4", SYS_wait4, "ipiu", 4},
     {"write", SYS_write, "ib", 0},
 };
 
 #define KERNEL_SIGNAL_SET 8
+/* Of 64-bit processors; the C library's own structure is a larger one. */
+#define KERNEL_RUSAGE 144
 #define ARGUMENTS 6
+/* The largest number of which all smaller ones are exact, too. */
+#define MAX_SAFE_INTEGER ((1LL << 53) - 1)
 /* A path, and the new one of a link or a move. */
 #define TEXTS 2
 
@@ -101,10 +111,11 @@ static bool takes_number(int64_t command) {
   return (command >= F_DUPFD && command <= F_SETFL) || (command >= F_DUPFD_CLOEXEC && command <= F_GET_SEALS);
 }
 
-static bool add_integer(JSContext *context, struct arguments *arguments, JSValueConst value, bool isCommand) {
-  int64_t number;
-  if (JS_ToInt64(context, &number, value) != 0) return false;
-  if (isCommand && !takes_number(number)) {
+/* The kernel cuts a number that is too large: of 32 bits are all but places in files. */
+static bool add_integer(JSContext *context, struct arguments *arguments, JSValueConst value, char kind) {
+  int64_t number, least = kind == 'l' ? -MAX_SAFE_INTEGER : INT32_MIN, most = kind == 'l' ? MAX_SAFE_INTEGER : UINT32_MAX;
+  if (!natives_integer(context, value, least, most, &number)) return false;
+  if (kind == 'c' && !takes_number(number)) {
     JS_ThrowRangeError(context, "fcntl(2) takes no number with the command %d", (int)number);
     return false;
   }
@@ -112,15 +123,9 @@ static bool add_integer(JSContext *context, struct arguments *arguments, JSValue
   return true;
 }
 
-/* A NUL inside would name another file: `*isValid` becomes false. */
 static bool add_text(JSContext *context, struct arguments *arguments, JSValueConst value, bool *isValid) {
-  size_t length;
-  const char *text = JS_IsString(value) ? JS_ToCStringLen(context, &length, value) : NULL;
-  if (text == NULL) {
-    if (!JS_HasException(context)) JS_ThrowTypeError(context, "a system call needs a text");
-    return false;
-  }
-  if (strlen(text) != length) *isValid = false;
+  const char *text = natives_text(context, value, isValid);
+  if (text == NULL) return false;
   arguments->texts[arguments->text_count++] = text;
   arguments->values[arguments->count++] = (long)text;
   return true;
@@ -129,7 +134,7 @@ static bool add_text(JSContext *context, struct arguments *arguments, JSValueCon
 static bool add_bytes(JSContext *context, struct arguments *arguments, JSValueConst value, char kind, size_t least) {
   uint8_t *data = NULL;
   size_t size = 0;
-  if (kind == 'q' && JS_IsNull(value)) {
+  if ((kind == 'q' || kind == 'u') && JS_IsNull(value)) {
     arguments->values[arguments->count++] = 0;
     return true;
   }
@@ -137,7 +142,7 @@ static bool add_bytes(JSContext *context, struct arguments *arguments, JSValueCo
     JS_ThrowTypeError(context, "a system call needs a typed array");
     return false;
   }
-  bool isStructure = kind == 'p' || kind == 'q';
+  bool isStructure = kind == 'p' || kind == 'q' || kind == 'u';
   if (isStructure && size < least) {
     JS_ThrowRangeError(context, "a system call needs %d bytes, the array has %d", (int)least, (int)size);
     return false;
@@ -149,9 +154,9 @@ static bool add_bytes(JSContext *context, struct arguments *arguments, JSValueCo
 
 static bool add(JSContext *context, struct arguments *arguments, const struct system_call *call, char kind, JSValueConst value,
                 bool *isValid) {
-  if (kind == 'i' || kind == 'c') return add_integer(context, arguments, value, kind == 'c');
+  if (kind == 'i' || kind == 'l' || kind == 'c') return add_integer(context, arguments, value, kind);
   if (kind == 's') return add_text(context, arguments, value, isValid);
-  return add_bytes(context, arguments, value, kind, call->size);
+  return add_bytes(context, arguments, value, kind, kind == 'u' ? KERNEL_RUSAGE : call->size);
 }
 
 static bool is_constant(char kind) { return kind == 'z' || kind == 'm' || kind == 't'; }
@@ -202,7 +207,7 @@ static JSValue socket_option(JSContext *context, JSValueConst self, int count, J
   if (!natives_are_allowed(context, "getsockopt")) return JS_EXCEPTION;
   struct arguments arguments = {0};
   for (int at = 0; at < 3; at++)
-    if (!add_integer(context, &arguments, at < count ? values[at] : JS_UNDEFINED, false)) return JS_EXCEPTION;
+    if (!add_integer(context, &arguments, at < count ? values[at] : JS_UNDEFINED, 'i')) return JS_EXCEPTION;
   if (!add_bytes(context, &arguments, count > 3 ? values[3] : JS_UNDEFINED, 'b', 0)) return JS_EXCEPTION;
   unsigned length = (unsigned)arguments.values[4];
   arguments.values[4] = (long)&length;

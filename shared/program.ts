@@ -3,7 +3,7 @@ import type { Plugin } from "./cni/plugin.ts";
 import { runPlugin } from "./cni/runner.ts";
 import { readLink } from "./system/file.ts";
 import { baseName } from "./system/path.ts";
-import { writeStandardError } from "./system/stdio.ts";
+import { holdStandardStreams, writeStandardError } from "./system/stdio.ts";
 
 export interface Program {
   readonly version: string;
@@ -22,6 +22,7 @@ export type Start = (argv: readonly string[], environment: Readonly<Record<strin
 export const startOf =
   (program: Program): Start =>
   ([called = "", ...words], environment) => {
+    holdStandardStreams();
     const isKnown = (name: string) => name === COMMAND || name in program.plugins;
     let name = baseName(called);
     // A caller may pass any argv[0]; the executable's own file name is the second thing to go by.

@@ -1,6 +1,6 @@
 /** The network configuration on standard input: what is common to all plugins. */
 import { decodeText } from "../system/text.ts";
-import { CniError, ErrorCode, quote } from "./error.ts";
+import { CniError, ErrorCode, isStackOverflow, quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
 import { namePattern } from "./names.ts";
 import type { Command, NetworkConfiguration } from "./plugin.ts";
@@ -18,13 +18,8 @@ export function parseInput(input: Uint8Array): JsonObject {
   try {
     value = JSON.parse(text);
   } catch (thrown) {
-    const reason = text.trim() === "" ? "it is empty" : (thrown as Error).message;
-    throw new CniError(
-      ErrorCode.decode,
-      "the network configuration on standard input is not JSON",
-      `${reason}: the runtime must pass the plugin's configuration as one JSON object`,
-      thrown,
-    );
+    if (isStackOverflow(thrown)) throw nestedTooDeeply(ErrorCode.decode, thrown);
+    throw thrown instanceof SyntaxError ? noJson(text, thrown) : thrown;
   }
   if (isObject(value)) return value;
   throw new CniError(
@@ -34,18 +29,41 @@ export function parseInput(input: Uint8Array): JsonObject {
   );
 }
 
+function noJson(text: string, thrown: JsonError): CniError {
+  const message = "the network configuration on standard input is not JSON";
+  const advice = "the runtime must pass the plugin's configuration as one JSON object";
+  const reason = text.trim() === "" ? "it is empty" : jsonFault(thrown);
+  return new CniError(ErrorCode.decode, message, `${reason}: ${advice}`, thrown);
+}
+
+/** The engine says where in the text it found the fault; lines and columns count from 1. */
+interface JsonError extends SyntaxError {
+  readonly lineNumber?: number;
+  readonly columnNumber?: number;
+}
+
+const jsonFault = ({ message, lineNumber, columnNumber }: JsonError): string =>
+  lineNumber === undefined ? message : `${message} at line ${lineNumber}, column ${columnNumber}`;
+
+function nestedTooDeeply(code: number, thrown: unknown): CniError {
+  const message = "the network configuration is nested too deeply";
+  return new CniError(
+    code,
+    message,
+    "take out the key that holds so many brackets, or raise the limit of the stack (ulimit -s)",
+    thrown,
+  );
+}
+
 /**
- * A configuration, or a part of it, as JSON. Throws code 7 for what can be read but not written: the engine writes no
- * more than some ten thousand levels.
+ * A configuration, or a part of it, as JSON. Throws code 7 for what can be read but not written: each level takes some of the
+ * stack, and writing takes more of it.
  */
 export function configurationText(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (thrown) {
-    if (!(thrown instanceof RangeError)) throw thrown;
-    const message = "the network configuration is nested too deeply";
-    const advice = "take out the key that holds so many brackets";
-    throw new CniError(ErrorCode.invalidConfiguration, message, advice, thrown);
+    throw isStackOverflow(thrown) ? nestedTooDeeply(ErrorCode.invalidConfiguration, thrown) : thrown;
   }
 }
 

@@ -32,10 +32,23 @@ export class CniError extends Error {
   }
 }
 
+/** Whether something thrown says that the stack is full: for JSON, that values are nested too deeply. */
+export const isStackOverflow = (thrown: unknown): boolean =>
+  thrown instanceof Error && thrown.message === "stack overflow";
+
 /** A value in an error, as JSON. Cut: what is wrong may be a megabyte long. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = valueText(value);
   return text.length <= 120 ? text : `${text.slice(0, 100)}... (${text.length} characters)`;
+}
+
+function valueText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch (thrown) {
+    if (isStackOverflow(thrown)) return "a value that is nested too deeply";
+    throw thrown;
+  }
 }
 
 /** The message of whatever was thrown. */

@@ -18,6 +18,8 @@ export const OpenFlag = {
   directory: native.architecture === "arm64" ? 0o40000 : 0o200000,
   noFollow: native.architecture === "arm64" ? 0o100000 : 0o400000,
   closeOnExec: 0o2000000,
+  /** Only a place in the file system: nothing can be read or written. */
+  path: 0o10000000,
 } as const;
 
 const SMALL_FILE = 1024;

@@ -1,10 +1,13 @@
 /** Waiting: ppoll(2). */
 import { call, tryCall } from "./libc.ts";
 
+/** More than a lifetime; the kernel adds its clock to it. */
+const LONGEST_SECONDS = 0xffffffff;
+
 /** A struct timespec of two 64-bit numbers, little-endian. */
 function timespec(milliseconds: number): Uint8Array {
-  const seconds = Math.floor(milliseconds / 1000);
-  const nanoseconds = Math.round((milliseconds % 1000) * 1e6);
+  const seconds = Math.min(Math.floor(milliseconds / 1000), LONGEST_SECONDS);
+  const nanoseconds = Math.floor((milliseconds % 1000) * 1e6);
   return new Uint8Array(Uint32Array.of(seconds, 0, nanoseconds, 0).buffer);
 }
 

@@ -1,9 +1,27 @@
 /** Standard input, output and error. */
-import { readAll, writeAll } from "./file.ts";
-import { tryCall } from "./libc.ts";
+import { Errno } from "./errno.ts";
+import { OpenFlag, readAll, tryOpen, writeAll } from "./file.ts";
+import { SystemError, tryCall } from "./libc.ts";
 
+const F_GETFD = 1;
+
+/**
+ * Takes the numbers of the standard streams that the caller closed. Else a file that is opened later would get such a number,
+ * and what is printed would go into it. Reading from them and writing to them fails as before.
+ */
+export function holdStandardStreams(): void {
+  for (let descriptor = 0; descriptor <= 2; descriptor++)
+    if (tryCall("fcntl", descriptor, F_GETFD, 0) === -Errno.EBADF) tryOpen("/", OpenFlag.path);
+}
+
+/** All of standard input; a closed one is empty. */
 export function readStandardInput(): Uint8Array {
-  return readAll(0, "standard input");
+  try {
+    return readAll(0, "standard input");
+  } catch (thrown) {
+    if (thrown instanceof SystemError && thrown.errno === Errno.EBADF) return new Uint8Array(0);
+    throw thrown;
+  }
 }
 
 export function writeStandardOutput(text: string): void {

@@ -1,10 +1,11 @@
 export type { CommandOptions, CommandResult, RunningCommand } from "./command.ts";
-export { evaluator, runModule, writeModule } from "./module.ts";
+export { evaluator, type ModuleScript, runModule, writeModule } from "./module.ts";
 export { createNode, type Node } from "./node.ts";
 export { createOutside, type Outside } from "./outside.ts";
 export { builtPlugin, distBin, projectRoot, referenceBin, referencePlugin } from "./paths.ts";
 export type { CniCommand, PluginCall, PluginRun } from "./plugin.ts";
+export type { Attachment, Network, Result } from "./plugin-config.ts";
 export { canRun, requireRoot, requireTool } from "./requirements.ts";
-export { type Attachment, type Network, type Result, Runtime, readNetwork } from "./runtime.ts";
+export { Runtime, readNetwork } from "./runtime.ts";
 export type { Snapshot } from "./snapshot.ts";
 export { ping, seenAddress, seenByUdp, startEcho, startUdpEcho } from "./traffic.ts";

@@ -164,17 +164,19 @@ describe.runIf(canRun("ip", "ping"))("traffic", () => {
 });
 
 describe.runIf(canRun("ip"))("runModule", () => {
-  test("runs a module with bun:ffi inside the node and returns what it printed", async () => {
+  test("runs a module on the node with the engine and the natives, and returns what it printed", async () => {
     await using node = await createNode();
     const source = `
-      import { readdirSync } from "node:fs";
-      import { dlopen } from "bun:ffi";
-      import { builtPlugin } from "./test/helpers/paths.ts";
-      const libc = dlopen("libc.so.6", { getpid: { args: [], returns: "int" } });
-      const same: boolean = libc.symbols.getpid() === process.pid;
-      console.log(JSON.stringify({ same, path: builtPlugin("x"), links: readdirSync("/sys/class/net") }));`;
-    const found = await runModule(node, source);
-    expect(found).toEqual({ same: true, path: `${projectRoot}/dist/bin/x`, links: ["lo"] });
+      import { listDirectory } from "./shared/system/directory.ts";
+      const nothing: string[] = ["Bun", "process", "require", "Promise"].filter((name) => name in globalThis);
+      console.log(JSON.stringify({ nothing, parent: native.getppid() > 0, links: listDirectory("/sys/class/net") }));`;
+    expect(await runModule(node, source)).toEqual({ nothing: [], parent: true, links: ["lo"] });
+  });
+
+  test("tells what a module throws, with the line", async () => {
+    await using node = await createNode();
+    const run = runModule(node, "\nconst fail = () => { throw new TypeError('by itself'); };\nfail();");
+    await expect(run).rejects.toThrow(/TypeError: by itself\n {4}at fail \(module.js:\d+:\d+\)/);
   });
 });
 

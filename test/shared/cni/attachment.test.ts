@@ -50,7 +50,7 @@ describe.runIf(canRun("ip"))("the names of attachments", () => {
       node,
       `import { hostInterfaceName, isOfNetwork, networkText, ownerComment, ownerHash, ownerText } from "./shared/cni/attachment.ts";
        import { containerMac, hostMac } from "./shared/attachment/mac.ts";
-       const hex = (bytes) => Buffer.from(bytes).toString("hex");
+       const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
        const all = ${JSON.stringify(all)};
        const networks = all.slice(0, 60).map(({ network }) => network);
        console.log(JSON.stringify(all.map((owner) => ({

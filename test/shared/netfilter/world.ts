@@ -1,6 +1,6 @@
 /** A node with routed pods on it, and calls of shared/netfilter from there. */
 import { expect } from "vitest";
-import { bunBinary, type Node, projectRoot, runModule } from "../../helpers/index.ts";
+import { evaluator, type Node, runModule, writeModule } from "../../helpers/index.ts";
 
 export type Variant = "nf_tables" | "legacy";
 export const variants = ["nf_tables", "legacy"] as const;
@@ -196,11 +196,11 @@ export const createPods = async (node: Node, pods: Readonly<Record<string, reado
 export const tracedPrograms = async (node: Node, source: string): Promise<string[]> => {
   const trace = "/run/trace";
   const options = ["-f", "-e", "trace=execve", "-e", "signal=none", "-o", trace];
-  const program = [bunBinary, "--no-install", "--no-env-file", "--eval", source];
-  const { stdout } = await node.exec("strace", [...options, ...program], { cwd: projectRoot });
+  await using script = await writeModule(source);
+  const { stdout } = await node.exec("strace", [...options, evaluator, ...script.words]);
   expect(stdout).toBe("null");
   const lines = (await node.exec("cat", [trace])).stdout.split("\n");
   const started = lines.flatMap((line) => /execve\("([^"]+)".* = 0$/.exec(line)?.[1] ?? []);
-  expect(started[0]).toBe(bunBinary);
+  expect(started[0]).toBe(evaluator);
   return started.slice(1);
 };

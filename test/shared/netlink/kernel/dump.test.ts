@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
-import { bunBinary, canRun, createNode, type Node, projectRoot } from "../../../helpers/index.ts";
+import { canRun, createNode, evaluator, type Node, writeModule } from "../../../helpers/index.ts";
 import { onNode } from "./run.ts";
 
 let node: Node;
@@ -70,18 +70,9 @@ describe.runIf(canRun("ip"))("a dump", () => {
       import { listLinks } from "./shared/netlink/link.ts";
       const host = new NetlinkConnection(Protocol.route);
       for (let round = 0; round < ${rounds}; round++) listLinks(host);`;
-    const strace = [
-      "-f",
-      "-qq",
-      "-e",
-      "trace=sendto,recvfrom",
-      "-o",
-      "/run/trace",
-      bunBinary,
-      "--eval",
-      source,
-    ];
-    await node.exec("strace", strace, { cwd: projectRoot });
+    await using script = await writeModule(source);
+    const options = ["-f", "-qq", "-e", "trace=sendto,recvfrom", "-o", "/run/trace"];
+    await node.exec("strace", [...options, evaluator, ...script.words]);
     await churning.stop("SIGKILL");
     const trace = readFileSync(node.path("/run/trace"), "utf8");
     const asked = trace.match(/ sendto\(/g)?.length ?? 0;
