@@ -21,8 +21,8 @@ export async function bundleModule(source: string): Promise<string> {
     inject: [join(projectRoot, "test/helpers/console.js")],
     logLevel: "error",
   });
-  // The evaluator calls the script's value, and takes what it returns for its exit code.
-  return `${result.outputFiles[0]?.text ?? ""}\n(() => 0);`;
+  // The evaluator calls the script's value, as an executable does, and takes what it returns for its exit code.
+  return `(() => {${result.outputFiles[0]?.text ?? ""}\nreturn 0; });`;
 }
 
 export interface ModuleScript extends AsyncDisposable {
