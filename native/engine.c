@@ -5,32 +5,45 @@
 #include "image.h"
 
 struct timeval;
+struct tm;
 static int engine_gettimeofday(struct timeval *time, void *zone);
+static struct tm *engine_localtime(const long *time, struct tm *parts);
 
 #include <sys/time.h>
-/* The engine reads the time by this function alone. A module that reads it while it is evaluated is found so. */
+#include <time.h>
+/* The engine reads time and time zone by these functions alone. A module that reads them while it is evaluated is found so. */
 #define gettimeofday engine_gettimeofday
+#define localtime_r engine_localtime
 #include "quickjs.c"
 #undef gettimeofday
+#undef localtime_r
 
 #include "engine.h"
 
 static JSContext *watched;
 static const char *time_reader;
 
+static void note_time_reader(void) {
+  if (watched == NULL || time_reader != NULL) return;
+  JSContext *context = watched;
+  watched = NULL;
+  JS_ThrowTypeError(context, "time");
+  JSValue error = JS_GetException(context);
+  JSValue stack = JS_GetPropertyStr(context, error, "stack");
+  time_reader = JS_ToCString(context, stack);
+  JS_FreeValue(context, stack);
+  JS_FreeValue(context, error);
+}
+
 static int engine_gettimeofday(struct timeval *time, void *zone) {
-  if (watched != NULL && time_reader == NULL) {
-    JSContext *context = watched;
-    watched = NULL;
-    JS_ThrowTypeError(context, "time");
-    JSValue error = JS_GetException(context);
-    JSValue stack = JS_GetPropertyStr(context, error, "stack");
-    time_reader = JS_ToCString(context, stack);
-    JS_FreeValue(context, stack);
-    JS_FreeValue(context, error);
-  }
   (void)zone;
+  note_time_reader();
   return gettimeofday(time, NULL);
+}
+
+static struct tm *engine_localtime(const long *time, struct tm *parts) {
+  note_time_reader();
+  return localtime_r(time, parts);
 }
 
 void engine_watch_time(JSContext *context, bool isWatched) { watched = isWatched ? context : NULL; }

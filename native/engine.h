@@ -14,7 +14,7 @@ bool engine_bytes(JSValueConst value, uint8_t **data, size_t *size);
 /* A text of which each byte is the character of its number. */
 JSValue engine_latin1(JSContext *context, const uint8_t *bytes, size_t size);
 
-/* Forbids (or allows again) that a module reads the time; `engine_time_reader` gets the stack of the first that did, or NULL. */
+/* Watches whether a module reads time or time zone; `engine_time_reader` gets the stack of the first that did, or NULL. */
 void engine_watch_time(JSContext *context, bool isWatched);
 const char *engine_time_reader(void);
 

@@ -73,7 +73,7 @@ int make_image(int count, char **arguments) {
   }
   if (engine_time_reader() != NULL) {
     fputs(engine_time_reader(), stderr);
-    return fail("a module reads the time while it is evaluated: the image would keep it");
+    return fail("a module reads the time, or the time zone, while it is evaluated: the image would keep it");
   }
   if (!JS_IsFunction(context, start)) return fail("the program's value is no function");
   if (engine_complete(context) != 0) return fail("no memory for the built-in functions");

@@ -9,6 +9,8 @@
  * retried. A `Uint8Array` stands for an address and a length, the array's.
  */
 interface SystemCalls {
+  /** Without the address of the other end. */
+  accept4(socket: number, flags: number): number;
   bind(socket: number, address: Uint8Array): number;
   /** Fills in a struct timespec, 16 bytes. */
   clock_gettime(clock: number, time: Uint8Array): number;
@@ -31,10 +33,13 @@ interface SystemCalls {
   getpid(): number;
   getppid(): number;
   getrandom(bytes: Uint8Array, flags: number): number;
+  /** Fills in a struct rusage, 144 bytes. */
+  getrusage(who: number, usage: Uint8Array): number;
   /** Returns how many bytes of the value the kernel gave. */
   getsockopt(socket: number, level: number, name: number, value: Uint8Array): number;
   kill(process: number, signal: number): number;
   linkat(fromDirectory: number, from: string, toDirectory: number, to: string, flags: number): number;
+  listen(socket: number, backlog: number): number;
   lseek(descriptor: number, offset: number, whence: number): number;
   memfd_create(name: string, flags: number): number;
   mkdirat(directory: number, path: string, mode: number): number;
@@ -65,8 +70,8 @@ interface SystemCalls {
   unlinkat(directory: number, path: string, flags: number): number;
   /** Two struct timespec, 32 bytes: of access and of modification. */
   utimensat(directory: number, path: string, times: Uint8Array, flags: number): number;
-  /** Fills in a wait status, 4 bytes. */
-  wait4(process: number, status: Uint8Array, options: number): number;
+  /** Fills in a wait status, 4 bytes, and what the process has used: a struct rusage, 144 bytes. */
+  wait4(process: number, status: Uint8Array, options: number, usage: Uint8Array | null): number;
   write(descriptor: number, bytes: Uint8Array): number;
 }
 

@@ -26,6 +26,7 @@ struct system_call {
    * b  an array: its address and its length in bytes, two arguments
    * p  an array that holds a structure of `size` bytes or more: its address
    * q  the same, or null
+   * u  an array that holds a struct rusage, or null
    * f  an array of struct pollfd: its address and the number of elements
    * m  no argument of the function: the size of the kernel's signal sets
    * t  no argument of the function: TCGETS
@@ -37,6 +38,7 @@ struct system_call {
 
 /* struct timespec and so on have one size on all 64-bit processors. */
 static const struct system_call calls[] = {
+    {"accept4", SYS_accept4, "izzi", 0},
     {"bind", SYS_bind, "ib", 0},
     {"clock_gettime", SYS_clock_gettime, "ip", 16},
     {"close", SYS_close, "i", 0},
@@ -56,8 +58,10 @@ static const struct system_call calls[] = {
     {"getpid", SYS_getpid, "", 0},
     {"getppid", SYS_getppid, "", 0},
     {"getrandom", SYS_getrandom, "bi", 0},
+    {"getrusage", SYS_getrusage, "iu", 0},
     {"kill", SYS_kill, "ii", 0},
     {"linkat", SYS_linkat, "isisi", 0},
+    {"listen", SYS_listen, "ii", 0},
     {"lseek", SYS_lseek, "ili", 0},
     {"memfd_create", SYS_memfd_create, "si", 0},
     {"mkdirat", SYS_mkdirat, "isi", 0},
@@ -82,11 +86,13 @@ static const struct system_call calls[] = {
     {"tcgets", SYS_ioctl, "itp", 36},
     {"unlinkat", SYS_unlinkat, "isi", 0},
     {"utimensat", SYS_utimensat, "ispi", 32},
-    {"wait4", SYS_wait4, "ipiz", 4},
+    {"wait4", SYS_wait4, "ipiu", 4},
     {"write", SYS_write, "ib", 0},
 };
 
 #define KERNEL_SIGNAL_SET 8
+/* Of 64-bit processors; the C library's own structure is a larger one. */
+#define KERNEL_RUSAGE 144
 #define ARGUMENTS 6
 /* The largest number of which all smaller ones are exact, too. */
 #define MAX_SAFE_INTEGER ((1LL << 53) - 1)
@@ -128,7 +134,7 @@ static bool add_text(JSContext *context, struct arguments *arguments, JSValueCon
 static bool add_bytes(JSContext *context, struct arguments *arguments, JSValueConst value, char kind, size_t least) {
   uint8_t *data = NULL;
   size_t size = 0;
-  if (kind == 'q' && JS_IsNull(value)) {
+  if ((kind == 'q' || kind == 'u') && JS_IsNull(value)) {
     arguments->values[arguments->count++] = 0;
     return true;
   }
@@ -136,7 +142,7 @@ static bool add_bytes(JSContext *context, struct arguments *arguments, JSValueCo
     JS_ThrowTypeError(context, "a system call needs a typed array");
     return false;
   }
-  bool isStructure = kind == 'p' || kind == 'q';
+  bool isStructure = kind == 'p' || kind == 'q' || kind == 'u';
   if (isStructure && size < least) {
     JS_ThrowRangeError(context, "a system call needs %d bytes, the array has %d", (int)least, (int)size);
     return false;
@@ -150,7 +156,7 @@ static bool add(JSContext *context, struct arguments *arguments, const struct sy
                 bool *isValid) {
   if (kind == 'i' || kind == 'l' || kind == 'c') return add_integer(context, arguments, value, kind);
   if (kind == 's') return add_text(context, arguments, value, isValid);
-  return add_bytes(context, arguments, value, kind, call->size);
+  return add_bytes(context, arguments, value, kind, kind == 'u' ? KERNEL_RUSAGE : call->size);
 }
 
 static bool is_constant(char kind) { return kind == 'z' || kind == 'm' || kind == 't'; }

@@ -1,23 +1,26 @@
 /**
- * Measures our executables beside Debian's reference plugins, on nodes that are thrown away afterwards: what the
- * calls cost, and what the packets cost that pass what the calls have set up.
+ * Measures our executables beside the reference plugins, on nodes that are thrown away afterwards: what the calls cost, and
+ * what the packets cost that pass what the calls have set up.
  *
- *   npm run bench -- [--only CASE]... [--packets] [--pairs N] [--held N] [--held-reference N]
+ *   npm run bench -- [--only CASE]... [--packets] [--reference FOLDER] [--pairs N] [--held N] [--held-reference N]
  *                    [--rounds N] [--seconds S] [--settle S] [--write FILE]
  *
- * With neither --only nor --packets it measures everything but overlays:
+ * With neither --only nor --packets it measures everything but overlays, and but the cases with nftables, which the reference of
+ * Debian does not have. The case `start` is VERSION. Overlays have a benchmark of their own:
  *
  *   npm run bench -- vxlan [--rounds N] [--seconds S]
  */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { execa } from "execa";
-import { projectRoot } from "../test/helpers/index.ts";
+import { referenceBin } from "../test/helpers/index.ts";
 import { type Case, cases } from "./bench/cases.ts";
 import type { Extent } from "./bench/extent.ts";
 import { type Measured, measureCase } from "./bench/measure.ts";
 import { type MeasuredPackets, measurePackets } from "./bench/packets/measure.ts";
 import { packetSubjects } from "./bench/packets/subjects.ts";
 import { report, writeReport } from "./bench/report.ts";
+import { type MeasuredStart, measureStart } from "./bench/start/measure.ts";
 import { reportVxlan } from "./bench/vxlan/report.ts";
 import { measureScale } from "./bench/vxlan/scale.ts";
 import { measureTraffic } from "./bench/vxlan/traffic.ts";
@@ -25,6 +28,7 @@ import { measureTraffic } from "./bench/vxlan/traffic.ts";
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    reference: { type: "string", default: referenceBin },
     pairs: { type: "string", default: "40" },
     held: { type: "string", default: "1000" },
     "held-reference": { type: "string" },
@@ -46,9 +50,16 @@ function count(text: string, least: number, most: number): number {
   throw new Error(`${text} is not a number from ${least} to ${most}`);
 }
 
+function readReference(): string {
+  const folder = resolve(values.reference);
+  if (existsSync(join(folder, "bridge"))) return folder;
+  throw new Error(`${folder} has no plugin called bridge to measure beside`);
+}
+
 function readExtent(): Extent {
   const held = count(values.held, 0, mostHeld);
   return {
+    reference: readReference(),
     pairs: count(values.pairs, 1, 10_000),
     held,
     heldReference: Math.min(held, count(values["held-reference"] ?? values.held, 0, mostHeld)),
@@ -58,29 +69,43 @@ function readExtent(): Extent {
   };
 }
 
-function selectCases(): readonly Case[] {
-  if (values.only === undefined) return values.packets ? [] : cases;
-  return values.only.map((name) => {
-    const found = cases.find((one) => one.name === name);
-    if (found !== undefined) return found;
-    throw new Error(`no case ${name}; there are ${cases.map((one) => one.name).join(", ")}`);
-  });
+const START = "start";
+
+interface Selection {
+  readonly cases: readonly Case[];
+  readonly start: boolean;
+  readonly packets: boolean;
+}
+
+function select(): Selection {
+  const { only, packets } = values;
+  if (only === undefined && packets) return { cases: [], start: false, packets };
+  if (only === undefined)
+    return { cases: cases.filter(({ isExtra }) => isExtra !== true), start: true, packets: true };
+  const names = [...cases.map(({ name }) => name), START];
+  const unknown = only.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`no case ${unknown}; there are ${names.join(", ")}`);
+  return { cases: cases.filter(({ name }) => only.includes(name)), start: only.includes(START), packets };
 }
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
-async function measureCalls(extent: Extent): Promise<Measured[]> {
+async function measureCalls(selected: readonly Case[], extent: Extent): Promise<Measured[]> {
   const measured: Measured[] = [];
-  for (const subject of selectCases()) {
+  for (const subject of selected) {
     say(`measuring ${subject.name}: ${extent.pairs} pairs, ${extent.held} held`);
     measured.push(await measureCase(subject, extent));
   }
   return measured;
 }
 
+async function measureStarts(extent: Extent): Promise<MeasuredStart> {
+  say(`measuring ${START}: ${extent.pairs} rounds`);
+  return measureStart(extent);
+}
+
 async function measureAllPackets(extent: Extent): Promise<MeasuredPackets[]> {
   const measured: MeasuredPackets[] = [];
-  if (values.only !== undefined && !values.packets) return measured;
   if (Math.min(extent.held, extent.heldReference) < 1) {
     say("packets are not measured: they need attachments (--held, --held-reference)");
     return measured;
@@ -104,9 +129,11 @@ async function main(): Promise<void> {
   const [subject] = positionals;
   if (subject === "vxlan") return measureOverlays(extent);
   if (subject !== undefined) throw new Error(`no benchmark ${subject}; there is vxlan`);
-  selectCases();
-  await execa("npm", ["run", "--silent", "build"], { cwd: projectRoot, stdio: ["ignore", 2, 2] });
-  const text = report(await measureCalls(extent), await measureAllPackets(extent), extent);
+  const selected = select();
+  const start = selected.start ? await measureStarts(extent) : undefined;
+  const calls = await measureCalls(selected.cases, extent);
+  const packets = selected.packets ? await measureAllPackets(extent) : [];
+  const text = report({ calls, start, packets }, extent);
   console.log(text);
   if (values.write !== undefined) writeReport(values.write, text);
 }

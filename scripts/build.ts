@@ -4,30 +4,24 @@
  * esbuild bundles the TypeScript, and the engine evaluates it now: the executable holds the heap (native/image.h). A folder in
  * plugins/ or ipam/ with an index.ts is a plugin: there is no list to keep.
  *
- *   node --import tsx scripts/build.ts [--output FOLDER] [--sanitized | --symbols]
+ *   node --import tsx scripts/build.ts [--output FOLDER] [--processor x64|arm64 | --sanitized] [--symbols]
  */
-import {
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { ExecaError } from "execa";
 import { bundle, findPlugins, programSource, root, SCRIPT } from "./bundle.ts";
+import { crossToolchain } from "./engine/cross.ts";
 import { makeExecutable } from "./engine/executables.ts";
-import { nativeToolchain, sanitizedToolchain } from "./engine/toolchain.ts";
+import { quickjs } from "./engine/linked.ts";
+import { nativeToolchain, ownProcessor, sanitizedToolchain, type Toolchain } from "./engine/toolchain.ts";
+import { placeFiles, withWorkFolder } from "./output.ts";
 import { findSchemas } from "./schemas/find.ts";
 import { writeSchemas } from "./schemas/write.ts";
 
 const { values: options } = parseArgs({
   options: {
     output: { type: "string", default: join(root, "dist") },
+    processor: { type: "string" },
     sanitized: { type: "boolean", default: false },
     symbols: { type: "boolean", default: false },
   },
@@ -35,40 +29,52 @@ const { values: options } = parseArgs({
 const output = resolve(options.output);
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
-/** Each name appears whole or not at all, also while an older one is running. */
-function linkNames(executable: string, names: readonly string[]): void {
-  const folder = join(output, "bin");
-  mkdirSync(folder, { recursive: true });
-  for (const present of readdirSync(folder)) if (!names.includes(present)) rmSync(join(folder, present));
-  for (const name of names) {
-    const temporary = join(folder, `.${name}.new`);
-    rmSync(temporary, { force: true });
-    linkSync(executable, temporary);
-    renameSync(temporary, join(folder, name));
-  }
-  rmSync(executable);
+async function chooseToolchain(folder: string): Promise<Toolchain> {
+  if (options.sanitized) return sanitizedToolchain;
+  const { processor = ownProcessor() } = options;
+  if (processor === ownProcessor()) return nativeToolchain();
+  if (processor === "x64" || processor === "arm64") return crossToolchain(processor, folder);
+  throw new Error(`--processor ${processor}: podwire knows x64 and arm64`);
 }
 
-mkdirSync(output, { recursive: true });
-const validators = join(output, "validators.cjs");
-writeFileSync(validators, writeSchemas(await findSchemas(), join(output, "schemas")));
-const { script, metafile, withSources } = await bundle(programSource(version), validators);
-const file = join(output, SCRIPT);
-writeFileSync(file, script);
-writeFileSync(join(output, "podwire.meta.json"), JSON.stringify(metafile));
-const executable = join(output, "podwire");
-const native = { ...(await nativeToolchain()), keepsSymbols: options.symbols };
-const toolchain = options.sanitized ? sanitizedToolchain : native;
-const { image } = await makeExecutable(toolchain, file, executable, join(output, "evaluate")).catch(
-  (error: ExecaError) => {
-    // What the engine says of a module that cannot be evaluated.
-    process.stderr.write(withSources(`${error.stderr ?? error.stack}\n`));
-    process.exit(1);
-  },
-);
-const { size } = statSync(executable);
-const names = [...findPlugins().keys(), "podwire"];
-linkNames(executable, names);
+/** Makes all that dist holds in a folder of its own. Returns the bytes of the image. */
+async function make(work: string, names: readonly string[]): Promise<number> {
+  const [native, bin] = [join(work, "native"), join(work, "bin")];
+  for (const folder of [native, bin]) mkdirSync(folder);
+  const validators = writeSchemas(await findSchemas(), join(work, "schemas"));
+  const { script, metafile, withSources } = await bundle(programSource(version), validators);
+  const file = join(work, SCRIPT);
+  writeFileSync(file, script);
+  writeFileSync(join(work, "podwire.meta.json"), JSON.stringify(metafile));
+  const toolchain = { ...(await chooseToolchain(native)), keepsSymbols: options.symbols };
+  writeFileSync(join(work, "podwire.linked.json"), JSON.stringify([quickjs, ...toolchain.linked]));
+  const outputs = { executable: join(work, "podwire"), evaluator: join(work, "evaluate") };
+  const { image } = await makeExecutable(toolchain, native, file, outputs).catch((error: Error) => {
+    throw new Error(withSources(error.message));
+  });
+  for (const name of names) linkSync(outputs.executable, join(bin, name));
+  return image;
+}
+
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
-console.log(`${relative(process.cwd(), join(output, "bin"))}: ${names.join(", ")} (podwire ${version})`);
-console.log(`${megabytes(size)}, of which image ${megabytes(image)}`);
+
+async function build(): Promise<void> {
+  const names = [...findPlugins().keys(), "podwire"];
+  const image = await withWorkFolder(output, async (work) => {
+    const bytes = await make(work, names);
+    for (const name of [SCRIPT, "podwire.meta.json", "podwire.linked.json", "evaluate"])
+      renameSync(join(work, name), join(output, name));
+    for (const folder of ["schemas", "bin"]) placeFiles(join(work, folder), join(output, folder));
+    return bytes;
+  });
+  const { size } = statSync(join(output, "bin/podwire"));
+  console.log(`${relative(process.cwd(), join(output, "bin"))}: ${names.join(", ")} (podwire ${version})`);
+  console.log(`${megabytes(size)}, of which image ${megabytes(image)}`);
+}
+
+try {
+  await build();
+} catch (error) {
+  console.error(`build: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eachMapping, type SourceMapInput, TraceMap } from "@jridgewell/trace-mapping";
-import { build } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -56,8 +56,26 @@ function sourceLines(map: SourceMapInput): { files: string[]; lines: number[] } 
   return { files, lines: Array.from(lines, (line) => line ?? 0) };
 }
 
-/** The engine has ES2023, but no Promise: nothing in a call waits for something else. */
-const target = "es2022";
+/** How esbuild bundles for the engine, which has ES2023, but no Promise: nothing in a call waits for something else. */
+export const forEngine = {
+  bundle: true,
+  write: false,
+  format: "iife",
+  platform: "neutral",
+  target: "es2022",
+  absWorkingDir: root,
+  mainFields: ["module", "main"],
+  conditions: ["import", "module"],
+} as const satisfies BuildOptions;
+
+/** A module that is made in the build: it has no path, which would differ between folders of output. */
+const generated = (name: string, contents: string): Plugin => ({
+  name,
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: name, namespace: "generated" }));
+    onLoad({ filter: /./, namespace: "generated" }, () => ({ contents, resolveDir: root }));
+  },
+});
 
 export interface Bundle {
   readonly script: string;
@@ -67,25 +85,22 @@ export interface Bundle {
   readonly metafile: object;
 }
 
-/** Bundles a module that exports `start` and `setSourceLines`. The script's value is `start`. */
+/**
+ * Bundles a module that exports `start` and `setSourceLines`. The script's value is `start`. `validators` is the source of what
+ * `podwire validate` checks with, compiled from the schemas.
+ */
 export async function bundle(source: string, validators: string): Promise<Bundle> {
   const result = await build({
+    ...forEngine,
     stdin: { contents: source, resolveDir: root, sourcefile: "program.ts", loader: "ts" },
     outfile: SCRIPT,
-    bundle: true,
-    write: false,
-    format: "iife",
     globalName: "program",
-    platform: "neutral",
-    target,
     sourcemap: "external",
     sourceRoot: "",
-    absWorkingDir: root,
     metafile: true,
-    mainFields: ["module", "main"],
-    conditions: ["import", "module"],
-    // What `podwire validate` checks with: compiled from the schemas.
-    alias: { "podwire-validators": validators },
+    // The path of a package is that in the project, wherever a link leads to.
+    preserveSymlinks: true,
+    plugins: [generated("podwire-validators", validators)],
     logLevel: "warning",
   });
   const textOf = (suffix: string) => result.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";

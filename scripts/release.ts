@@ -1,6 +1,6 @@
 /**
- * Makes the archives of a release in dist/release, with SHA256SUMS and a list of what they consist of, and runs what
- * this machine can run.
+ * Makes the archives of a release in dist/release, with SHA256SUMS and a list of what each consists of. Every executable is run
+ * before: on this processor, or on the other one and on older ones by an emulator.
  *
  *   npm run release -- [--write README.md] [--allow-dirty]
  *
@@ -15,8 +15,7 @@ import { execa } from "execa";
 import { layOut, pack, writeSums } from "./release/archive.ts";
 import { thirdPartyLicences } from "./release/licences.ts";
 import { type Released, report, writeReport } from "./release/report.ts";
-import { fetchRuntime } from "./release/runtime.ts";
-import { bundledPackages, makeSbom, validateSbom } from "./release/sbom.ts";
+import { makeSbom, validateSbom } from "./release/sbom.ts";
 import { labelOf, readSource, requireSame, type Source } from "./release/source.ts";
 import { type Target, targets } from "./release/targets.ts";
 import { tryOut } from "./release/trial.ts";
@@ -30,15 +29,11 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
-async function build({ name, runtime }: Target): Promise<string> {
-  const bun = await fetchRuntime(root, runtime, join(root, "dist/runtimes"));
+async function build({ name, processor }: Target): Promise<string> {
   const built = join(root, "dist/targets", name);
   rmSync(built, { recursive: true, force: true });
-  const args = ["--output", built, "--target", name, "--runtime", bun];
-  await execa("node", ["--import", "tsx", "scripts/build.ts", ...args], {
-    cwd: root,
-    stdio: ["ignore", 2, 2],
-  });
+  const args = ["--import", "tsx", "scripts/build.ts", "--output", built, "--processor", processor];
+  await execa("node", args, { cwd: root, stdio: ["ignore", 2, 2] });
   return built;
 }
 
@@ -47,7 +42,7 @@ async function release(target: Target, source: Source, label: string, folder: st
   say(`${target.name}: building`);
   const built = await build(target);
   const name = `podwire-${label}-${target.name}`;
-  const sbom = makeSbom(root, built, target.runtime, { ...source, version: label });
+  const sbom = makeSbom(root, built, { ...source, version: label });
   await validateSbom(sbom);
   writeFileSync(join(folder, `${name}.cdx.json`), sbom);
   say(`${target.name}: trying it out`);
@@ -55,7 +50,7 @@ async function release(target: Target, source: Source, label: string, folder: st
   say(`${target.name}: packing`);
   const archive = `${name}.tar.gz`;
   const content = join(built, name);
-  layOut(root, built, content, thirdPartyLicences(root, target.runtime, bundledPackages(built)));
+  layOut(root, built, content, await thirdPartyLicences(root, built));
   await pack(content, join(folder, archive), source.time);
   return { ...trial, archive, archiveSize: statSync(join(folder, archive)).size };
 }

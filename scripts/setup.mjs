@@ -1,14 +1,38 @@
-// Makes a fresh clone ready to run: npm packages, and the programs that the demo, the tests or the bench call.
+// Makes a fresh clone ready to run: npm packages, and the programs that the build, the demo, the tests or the bench call.
 // Plain JavaScript without packages, since it runs before there are any.
-//   node scripts/setup.mjs [demo | demo:vxlan | test | bench | release]
+//   node scripts/setup.mjs [build | demo | demo:vxlan | test | bench | release]
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 
-/** Program (a name on PATH, or a path) -> the Debian package that brings it. */
+/** Program (a name on PATH), or file (a path) -> the Debian package that brings it. */
+const buildPrograms = {
+  gcc: "gcc",
+  ar: "binutils",
+  "musl-gcc": "musl-tools",
+  tar: "tar",
+  xz: "xz-utils",
+  "/usr/include/linux/netlink.h": "linux-libc-dev",
+};
+
+// The executables for the other processor are made with Debian's cross compiler, and run by an emulator.
+const crossPrograms =
+  process.arch === "x64"
+    ? {
+        "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+        "/usr/aarch64-linux-gnu/include/linux/netlink.h": "linux-libc-dev-arm64-cross",
+        "qemu-aarch64": "qemu-user",
+      }
+    : {
+        "x86_64-linux-gnu-gcc": "gcc-x86-64-linux-gnu",
+        "/usr/x86_64-linux-gnu/include/linux/netlink.h": "linux-libc-dev-amd64-cross",
+        "qemu-x86_64": "qemu-user",
+      };
+
 const demoPrograms = {
+  ...buildPrograms,
   ip: "iproute2",
   iptables: "iptables",
   ipset: "ipset",
@@ -26,6 +50,9 @@ const benchPrograms = {
 
 const testPrograms = {
   ...benchPrograms,
+  ...crossPrograms,
+  // The sanitizers watch a build with this machine's C library.
+  "/usr/include/stdio.h": "libc6-dev",
   buildah: "buildah",
   busybox: "busybox-static",
   conntrack: "conntrack",
@@ -50,19 +77,12 @@ const testPrograms = {
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };
 
-// What executables for other C libraries and processors are tried out with.
-const releasePrograms = {
-  "/lib/ld-musl-x86_64.so.1": "musl",
-  "/usr/aarch64-linux-gnu/lib/libc.so.6": "libc6-arm64-cross",
-  "g++": "g++",
-  "qemu-aarch64": "qemu-user",
-};
-
 const programsFor = {
+  build: buildPrograms,
   demo: demoPrograms,
   "demo:vxlan": overlayPrograms,
   bench: benchPrograms,
-  release: process.arch === "x64" ? releasePrograms : {},
+  release: { ...buildPrograms, ...crossPrograms },
   test: testPrograms,
 };
 
@@ -94,7 +114,7 @@ function runnable(path) {
 const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
 
 const present = (program) =>
-  program.startsWith("/") ? runnable(program) : folders.some((folder) => runnable(join(folder, program)));
+  program.startsWith("/") ? existsSync(program) : folders.some((folder) => runnable(join(folder, program)));
 
 const modified = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
@@ -148,8 +168,10 @@ function installDebianPackages(programs) {
   const missing = Object.keys(programs).filter((program) => !present(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => programs[program]))].sort();
-  const advice = `missing ${missing.join(", ")}: as root, run\n  apt-get install ${packages.join(" ")}`;
-  if (process.getuid() !== 0 || !present("apt-get")) fail(advice);
+  if (!present("apt-get"))
+    fail(`missing ${missing.join(", ")}: Debian's packages with these are ${packages.join(", ")}`);
+  if (process.getuid() !== 0)
+    fail(`missing ${missing.join(", ")}: as root, run\n  apt-get install ${packages.join(" ")}`);
   say(`installing ${packages.join(" ")}`);
   // The package lists of a fresh machine may be missing or old; they are fetched only if it turns out so.
   if (aptInstall(packages).ok) return;

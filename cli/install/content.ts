@@ -11,7 +11,7 @@ import {
   writeAll,
 } from "../../shared/system/file.ts";
 import { descriptorStatus, type FileStatus } from "../../shared/system/file-status.ts";
-import { encodeText } from "../../shared/system/text.ts";
+import { encodeText, findBytes } from "../../shared/system/text.ts";
 import type { End } from "./stay.ts";
 
 /** The bytes of a file: read piece by piece, since an executable is large. */
@@ -46,31 +46,16 @@ export function contentOfText(text: string, mode: number): Content {
 
 const chunkSize = 1 << 20;
 
-/** Two buffers of a chunk, to compare by 32 bits: an executable has millions of bytes. */
-class Comparison {
-  readonly left = new Uint8Array(chunkSize);
-  readonly right = new Uint8Array(chunkSize);
-  private readonly leftWords = new Uint32Array(this.left.buffer);
-  private readonly rightWords = new Uint32Array(this.right.buffer);
-
-  /** Whether so many bytes are the same in both. */
-  isSame(count: number): boolean {
-    const end = Math.ceil(count / 4);
-    this.left.fill(0, count, end * 4);
-    this.right.fill(0, count, end * 4);
-    for (let at = 0; at < end; at++) if (this.leftWords[at] !== this.rightWords[at]) return false;
-    return true;
-  }
-}
-
 /** Whether both have the same bytes. */
 function sameBytes(one: Content, two: Content, { pass }: End): boolean {
   if (one.size !== two.size) return false;
-  const comparison = new Comparison();
+  const [left, right] = [new Uint8Array(chunkSize), new Uint8Array(chunkSize)];
   for (let at = 0; at < one.size; ) {
     pass();
-    const count = one.read(comparison.left, at);
-    if (count === 0 || two.read(comparison.right, at) !== count || !comparison.isSame(count)) return false;
+    const count = one.read(left, at);
+    if (count === 0 || two.read(right, at) !== count) return false;
+    // Where both are as long, one stands in the other at 0, or nowhere.
+    if (findBytes(left.subarray(0, count), right.subarray(0, count)) !== 0) return false;
     at += count;
   }
   return true;

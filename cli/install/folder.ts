@@ -1,5 +1,6 @@
 /** The folder that is installed into: what it must be, whose turn it is, and what earlier installers left there. */
 import { absolutePath } from "../../shared/system/absolute-path.ts";
+import { monotonicMilliseconds } from "../../shared/system/clock.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { closeFile, OpenFlag, openFile, removeFile } from "../../shared/system/file.ts";
@@ -48,9 +49,9 @@ const limitSeconds = 120;
  * that mount it see the same lock, and it is gone with its holder.
  */
 function acquire(descriptor: number, folder: string, { pause }: End): void {
-  const end = Date.now() + limitSeconds * 1000;
+  const end = monotonicMilliseconds() + limitSeconds * 1000;
   while (!tryLockFile(descriptor, folder)) {
-    if (Date.now() > end)
+    if (monotonicMilliseconds() > end)
       throw new Error(
         `another installer has held ${folder} for ${limitSeconds} s: it may hang; find it with lslocks`,
       );

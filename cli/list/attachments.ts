@@ -78,22 +78,26 @@ class Collection {
     draft.made = entry.modified;
   }
 
-  /** A reservation without an interface is one of old: it belongs to the container's only interface. */
-  addReservation(reservation: Reservation): void {
-    const { network, containerId, ifname, address, made } = reservation;
-    const candidates = this.all.filter(
+  private onlyOneOf({ network, containerId, ifname }: AttachmentKey): Draft | undefined {
+    if (ifname !== "") return undefined;
+    const [only, ...others] = this.all.filter(
       ({ key }) => key.network === network && key.containerId === containerId,
     );
-    const [only] = ifname === "" && candidates.length === 1 ? candidates : [];
-    const draft = only ?? this.draft(reservation);
+    return others.length === 0 ? only : undefined;
+  }
+
+  /** A reservation without an interface is one of old: it belongs to the container's only interface. */
+  addReservation(reservation: Reservation): void {
+    const { address, made } = reservation;
+    const draft = this.onlyOneOf(reservation) ?? this.draft(reservation);
     if (!draft.addresses.includes(address)) draft.addresses.push(address);
     draft.made = earlier(draft.made, made);
   }
 
   /** A name that is cut in the alias is whole in what the others remember: the interface's name is a hash of it. */
-  addInterface({ name, owner }: HostInterface): void {
-    const known = this.all.find(({ key }) => hostInterfaceName(key) === name);
-    (known ?? this.draft(owner)).hostInterface = name;
+  addInterfaces(interfaces: readonly HostInterface[]): void {
+    const known = new Map(this.all.map((draft) => [hostInterfaceName(draft.key), draft]));
+    for (const { name, owner } of interfaces) (known.get(name) ?? this.draft(owner)).hostInterface = name;
   }
 
   get all(): Draft[] {
@@ -120,6 +124,6 @@ export function listAttachments(fail: (thrown: unknown) => void): Listed[] {
   for (const entry of cached) collection.addCached(entry);
   for (const folder of storeFolders(cached))
     for (const reservation of attempt(() => listReservations(folder))) collection.addReservation(reservation);
-  for (const hostInterface of attempt(listHostInterfaces)) collection.addInterface(hostInterface);
+  collection.addInterfaces(attempt(listHostInterfaces));
   return collection.all.map(({ key, ...rest }) => ({ ...key, ...rest })).sort(compare);
 }

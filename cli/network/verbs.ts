@@ -181,9 +181,9 @@ export function gc(setting: Setting, keep: (known: readonly CachedAttachment[]) 
   }
   const known = listCached().filter(({ network }) => network === list.name);
   const kept = keep(known);
-  const isKept = (entry: AttachmentKey) =>
-    kept.some(({ containerId, ifname }) => containerId === entry.containerId && ifname === entry.ifname);
-  const steps = known.filter((entry) => !isKept(entry)).map((stale) => () => del(setting, stale));
+  const idOf = ({ containerId, ifname }: AttachmentKey) => `${containerId}/${ifname}`;
+  const keptIds = new Set(kept.map(idOf));
+  const steps = known.filter((entry) => !keptIds.has(idOf(entry))).map((stale) => () => del(setting, stale));
   const valid = kept.map(({ containerId, ifname }) => ({ containerID: containerId, ifname }));
   const plugins = isAtLeast(versionOf(setting), "1.1.0") ? list.plugins : [];
   runAll([...steps, ...plugins.map((plugin) => () => collect(setting, plugin, valid))]);

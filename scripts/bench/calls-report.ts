@@ -1,81 +1,46 @@
 /** What the calls of plugins cost, as Markdown. */
-import { growthGoal } from "./cases.ts";
 import type { Extent } from "./extent.ts";
-import type { Measured, Place, Series } from "./measure.ts";
-import type { Verb } from "./protocol.ts";
-import { median, pairedRatio } from "./statistics.ts";
-import { judgeMost, table } from "./table.ts";
+import { type Measured, type MeasuredVerb, verbs } from "./measure.ts";
+import type { Cost } from "./protocol.ts";
+import { each, median, ratioOf } from "./statistics.ts";
+import { table } from "./table.ts";
+import { heldOf, titleOf } from "./titles.ts";
 
-const verbs = ["ADD", "DEL"] as const;
-
-const milliseconds = (values: readonly number[]): string => median(values).toFixed(1);
-
-const both = (one: Series, other: Series, key: keyof Series): string =>
-  `${milliseconds(one[key])} / ${milliseconds(other[key])}`;
-
-const title = ({ subject }: Measured, verb: Verb): string =>
-  `${subject.name} ${verb}${subject.referenceRuns === undefined ? "" : " \\*"}`;
-
-/** `held` is undefined for the empty nodes. */
-function comparison(measured: Measured, verb: Verb, held: string | undefined): string[] {
-  const { subject, series } = measured;
-  const of = (place: Place): Series => series[verb][place];
-  const [ours, theirs] =
-    held === undefined ? [of("oursEmpty"), of("theirsEmpty")] : [of("oursHeld"), of("theirsHeld")];
-  const wall = pairedRatio(ours.wall, theirs.wall);
-  const goal = subject.goals[verb]?.[held === undefined ? 0 : 1];
-  return [
-    title(measured, verb),
-    held ?? "0",
-    both(ours, theirs, "wall"),
-    wall.toFixed(2),
-    judgeMost(wall, goal),
-    both(ours, theirs, "cpu"),
-    pairedRatio(ours.cpu, theirs.cpu).toFixed(2),
-  ];
+function both(ours: readonly Cost[], theirs: readonly Cost[], key: keyof Cost, digits: number): string {
+  const [own, other] = [ours, theirs].map((costs) => median(each(costs, key)).toFixed(digits));
+  return `${own} / ${other}`;
 }
 
-function growth(measured: Measured, verb: Verb): string[] {
-  const { oursEmpty, oursHeld, theirsEmpty, theirsHeld } = measured.series[verb];
-  const ours = pairedRatio(oursHeld.wall, oursEmpty.wall);
-  const theirs = pairedRatio(theirsHeld.wall, theirsEmpty.wall);
-  return [title(measured, verb), ours.toFixed(2), judgeMost(ours, growthGoal), theirs.toFixed(2)];
+/** `held` is undefined for the empty nodes. */
+function row(measured: Measured, verb: MeasuredVerb, held: string | undefined): string[] {
+  const { oursEmpty, theirsEmpty, oursHeld, theirsHeld } = measured.series[verb];
+  const [ours, theirs] = held === undefined ? [oursEmpty, theirsEmpty] : [oursHeld, theirsHeld];
+  return [
+    titleOf(measured, verb),
+    held ?? "0",
+    both(ours, theirs, "wall", 1),
+    ratioOf(ours, theirs, "wall").toFixed(2),
+    both(ours, theirs, "cpu", 1),
+    ratioOf(ours, theirs, "cpu").toFixed(2),
+    both(ours, theirs, "faults", 0),
+  ];
 }
 
 const substitutes = [
   "",
-  "\\* The reference has no nftables backend in this version and ignores the key: it runs iptables there.",
+  "\\* A reference older than 1.7 has no nftables backend here and ignores the key: it runs iptables.",
 ];
 
-function comparisons(measured: readonly Measured[], extent: Extent): string {
-  const { held, heldReference } = extent;
-  const full = held === heldReference ? String(held) : `${held} / ${heldReference}`;
-  const counts = held === 0 ? [undefined] : [undefined, full];
-  const rows = measured.flatMap((one) =>
-    counts.flatMap((count) => verbs.map((verb) => comparison(one, verb, count))),
-  );
-  return table([["call", "held", "wall ms", "wall ratio", "goal", "CPU ms", "CPU ratio"], ...rows]);
-}
-
-function growths(measured: readonly Measured[], { held, heldReference }: Extent): string[] {
-  if (held === 0) return [];
-  const theirs = held === heldReference ? "" : ` (${heldReference} for the reference)`;
-  const rows = measured.flatMap((one) => verbs.map((verb) => growth(one, verb)));
-  return [
-    "",
-    `How a call slows down when ${held} attachments are held on the node${theirs}; 1 = not at all:`,
-    "",
-    table([["call", "ours", "goal", "reference"], ...rows]),
-  ];
-}
-
 export function reportCalls(measured: readonly Measured[], extent: Extent): string[] {
+  const counts = extent.held === 0 ? [undefined] : [undefined, heldOf(extent)];
+  const rows = measured.flatMap((one) =>
+    counts.flatMap((count) => verbs.map((verb) => row(one, verb, count))),
+  );
   return [
     `Calls, ours / reference: medians of ${extent.pairs} pairs. Where a call names several plugins, it is the sum of`,
-    "theirs. CPU time is that of the plugins and all they run.",
+    "theirs. CPU time and page faults are those of the plugins and of all they run.",
     "",
-    comparisons(measured, extent),
+    table([["call", "held", "wall ms", "wall ratio", "CPU ms", "CPU ratio", "page faults"], ...rows]),
     ...(measured.some(({ subject }) => subject.referenceRuns !== undefined) ? substitutes : []),
-    ...growths(measured, extent),
   ];
 }

@@ -1,5 +1,7 @@
-/** How much is measured. */
+/** How much is measured, and beside what. */
 export interface Extent {
+  /** The folder of the executables that ours are measured beside. */
+  readonly reference: string;
   /** Measured rounds of each plugin call. */
   readonly pairs: number;
   /** Attachments on a full node: of ours, and of the reference. */

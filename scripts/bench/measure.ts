@@ -1,47 +1,51 @@
-import { distBin, referenceBin } from "../../test/helpers/index.ts";
+import { distBin } from "../../test/helpers/index.ts";
 import type { Case } from "./cases.ts";
+import { buildEmptyProgram, emptyNetwork } from "./empty-program.ts";
 import type { Extent } from "./extent.ts";
-import type { Cost, Verb } from "./protocol.ts";
+import { type Cost, sumOf } from "./protocol.ts";
 import { settle } from "./settle.ts";
 import { createSite, measuredContainer, type Site } from "./site.ts";
-
-/** All measurements of one verb at one site, in the order they were made. */
-export interface Series {
-  readonly wall: number[];
-  readonly cpu: number[];
-}
 
 /** Two implementations, each on an empty node and on one with attachments. */
 export const places = ["oursEmpty", "theirsEmpty", "oursHeld", "theirsHeld"] as const;
 export type Place = (typeof places)[number];
+const isOurs = (place: Place): boolean => place === "oursEmpty" || place === "oursHeld";
+
+/** The verbs that are measured. */
+export const verbs = ["ADD", "DEL"] as const;
+export type MeasuredVerb = (typeof verbs)[number];
+
+/** The costs of one verb, in the order in which they were measured. */
+export interface Series extends Readonly<Record<Place, Cost[]>> {
+  /** Of as many programs that do nothing. */
+  readonly limit: Cost[];
+}
 
 export interface Measured {
   readonly subject: Case;
-  readonly series: Readonly<Record<Verb, Readonly<Record<Place, Series>>>>;
+  readonly series: Readonly<Record<MeasuredVerb, Series>>;
+  /** The most memory, in bytes, that a call of ours had at once, the first ones included, which make everything. */
+  readonly peak: Readonly<Record<MeasuredVerb, number>>;
 }
 
 /** Calls that warm the caches before any is counted. */
-const warmUps = 5;
+export const warmUps = 5;
 
-const emptySeries = (): Record<Place, Series> => ({
-  oursEmpty: { wall: [], cpu: [] },
-  theirsEmpty: { wall: [], cpu: [] },
-  oursHeld: { wall: [], cpu: [] },
-  theirsHeld: { wall: [], cpu: [] },
+const emptySeries = (): Series => ({
+  oursEmpty: [],
+  theirsEmpty: [],
+  oursHeld: [],
+  theirsHeld: [],
+  limit: [],
 });
 
-function record(series: Series, { wall, cpu }: Cost): void {
-  series.wall.push(wall);
-  series.cpu.push(cpu);
-}
-
 async function openSites({ network }: Case, extent: Extent) {
-  const { held, heldReference, pairs } = extent;
+  const { held, heldReference, pairs, reference } = extent;
   const sites = {
     oursEmpty: await createSite(distBin, network),
-    theirsEmpty: await createSite(referenceBin, network),
+    theirsEmpty: await createSite(reference, network),
     oursHeld: await createSite(distBin, network),
-    theirsHeld: await createSite(referenceBin, network),
+    theirsHeld: await createSite(reference, network),
   } satisfies Record<Place, Site>;
   await sites.oursHeld.hold(held);
   await sites.theirsHeld.hold(heldReference);
@@ -53,21 +57,28 @@ async function openSites({ network }: Case, extent: Extent) {
 
 /** Measures a case: in every round each site attaches a container, then each detaches it. */
 export async function measureCase(subject: Case, extent: Extent): Promise<Measured> {
+  await using program = await buildEmptyProgram();
+  await using limit = await createSite(program.folder, emptyNetwork(subject.network.plugins.length));
   const sites = await openSites(subject, extent);
   const series = { ADD: emptySeries(), DEL: emptySeries() };
+  const peak = { ADD: 0, DEL: 0 };
   try {
     for (let round = 0; round < extent.pairs + warmUps; round += 1) {
+      const container = measuredContainer(round);
       // Who goes first changes with every round: the first one finds the caches as the last one left them.
       const order = round % 2 === 0 ? places : [...places].reverse();
-      for (const verb of ["ADD", "DEL"] as const) {
+      for (const verb of verbs) {
         for (const place of order) {
-          const cost = await sites[place].measure(verb, measuredContainer(round));
-          if (round >= warmUps) record(series[verb][place], cost);
+          const cost = sumOf(await sites[place].measure(verb, container));
+          if (round >= warmUps) series[verb][place].push(cost);
+          if (isOurs(place)) peak[verb] = Math.max(peak[verb], cost.memory);
         }
+        const least = await limit.measure("VERSION", container);
+        if (round >= warmUps) series[verb].limit.push(sumOf(least));
       }
     }
   } finally {
     for (const place of places) await sites[place][Symbol.asyncDispose]();
   }
-  return { subject, series };
+  return { subject, series, peak };
 }

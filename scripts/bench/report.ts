@@ -1,23 +1,36 @@
 /** The whole report as Markdown, and its place in a file. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
+import { referenceBin } from "../../test/helpers/index.ts";
 import { reportCalls } from "./calls-report.ts";
 import type { Extent } from "./extent.ts";
+import { reportGoals } from "./goals-report.ts";
 import type { Measured } from "./measure.ts";
 import type { MeasuredPackets } from "./packets/measure.ts";
 import { reportPackets } from "./packets/report.ts";
+import type { MeasuredStart } from "./start/measure.ts";
+import { reportStart } from "./start/report.ts";
+
+export interface Findings {
+  readonly calls: readonly Measured[];
+  readonly start: MeasuredStart | undefined;
+  readonly packets: readonly MeasuredPackets[];
+}
+
+const nameOf = (reference: string): string =>
+  reference === referenceBin ? "Debian's containernetworking-plugins" : `the executables in ${reference}`;
+
+const section = (lines: readonly string[]): string[] => (lines.length === 0 ? [] : ["", ...lines]);
 
 /** What was measured; nothing is said about what was not. */
-export function report(
-  calls: readonly Measured[],
-  packets: readonly MeasuredPackets[],
-  extent: Extent,
-): string {
+export function report({ calls, start, packets }: Findings, extent: Extent): string {
   return [
-    "Ours and the reference (Debian's containernetworking-plugins) in turn on one machine:",
+    `Ours and the reference (${nameOf(extent.reference)}) in turn on one machine:`,
     `Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model ?? "CPU"}.`,
-    ...(calls.length === 0 ? [] : ["", ...reportCalls(calls, extent)]),
-    ...(packets.length === 0 ? [] : ["", ...reportPackets(packets, extent)]),
+    ...section(reportGoals(calls, start, extent)),
+    ...section(calls.length === 0 ? [] : reportCalls(calls, extent)),
+    ...section(start === undefined ? [] : reportStart(start, extent)),
+    ...section(packets.length === 0 ? [] : reportPackets(packets, extent)),
   ].join("\n");
 }
 

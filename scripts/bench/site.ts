@@ -1,18 +1,8 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { execa } from "execa";
-import { enter } from "../../test/helpers/enter.ts";
-import {
-  type Attachment,
-  bunBinary,
-  createNode,
-  type Network,
-  type Node,
-  projectRoot,
-} from "../../test/helpers/index.ts";
+import { type Attachment, createNode, type Network, type Node } from "../../test/helpers/index.ts";
 import { createProgress } from "./progress.ts";
-import type { Answer, Cost, Verb, WorkerRequest, WorkerSetup } from "./protocol.ts";
+import type { Cost, Verb } from "./protocol.ts";
+import { startWorker } from "./worker-process.ts";
 
 /** A container of a site: the name of its namespace, and the port of the node that leads to `containerPort`. */
 export interface Container {
@@ -42,8 +32,8 @@ export interface Site extends AsyncDisposable {
   hold(count: number): Promise<void>;
   /** Makes namespaces for containers that will be attached. */
   prepare(containers: readonly Container[]): Promise<void>;
-  /** Attaches or detaches one container. */
-  measure(verb: Verb, container: Container): Promise<Cost>;
+  /** Calls all plugins of the network for one container: a cost for each, in the order of their calls. */
+  measure(verb: Verb, container: Container): Promise<readonly Cost[]>;
 }
 
 // As many at once as a busy kubelet starts; the kernel and the locks let no more through anyway.
@@ -52,26 +42,10 @@ const fillWidth = 4;
 /** How many are attached between two words about the progress. */
 const fillBatch = 40;
 
-function startWorker(node: Node, setup: WorkerSetup) {
-  const program = join(projectRoot, "scripts/bench/worker.ts");
-  const [file, args] = enter({ pid: node.pid }, bunBinary, [program, JSON.stringify(setup)]);
-  const child = execa(file, args, { stdin: "pipe", buffer: false, reject: false });
-  child.stderr.pipe(process.stderr);
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return async (request: WorkerRequest): Promise<Cost> => {
-    child.stdin.write(`${JSON.stringify(request)}\n`);
-    const { value, done } = await answers.next();
-    if (done) throw new Error("the measuring process ended");
-    const { failure, ...cost } = JSON.parse(value) as Answer;
-    if (failure !== undefined) throw new Error(failure);
-    return cost;
-  };
-}
-
 /** A container ID of the length that runtimes use. */
 const containerId = (name: string): string => createHash("sha256").update(name).digest("hex");
 
-const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
+export const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
   containerId: containerId(name),
   netns: `/run/netns/${name}`,
   ifname: "eth0",
@@ -81,7 +55,7 @@ const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
 /** Makes a site for the implementation whose executables are in `folder`. */
 export async function createSite(folder: string, network: Network): Promise<Site> {
   const node = await createNode();
-  const ask = startWorker(node, { folder, network });
+  const worker = await startWorker({ folder, network, scratch: "/run/bench" }, { pid: node.pid });
   const prepare = async (containers: readonly Container[]): Promise<void> => {
     const input = containers.map(({ name }) => `netns add ${name}\n`).join("");
     await node.exec("ip", ["-batch", "-"], { input });
@@ -93,14 +67,17 @@ export async function createSite(folder: string, network: Network): Promise<Site
     for (let done = 0; done < count; done += fillBatch) {
       progress(done);
       const attachments = containers.slice(done, done + fillBatch).map(attachmentOf);
-      await ask({ kind: "attach", attachments, width: fillWidth });
+      await worker.ask({ kind: "attach", attachments, width: fillWidth });
     }
   };
   return {
     node,
     prepare,
     hold,
-    measure: (verb, container) => ask({ kind: "measure", verb, attachment: attachmentOf(container) }),
-    [Symbol.asyncDispose]: () => node.dispose(),
+    measure: (verb, container) => worker.ask({ kind: "measure", verb, attachment: attachmentOf(container) }),
+    [Symbol.asyncDispose]: async () => {
+      await node.dispose();
+      await worker[Symbol.asyncDispose]();
+    },
   };
 }

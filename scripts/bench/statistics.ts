@@ -1,3 +1,5 @@
+import type { Cost } from "./protocol.ts";
+
 /** The middle one, or the mean of the middle two. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -13,3 +15,10 @@ export function median(values: readonly number[]): number {
 export function pairedRatio(ours: readonly number[], theirs: readonly number[]): number {
   return median(ours.map((value, index) => value / (theirs[index] ?? Number.NaN)));
 }
+
+/** One figure of each measurement. */
+export const each = (costs: readonly Cost[], key: keyof Cost): number[] => costs.map((cost) => cost[key]);
+
+/** The median of the ratios of one figure. */
+export const ratioOf = (ours: readonly Cost[], theirs: readonly Cost[], key: keyof Cost): number =>
+  pairedRatio(each(ours, key), each(theirs, key));

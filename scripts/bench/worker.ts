@@ -1,116 +1,124 @@
 /**
- * Runs inside a node, under Bun: calls the plugins of a network as a runtime does and says how long the calls
- * took, so that no other process stands in the measured time. One request a line on standard input, one answer a
- * line on standard output.
+ * Runs inside a node, in the engine: calls the plugins of a network as a runtime does and says what the calls cost, so that
+ * no other process stands in the measured time. One request a line on standard input, one answer a line on standard output.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { type Attachment, pluginConfig, type Result } from "../../test/helpers/runtime.ts";
+import { makeDirectory } from "../../shared/system/directory.ts";
+import { readText, removeFile, writeFile } from "../../shared/system/file.ts";
+import { writeStandardOutput } from "../../shared/system/stdio.ts";
+import { type Attachment, pluginConfig, type Result } from "../../test/helpers/plugin-config.ts";
+import { environmentOf } from "./environment.ts";
+import { linesOfInput } from "./lines.ts";
+import { measure, type Program, start, wait } from "./process.ts";
 import type { Answer, Cost, Verb, WorkerRequest, WorkerSetup } from "./protocol.ts";
 
-interface Usage {
-  readonly cpuTime: { readonly total: number | bigint };
+/** An attachment, and what ADD has said of it so far: runtimes keep it, and hand it to the next plugin and to DEL. */
+interface Held {
+  readonly attachment: Attachment;
+  result?: Result;
 }
-
-declare const Bun: {
-  nanoseconds(): number;
-  file(path: string): object;
-  spawnSync(options: object): { readonly exitCode: number; readonly resourceUsage: Usage };
-  spawn(options: object): { readonly exited: Promise<number> };
-};
 
 /** One call of one plugin. */
 interface Call {
   readonly verb: Verb;
-  readonly attachment: Attachment;
-  readonly type: string;
-  /** Standard input, output and error: in memory, so that the caller's pipes cost nothing while the plugin runs. */
-  readonly files: readonly [input: string, output: string, error: string];
+  readonly held: Held;
+  readonly program: Program;
 }
 
-const { folder, network } = JSON.parse(process.argv[2] ?? "") as WorkerSetup;
-const scratch = "/run/bench";
-mkdirSync(scratch, { recursive: true });
+/** The runtime that the worker is: its executables, its network, and what it has attached and measured. */
+interface Runtime extends WorkerSetup {
+  readonly attached: Map<string, Held>;
+}
 
-/** What ADD said, by container: libcni keeps it and hands it to DEL. */
-const results = new Map<string, Result>();
-
-/** The plugins' places in the network, in the order of the verb's calls. */
-function orderOf(verb: Verb): number[] {
+/** The places of the network's plugins, in the order of the verb's calls. */
+function orderOf(verb: Verb, { network }: Runtime): number[] {
   const order = [...network.plugins.keys()];
-  return verb === "ADD" ? order : order.reverse();
+  return verb === "DEL" ? order.reverse() : order;
 }
 
-function prepare(verb: Verb, index: number, attachment: Attachment): Call {
+/** What GC leaves alone (specification, "GC"). */
+const validAttachments = ({ attached }: Runtime) => ({
+  "cni.dev/valid-attachments": [...attached.values()].map(({ attachment }) => ({
+    containerID: attachment.containerId,
+    ifname: attachment.ifname,
+  })),
+});
+
+function prepare(runtime: Runtime, verb: Verb, index: number, held: Held): Call {
+  const { folder, network, scratch } = runtime;
   const type = network.plugins[index]?.type ?? "";
-  const base = join(scratch, `${attachment.containerId}-${type}`);
-  const input = pluginConfig(network, index, attachment, results.get(attachment.containerId));
-  writeFileSync(`${base}.in`, JSON.stringify(input));
-  return { verb, attachment, type, files: [`${base}.in`, `${base}.out`, `${base}.err`] };
-}
-
-function options({ verb, attachment, type, files: [input, output, error] }: Call): object {
-  const env = {
-    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-    CNI_COMMAND: verb,
-    CNI_CONTAINERID: attachment.containerId,
-    CNI_NETNS: attachment.netns,
-    CNI_IFNAME: attachment.ifname,
-    CNI_PATH: folder,
-  };
-  const stdio = { stdin: Bun.file(input), stdout: Bun.file(output), stderr: Bun.file(error) };
-  return { cmd: [join(folder, type)], env, ...stdio };
+  const base = `${scratch}/${held.attachment.containerId}-${type}`;
+  const config = pluginConfig(network, index, held.attachment, held.result);
+  const input = verb === "GC" ? { ...config, ...validAttachments(runtime) } : config;
+  writeFile(`${base}.in`, JSON.stringify(input), 0o600);
+  const environment = environmentOf(verb, held.attachment, folder);
+  const files = [`${base}.in`, `${base}.out`, `${base}.err`] as const;
+  return { verb, held, program: { path: `${folder}/${type}`, environment, files } };
 }
 
 /** Keeps what the plugin said for the next one. Throws if the call failed. */
-function finish({ verb, attachment, type, files }: Call, exitCode: number): void {
-  const [, said, complained] = files.map((file) => readFileSync(file, "utf8"));
-  for (const file of files) rmSync(file);
-  if (exitCode !== 0)
-    throw new Error(`${join(folder, type)} ${verb}: exit code ${exitCode}: ${said}${complained}`);
-  if (verb === "ADD") results.set(attachment.containerId, JSON.parse(said ?? "") as Result);
+function finish({ verb, held, program: { path, files } }: Call, status: number): void {
+  const [, said, complained] = files.map(readText);
+  for (const file of files) removeFile(file);
+  if (status !== 0) throw new Error(`${path} ${verb}: wait status ${status}: ${said}${complained}`);
+  if (verb === "ADD") held.result = JSON.parse(said ?? "") as Result;
 }
 
-function measure(verb: Verb, attachment: Attachment): Cost {
-  let [wall, cpu] = [0, 0];
-  for (const index of orderOf(verb)) {
-    const call = prepare(verb, index, attachment);
-    const how = options(call);
-    const begin = Bun.nanoseconds();
-    const { exitCode, resourceUsage } = Bun.spawnSync(how);
-    wall += (Bun.nanoseconds() - begin) / 1e6;
-    // What the plugin's own children used is in it: the kernel adds up what was waited for.
-    cpu += Number(resourceUsage.cpuTime.total) / 1e3;
-    finish(call, exitCode);
+function measureCalls(runtime: Runtime, verb: Verb, attachment: Attachment): Cost[] {
+  const { attached } = runtime;
+  const held = attached.get(attachment.containerId) ?? { attachment };
+  const costs = orderOf(verb, runtime).map((index) => {
+    const call = prepare(runtime, verb, index, held);
+    const { cost, status } = measure(call.program);
+    finish(call, status);
+    return cost;
+  });
+  if (verb === "ADD") attached.set(attachment.containerId, held);
+  if (verb === "DEL") attached.delete(attachment.containerId);
+  return costs;
+}
+
+/** Attaches one container after the other; goes on when the call that it has started last has ended. */
+function* attachEach(runtime: Runtime, attachments: Iterator<Attachment>): Generator<Call> {
+  for (let next = attachments.next(); next.done !== true; next = attachments.next()) {
+    const held = { attachment: next.value };
+    for (const index of orderOf("ADD", runtime)) yield prepare(runtime, "ADD", index, held);
   }
-  return { wall, cpu };
 }
 
-/** Attaches containers that nobody measures, a few at a time. */
-async function attach(attachments: readonly Attachment[], width: number): Promise<Cost> {
+/** Attaches containers that are not measured, a few at a time. */
+function attach(runtime: Runtime, attachments: readonly Attachment[], width: number): void {
   const rest = attachments.values();
-  const lane = async (): Promise<void> => {
-    for (const attachment of rest) {
-      for (const index of orderOf("ADD")) {
-        const call = prepare("ADD", index, attachment);
-        finish(call, await Bun.spawn(options(call)).exited);
-      }
-    }
+  const running = new Map<number, { readonly lane: Iterator<Call>; readonly call: Call }>();
+  const advance = (lane: Iterator<Call>): void => {
+    const { value, done } = lane.next();
+    if (done !== true) running.set(start(value.program), { lane, call: value });
   };
-  await Promise.all(Array.from({ length: width }, lane));
-  return { wall: 0, cpu: 0 };
-}
-
-async function answer(request: WorkerRequest): Promise<Answer> {
-  try {
-    if (request.kind === "attach") return await attach(request.attachments, request.width);
-    return measure(request.verb, request.attachment);
-  } catch (error) {
-    return { wall: 0, cpu: 0, failure: error instanceof Error ? error.message : String(error) };
+  for (let lane = 0; lane < width; lane++) advance(attachEach(runtime, rest));
+  while (running.size > 0) {
+    const { pid, status } = wait(-1);
+    const ended = running.get(pid);
+    running.delete(pid);
+    if (ended === undefined) continue;
+    finish(ended.call, status);
+    advance(ended.lane);
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line) as WorkerRequest))}\n`);
+function answer(runtime: Runtime, request: WorkerRequest): Answer {
+  try {
+    if (request.kind === "measure") return { costs: measureCalls(runtime, request.verb, request.attachment) };
+    attach(runtime, request.attachments, request.width);
+    return { costs: [] };
+  } catch (error) {
+    return { costs: [], failure: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+export function main([setup = ""]: readonly string[]): number {
+  const runtime: Runtime = { ...(JSON.parse(setup) as WorkerSetup), attached: new Map() };
+  makeDirectory(runtime.scratch, 0o700);
+  for (const line of linesOfInput())
+    writeStandardOutput(`${JSON.stringify(answer(runtime, JSON.parse(line) as WorkerRequest))}
+`);
+  return 0;
 }

@@ -1,44 +1,98 @@
-/** What a build keeps for the next one, in any clone on this machine. */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+/** What a build keeps for the next one, in any clone on this machine. A build that can keep nothing works all the same. */
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { digest } from "../digest.ts";
 
-export const digest = (content: Uint8Array | string): string =>
-  createHash("sha256").update(content).digest("hex");
-
-/** PODWIRE_CACHE, or the user's cache folder (XDG Base Directory Specification). */
+/** PODWIRE_CACHE, or the user's cache folder (XDG Base Directory Specification). Throws for a user without a home. */
 export function cacheFolder(): string {
-  const { PODWIRE_CACHE, XDG_CACHE_HOME } = process.env;
-  const base = XDG_CACHE_HOME ?? "";
-  return PODWIRE_CACHE ?? join(base.startsWith("/") ? base : join(homedir(), ".cache"), "podwire");
+  const { PODWIRE_CACHE = "", XDG_CACHE_HOME = "" } = process.env;
+  if (PODWIRE_CACHE !== "") return resolve(PODWIRE_CACHE);
+  if (XDG_CACHE_HOME.startsWith("/")) return join(XDG_CACHE_HOME, "podwire");
+  const home = homedir();
+  if (!home.startsWith("/")) throw new Error("HOME names no folder");
+  return join(home, ".cache/podwire");
 }
 
-const sumOf = (path: string) => `${path}.sha256`;
+/** The digest stands before the content, in the same file: so both are of one build, when several keep the same name. */
+const DIGEST_LENGTH = digest("").length;
+
+/** Only what nobody else could have written: the folder may be another user's (sudo keeps HOME). */
+function readOwn(path: string): Buffer {
+  const { uid, mode } = statSync(path);
+  if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) throw new Error(`others may write to ${path}`);
+  return readFileSync(path);
+}
+
+/** What is not used is dropped one day. */
+function markUsed(path: string): void {
+  try {
+    utimesSync(path, new Date(), new Date());
+  } catch {
+    // A cache that is read-only serves as well.
+  }
+}
 
 /** The content of a kept file; undefined if there is none, or if it is not what was kept. */
 export function readKept(name: string): Buffer | undefined {
-  const path = join(cacheFolder(), name);
-  if (!existsSync(path) || !existsSync(sumOf(path))) return undefined;
-  const content = readFileSync(path);
-  return digest(content) === readFileSync(sumOf(path), "utf8") ? content : undefined;
+  try {
+    const path = join(cacheFolder(), name);
+    const file = readOwn(path);
+    const content = file.subarray(DIGEST_LENGTH);
+    if (digest(content) !== file.toString("latin1", 0, DIGEST_LENGTH)) return undefined;
+    markUsed(path);
+    return content;
+  } catch {
+    return undefined;
+  }
 }
 
-/** Keeps a file; it appears whole or not at all, also when several builds keep the same one. */
-export function keep(name: string, content: Uint8Array): void {
-  const path = join(cacheFolder(), name);
+const DAY = 24 * 3600_000;
+const UNUSED = 60 * DAY;
+
+/** Drops what no build has used for long, and what a killed one has left. */
+function dropOld(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    // Another build may have dropped it just now.
+    const used = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - used > (name.startsWith(".") ? DAY : UNUSED))
+      rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** Writes a file, which appears whole or not at all, also when several builds keep the same one. */
+function write(path: string, content: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const folder = mkdtempSync(join(dirname(path), ".new-"));
   try {
     const temporary = join(folder, "content");
-    for (const [target, text] of [
-      [path, content],
-      [sumOf(path), digest(content)],
-    ] as const) {
-      writeFileSync(temporary, text);
-      renameSync(temporary, target);
-    }
+    writeFileSync(temporary, Buffer.concat([Buffer.from(digest(content)), content]), { mode: 0o600 });
+    renameSync(temporary, path);
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
+  }
+  dropOld(dirname(path));
+}
+
+/** Keeps a file for the next build. Says on standard error if that is not possible. */
+export function keep(name: string, content: Uint8Array): void {
+  try {
+    write(join(cacheFolder(), name), content);
+  } catch (error) {
+    const how = "PODWIRE_CACHE can name another folder";
+    process.stderr.write(
+      `build: the next build has to make ${name} again: ${(error as Error).message}; ${how}\n`,
+    );
   }
 }

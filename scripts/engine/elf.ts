@@ -30,6 +30,12 @@ export function reserveHeap(executable: Uint8Array): Uint8Array {
   return executable;
 }
 
+/** The bytes of an executable's image. */
+export function imageSize(executable: Uint8Array): number {
+  const view = viewOf(executable);
+  return Number(view.getBigUint64(findHeap(view) + 32, true));
+}
+
 /** The executable with an image that it made: behind its other parts, mapped from there. */
 export function withImage(executable: Uint8Array, image: Uint8Array): Uint8Array {
   const offset = Math.ceil(executable.length / PAGE) * PAGE;

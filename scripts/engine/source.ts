@@ -1,123 +1,128 @@
-/** The engine's source: from a folder, from the cache, from Debian's mirror, or from upstream. Only what the pins know is used. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { execa } from "execa";
-import { digest, keep, readKept } from "./cache.ts";
+/**
+ * The engine's source: what an earlier build kept, or from a folder or an address that is named, from Debian's mirror, or from
+ * upstream. Only what the pins know is used, wherever it comes from.
+ */
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { EnvHttpProxyAgent, fetch } from "undici";
+import { digest } from "../digest.ts";
+import { keep, readKept } from "./cache.ts";
+import { debianArchitecture, debianMirrors, inTemporaryFolder, withApt } from "./debian.ts";
 import { pins, release } from "./release.ts";
+import { run } from "./run.ts";
 
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/** The archive has half a megabyte: an address that gives more does not have it. */
+const LARGEST = 8 << 20;
 
-/** Does the work in a folder that is gone afterwards. */
-async function inTemporaryFolder<Value>(work: (folder: string) => Promise<Value>): Promise<Value> {
-  const folder = mkdtempSync(join(tmpdir(), "podwire-engine-"));
-  try {
-    return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** Throws if a pinned file is missing, or another one. */
+function readPinned(folder: string, origin: string): Map<string, Buffer> {
+  const files = Object.entries(pins).map(([name, pin]) => {
+    const path = join(folder, name);
+    const content = existsSync(path) ? readFileSync(path) : undefined;
+    if (content === undefined)
+      throw new Error(`${origin} is not QuickJS ${release.version}: it has no ${name}`);
+    const found = digest(content);
+    if (found !== pin)
+      throw new Error(
+        `${origin} is not QuickJS ${release.version}: ${name} has the SHA-256 ${found}, not ${pin}`,
+      );
+    return [name, content] as const;
+  });
+  return new Map(files);
 }
 
-/** The pinned files of an archive: name to content. Throws if one is missing, or another one. */
-async function unpack(archive: Uint8Array, origin: string): Promise<Map<string, Buffer>> {
+/** The pinned files of an archive: name to content. */
+export async function unpack(archive: Uint8Array, origin: string): Promise<Map<string, Buffer>> {
   return inTemporaryFolder(async (folder) => {
     const file = join(folder, "archive.tar.xz");
     writeFileSync(file, archive);
-    const { failed, stderr } = await execa("tar", ["-xJf", file, "--strip-components=1", "-C", folder], {
-      reject: false,
+    // Nothing else of what may be anybody's archive is written. Names that it has not are told below.
+    const members = Object.keys(pins).map((name) => `*/${name}`);
+    const options = ["--strip-components=1", "--no-same-owner", "--no-same-permissions", "--wildcards"];
+    const words = ["-xJf", file, "-C", folder, ...options, "--no-wildcards-match-slash", ...members];
+    await run("tar", words).catch((error: Error) => {
+      if (!error.message.includes("Not found in archive"))
+        throw new Error(`${origin} cannot be unpacked: ${error.message}`);
     });
-    if (failed) throw new Error(`${origin} cannot be unpacked: ${stderr}`);
-    const files = Object.entries(pins).map(([name, pin]) => {
-      const path = join(folder, name);
-      const content = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-      if (digest(content) !== pin) {
-        throw new Error(
-          `${origin} is not QuickJS ${release.version}: ${name} has the SHA-256 ${digest(content)}, and not ${pin}`,
-        );
-      }
-      return [name, content] as const;
-    });
-    return new Map(files);
+    return readPinned(folder, origin);
   });
 }
 
-function fromFolder(folder: string): Buffer {
-  const found = release.archives.map((name) => join(folder, name)).find((path) => existsSync(path));
+/** From a folder that has the archive under one of its names, or from the archive itself. */
+function fromPath(path: string): Buffer {
+  if (!existsSync(path)) throw new Error(`PODWIRE_ENGINE_SOURCE: there is no ${path}`);
+  if (statSync(path).isFile()) return readFileSync(path);
+  const found = release.archives.map((name) => join(path, name)).find((file) => existsSync(file));
   if (found === undefined)
-    throw new Error(`PODWIRE_ENGINE_SOURCE: ${folder} has none of ${release.archives.join(", ")}`);
+    throw new Error(`PODWIRE_ENGINE_SOURCE: ${path} has none of ${release.archives.join(", ")}`);
   return readFileSync(found);
 }
 
+/** Through the proxy that http_proxy, https_proxy and no_proxy tell, as apt does it. */
 async function fromAddress(address: string): Promise<Buffer> {
-  const response = await fetch(address).catch((error: Error) => {
-    throw new Error(`${address} cannot be reached: ${String(error.cause ?? error.message)}`);
-  });
-  if (!response.ok) throw new Error(`${address}: ${response.status} ${response.statusText}`);
-  return Buffer.from(await response.arrayBuffer());
+  const dispatcher = new EnvHttpProxyAgent({ connectTimeout: 20_000 });
+  try {
+    const response = await fetch(address, { dispatcher, signal: AbortSignal.timeout(300_000) });
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const part of response.body ?? []) {
+      size += part.length;
+      if (size > LARGEST) throw new Error(`it gives more than ${LARGEST} bytes`);
+      parts.push(part);
+    }
+    return Buffer.concat(parts);
+  } catch (error) {
+    const { message, cause } = error as Error & { cause?: { message?: string } };
+    throw new Error(`${address}: ${cause?.message || message}`);
+  } finally {
+    await dispatcher.destroy();
+  }
 }
 
-/** The mirror that this machine's apt uses for Debian's main packages; undefined on another system. */
-async function debianMirror(): Promise<string | undefined> {
-  if (!existsSync(KEYRING)) return undefined;
-  const format = "$(REPO_URI) $(SUITE) $(COMPONENT)";
-  const { stdout } = await execa("apt-get", ["indextargets", "--format", format, "Created-By: Packages"], {
-    reject: false,
+/** From a mirror of Debian, which need not be one that has the suite. */
+async function fromDebian(address: string): Promise<Buffer> {
+  const architecture = debianArchitecture[process.arch as keyof typeof debianArchitecture];
+  return withApt([["deb-src", address, release.suite]], architecture, async (apt, folder) => {
+    await apt("source", "--download-only", release.package);
+    const found = release.archives.map((name) => join(folder, name)).find((file) => existsSync(file));
+    if (found === undefined)
+      throw new Error(`${address} has another version of ${release.package} in ${release.suite}`);
+    return readFileSync(found);
   });
-  const rows = (stdout ?? "").split("\n").map((row) => row.split(" "));
-  const main = rows.filter(([, suite = "", component]) => component === "main" && /^[a-z]+$/.test(suite));
-  return main.map(([address]) => address).find((address) => /\/debian\/?$/.test(address ?? ""));
 }
 
-/** apt checks the mirror's signature; its state stays in a folder of ours. */
-async function fromDebian(mirror: string): Promise<Buffer> {
-  return inTemporaryFolder(async (folder) => {
-    const list = join(folder, "sources.list");
-    writeFileSync(list, `deb-src [signed-by=${KEYRING}] ${mirror} ${release.suite} main\n`);
-    for (const each of ["lists/partial", "cache/archives/partial", "parts"])
-      mkdirSync(join(folder, each), { recursive: true });
-    const options = [
-      `Dir::Etc::sourcelist=${list}`,
-      `Dir::Etc::sourceparts=${join(folder, "parts")}`,
-      `Dir::State::Lists=${join(folder, "lists")}`,
-      `Dir::Cache=${join(folder, "cache")}`,
-      // The folder belongs to the caller; apt's own user could not write there.
-      "APT::Sandbox::User=root",
-    ].flatMap((option) => ["-o", option]);
-    await execa("apt-get", [...options, "update"], { cwd: folder });
-    await execa("apt-get", [...options, "source", "--download-only", release.package], { cwd: folder });
-    return fromFolder(folder);
-  });
+interface Origin {
+  readonly name: string;
+  readonly read: () => Promise<Buffer>;
 }
 
 /** Where the source may come from, in the order of trial. */
-async function* origins(): AsyncGenerator<readonly [string, () => Promise<Buffer>]> {
+async function findOrigins(): Promise<Origin[]> {
   const chosen = process.env["PODWIRE_ENGINE_SOURCE"] ?? "";
-  if (chosen !== "") {
-    const isAddress = /^https?:/.test(chosen);
-    yield [chosen, async () => (isAddress ? await fromAddress(chosen) : fromFolder(chosen))];
-    return;
-  }
-  const mirror = await debianMirror();
-  if (mirror !== undefined) yield ["Debian's mirror", () => fromDebian(mirror)];
-  yield [release.upstream, () => fromAddress(release.upstream)];
+  if (/^https?:/.test(chosen)) return [{ name: chosen, read: () => fromAddress(chosen) }];
+  if (chosen !== "") return [{ name: chosen, read: async () => fromPath(resolve(chosen)) }];
+  const mirrors = (await debianMirrors()).filter(({ suites }) =>
+    suites.some((suite) => /^[a-z]+$/.test(suite)),
+  );
+  return [
+    ...mirrors.map(({ address }) => ({ name: address, read: () => fromDebian(address) })),
+    { name: release.upstream, read: () => fromAddress(release.upstream) },
+  ];
 }
 
-const KEPT = `source/quickjs-${release.version}.tar.xz`;
-
-async function fromCache(): Promise<Map<string, Buffer> | undefined> {
-  const kept = process.env["PODWIRE_ENGINE_SOURCE"] === undefined ? readKept(KEPT) : undefined;
-  return kept === undefined ? undefined : unpack(kept, "the kept archive").catch(() => undefined);
-}
+const KEPT = `source/quickjs-${release.version}`;
 
 /** The engine's files, name to content. Throws with every origin that failed, and what to do. */
 export async function engineSource(): Promise<Map<string, Buffer>> {
-  const kept = await fromCache();
-  if (kept !== undefined) return kept;
+  const kept = readKept(KEPT);
+  const known = kept && (await unpack(kept, "what an earlier build kept").catch(() => undefined));
+  if (known !== undefined) return known;
   const failures: string[] = [];
-  for await (const [origin, read] of origins()) {
+  for (const { name, read } of await findOrigins()) {
     try {
       const archive = await read();
-      const files = await unpack(archive, origin);
+      const files = await unpack(archive, name);
       keep(KEPT, archive);
       return files;
     } catch (error) {

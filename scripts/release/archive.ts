@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
-import { digest } from "./digest.ts";
+import { digestOfFile } from "../digest.ts";
 
 /** What beside the executables is in an archive, by its path in the project: what the README leads to. */
 function companions(root: string): string[] {
@@ -57,6 +57,6 @@ export async function pack(folder: string, file: string, time: number): Promise<
 
 /** Writes SHA256SUMS for the files of a folder, as sha256sum(1) checks it. */
 export function writeSums(folder: string, names: readonly string[]): void {
-  const lines = [...names].sort().map((name) => `${digest(join(folder, name))}  ${name}\n`);
+  const lines = [...names].sort().map((name) => `${digestOfFile(join(folder, name))}  ${name}\n`);
   writeFileSync(join(folder, "SHA256SUMS"), lines.join(""));
 }

@@ -1,17 +1,27 @@
 /** The licences of what is in an executable beside our own code: each asks to go with every copy. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readLock } from "./runtime.ts";
+import type { Linked } from "../engine/linked.ts";
+import { engineSource } from "../engine/source.ts";
+import { readLock } from "./lock.ts";
+import { bundledPackages, linkedParts } from "./parts.ts";
 
-/** Bun's package has no text of its licence, and Bun itself is made of many more parts. */
-const runtimeNotice = (version: string) => `Bun ${version}, the run time in the executable
+/** Where Debian has it. */
+const MUSL = "/usr/share/doc/musl-dev/copyright";
 
-Bun is under the MIT License, copyright Oven (https://bun.com). It is linked with other libraries, among them
-JavaScriptCore of WebKit, under the GNU Lesser General Public License, version 2, and TinyCC, under its version 2.1.
-All of them, their licences, and how to link Bun anew with a changed JavaScriptCore:
-https://github.com/oven-sh/bun/blob/bun-v${version}/LICENSE.md
-podwire's own part can be put into any Bun: scripts/build.ts in its source takes one by --target and --runtime.
-`;
+const libgcc = `Parts of libgcc, the compiler's own functions, are under the GNU General Public License, version 3 or later, with the GCC
+Runtime Library Exception, version 3.1, by which they may be in a program of any licence:
+https://www.gnu.org/licenses/gcc-exception-3.1.html`;
+
+/** The text that has to go with a library. Throws if this machine does not have it. */
+async function textOf({ name }: Linked): Promise<string> {
+  if (name === "quickjs") return (await engineSource()).get("LICENSE")?.toString().trim() ?? "";
+  if (name === "libgcc") return libgcc;
+  if (name !== "musl") throw new Error(`the licence of ${name} is not known`);
+  if (!existsSync(MUSL))
+    throw new Error(`${MUSL} is missing, which has to go with a copy: releases are made on Debian`);
+  return readFileSync(MUSL, "utf8").trim();
+}
 
 function licenceOf(root: string, name: string): string {
   const folder = join(root, "node_modules", name);
@@ -21,11 +31,11 @@ function licenceOf(root: string, name: string): string {
   return `${name} ${readLock(root, name).version}\n\n${texts.join("\n\n")}\n`;
 }
 
-/** One text for the run time and the packages of a build. */
-export function thirdPartyLicences(root: string, runtime: string, packages: readonly string[]): string {
-  const parts = [
-    runtimeNotice(readLock(root, runtime).version),
-    ...packages.map((name) => licenceOf(root, name)),
-  ];
-  return parts.join(`\n${"-".repeat(80)}\n\n`);
+/** One text for the libraries and the packages of a build. */
+export async function thirdPartyLicences(root: string, built: string): Promise<string> {
+  const libraries: string[] = [];
+  for (const linked of linkedParts(built))
+    libraries.push(`${linked.name} ${linked.version}\n\n${await textOf(linked)}\n`);
+  const packages = bundledPackages(built).map((name) => licenceOf(root, name));
+  return [...libraries, ...packages].join(`\n${"-".repeat(80)}\n\n`);
 }

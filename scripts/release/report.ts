@@ -16,7 +16,7 @@ export function report(released: readonly Released[]): string {
     megabytes(archiveSize),
     megabytes(size),
     start === undefined ? "" : `${start.toFixed(1)} ms`,
-    how ?? "not run",
+    how,
   ]);
   const all = [["archive", "size", "executable", "start", "tried out"], ...rows];
   const widths =

@@ -1,15 +1,13 @@
 /** What a release is made for. */
+import type { Processor } from "../engine/toolchain.ts";
 
 export interface Target {
-  /** As in the archive's name, and for Bun's compiler. */
+  /** As in the archive's name. */
   readonly name: string;
-  /** The package that has Bun for it. */
-  readonly runtime: string;
+  readonly processor: Processor;
 }
 
 export const targets: readonly Target[] = [
-  { name: "linux-x64", runtime: "@oven/bun-linux-x64" },
-  { name: "linux-x64-musl", runtime: "@oven/bun-linux-x64-musl" },
-  { name: "linux-arm64", runtime: "@oven/bun-linux-aarch64" },
-  { name: "linux-arm64-musl", runtime: "@oven/bun-linux-aarch64-musl" },
+  { name: "linux-x64", processor: "x64" },
+  { name: "linux-arm64", processor: "arm64" },
 ];

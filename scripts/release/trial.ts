@@ -3,13 +3,11 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { makeCxxLibrary } from "./musl.ts";
 import type { Target } from "./targets.ts";
 
-/** How an executable of a target is run here: what goes before it, and the environment it needs. */
+/** How an executable is run here: what goes before it, and how that is told. */
 interface Way {
   readonly before: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
   readonly words: string;
 }
 
@@ -17,34 +15,24 @@ export interface Trial {
   readonly target: Target;
   /** Bytes of the executable. */
   readonly size: number;
-  /** How it was run; undefined if it could not be. */
-  readonly how: string | undefined;
+  /** How it was run. */
+  readonly how: string;
   /** The least wall time of many calls of VERSION, in milliseconds; only of what runs by itself. */
   readonly start: number | undefined;
 }
 
-async function wayOf(target: Target, executable: string, scratch: string): Promise<Way | undefined> {
-  if (process.arch !== "x64") return undefined;
-  if (target.name === "linux-x64") return { before: [], env: {}, words: "run" };
-  if (target.name === "linux-x64-musl") {
-    const library = await makeCxxLibrary(executable, scratch);
-    return { before: [], env: { LD_LIBRARY_PATH: library }, words: "run, by Debian's musl" };
-  }
-  if (target.name === "linux-arm64")
-    return { before: ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"], env: {}, words: "run, by qemu-user" };
-  return undefined;
-}
+const itself: Way = { before: [], words: "run" };
 
-const run = (
-  executable: string,
-  { before, env }: Way,
-  args: readonly string[],
-  variables: object,
-  input = "",
-) => {
+/** The oldest processors of the kind, as qemu-user has them: what is newer in an executable is an illegal instruction there. */
+export const oldest: Readonly<Record<Target["processor"], Way>> = {
+  x64: { before: ["qemu-x86_64", "-cpu", "Opteron_G1"], words: "as an Opteron of 2003 by qemu" },
+  arm64: { before: ["qemu-aarch64", "-cpu", "cortex-a53"], words: "as a Cortex-A53 by qemu" },
+};
+
+const run = (executable: string, { before }: Way, args: readonly string[], variables: object, input = "") => {
   const [file = "", ...rest] = [...before, executable, ...args];
   const { PATH = "" } = process.env;
-  return execa(file, rest, { env: { PATH, ...env, ...variables }, extendEnv: false, input });
+  return execa(file, rest, { env: { PATH, ...variables }, extendEnv: false, input });
 };
 
 /** A call that enters a namespace and speaks to the kernel there: one of its own. qemu-user knows too little of that. */
@@ -81,33 +69,33 @@ async function prove(bin: string, way: Way, version: string, scratch: string): P
   const list = JSON.stringify({ cniVersion: "1.0.0", name: "trial", plugins: [{ type: "bridge", ipam }] });
   const checked = await run(join(bin, "podwire"), way, ["validate", "-"], { CNI_PATH: bin }, list);
   if (checked.stdout !== "-: ok") throw new Error(`${bin}/podwire says: ${checked.stdout}`);
-  if (way.before.length === 0) await proveKernelCalls(bin, way);
+  if (way === itself) await proveKernelCalls(bin, way);
 }
 
 const rounds = 41;
 
 /** The least, not the median: other work on the machine only ever adds. */
-async function measureStart(executable: string, way: Way): Promise<number> {
+async function measureStart(executable: string): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {
     const begin = performance.now();
-    await run(executable, way, [], { CNI_COMMAND: "VERSION" });
+    await run(executable, itself, [], { CNI_COMMAND: "VERSION" });
     least = Math.min(least, performance.now() - begin);
   }
   return least;
 }
 
-/** Runs the executables of a folder, if this machine can. Throws if they do not work. */
+/** Runs the executables of a folder, as they are where that is possible, and on the oldest processor. Throws if they do not work. */
 export async function tryOut(target: Target, bin: string, version: string): Promise<Trial> {
   const scratch = mkdtempSync(join(tmpdir(), "podwire-release-"));
   try {
+    const isOwn = target.processor === process.arch;
+    const ways = [...(isOwn ? [itself] : []), oldest[target.processor]];
+    for (const [at, way] of ways.entries()) await prove(bin, way, version, join(scratch, `${at}`));
     const executable = join(bin, "bridge");
-    const { size } = statSync(executable);
-    const way = await wayOf(target, executable, join(scratch, "lib"));
-    if (way === undefined) return { target, size, how: undefined, start: undefined };
-    await prove(bin, way, version, scratch);
-    const start = way.before.length === 0 ? await measureStart(executable, way) : undefined;
-    return { target, size, how: way.words, start };
+    const how = ways.map(({ words }) => words).join("; ");
+    const start = isOwn ? await measureStart(executable) : undefined;
+    return { target, size: statSync(executable).size, how, start };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

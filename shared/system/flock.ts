@@ -2,10 +2,16 @@
 import { Errno } from "./errno.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 
+const LOCK_SHARED = 1;
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NON_BLOCKING = 4;
 
-/** Waits until no other open file of the same path is locked. `object` names it in errors. */
+/** Waits until no other open file of the same path is locked, but by this function. `object` names it in errors. */
+export function lockFileShared(descriptor: number, object: string): void {
+  call("flock", object, descriptor, LOCK_SHARED);
+}
+
+/** Waits until no other open file of the same path is locked, and keeps all others from it. */
 export function lockFile(descriptor: number, object: string): void {
   call("flock", object, descriptor, LOCK_EXCLUSIVE);
 }

@@ -5,11 +5,9 @@ import { monotonicMilliseconds } from "./clock.ts";
 import { makeDirectory } from "./directory.ts";
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, tryOpen } from "./file.ts";
-import { SystemError, tryCall } from "./libc.ts";
+import { tryLockFile } from "./flock.ts";
+import { SystemError } from "./libc.ts";
 import { pause } from "./poll.ts";
-
-const LOCK_EXCLUSIVE = 2;
-const LOCK_NON_BLOCKING = 4;
 
 const DEFAULT_LIMIT_SECONDS = 30;
 
@@ -31,7 +29,7 @@ export function lockLimit(environment: Readonly<Record<string, string>>): number
 }
 
 function acquire(descriptor: number, folder: string, limitSeconds: number): void {
-  if (!isAcquired(descriptor, folder)) wait(descriptor, folder, limitSeconds);
+  if (!tryLockFile(descriptor, `${folder}/lock`)) wait(descriptor, folder, limitSeconds);
 }
 
 /**
@@ -40,17 +38,10 @@ function acquire(descriptor: number, folder: string, limitSeconds: number): void
  */
 function wait(descriptor: number, folder: string, limitSeconds: number): void {
   const end = monotonicMilliseconds() + limitSeconds * 1000;
-  for (let length = 1; !isAcquired(descriptor, folder); length = Math.min(length + 1, 10)) {
+  for (let length = 1; !tryLockFile(descriptor, `${folder}/lock`); length = Math.min(length + 1, 10)) {
     if (monotonicMilliseconds() > end) throw heldTooLong(folder, limitSeconds);
     pause(length);
   }
-}
-
-function isAcquired(descriptor: number, folder: string): boolean {
-  const failed = tryCall("flock", descriptor, LOCK_EXCLUSIVE | LOCK_NON_BLOCKING);
-  if (failed === 0) return true;
-  if (failed === -Errno.EAGAIN) return false;
-  throw new SystemError("flock", `${folder}/lock`, -failed);
 }
 
 function heldTooLong(folder: string, limitSeconds: number): CniError {

@@ -6,11 +6,8 @@
  * anywhere, and the lock is gone with its holder.
  */
 import { closeFile, OpenFlag, openFile } from "./file.ts";
-import { call } from "./libc.ts";
+import { lockFile, lockFileShared } from "./flock.ts";
 import type { Namespace } from "./netns.ts";
-
-const LOCK_SHARED = 1;
-const LOCK_EXCLUSIVE = 2;
 
 export interface NamespaceLock {
   /** Waits until this is the only holder. */
@@ -22,25 +19,23 @@ export interface NamespaceLock {
 export function lockOwnNamespace(): NamespaceLock {
   const path = "/proc/thread-self/ns/net";
   const descriptor = openFile(path, OpenFlag.readOnly);
-  call("flock", path, descriptor, LOCK_SHARED);
+  lockFileShared(descriptor, path);
   return {
-    makeExclusive: () => {
-      call("flock", path, descriptor, LOCK_EXCLUSIVE);
-    },
+    makeExclusive: () => lockFile(descriptor, path),
     release: () => closeFile(descriptor),
   };
 }
 
 /** Waits until this is the only holder of a namespace's lock, and keeps it until the namespace is closed. */
 export function lockNamespace({ descriptor, path }: Pick<Namespace, "descriptor" | "path">): void {
-  call("flock", path, descriptor, LOCK_EXCLUSIVE);
+  lockFile(descriptor, path);
 }
 
 /** Does the work while no other process does any under the lock of the same file, which is opened and not changed. */
 export function whileLocked(path: string, work: () => void): void {
   const descriptor = openFile(path, OpenFlag.readOnly);
   try {
-    call("flock", path, descriptor, LOCK_EXCLUSIVE);
+    lockFile(descriptor, path);
     work();
   } finally {
     closeFile(descriptor);

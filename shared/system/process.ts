@@ -126,7 +126,7 @@ function waitForEnd(child: number, path: string, limitMilliseconds: number | und
 /** What wait4(2) says: wait(2), "WIFEXITED" and the macros after it. */
 function reap(child: number, path: string): Omit<End, "timedOut"> {
   const status = new Uint8Array(4);
-  call("wait4", path, child, status, 0);
+  call("wait4", path, child, status, 0, null);
   const [low = 0, exitCode = 0] = status;
   const signal = low & 0x7f;
   return signal === 0 ? { exitCode } : { signal: signalName(signal) };

@@ -1,5 +1,6 @@
+import { execa } from "execa";
 import { describe, expect, test } from "vitest";
-import { run } from "./podwire.ts";
+import { podwire, run } from "./podwire.ts";
 
 const commands = ["add", "check", "del", "gc", "status", "list", "validate", "completion"];
 
@@ -72,6 +73,13 @@ describe("podwire", () => {
   test("prints nothing but plain text where there is no terminal", async () => {
     for (const args of [["--help"], ["list", "--help"]])
       expect((await run(args, { TERM: "xterm" })).stdout).not.toContain("\u001b");
+  });
+
+  test("needs no working folder, unless something is meant from there", async () => {
+    const line = `cd "$(mktemp -d)" && rmdir "$PWD" && '${podwire}' --version && '${podwire}' check net some/netns`;
+    const { exitCode, stdout, stderr } = await execa("sh", ["-c", line], { reject: false });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: expect.stringMatching(/^podwire \d/) });
+    expect(stderr).toContain("some/netns is meant from the working folder, which is gone");
   });
 
   test("says its version", async () => {

@@ -39,15 +39,15 @@ describe("the folder of a release", () => {
 });
 
 describe("the table of a release", () => {
-  const [target = { name: "", runtime: "" }] = targets;
+  const [target = { name: "", processor: "x64" }] = targets;
   const table = report([
-    { target, archive: "a.tar.gz", archiveSize: 52_700_000, size: 112_800_000, how: "run", start: 5.04 },
-    { target, archive: "b.tar.gz", archiveSize: 1, size: 1, how: undefined, start: undefined },
+    { target, archive: "a.tar.gz", archiveSize: 1_120_000, size: 6_090_000, how: "run", start: 1.04 },
+    { target, archive: "b.tar.gz", archiveSize: 1, size: 1, how: "by qemu", start: undefined },
   ]);
 
-  test("says size and start, and what was not run", () => {
-    expect(table).toMatch(/`a\.tar\.gz` +\| 52\.7 MB +\| 112\.8 MB +\| 5\.0 ms +\| run /);
-    expect(table).toMatch(/`b\.tar\.gz`.*\| not run/);
+  test("says size and start, and how each was run", () => {
+    expect(table).toMatch(/`a\.tar\.gz` +\| 1\.1 MB +\| 6\.1 MB +\| 1\.0 ms +\| run /);
+    expect(table).toMatch(/`b\.tar\.gz` .*\| +\| by qemu/);
   });
 
   test("takes the place of the one before, and nothing else changes", () => {

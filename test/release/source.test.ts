@@ -1,48 +1,14 @@
-import { createHash } from "node:crypto";
-import { readdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, test, vi } from "vitest";
-import { fetchRuntime, readLock, verify } from "../../scripts/release/runtime.ts";
+import { describe, expect, test } from "vitest";
 import { labelOf, readSource, requireSame } from "../../scripts/release/source.ts";
-import { targets } from "../../scripts/release/targets.ts";
-import { canRun, projectRoot } from "../helpers/index.ts";
+import { canRun } from "../helpers/index.ts";
 import { useScratch } from "./scratch.ts";
 
 let scratch: string;
 useScratch((folder) => {
   scratch = folder;
-});
-
-describe("a run time", () => {
-  test.each(targets)(
-    "for $name is in the lock file, with a checksum, at the version that builds here",
-    ({ runtime }) => {
-      const locked = readLock(projectRoot, runtime);
-      expect(locked.integrity).toMatch(/^sha512-/);
-      expect(locked.version).toBe(readLock(projectRoot, "@oven/bun-linux-x64").version);
-    },
-  );
-
-  test("that cannot be fetched is told, and leaves nothing that looks fetched", async () => {
-    vi.stubEnv("npm_config_registry", "http://127.0.0.1:1");
-    try {
-      const fetching = fetchRuntime(projectRoot, "@oven/bun-linux-x64", scratch);
-      await expect(fetching).rejects.toThrow(/cannot get @oven\/bun-linux-x64 \d.* from the npm registry/);
-    } finally {
-      vi.unstubAllEnvs();
-    }
-    expect(readdirSync(scratch)).toEqual(["partial"]);
-  });
-
-  test("that is not what the lock file says is refused", () => {
-    const file = join(scratch, "bun.tgz");
-    writeFileSync(file, "content");
-    const integrity = `sha512-${createHash("sha512").update("content").digest("base64")}`;
-    expect(() => verify(file, { version: "1.0.0", integrity })).not.toThrow();
-    writeFileSync(file, "Content");
-    expect(() => verify(file, { version: "1.0.0", integrity })).toThrow(/not what package-lock.json says/);
-  });
 });
 
 describe.runIf(canRun("git"))("the source of a release", () => {

@@ -1,13 +1,16 @@
 /**
- * Runs on a node, under Bun: makes TCP connections one after the other and says how many it made. One thread has
+ * Runs on a node, in the engine: makes TCP connections one after the other and says how many it made. One thread has
  * both ends, each in its namespace: no other process has to wake up, and the kernel's part is nearly all of it.
  */
+import { monotonicMilliseconds } from "../../../shared/system/clock.ts";
+import { writeStandardOutput } from "../../../shared/system/stdio.ts";
 import { setSysctl } from "../../../shared/system/sysctl.ts";
 import { within } from "../namespace.ts";
 import { createConnector, listenOn } from "../sockets.ts";
+import { ownUsage } from "../usage.ts";
 import type { GeneratorRequest, Traffic } from "./protocol.ts";
 
-/** Long enough for neighbours to be found and for this loop to be compiled. */
+/** Long enough for neighbours to be found. */
 const warmUpSeconds = 0.5;
 
 /** Connections between two looks at the clock. */
@@ -20,17 +23,19 @@ const batch = 20;
 const clientPorts = "32768 36863";
 
 function connectFor(seconds: number, connect: () => void): Traffic {
-  const cpu = process.cpuUsage();
-  const begin = performance.now();
+  const before = ownUsage();
+  const begin = monotonicMilliseconds();
   const end = begin + seconds * 1000;
   let connections = 0;
-  while (performance.now() < end) {
+  while (monotonicMilliseconds() < end) {
     for (let one = 0; one < batch; one += 1) connect();
     connections += batch;
   }
-  const elapsed = performance.now() - begin;
-  const { user, system } = process.cpuUsage(cpu);
-  return { connections, seconds: elapsed / 1000, cpu: (user + system) / 1e6, own: user / 1e6 };
+  const elapsed = monotonicMilliseconds() - begin;
+  const after = ownUsage();
+  const user = after.user - before.user;
+  const cpu = user + after.system - before.system;
+  return { connections, seconds: elapsed / 1000, cpu: cpu / 1000, own: user / 1000 };
 }
 
 function generate({ route, seconds }: GeneratorRequest): Traffic {
@@ -45,4 +50,7 @@ function generate({ route, seconds }: GeneratorRequest): Traffic {
   });
 }
 
-process.stdout.write(JSON.stringify(generate(JSON.parse(process.argv[2] ?? "") as GeneratorRequest)));
+export function main([request = ""]: readonly string[]): number {
+  writeStandardOutput(JSON.stringify(generate(JSON.parse(request) as GeneratorRequest)));
+  return 0;
+}

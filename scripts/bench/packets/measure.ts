@@ -1,6 +1,6 @@
 /** How many connections a second pass a node, with one attachment and with many. */
-import { join } from "node:path";
-import { bunBinary, createOutside, type Outside, projectRoot } from "../../../test/helpers/index.ts";
+import { createOutside, distBin, type Network, type Outside } from "../../../test/helpers/index.ts";
+import { evaluator, writeMain } from "../../module.ts";
 import type { Extent } from "../extent.ts";
 import { settle } from "../settle.ts";
 import { containerPort, createSite, heldContainer, type Site } from "../site.ts";
@@ -27,7 +27,6 @@ interface Passage extends AsyncDisposable {
 }
 
 const outsidePort = 7000;
-const generator = join(projectRoot, "scripts/bench/packets/generator.ts");
 
 function routesOf(outside: Outside, held: number): Record<Way, Route> {
   // In the middle: where rules are gone through one by one, this one's cost is the mean of all.
@@ -52,18 +51,22 @@ function routesOf(outside: Outside, held: number): Record<Way, Route> {
   };
 }
 
-async function openPassage({ folder, network }: PacketSubject, held: number): Promise<Passage> {
+async function openPassage(folder: string, network: Network, held: number): Promise<Passage> {
   const site: Site = await createSite(folder, network);
   const outside = await createOutside(site.node);
   await site.hold(held);
+  const generator = await writeMain("scripts/bench/packets/generator.ts");
   const routes = routesOf(outside, held);
   return {
     run: async (way, seconds) => {
       const request: GeneratorRequest = { route: routes[way], seconds };
       const timeout = (seconds + 20) * 1000;
-      return site.node.execJson<Traffic>(bunBinary, [generator, JSON.stringify(request)], { timeout });
+      return site.node.execJson<Traffic>(evaluator, [...generator.words, JSON.stringify(request)], {
+        timeout,
+      });
     },
     [Symbol.asyncDispose]: async () => {
+      await generator[Symbol.asyncDispose]();
       await outside.dispose();
       await site[Symbol.asyncDispose]();
     },
@@ -72,9 +75,11 @@ async function openPassage({ folder, network }: PacketSubject, held: number): Pr
 
 /** Measures both ways: in every round the node with one attachment and the one with many, in turn. */
 export async function measurePackets(subject: PacketSubject, extent: Extent): Promise<MeasuredPackets> {
-  const held = subject.isReference ? extent.heldReference : extent.held;
-  await using one = await openPassage(subject, 1);
-  await using many = await openPassage(subject, held);
+  const [folder, held] = subject.isReference
+    ? [extent.reference, extent.heldReference]
+    : [distBin, extent.held];
+  await using one = await openPassage(folder, subject.network, 1);
+  await using many = await openPassage(folder, subject.network, held);
   const passages = { one, many };
   const traffic = { masquerade: { one: [], many: [] }, hostPort: { one: [], many: [] } } as Record<
     Way,

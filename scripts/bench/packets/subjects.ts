@@ -1,10 +1,9 @@
 /** Whose packets are measured. */
-import { distBin, type Network, referenceBin } from "../../../test/helpers/index.ts";
+import type { Network } from "../../../test/helpers/index.ts";
 import { masqueraded, network, portmap, ptp } from "../networks.ts";
 
 export interface PacketSubject {
   readonly name: string;
-  readonly folder: string;
   readonly network: Network;
   readonly isReference: boolean;
 }
@@ -17,7 +16,7 @@ const chain = (backend: "iptables" | "nftables"): Network =>
   network(masqueraded(ptp, backend), portmap(backend));
 
 export const packetSubjects: readonly PacketSubject[] = [
-  { name: "ours, iptables", folder: distBin, network: chain("iptables"), isReference: false },
-  { name: "ours, nftables", folder: distBin, network: chain("nftables"), isReference: false },
-  { name: "reference, iptables", folder: referenceBin, network: chain("iptables"), isReference: true },
+  { name: "ours, iptables", network: chain("iptables"), isReference: false },
+  { name: "ours, nftables", network: chain("nftables"), isReference: false },
+  { name: "reference, iptables", network: chain("iptables"), isReference: true },
 ];

@@ -1,14 +1,14 @@
 /**
- * Runs under Bun: passes data between the two pods of each overlay, in turn, and prints how long it took. One thread
+ * Runs in the engine: passes data between the two pods of each overlay, in turn, and prints how long it took. One thread
  * has both ends of each exchange, each in its pod's namespace: nothing has to be woken up, nearly all of the time is
  * the kernel's, and moments in which the machine is slow hit all overlays alike.
- *
- *   exchange.ts {"overlays": [[CLIENT, SERVER], ...], "slices": N, "milliseconds": N}
  */
+import { monotonicMilliseconds } from "../../../shared/system/clock.ts";
+import { writeStandardOutput } from "../../../shared/system/stdio.ts";
 import { within } from "../namespace.ts";
 import { connectTo, createPasser, createPump, datagramSocket, directTo, listenOn } from "../sockets.ts";
 
-/** What it is given; an overlay is the paths of its pods' network namespaces. */
+/** What it is given, as its only argument; an overlay is the paths of its pods' network namespaces. */
 export interface ExchangeRequest {
   readonly overlays: readonly (readonly [client: string, server: string])[];
   /** How often each overlay has its turn, and how long it is. */
@@ -49,10 +49,11 @@ function streamEnds([client, server]: ExchangeRequest["overlays"][number]): Ends
 
 /** Repeats `work` for a while; returns the sum of what it returned, for each millisecond. */
 function rate(milliseconds: number, work: () => number): number {
-  const begin = performance.now();
+  const begin = monotonicMilliseconds();
   let sum = 0;
-  while (performance.now() - begin < milliseconds) for (let one = 0; one < batch; one += 1) sum += work();
-  return sum / (performance.now() - begin);
+  while (monotonicMilliseconds() - begin < milliseconds)
+    for (let one = 0; one < batch; one += 1) sum += work();
+  return sum / (monotonicMilliseconds() - begin);
 }
 
 /** Measures all in turn, forwards and backwards, so that none is always the first. The first slice only warms up. */
@@ -87,4 +88,7 @@ function exchange(request: ExchangeRequest): Exchanged {
   };
 }
 
-process.stdout.write(JSON.stringify(exchange(JSON.parse(process.argv[2] ?? "") as ExchangeRequest)));
+export function main([request = ""]: readonly string[]): number {
+  writeStandardOutput(JSON.stringify(exchange(JSON.parse(request) as ExchangeRequest)));
+  return 0;
+}

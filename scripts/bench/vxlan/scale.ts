@@ -1,8 +1,8 @@
 /** What ADD costs on one node of an overlay with many peers. */
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { builtPlugin, bunBinary, projectRoot } from "../../../test/helpers/index.ts";
+import { builtPlugin } from "../../../test/helpers/index.ts";
 import { createUnderlay, type Member, type Underlay } from "../../../test/helpers/underlay.ts";
+import { evaluator, type ModuleScript, writeMain } from "../../module.ts";
 import type { Cost } from "../protocol.ts";
 
 export const peerCounts = [10, 100, 1000, 5000] as const;
@@ -35,15 +35,13 @@ function configurationOf(count: number): object {
   };
 }
 
-const program = join(projectRoot, "scripts/bench/vxlan/worker.ts");
-
 interface Place {
   readonly peers: number;
   readonly underlay: Underlay;
   measure(count: number, times: number): Promise<Cost[]>;
 }
 
-async function openPlace(peers: number): Promise<Place> {
+async function openPlace(worker: ModuleScript, peers: number): Promise<Place> {
   const underlay = await createUnderlay(1);
   const node = underlay.members[0] as Member;
   await node.addNetns("pod");
@@ -53,17 +51,18 @@ async function openPlace(peers: number): Promise<Place> {
     measure: async (count, times) => {
       const file = `/run/bench-${count}.json`;
       writeFileSync(node.path(file), JSON.stringify(configurationOf(count)));
-      const args = [program, builtPlugin("vxlan"), file, String(times)];
-      return node.execJson<Cost[]>(bunBinary, args, { timeout: 120_000 });
+      const args = [...worker.words, builtPlugin("vxlan"), file, String(times)];
+      return node.execJson<Cost[]>(evaluator, args, { timeout: 120_000 });
     },
   };
 }
 
 /** Measures all counts of peers: in every round one repeated ADD with each, in turn. */
 export async function measureScale(rounds: number): Promise<ScaleMeasured[]> {
+  await using worker = await writeMain("scripts/bench/vxlan/worker.ts");
   const places: Place[] = [];
   try {
-    for (const peers of peerCounts) places.push(await openPlace(peers));
+    for (const peers of peerCounts) places.push(await openPlace(worker, peers));
     const firsts: Cost[] = [];
     const repeated: Cost[][] = places.map(() => []);
     for (const place of places) firsts.push(...(await place.measure(place.peers, 1)));

@@ -1,8 +1,8 @@
 /** How fast packets pass from pod to pod, over our overlay and over one that was made by hand. */
-import { join } from "node:path";
 import { execa } from "execa";
-import { builtPlugin, bunBinary, projectRoot } from "../../../test/helpers/index.ts";
+import { builtPlugin } from "../../../test/helpers/index.ts";
 import { createUnderlay, type Underlay } from "../../../test/helpers/underlay.ts";
+import { evaluator, writeMain } from "../../module.ts";
 import { guardedByHand, overlayByHand } from "./by-hand.ts";
 import type { Exchanged } from "./exchange.ts";
 
@@ -49,8 +49,6 @@ async function overlayOfOurs(guard: boolean): Promise<Underlay> {
   return underlay;
 }
 
-const exchanger = join(projectRoot, "scripts/bench/vxlan/exchange.ts");
-
 const podsOf = ({ members }: Underlay) => members.map((member) => member.path("/run/netns/pod"));
 
 /** Measures all in turn, in many short slices. */
@@ -62,7 +60,8 @@ export async function measureTraffic(seconds: number): Promise<TrafficMeasured> 
   const slices = Math.ceil((seconds * 1000) / sliceMilliseconds);
   const overlays = [open, openByHand, guarded, guardedOne].map(podsOf);
   const request = { overlays, slices, milliseconds: sliceMilliseconds };
-  const { stdout } = await execa(bunBinary, [exchanger, JSON.stringify(request)]);
+  await using script = await writeMain("scripts/bench/vxlan/exchange.ts");
+  const { stdout } = await execa(evaluator, [...script.words, JSON.stringify(request)]);
   const { roundTrip, throughput } = JSON.parse(stdout) as Exchanged;
   const of = (index: number) => ({
     roundTrip: roundTrip[index] ?? [],

@@ -1,48 +1,32 @@
 /**
- * Runs inside a node, under Bun: attaches a pod to the network in a file and detaches it again, some times over, and
+ * Runs inside a node, in the engine: attaches a pod to the network in a file and detaches it again, some times over, and
  * prints what each ADD cost. The configuration comes as a file, as it may be larger than an argument.
  *
- *   worker.ts EXECUTABLE CONFIGURATION TIMES
+ *   worker EXECUTABLE CONFIGURATION TIMES
  */
-import { readFileSync } from "node:fs";
+import { readText } from "../../../shared/system/file.ts";
+import { writeStandardOutput } from "../../../shared/system/stdio.ts";
+import { environmentOf } from "../environment.ts";
+import { measure } from "../process.ts";
 import type { Cost } from "../protocol.ts";
 
-declare const Bun: {
-  nanoseconds(): number;
-  file(path: string): object;
-  spawnSync(options: object): {
-    readonly exitCode: number;
-    readonly resourceUsage: { readonly cpuTime: { readonly total: number | bigint } };
-  };
-};
+const [output, errors] = ["/run/bench-output", "/run/bench-error"];
 
-const [executable = "", configuration = "", times = "1"] = process.argv.slice(2);
-const output = "/run/bench-output";
+const pod = { containerId: "bench", netns: "/run/netns/pod", ifname: "eth0" };
 
-function call(verb: "ADD" | "DEL"): Cost {
-  const env = {
-    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-    CNI_COMMAND: verb,
-    CNI_CONTAINERID: "bench",
-    CNI_NETNS: "/run/netns/pod",
-    CNI_IFNAME: "eth0",
-    CNI_PATH: executable.slice(0, executable.lastIndexOf("/")),
-  };
-  const begin = Bun.nanoseconds();
-  const stdio = {
-    stdin: Bun.file(configuration),
-    stdout: Bun.file(output),
-    stderr: Bun.file("/run/bench-error"),
-  };
-  const { exitCode, resourceUsage } = Bun.spawnSync({ cmd: [executable], env, ...stdio });
-  const wall = (Bun.nanoseconds() - begin) / 1e6;
-  if (exitCode !== 0) throw new Error(`${verb}: ${readFileSync(output, "utf8")}`);
-  return { wall, cpu: Number(resourceUsage.cpuTime.total) / 1e3 };
+function callPlugin(verb: "ADD" | "DEL", executable: string, configuration: string): Cost {
+  const environment = environmentOf(verb, pod, executable.slice(0, executable.lastIndexOf("/")));
+  const { cost, status } = measure({ path: executable, environment, files: [configuration, output, errors] });
+  if (status !== 0) throw new Error(`${verb}: ${readText(output)}`);
+  return cost;
 }
 
-const costs: Cost[] = [];
-for (let time = 0; time < Number(times); time += 1) {
-  costs.push(call("ADD"));
-  call("DEL");
+export function main([executable = "", configuration = "", times = "1"]: readonly string[]): number {
+  const costs: Cost[] = [];
+  for (let time = 0; time < Number(times); time++) {
+    costs.push(callPlugin("ADD", executable, configuration));
+    callPlugin("DEL", executable, configuration);
+  }
+  writeStandardOutput(JSON.stringify(costs));
+  return 0;
 }
-process.stdout.write(`${JSON.stringify(costs)}\n`);

@@ -1,2 +1,2 @@
-// What modules in tests print with: the engine has no console.
+// What modules print with that are run by themselves: the engine has no console.
 export const console = { log: (text) => native.write(1, native.encode(`${text}\n`)) };

@@ -1,0 +1,13 @@
+import type { Attachment } from "../../test/helpers/plugin-config.ts";
+import type { Verb } from "./protocol.ts";
+
+/** What a plugin finds in its environment; a verb that is about no attachment names none. */
+export function environmentOf(
+  verb: Verb,
+  { containerId, netns, ifname }: Attachment,
+  folder: string,
+): Record<string, string> {
+  const always = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", CNI_COMMAND: verb, CNI_PATH: folder };
+  if (verb !== "ADD" && verb !== "CHECK" && verb !== "DEL") return always;
+  return { ...always, CNI_CONTAINERID: containerId, CNI_NETNS: netns, CNI_IFNAME: ifname };
+}

@@ -1,0 +1,38 @@
+/** Which calls are counted: each plugin with what most networks have, and without programs of the machine in between. */
+import { createOutside, type Network } from "../../test/helpers/index.ts";
+import { bridge, hostLocal, masqueraded, network, portmap, ptp } from "../bench/networks.ts";
+import type { Site } from "../bench/site.ts";
+
+export interface Subject {
+  readonly plugin: string;
+  readonly network: Network;
+  /** Makes what else the plugin needs, for as long as it is not disposed of. */
+  readonly furnish?: (site: Site) => Promise<AsyncDisposable>;
+}
+
+const vxlan = {
+  type: "vxlan",
+  mode: "l3",
+  vni: 100,
+  // The cable of createOutside.
+  underlay: { dev: "uplink" },
+  l3: { network: "10.64.0.0/16", subnets: ["10.64.1.0/24"] },
+  discovery: { type: "static", peers: [{ vtep: "203.0.113.1", subnets: ["10.64.2.0/24"] }] },
+  ipam: { type: "host-local" },
+};
+
+const subject = (...plugins: Network["plugins"]): Subject => ({
+  plugin: plugins.at(-1)?.type ?? "",
+  // The first version that has all verbs.
+  network: { ...network(...plugins), cniVersion: "1.1.0" },
+});
+
+/** A chain stands for its last plugin. iptables and ipset would be counted along, and differ from machine to machine. */
+export const subjects: readonly Subject[] = [
+  subject(masqueraded(bridge, "nftables")),
+  subject(masqueraded(ptp, "nftables")),
+  { ...subject(vxlan), furnish: ({ node }) => createOutside(node) },
+  subject({ type: "loopback" }),
+  subject(ptp, portmap("nftables")),
+  subject(hostLocal),
+];

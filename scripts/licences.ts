@@ -1,0 +1,6 @@
+/** Prints the licences of others in what has been built: `node --import tsx scripts/licences.ts > FILE`. */
+import { join } from "node:path";
+import { root } from "./bundle.ts";
+import { thirdPartyLicences } from "./release/licences.ts";
+
+process.stdout.write(await thirdPartyLicences(root, join(root, "dist")));
