@@ -9,7 +9,6 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +16,6 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   builtPlugin,
-  bunBinary,
   canRun,
   createNode,
   distBin,
@@ -102,35 +100,39 @@ describe("the executables", () => {
   });
 });
 
-/** Files that change what a program does if its run time reads them from the working folder. */
-function layTraps(place: string): void {
-  writeFileSync(join(place, ".env"), "CNI_COMMAND=VERSION\n");
-  writeFileSync(join(place, ".env.production"), "CNI_COMMAND=VERSION\n");
-  writeFileSync(join(place, "bunfig.toml"), 'preload = ["./trap.ts"]\n');
-  writeFileSync(join(place, "trap.ts"), 'console.log("trapped");\nprocess.exit(42);\n');
-  writeFileSync(join(place, "package.json"), '{ "name": ');
-  writeFileSync(join(place, "tsconfig.json"), '{ "compilerOptions": { "paths": ');
-}
+/** What run times of JavaScript, and loaders of programs, take from the environment. */
+const temptations = {
+  NODE_OPTIONS: "--require ./trap.js",
+  BUN_OPTIONS: "--preload ./trap.js",
+  BUN_BE_BUN: "1",
+  LD_PRELOAD: "./trap.so",
+  LD_LIBRARY_PATH: ".",
+  TZ: "Nowhere/Trap",
+};
 
-describe("a stray file in the working folder", () => {
-  test("would change what Bun does by itself", async () => {
-    const place = folder("trap-works");
-    layTraps(place);
-    writeFileSync(join(place, "program.js"), "console.log(process.env.CNI_COMMAND);\n");
-    expect(await run(bunBinary, {}, ["program.js"], place)).toMatchObject({ stdout: "trapped" });
-    rmSync(join(place, "bunfig.toml"));
-    rmSync(join(place, "package.json"));
-    rmSync(join(place, "tsconfig.json"));
-    expect((await run(bunBinary, {}, ["program.js"], place)).stdout).toBe("VERSION");
+describe.runIf(canRun("strace"))("the start of an executable", () => {
+  /** The system calls that name a file, but for the one that starts it. */
+  async function namedFiles(env: Record<string, string>, args: string[]): Promise<string[]> {
+    const log = join(folder(`trace-${Math.random()}`), "log");
+    const words = ["-f", "-e", "trace=%file", "-o", log, builtPlugin("bridge"), ...args];
+    expect((await run("strace", { PATH: process.env["PATH"] ?? "", ...env }, words)).exitCode).toBe(0);
+    const calls = readFileSync(log, "utf8").split("\n");
+    expect(calls[0]).toMatch(/^\d+ +execve\(/);
+    return calls.slice(1).filter((line) => /^\d+ +\w+\(/.test(line));
+  }
+
+  test("looks at no file, whatever the environment says", async () => {
+    for (const env of [{}, temptations]) {
+      expect(await namedFiles(env, ["--version"])).toEqual([]);
+      expect(await namedFiles({ ...env, CNI_COMMAND: "VERSION" }, [])).toEqual([]);
+    }
   });
 
-  test("changes nothing for the executables", async () => {
-    const place = folder("traps");
-    layTraps(place);
-    for (const env of [{}, { CNI_COMMAND: "VERSION" }, { CNI_COMMAND: "ADD" }]) {
-      const beside = await run(builtPlugin("bridge"), env, [], place);
-      const { exitCode, stdout, stderr } = await run(builtPlugin("bridge"), env);
-      expect({ ...beside }).toMatchObject({ exitCode, stdout, stderr });
+  test("does the same in any environment", async () => {
+    for (const command of ["VERSION", "ADD"]) {
+      const { exitCode, stdout, stderr } = await run(builtPlugin("bridge"), { CNI_COMMAND: command });
+      const tempted = await run(builtPlugin("bridge"), { CNI_COMMAND: command, ...temptations });
+      expect(tempted).toMatchObject({ exitCode, stdout, stderr });
     }
   });
 });
