@@ -15,7 +15,7 @@ bool natives_are_allowed(JSContext *context, const char *name) {
 bool natives_integer(JSContext *context, JSValueConst value, int64_t least, int64_t most, int64_t *number) {
   double given;
   if (!JS_IsNumber(value)) {
-    JS_ThrowTypeError(context, "a system call needs a number");
+    JS_ThrowTypeError(context, "a number is needed");
     return false;
   }
   if (JS_ToFloat64(context, &given, value) != 0) return false;
@@ -23,14 +23,14 @@ bool natives_integer(JSContext *context, JSValueConst value, int64_t least, int6
     *number = (int64_t)given;
     return true;
   }
-  JS_ThrowRangeError(context, "a system call needs an integer from %lld to %lld", (long long)least, (long long)most);
+  JS_ThrowRangeError(context, "an integer from %lld to %lld is needed", (long long)least, (long long)most);
   return false;
 }
 
 const char *natives_text(JSContext *context, JSValueConst value, bool *isValid) {
   size_t length;
   if (!JS_IsString(value)) {
-    JS_ThrowTypeError(context, "a system call needs a text");
+    if (!JS_HasException(context)) JS_ThrowTypeError(context, "a text is needed");
     return NULL;
   }
   const char *text = JS_ToCStringLen(context, &length, value);

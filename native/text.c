@@ -28,6 +28,7 @@ static JSValue encode(JSContext *context, JSValueConst self, int count, JSValueC
   (void)self;
   (void)count;
   size_t size;
+  if (!JS_IsString(values[0])) return JS_ThrowTypeError(context, "encode needs a text");
   const char *text = JS_ToCStringLen(context, &size, values[0]);
   if (text == NULL) return JS_EXCEPTION;
   JSValue array = new_bytes(context, (const uint8_t *)text, size);
@@ -128,8 +129,7 @@ static JSValue find(JSContext *context, JSValueConst self, int count, JSValueCon
   int64_t from;
   if (!engine_bytes(values[0], &bytes, &size) || !engine_bytes(values[1], &wanted, &length))
     return JS_ThrowTypeError(context, "find needs two typed arrays");
-  if (JS_ToInt64(context, &from, values[2]) != 0) return JS_EXCEPTION;
-  if (from < 0 || from > (int64_t)size) return JS_ThrowRangeError(context, "find from %d of %d bytes", (int)from, (int)size);
+  if (!natives_integer(context, values[2], 0, (int64_t)size, &from)) return JS_EXCEPTION;
   const uint8_t *found = memmem(bytes + from, size - (size_t)from, wanted, length);
   return JS_NewInt64(context, found == NULL ? -1 : found - bytes);
 }

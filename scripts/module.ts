@@ -21,8 +21,8 @@ export async function bundleModule(source: string): Promise<string> {
     inject: [join(root, "scripts/engine/console.js")],
     logLevel: "error",
   });
-  // The evaluator calls the script's value, and takes what it returns for its exit code.
-  return `${result.outputFiles[0]?.text ?? ""}\n(([, ...words]) => exported?.main?.(words) ?? 0);`;
+  // The evaluator calls the script's value, as an executable does, and takes what it returns for its exit code.
+  return `(([, ...words]) => {${result.outputFiles[0]?.text ?? ""}\nreturn exported?.main?.(words) ?? 0; });`;
 }
 
 export interface ModuleScript extends AsyncDisposable {
