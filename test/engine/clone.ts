@@ -10,7 +10,7 @@ export async function cloneProject(node: Node, folder: string): Promise<void> {
   const place = node.path(folder);
   mkdirSync(place, { recursive: true });
   for (const name of readdirSync(projectRoot).filter((each) => !omitted.includes(each)))
-    cpSync(join(projectRoot, name), join(place, name), { recursive: true });
+    cpSync(join(projectRoot, name), join(place, name), { recursive: true, preserveTimestamps: true });
   mkdirSync(join(place, "node_modules"));
   await node.exec("mount", ["--bind", join(projectRoot, "node_modules"), join(folder, "node_modules")]);
   await node.exec(
