@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
@@ -9,7 +10,6 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,13 +17,14 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   builtPlugin,
-  bunBinary,
   canRun,
   createNode,
   distBin,
+  evaluator,
   type Node,
   type PluginCall,
   projectRoot,
+  writeModule,
 } from "./helpers/index.ts";
 
 const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
@@ -51,8 +52,8 @@ function folder(name: string): string {
 }
 
 /** Runs an executable with nothing but the given environment. */
-const run = (file: string, env: Record<string, string> = {}, args: string[] = [], cwd = "/") =>
-  execa(file, args, { env, extendEnv: false, cwd, reject: false, input: "" });
+const run = (file: string, env: Record<string, string> = {}, args: string[] = []) =>
+  execa(file, args, { env, extendEnv: false, cwd: "/", reject: false, input: "" });
 
 const about = (name: string): RegExp => new RegExp(`\\b${name} ${version.replaceAll(".", "\\.")}\\b`);
 
@@ -65,6 +66,7 @@ describe("the executables", () => {
     expect(new Set(files.map(({ ino }) => ino)).size).toBe(1);
     expect(files[0]?.nlink).toBe(names.length);
     expect((files[0]?.mode ?? 0) & 0o777).toBe(0o755);
+    expect(files[0]?.size).toBeLessThanOrEqual(8_000_000);
   });
 
   test.each(pluginFolders)("%s says what it is on standard error", async (name) => {
@@ -93,6 +95,17 @@ describe("the executables", () => {
     expect((await run(link)).stderr).toMatch(about("bridge"));
   });
 
+  test("go by their file where the caller gives them another name, or none", async () => {
+    const bridge = builtPlugin("bridge");
+    for (const name of ["office-network", "/opt/cni/bin/other", "", "toString"]) {
+      const { stderr } = await execa("bash", ["-c", 'exec -a "$1" "$2" --version', "bash", name, bridge]);
+      expect(stderr).toMatch(about("bridge"));
+    }
+    const start = `native.wait4(native.spawn(${JSON.stringify(bridge)}, [], [], 0, 1, 2), new Uint8Array(4), 0, null);`;
+    await using script = await writeModule(start);
+    expect((await execa(evaluator, script.words)).stderr).toMatch(about("bridge"));
+  });
+
   test("refuse a name that is none of theirs, and say which there are", async () => {
     const stranger = join(folder("stranger"), "no-such-plugin");
     copyFileSync(builtPlugin("bridge"), stranger);
@@ -102,36 +115,16 @@ describe("the executables", () => {
   });
 });
 
-/** Files that change what a program does if its run time reads them from the working folder. */
-function layTraps(place: string): void {
-  writeFileSync(join(place, ".env"), "CNI_COMMAND=VERSION\n");
-  writeFileSync(join(place, ".env.production"), "CNI_COMMAND=VERSION\n");
-  writeFileSync(join(place, "bunfig.toml"), 'preload = ["./trap.ts"]\n');
-  writeFileSync(join(place, "trap.ts"), 'console.log("trapped");\nprocess.exit(42);\n');
-  writeFileSync(join(place, "package.json"), '{ "name": ');
-  writeFileSync(join(place, "tsconfig.json"), '{ "compilerOptions": { "paths": ');
-}
-
-describe("a stray file in the working folder", () => {
-  test("would change what Bun does by itself", async () => {
-    const place = folder("trap-works");
-    layTraps(place);
-    writeFileSync(join(place, "program.js"), "console.log(process.env.CNI_COMMAND);\n");
-    expect(await run(bunBinary, {}, ["program.js"], place)).toMatchObject({ stdout: "trapped" });
-    rmSync(join(place, "bunfig.toml"));
-    rmSync(join(place, "package.json"));
-    rmSync(join(place, "tsconfig.json"));
-    expect((await run(bunBinary, {}, ["program.js"], place)).stdout).toBe("VERSION");
-  });
-
-  test("changes nothing for the executables", async () => {
-    const place = folder("traps");
-    layTraps(place);
-    for (const env of [{}, { CNI_COMMAND: "VERSION" }, { CNI_COMMAND: "ADD" }]) {
-      const beside = await run(builtPlugin("bridge"), env, [], place);
-      const { exitCode, stdout, stderr } = await run(builtPlugin("bridge"), env);
-      expect({ ...beside }).toMatchObject({ exitCode, stdout, stderr });
-    }
+describe.runIf(canRun("readelf"))("the executable's file", () => {
+  test("needs no loader and no library, and has no memory that is writable and executable", async () => {
+    const { stdout } = await execa("readelf", ["-lW", builtPlugin("podwire")]);
+    const segments = [...stdout.matchAll(/^ {2}([A-Z_]+) +(?:0x\w+ +){5}([R ][W ][E ]) 0x/gm)];
+    const kinds = segments.map(([, kind]) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(["LOAD", "GNU_STACK", "GNU_RELRO"]));
+    for (const kind of ["INTERP", "DYNAMIC"]) expect(kinds).not.toContain(kind);
+    const flags = segments.map(([, , flag = ""]) => flag);
+    expect(flags.filter((flag) => flag.includes("W") && flag.includes("E"))).toEqual([]);
+    expect(flags.filter((flag) => flag.includes("E"))).toHaveLength(1);
   });
 });
 
@@ -145,8 +138,11 @@ const config = {
   ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] },
 };
 
-/** Attaches and detaches a container with the executables of a folder on the node. */
+const sumOf = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
+
+/** Attaches and detaches a container with the executables of a folder on the node, which stay as they are. */
 async function expectService(node: Node, bin: string, env?: PluginCall["env"]): Promise<void> {
+  const sum = sumOf(node.path(join(bin, "bridge")));
   const netns = await node.addNetns("c1");
   const call = { containerId: "c1", netns, ifname: "eth0", config, ...(env === undefined ? {} : { env }) };
   const added = await node.plugin(join(bin, "bridge"), { command: "ADD", ...call });
@@ -155,6 +151,7 @@ async function expectService(node: Node, bin: string, env?: PluginCall["env"]): 
   expect(address).toContain("10.9.0.2/24");
   expect(await node.plugin(join(bin, "bridge"), { command: "DEL", ...call })).toMatchObject({ exitCode: 0 });
   expect((await node.exec("ip", ["-br", "link"], { netns: "c1" })).stdout).not.toContain("eth0");
+  expect(sumOf(node.path(join(bin, "bridge")))).toBe(sum);
 }
 
 describe.runIf(canRun("ip", "iptables", "ipset"))("the executables attach a container", () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -53,7 +53,10 @@ describe("a program with an image", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "podwire-compiler-"));
     writeFileSync(join(folder, "probe.js"), probe);
-    await makeExecutable(await nativeToolchain(), join(folder, "probe.js"), join(folder, "probe"));
+    const native = join(folder, "native");
+    mkdirSync(native);
+    const outputs = { executable: join(folder, "probe"), evaluator: join(folder, "evaluate") };
+    await makeExecutable(await nativeToolchain(), native, join(folder, "probe.js"), outputs);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
