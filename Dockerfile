@@ -7,17 +7,18 @@
 
 FROM node:20-bookworm-slim AS build
 WORKDIR /podwire
+# npm packages and compilers are a layer of their own: a change of the sources does not fetch them again.
 COPY package.json package-lock.json ./
-# No package needs its install script.
-RUN npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund
+COPY scripts/setup.mjs scripts/
+RUN node scripts/setup.mjs build
 COPY . .
 RUN npm run build
-# All that the image holds: the executable under its own name, since it installs the others itself, the C library, and
-# configurations to start from. The libraries' paths differ between processors.
+# All that the image holds: the executable under its own name, since it installs the others itself, configurations to start from, and
+# the licences.
 RUN mkdir -p /image/usr/bin /image/usr/share/podwire \
     && cp dist/bin/podwire /image/usr/bin/podwire \
     && cp -r conf-examples LICENSE /image/usr/share/podwire/ \
-    && ldd dist/bin/podwire | grep -o '/[^ ]*' | xargs -I '{}' cp -L --parents '{}' /image/ \
+    && node --import tsx scripts/licences.ts > /image/usr/share/podwire/THIRD-PARTY-LICENSES \
     && /image/usr/bin/podwire --version
 
 FROM build AS test

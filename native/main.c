@@ -1,7 +1,9 @@
 /* The executable: a process of it makes one call. */
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "engine.h"
@@ -31,8 +33,20 @@ static uint64_t seed_of_process(void) {
   return seed;
 }
 
+/* RELRO: what the linker says is only read once the program runs. musl has it done by its loader, which is not in a static executable. */
+static void protect_constants(void) {
+  const Elf64_Phdr *header = (const Elf64_Phdr *)getauxval(AT_PHDR);
+  uintptr_t page = getauxval(AT_PAGESZ);
+  for (unsigned long left = getauxval(AT_PHNUM); left > 0; left--, header++) {
+    if (header->p_type != PT_GNU_RELRO) continue;
+    uintptr_t begin = header->p_vaddr & ~(page - 1), end = (header->p_vaddr + header->p_memsz) & ~(page - 1);
+    if (end > begin) mprotect((void *)begin, end - begin, PROT_READ);
+  }
+}
+
 int main(int count, char **arguments, char **environment) {
   if (podwire_image.size == 0) return make_image(count, arguments);
+  protect_constants();
   heap_start(false);
   engine_start(podwire_image.context, stack_for_program(), seed_of_process());
   JSValue start;

@@ -115,16 +115,32 @@ describe("the executables", () => {
   });
 });
 
-describe.runIf(canRun("readelf"))("the executable's file", () => {
-  test("needs no loader and no library, and has no memory that is writable and executable", async () => {
-    const { stdout } = await execa("readelf", ["-lW", builtPlugin("podwire")]);
-    const segments = [...stdout.matchAll(/^ {2}([A-Z_]+) +(?:0x\w+ +){5}([R ][W ][E ]) 0x/gm)];
-    const kinds = segments.map(([, kind]) => kind);
-    expect(kinds).toEqual(expect.arrayContaining(["LOAD", "GNU_STACK", "GNU_RELRO"]));
-    for (const kind of ["INTERP", "DYNAMIC"]) expect(kinds).not.toContain(kind);
-    const flags = segments.map(([, , flag = ""]) => flag);
-    expect(flags.filter((flag) => flag.includes("W") && flag.includes("E"))).toEqual([]);
-    expect(flags.filter((flag) => flag.includes("E"))).toHaveLength(1);
+/** What run times of JavaScript, and loaders of programs, take from the environment. */
+const temptations = {
+  NODE_OPTIONS: "--require ./trap.js",
+  BUN_OPTIONS: "--preload ./trap.js",
+  BUN_BE_BUN: "1",
+  LD_PRELOAD: "./trap.so",
+  LD_LIBRARY_PATH: ".",
+  TZ: "Nowhere/Trap",
+};
+
+describe.runIf(canRun("strace"))("the start of an executable", () => {
+  /** The system calls that name a file, but for the one that starts it. */
+  async function namedFiles(env: Record<string, string>, args: string[]): Promise<string[]> {
+    const log = join(folder(`trace-${Math.random()}`), "log");
+    const words = ["-f", "-e", "trace=%file", "-o", log, builtPlugin("bridge"), ...args];
+    expect((await run("strace", { PATH: process.env["PATH"] ?? "", ...env }, words)).exitCode).toBe(0);
+    const calls = readFileSync(log, "utf8").split("\n");
+    expect(calls[0]).toMatch(/^\d+ +execve\(/);
+    return calls.slice(1).filter((line) => /^\d+ +\w+\(/.test(line));
+  }
+
+  test("looks at no file, whatever the environment says", async () => {
+    for (const env of [{}, temptations]) {
+      expect(await namedFiles(env, ["--version"])).toEqual([]);
+      expect(await namedFiles({ ...env, CNI_COMMAND: "VERSION" }, [])).toEqual([]);
+    }
   });
 });
 

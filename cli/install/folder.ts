@@ -27,7 +27,10 @@ export function checkFolder(option: string, given: string): string {
   try {
     real = realPath(folder);
   } catch (thrown) {
-    if (!failedBy(thrown, [Errno.ENOENT])) throw problem(`cannot look at ${folder} (${option})`, thrown);
+    // Without /proc nothing tells where a path leads to.
+    const isThere = fileStatus(folder) !== undefined;
+    if (isThere || !failedBy(thrown, [Errno.ENOENT]))
+      throw problem(`cannot look at ${folder} (${option})`, thrown);
     const advice =
       "make it, or in a container mount the host's folder there; it is not made here, where it might be the container's own";
     throw new Error(`the folder ${folder} (${option}) does not exist: ${advice}`);

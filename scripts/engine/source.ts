@@ -60,7 +60,8 @@ function fromPath(path: string): Buffer {
 
 /** Through the proxy that http_proxy, https_proxy and no_proxy tell, as apt does it. */
 async function fromAddress(address: string): Promise<Buffer> {
-  const dispatcher = new EnvHttpProxyAgent({ connectTimeout: 20_000 });
+  // Only for TLS is a proxy asked for a tunnel: most refuse one to port 80.
+  const dispatcher = new EnvHttpProxyAgent({ connectTimeout: 20_000, proxyTunnel: false });
   try {
     const response = await fetch(address, { dispatcher, signal: AbortSignal.timeout(300_000) });
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
@@ -73,8 +74,8 @@ async function fromAddress(address: string): Promise<Buffer> {
     }
     return Buffer.concat(parts);
   } catch (error) {
-    const { message, cause } = error as Error & { cause?: { message?: string } };
-    throw new Error(`${address}: ${cause?.message || message}`);
+    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+    throw new Error(`${address}: ${cause?.message || cause?.code || message}`);
   } finally {
     await dispatcher.destroy();
   }
@@ -111,7 +112,8 @@ async function findOrigins(): Promise<Origin[]> {
   ];
 }
 
-const KEPT = `source/quickjs-${release.version}`;
+/** The archive's name in the cache. */
+export const KEPT = `source/quickjs-${release.version}`;
 
 /** The engine's files, name to content. Throws with every origin that failed, and what to do. */
 export async function engineSource(): Promise<Map<string, Buffer>> {

@@ -106,9 +106,8 @@ export function realPath(path: string): string {
   const descriptor = call("openat", path, AT_FDCWD, path, O_PATH_CLOEXEC, 0);
   try {
     const target = new Uint8Array(4096);
-    return decodeText(
-      target.subarray(0, call("readlinkat", path, AT_FDCWD, `/proc/self/fd/${descriptor}`, target)),
-    );
+    const link = `/proc/self/fd/${descriptor}`;
+    return decodeText(target.subarray(0, call("readlinkat", link, AT_FDCWD, link, target)));
   } finally {
     tryCall("close", descriptor);
   }

@@ -7,13 +7,14 @@ import type { Buildah } from "./buildah.ts";
 /** The Dockerfile's name for it, in full. */
 export const baseImage = "docker.io/library/node:20-bookworm-slim";
 
-/** What the images of Debian leave out too. */
-const omitted = ["doc", "man", "locale", "info", "lintian"].map(
-  (name) => `path-exclude=/usr/share/${name}/*`,
-);
+/** What the images of Debian leave out too, and what they do not. */
+const rules = [
+  ...["doc", "man", "locale", "info", "lintian"].map((name) => `path-exclude=/usr/share/${name}/*`),
+  "path-include=/usr/share/doc/*/copyright",
+];
 
 async function makeDebian(file: string): Promise<void> {
-  const options = omitted.flatMap((rule) => ["--dpkgopt", rule]);
+  const options = rules.flatMap((rule) => ["--dpkgopt", rule]);
   // minbase: what Debian's images consist of. libstdc++ is what Node.js needs beside it.
   const args = [
     "--variant=minbase",
@@ -26,12 +27,11 @@ async function makeDebian(file: string): Promise<void> {
   await execa("mmdebstrap", args, { stdin: "ignore", timeout: 900_000 });
 }
 
-/** The programs that Node.js's images have, as links to where npm is. */
+/** The program that Node.js's images have, as a link to where npm is. They have npx too, which nothing needs. */
 function linkNpm(folder: string): string {
   const bin = join(folder, "bin");
   mkdirSync(bin);
-  for (const name of ["npm", "npx"])
-    symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, join(bin, name));
+  symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", join(bin, "npm"));
   return bin;
 }
 

@@ -13,7 +13,7 @@ import { execa } from "execa";
 import { describe, expect, test, vi } from "vitest";
 import { layOut, pack, writeSums } from "../../scripts/release/archive.ts";
 import { distBin, projectRoot } from "../helpers/index.ts";
-import { useScratch } from "./scratch.ts";
+import { useScratch } from "../helpers/scratch.ts";
 
 const dist = join(distBin, "..");
 const time = 1_700_000_000;

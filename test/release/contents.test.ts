@@ -7,7 +7,7 @@ import { thirdPartyLicences } from "../../scripts/release/licences.ts";
 import { bundledPackages, linkedParts } from "../../scripts/release/parts.ts";
 import { makeSbom, validateSbom } from "../../scripts/release/sbom.ts";
 import { distBin, projectRoot } from "../helpers/index.ts";
-import { useScratch } from "./scratch.ts";
+import { useScratch } from "../helpers/scratch.ts";
 
 const dist = join(distBin, "..");
 const time = 1_700_000_000;

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { report, writeReport } from "../../scripts/release/report.ts";
 import { targets } from "../../scripts/release/targets.ts";
 import { makeWhole } from "../../scripts/release/whole.ts";
-import { useScratch } from "./scratch.ts";
+import { useScratch } from "../helpers/scratch.ts";
 
 let scratch: string;
 useScratch((folder) => {

@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { labelOf, readSource, requireSame } from "../../scripts/release/source.ts";
 import { canRun } from "../helpers/index.ts";
-import { useScratch } from "./scratch.ts";
+import { useScratch } from "../helpers/scratch.ts";
 
 let scratch: string;
 useScratch((folder) => {

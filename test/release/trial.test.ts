@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { oldest, tryOut } from "../../scripts/release/trial.ts";
 import { canRun, distBin, projectRoot } from "../helpers/index.ts";
-import { useScratch } from "./scratch.ts";
+import { useScratch } from "../helpers/scratch.ts";
 
 let scratch: string;
 useScratch((folder) => {

@@ -53,10 +53,9 @@ describe("a program with an image", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "podwire-compiler-"));
     writeFileSync(join(folder, "probe.js"), probe);
-    const native = join(folder, "native");
-    mkdirSync(native);
+    mkdirSync(join(folder, "native"));
     const outputs = { executable: join(folder, "probe"), evaluator: join(folder, "evaluate") };
-    await makeExecutable(await nativeToolchain(), native, join(folder, "probe.js"), outputs);
+    await makeExecutable(await nativeToolchain(), join(folder, "native"), join(folder, "probe.js"), outputs);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

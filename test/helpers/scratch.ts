@@ -7,7 +7,7 @@ import { afterEach, beforeEach } from "vitest";
 export function useScratch(take: (folder: string) => void): void {
   let folder = "";
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "podwire-release-"));
+    folder = mkdtempSync(join(tmpdir(), "podwire-test-"));
     take(folder);
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
