@@ -115,10 +115,5 @@ describe.runIf(canRun("ip", "iptables", "ipset", "gcc"))(
       await using node = await createNode();
       await expectService(node, 'mkdir /run/gone; cd /run/gone; rmdir /run/gone; exec "$@"');
     });
-
-    test("a working folder that cannot be read", async () => {
-      await using node = await createNode();
-      await expectService(node, 'mkdir -m 0 -p /run/closed; cd /run/closed; exec "$@"');
-    });
   },
 );
