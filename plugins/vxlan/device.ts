@@ -1,5 +1,5 @@
 /** The VXLAN device: made, changed while it lives, found to be right. */
-import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import { OVERLAY_BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { joinBridge, newBridge } from "../../shared/netlink/bridge.ts";
@@ -46,13 +46,13 @@ export function ensureOverlayBridge({ netlink, undo }: Change, name: string, fou
   if (found === undefined) {
     undo.onFailure(() => {
       const bridge = findLink(netlink, name);
-      if (bridge?.alias !== BRIDGE_ALIAS) return;
+      if (bridge?.alias !== OVERLAY_BRIDGE_ALIAS) return;
       if (listLinks(netlink).some(({ master, kind }) => master === bridge.index && kind !== "vxlan")) return;
       netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
     });
     netlink.execute(
       newBridge({ name, mac: randomMac(), vlanFiltering: false }),
-      setLink({ name }, { alias: BRIDGE_ALIAS }),
+      setLink({ name }, { alias: OVERLAY_BRIDGE_ALIAS }),
     );
     setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   } else {

@@ -2,9 +2,11 @@
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import type { ResultIp } from "../cni/result.ts";
+import type { Family } from "../ip/address.ts";
 import { formatCidr } from "../ip/cidr.ts";
 import { addAddress, listAddresses } from "../netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { setArpNotify } from "../netlink/inet.ts";
 import { setLink } from "../netlink/link.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { addRoute, type Route } from "../netlink/route.ts";
@@ -26,12 +28,12 @@ const DETECTION_LIMIT_MILLISECONDS = 10_000;
 
 /**
  * The parameters that must be right before the interface is up: router advertisements of a neighbour pod are
- * not believed (CVE-2020-10749), and neighbours are told of a changed address.
+ * not believed (CVE-2020-10749), and neighbours are told of a changed IPv6 address. Of a changed IPv4 address:
+ * configureInterface.
  */
 export function setParameters(container: Container, wanted: ContainerInterface): void {
   const { name, ips, detectDuplicates } = wanted;
   container.namespace.run(() => {
-    setSysctlIfPresent(`ipv4/conf/${name}/arp_notify`, "1");
     setSysctlIfPresent(`ipv6/conf/${name}/ndisc_notify`, "1");
     setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
     setSysctlIfPresent(`ipv6/conf/${name}/accept_dad`, detectDuplicates ? "1" : "0");
@@ -53,7 +55,10 @@ function switchOnIpv6(name: string): void {
   setSysctl(`ipv6/conf/${name}/keep_addr_on_down`, "1");
 }
 
-/** Adds the addresses, brings the interface up, adds the routes and does what `more` says, in one system call. */
+/**
+ * Adds the addresses, brings the interface up, adds the routes and does what `more` says, in one system call. Neighbours are
+ * told of what changes afterwards.
+ */
 export function configureInterface(
   container: Container,
   wanted: ContainerInterface,
@@ -68,17 +73,27 @@ export function configureInterface(
     ...[...routes]
       .sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined))
       .map((route) => addRoute(index, route)),
+    setArpNotify(index, true),
     ...more,
   );
 }
 
 /**
- * Tells the neighbours who has the addresses now. Writing the MAC address, the same one, makes the kernel send
- * gratuitous ARP and unsolicited neighbour advertisements (arp_notify, ndisc_notify); when the interface came
- * up, a bridge's port did not forward yet.
+ * Tells the neighbours who has the addresses of these families now, once frames pass. Writing the MAC address, the same
+ * one, makes the kernel send gratuitous ARP and unsolicited neighbour advertisements (arp_notify, ndisc_notify).
  */
-export function announce(container: Container, index: number, mac: Uint8Array): void {
-  container.netlink.execute(setLink({ index }, { mac }));
+export function announce(
+  container: Container,
+  { index }: ContainerInterface,
+  mac: Uint8Array,
+  families: readonly Family[],
+): void {
+  if (families.length === 0) return;
+  const written = setLink({ index }, { mac });
+  const isWithArp = families.includes(4);
+  container.netlink.execute(
+    ...(isWithArp ? [written] : [setArpNotify(index, false), written, setArpNotify(index, true)]),
+  );
 }
 
 /** Waits until no address is tentative. Throws if another node has one of them. */

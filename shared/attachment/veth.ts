@@ -37,7 +37,7 @@ export interface NewVeth {
   /** Of the container's end. */
   readonly mac: Uint8Array;
   readonly mtu: number;
-  /** Index of the bridge the host's end becomes a port of. */
+  /** Index of the bridge the host's end becomes a port of: one that passes no frames until wakeLink. */
   readonly master?: number;
   /** The addresses that will be masqueraded. */
   readonly masqueraded: readonly Cidr[];
@@ -66,7 +66,7 @@ export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth
     container: { name: owner.ifname, mac },
     namespace: container.namespace.descriptor,
     mtu,
-    ...(master === undefined ? {} : { master }),
+    ...(master === undefined ? {} : { master, isDormant: true }),
   });
   const settings = wanted.settings(name, linkAlias(owner, wanted.masqueraded));
   const host = step("veth", () => createPair(netlink, name, [pair, settings]));

@@ -1,0 +1,64 @@
+/**
+ * Who is told of a container's addresses when it joins: nobody who can know. A broadcast is copied to every port, so a
+ * thousand containers would pay for each one that comes.
+ *
+ * A MAC address that follows from the IP address is what everybody has in mind already who ever reached that address. That
+ * is so on a bridge of our own on which each address has always had that MAC address. When one has another, the bridge
+ * remembers: its arp_notify and ndisc_notify, the kernel's own switches for such announcements, one a family, are set for
+ * good. So an operator can set them, too. They do not outlive the bridge, and neither do the neighbours.
+ */
+import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import { ipsOf } from "../../shared/attachment/check.ts";
+import { macOfIp } from "../../shared/attachment/mac.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import type { ResultIp } from "../../shared/cni/result.ts";
+import type { Family } from "../../shared/ip/address.ts";
+import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import { findLink, formatMac, type Link } from "../../shared/netlink/link.ts";
+import { readSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
+
+const switchOf = (family: Family, bridge: string) =>
+  family === 4 ? `ipv4/conf/${bridge}/arp_notify` : `ipv6/conf/${bridge}/ndisc_notify`;
+
+/** The families of the addresses that the MAC address does not follow from, each once. `mac`: lower case, with colons. */
+export function unforeseenFamilies(mac: string, ips: readonly ResultIp[]): Family[] {
+  const addresses = ips.map((ip) => ip.address.address);
+  const unforeseen = addresses.filter((address) => formatMac(macOfIp(address)) !== mac);
+  return [...new Set(unforeseen.map(({ family }) => family))];
+}
+
+/** Has the bridge remember that addresses of these families have, or had, MAC addresses that do not follow from them. */
+export function rememberUnforeseen(bridge: Pick<Link, "name">, families: readonly Family[]): void {
+  for (const family of families) {
+    const key = switchOf(family, bridge.name);
+    if (readSysctl(key) !== "1") setSysctlIfPresent(key, "1");
+  }
+}
+
+/** Those of the families whose addresses have to be announced on the bridge. */
+export function announcedFamilies(bridge: Link, families: readonly Family[]): Family[] {
+  if (bridge.alias !== BRIDGE_ALIAS) return [...families];
+  return families.filter((family) => readSysctl(switchOf(family, bridge.name)) === "1");
+}
+
+/**
+ * The same for the MAC address that an attachment has had according to its result: a later plugin (tuning) may have changed
+ * it, or the reference plugin attached it.
+ */
+export function rememberReported({ configuration, ifname }: Request): void {
+  const { prevResult: result } = configuration;
+  const index = result?.interfaces.findIndex(({ name, sandbox = "" }) => name === ifname && sandbox !== "");
+  if (result === undefined || index === undefined || index < 0) return;
+  const mac = result.interfaces[index]?.mac?.toLowerCase();
+  const families = mac === undefined ? [] : unforeseenFamilies(mac, ipsOf(result, index));
+  if (families.length === 0) return;
+  const host = new NetlinkConnection(Protocol.route);
+  try {
+    for (const { name, sandbox = "" } of result.interfaces) {
+      const link = sandbox === "" ? findLink(host, name) : undefined;
+      if (link?.kind === "bridge") rememberUnforeseen(link, families);
+    }
+  } finally {
+    host.close();
+  }
+}
