@@ -1,5 +1,4 @@
 /** ADD: a container gets an interface on the bridge. */
-import { announce } from "../../shared/attachment/container-interface.ts";
 import { enableForwarding } from "../../shared/attachment/forwarding.ts";
 import { allocate } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
@@ -19,7 +18,7 @@ import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
-import { announcedFamilies, rememberUnforeseen, unforeseenFamilies } from "./announcement.ts";
+import { announceUnforeseen, rememberUnforeseen, unforeseenFamilies } from "./announcement.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 import { ensureBridge, findBridge, type HostContext } from "./device.ts";
 import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
@@ -117,11 +116,11 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const inside = containerInterface(config, port, plan);
   step("inside", () => prepareInside(container, config, inside));
   applyFilters(request, config, port, addresses, undo);
-  rememberUnforeseen(devices.bridge, unforeseenFamilies(port.container.mac, plan.ips));
   step("join", () => join(netlink, container, config, port.host, inside));
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));
-  announce(container, inside, mac, announcedFamilies(devices.bridge, familiesOf(addresses)));
+  rememberUnforeseen(devices.bridge, unforeseenFamilies(port.container.mac, plan.ips));
+  announceUnforeseen(container, inside, mac, devices.bridge);
   return buildResult(request, withCurrentMtu(netlink, devices, request), port, plan, ipam);
 }
 

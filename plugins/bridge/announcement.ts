@@ -9,10 +9,17 @@
  */
 import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
 import { ipsOf } from "../../shared/attachment/check.ts";
+import {
+  announce,
+  type ContainerInterface,
+  withPromptReports,
+} from "../../shared/attachment/container-interface.ts";
 import { macOfIp } from "../../shared/attachment/mac.ts";
+import type { Container } from "../../shared/cni/container.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { ResultIp } from "../../shared/cni/result.ts";
 import type { Family } from "../../shared/ip/address.ts";
+import { isMulticastQuerier } from "../../shared/netlink/bridge.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLink, formatMac, type Link } from "../../shared/netlink/link.ts";
 import { readSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
@@ -28,17 +35,12 @@ export function unforeseenFamilies(mac: string, ips: readonly ResultIp[]): Famil
 }
 
 /** Has the bridge remember that addresses of these families have, or had, MAC addresses that do not follow from them. */
-export function rememberUnforeseen(bridge: Pick<Link, "name">, families: readonly Family[]): void {
+export function rememberUnforeseen(bridge: Link, families: readonly Family[]): void {
+  if (bridge.alias !== BRIDGE_ALIAS) return;
   for (const family of families) {
     const key = switchOf(family, bridge.name);
     if (readSysctl(key) !== "1") setSysctlIfPresent(key, "1");
   }
-}
-
-/** Those of the families whose addresses have to be announced on the bridge. */
-export function announcedFamilies(bridge: Link, families: readonly Family[]): Family[] {
-  if (bridge.alias !== BRIDGE_ALIAS) return [...families];
-  return families.filter((family) => readSysctl(switchOf(family, bridge.name)) === "1");
 }
 
 /**
@@ -61,4 +63,25 @@ export function rememberReported({ configuration, ifname }: Request): void {
   } finally {
     host.close();
   }
+}
+
+/** Those of the families whose addresses have to be announced on the bridge. */
+function announcedFamilies(bridge: Link, families: readonly Family[]): readonly Family[] {
+  if (bridge.alias !== BRIDGE_ALIAS || isMulticastQuerier(bridge)) return families;
+  return families.filter((family) => readSysctl(switchOf(family, bridge.name)) === "1");
+}
+
+/** Announces what of the addresses cannot be known. For when frames pass. */
+export function announceUnforeseen(
+  container: Container,
+  wanted: ContainerInterface,
+  mac: Uint8Array,
+  bridge: Link,
+): void {
+  const own = new Set(wanted.ips.map((ip) => ip.address.address.family));
+  const families = announcedFamilies(bridge, [...own]);
+  if (families.length === 0) return;
+  const announceAll = () => announce(container, wanted, mac, families);
+  if (isMulticastQuerier(bridge) && own.has(6)) withPromptReports(container, wanted.name, announceAll);
+  else announceAll();
 }

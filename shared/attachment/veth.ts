@@ -56,7 +56,7 @@ export function refuseTakenName({ netlink, namespace }: Container, ifname: strin
   );
 }
 
-/** Creates the pair. Both ends stay down, and the host's one believes no router advertisements. */
+/** Creates the pair. The container's end stays down. */
 export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth {
   const { owner, container, mac, mtu, master } = wanted;
   const name = hostInterfaceName(owner);
@@ -70,9 +70,17 @@ export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth
   });
   const settings = wanted.settings(name, linkAlias(owner, wanted.masqueraded));
   const host = step("veth", () => createPair(netlink, name, [pair, settings]));
-  // Before it is up: a container must not configure its host (CVE-2020-10749).
-  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  quietIpv6(name, master !== undefined);
   return { host, container: { name: owner.ifname, index: host.peer, mac: formatMac(mac), mtu } };
+}
+
+/**
+ * A container must not configure its host by router advertisements (CVE-2020-10749). A bridge's port has no use for IPv6 at
+ * all: without it, the node's routing table is not searched for the port's routes whenever another port comes or goes.
+ */
+function quietIpv6(name: string, isPort: boolean): void {
+  if (isPort) setSysctlIfPresent(`ipv6/conf/${name}/disable_ipv6`, "1");
+  else setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
 }
 
 /**
