@@ -18,7 +18,7 @@ import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
-import { announceUnforeseen, rememberUnforeseen, unforeseenFamilies } from "./announcement.ts";
+import { announceUnforeseen } from "./announcement.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 import { ensureBridge, findBridge, type HostContext } from "./device.ts";
 import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
@@ -119,7 +119,6 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   step("join", () => join(netlink, container, config, port.host, inside));
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));
-  rememberUnforeseen(devices.bridge, unforeseenFamilies(port.container.mac, plan.ips));
   announceUnforeseen(container, inside, mac, devices.bridge);
   return buildResult(request, withCurrentMtu(netlink, devices, request), port, plan, ipam);
 }

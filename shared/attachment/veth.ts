@@ -13,7 +13,7 @@ import type { NetlinkMessage } from "../netlink/message.ts";
 import { newVethPair } from "../netlink/veth.ts";
 import type { Rollback } from "../rollback.ts";
 import { Errno } from "../system/errno.ts";
-import { setSysctlIfPresent } from "../system/sysctl.ts";
+import { setSysctlIfPresent, trySysctl } from "../system/sysctl.ts";
 import { hostMac } from "./mac.ts";
 
 /** RTNLGRP_LINK. */
@@ -79,7 +79,7 @@ export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth
  * all: without it, the node's routing table is not searched for the port's routes whenever another port comes or goes.
  */
 function quietIpv6(name: string, isPort: boolean): void {
-  if (isPort) setSysctlIfPresent(`ipv6/conf/${name}/disable_ipv6`, "1");
+  if (isPort) trySysctl(`ipv6/conf/${name}/disable_ipv6`, "1");
   else setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
 }
 
