@@ -1,6 +1,6 @@
 /** The overlay of a network on this node, as the verbs see it. */
 
-import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import { isMadeBridge } from "../../shared/attachment/bridge-alias.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { type Cidr, overlaps } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
@@ -73,7 +73,7 @@ export function removeOverlayIfUnused(config: VxlanConfig): void {
       removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
       for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
       removeGuard(config.network);
-      const bridge = links.find(({ name, alias }) => name === config.bridge && alias === BRIDGE_ALIAS);
+      const bridge = links.find(({ name, alias }) => name === config.bridge && isMadeBridge(alias));
       if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
       netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
     });

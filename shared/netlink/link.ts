@@ -16,6 +16,7 @@ export const LinkAttribute = {
   master: 10,
   protocolInfo: 12,
   operationalState: 16,
+  linkMode: 17,
   linkInfo: 18,
   alias: 20,
   familySpecific: 26,
@@ -31,8 +32,11 @@ export const LinkInfo = { kind: 1, data: 2, portKind: 4, portData: 5 } as const;
 /** IFF_*: interface flags. */
 export const LinkFlag = { up: 0x1, loopback: 0x8, promiscuous: 0x100 } as const;
 
-/** IF_OPER_UP (RFC 2863): frames pass. */
-export const OPERATIONAL_UP = 6;
+/** IF_OPER_* (RFC 2863). Up: frames pass. Dormant: they could, and wait for a word. */
+export const OperationalState = { dormant: 5, up: 6 } as const;
+
+/** IF_LINK_MODE_*: whether a link with a carrier is up by itself, or dormant until it is told to be up. */
+export const LinkMode = { default: 0, dormant: 1 } as const;
 
 /** RTEXT_FILTER_SKIP_STATS: counters are most of an answer's bytes. */
 const SKIP_STATISTICS = 8;
@@ -161,6 +165,20 @@ export function setLink(target: { index?: number; name?: string }, change: LinkC
     flags: Flag.request | Flag.ack,
     body: body.finish(),
     purpose: `set ${Object.keys(change).join(", ")} of the interface ${which}`,
+  };
+}
+
+/** Equivalent to: ip link set dev NAME mode default state up. Ends the dormancy that a link was made with, with a carrier or without. */
+export function wakeLink({ index, name }: { index: number; name: string }): NetlinkMessage {
+  const body = new BodyWriter()
+    .raw(linkHeader(index))
+    .u8(LinkAttribute.operationalState, OperationalState.up)
+    .u8(LinkAttribute.linkMode, LinkMode.default);
+  return {
+    type: LinkMessage.set,
+    flags: Flag.request | Flag.ack,
+    body: body.finish(),
+    purpose: `let frames pass the interface ${name}`,
   };
 }
 
