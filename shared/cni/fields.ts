@@ -20,24 +20,32 @@ function kindOf(value: unknown): string {
 export class Fields {
   private readonly content: JsonObject;
   private readonly path: string;
+  private readonly position: number | undefined;
 
-  /** `path` names the object in errors, such as "ipam.ranges[0]"; empty for the configuration itself. */
-  constructor(object: JsonObject, path = "") {
+  /**
+   * `path` names the object in errors, such as "ipam"; empty for the configuration itself. Of an object in a list it is the list's
+   * name, and `position` its place there: thousands of them need no names.
+   */
+  constructor(object: JsonObject, path = "", position?: number) {
     this.content = object;
     this.path = path;
+    this.position = position;
   }
 
   /** The full name of a key, for errors. */
   pathOf(key: string): string {
-    return this.path === "" ? key : `${this.path}.${key}`;
+    const own = this.position === undefined ? this.path : `${this.path}[${this.position}]`;
+    return own === "" ? key : `${own}.${key}`;
   }
 
   /** The value of a key, undefined if absent or null. */
   value(key: string): unknown {
     if (Object.hasOwn(this.content, key)) return this.content[key] ?? undefined;
     const wanted = key.toLowerCase();
-    for (const present of Object.keys(this.content)) {
-      if (present.toLowerCase() === wanted) return this.content[present] ?? undefined;
+    for (const present in this.content) {
+      // The length first: most lists of objects lack the same few keys in each.
+      if (present.length === wanted.length && present.toLowerCase() === wanted)
+        return this.content[present] ?? undefined;
     }
     return undefined;
   }
@@ -89,8 +97,9 @@ export class Fields {
   }
 
   objects(key: string): readonly Fields[] | undefined {
+    const path = this.pathOf(key);
     return this.list(key)?.map((item, index) => {
-      if (isObject(item)) return new Fields(item, `${this.pathOf(key)}[${index}]`);
+      if (isObject(item)) return new Fields(item, path, index);
       throw this.wrongType(`${key}[${index}]`, "an object", item);
     });
   }

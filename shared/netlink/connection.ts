@@ -6,7 +6,7 @@ import { call, SystemError, tryCall } from "../system/libc.ts";
 import { waitForInput } from "../system/poll.ts";
 import { Attributes } from "./attributes.ts";
 import { NetlinkError } from "./error.ts";
-import { decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
+import { type Acknowledged, decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
@@ -93,21 +93,24 @@ export class NetlinkConnection {
    * order, within the call, and goes on after a refused one; so a kill cannot come between them.
    */
   transact(messages: readonly NetlinkMessage[]): Answer[] {
-    if (messages.length === 0) return [];
-    if (messages.length > MOST_ANSWERS && messages[0]?.opensBatch !== true) {
-      const all: Answer[] = [];
-      for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
-        for (const answer of this.transact(messages.slice(start, start + MOST_ANSWERS))) all.push(answer);
-      }
-      return all;
+    if (messages.length <= MOST_ANSWERS || messages[0]?.opensBatch === true) return this.exchange(messages);
+    const all: Answer[] = [];
+    for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
+      for (const answer of this.exchange(messages.slice(start, start + MOST_ANSWERS))) all.push(answer);
     }
+    return all;
+  }
+
+  private exchange(messages: readonly NetlinkMessage[], acknowledged: Acknowledged = "each"): Answer[] {
+    if (messages.length === 0) return [];
     const first = this.sequence;
     this.sequence += messages.length;
-    const bytes = encodeMessages(messages, first);
-    this.send(bytes);
+    this.send(encodeMessages(messages, first, acknowledged));
     const answers = messages.map<Answer>(() => ({ bodies: [], interrupted: false, complete: false }));
     // The kernel answers in order, so the last one that has an answer ends the batch.
-    const last = messages.findLastIndex((message) => (message.flags & (Flag.ack | Flag.dump)) !== 0);
+    const isAnswered = ({ flags }: NetlinkMessage, index: number) =>
+      (flags & (Flag.ack | Flag.dump)) !== 0 && (acknowledged === "each" || index === messages.length - 1);
+    const last = messages.findLastIndex(isAnswered);
     while (last >= 0 && answers[last]?.complete === false) {
       this.receive(messages, answers, first);
       if (messages[0]?.opensBatch === true && answers[0]?.error !== undefined) break;
@@ -132,8 +135,8 @@ export class NetlinkConnection {
     };
   }
 
-  private receiveBytes(flags: number): number {
-    const length = tryCall("recvfrom", this.socket, receiveBuffer, flags);
+  private receiveBytes(buffer: Uint8Array, flags: number): number {
+    const length = tryCall("recvfrom", this.socket, buffer, flags);
     if (length < 0) throw this.giveUp(-length);
     return length;
   }
@@ -150,7 +153,7 @@ export class NetlinkConnection {
   private receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
     // The kernel queued its answers before send() returned, so waiting would only hide a lost one.
     const flags = MSG_DONTWAIT | MSG_TRUNC;
-    const length = this.receiveBytes(flags);
+    const length = this.receiveBytes(receiveBuffer, flags);
     if (length > receiveBuffer.length) throw this.giveUp(Errno.ENOBUFS);
     // A copy: the bodies outlive the buffer.
     for (const received of decodeMessages(receiveBuffer.slice(0, length))) {
@@ -177,15 +180,17 @@ export class NetlinkConnection {
    * acknowledged: the kernel reports a refusal unasked, and each answer costs a system call.
    */
   execute(...messages: readonly NetlinkMessage[]): Uint8Array[] {
+    return this.executeAll(messages);
+  }
+
+  /** The same for a list that may be long: no function takes thousands of arguments for sure. */
+  executeAll(messages: readonly NetlinkMessage[]): Uint8Array[] {
     const bodies: Uint8Array[] = [];
     for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
       const part = messages.slice(start, start + MOST_ANSWERS);
-      const quiet = part.map((message, index) =>
-        index < part.length - 1 ? { ...message, flags: message.flags & ~Flag.ack } : message,
-      );
-      for (const answer of this.transact(quiet)) {
+      for (const answer of this.exchange(part, "last")) {
         if (answer.error !== undefined) throw answer.error;
-        bodies.push(...answer.bodies);
+        for (const body of answer.bodies) bodies.push(body);
       }
     }
     return bodies;
@@ -222,7 +227,7 @@ export class NetlinkConnection {
     const words = new Int32Array(receiveBuffer.buffer);
     let isWhole = true;
     for (;;) {
-      const length = this.receiveBytes(MSG_DONTWAIT);
+      const length = this.receiveBytes(receiveBuffer, MSG_DONTWAIT);
       const last = length >> 2;
       for (let at = 0; at + HEADER_WORDS <= last; ) {
         const end = at + (((words[at] as number) + 3) >> 2);
