@@ -5,6 +5,7 @@
  */
 
 import { configurationText } from "../../shared/cni/configuration.ts";
+import { withSummary } from "../../shared/cni/deferred-list.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
@@ -37,13 +38,13 @@ const foreignKeys: readonly string[] = [
 ];
 
 /** Grows with each release whose overlay is another one for the same configuration. */
-const FORMAT = 2;
+const FORMAT = 3;
 
-/** What the overlay is made from. */
+/** What the overlay is made from. The peers are in it by their text: where nothing has changed, they are not even parsed. */
 export function configurationDigest(raw: JsonObject, { local, link, mtu }: Underlay): string {
-  const own = Object.entries(raw).filter(
-    ([key]) => !foreignKeys.includes(key) && !key.startsWith("cni.dev/"),
-  );
+  const own = Object.keys(raw)
+    .filter((key) => !foreignKeys.includes(key) && !key.startsWith("cni.dev/"))
+    .map((key) => [key, withSummary(raw[key], sha512)]);
   return sha512(configurationText([FORMAT, own, formatIp(local), link.index, link.name, mtu])).slice(0, 16);
 }
 

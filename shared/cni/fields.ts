@@ -2,6 +2,7 @@
  * Typed access to a JSON object from a configuration. Keys match as in the reference plugins (Go's
  * encoding/json): exactly, else in any case; null counts as absent; unknown keys are ignored.
  */
+import { firstItemIn, unparsedText } from "./deferred-list.ts";
 import { CniError, ErrorCode, quote } from "./error.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -87,6 +88,13 @@ export class Fields {
     const value = this.value(key);
     if (value === undefined || Array.isArray(value)) return value;
     throw this.wrongType(key, "a list", value);
+  }
+
+  /** The first item of a list: little work where the list is long and was not read yet. */
+  first(key: string): unknown {
+    const text = unparsedText(this.content, key);
+    const item = text === undefined ? undefined : firstItemIn(text);
+    return item ?? this.list(key)?.[0];
   }
 
   texts(key: string): readonly string[] | undefined {

@@ -71,7 +71,7 @@ function readPeer(item: Fields, position: number): Peer {
 
 export const staticPeers: PeerSource = {
   firstVtep: (discovery) => {
-    const [first] = discovery.list("peers") ?? [];
+    const first = discovery.first("peers");
     const text = typeof first === "object" && first !== null ? Reflect.get(first, "vtep") : undefined;
     return typeof text === "string" ? parseIp(text) : undefined;
   },
