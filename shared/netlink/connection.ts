@@ -1,10 +1,12 @@
 /** A netlink socket and the request/answer protocol on it: acknowledgements, multipart answers, extended errors. */
 
+import { sumDump } from "../system/dump-sum.ts";
 import { Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
 import { call, SystemError, tryCall } from "../system/libc.ts";
 import { waitForInput } from "../system/poll.ts";
 import { Attributes } from "./attributes.ts";
+import { compileSelection, type Selection } from "./dump-sum.ts";
 import { NetlinkError } from "./error.ts";
 import { type Acknowledged, decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
 
@@ -26,16 +28,13 @@ const NLMSGERR_ATTR_MSG = 1;
 const DUMP_ATTEMPTS = 10;
 
 /**
- * One buffer for all connections: calls are synchronous, and each page touched costs a fault. The kernel sizes
- * the parts of a dump by the reader's buffer; a single message is never as large as this.
+ * One buffer for all connections: calls are synchronous, and each page touched costs a fault. The kernel sizes the parts of a
+ * dump by the largest buffer that the socket was read with, so there is no larger one; a single message is never as large as this.
  */
 const receiveBuffer = new Uint8Array(16384);
 
 /** So many answers fit into a socket's receive buffer of the usual size, 208 KB, with room to spare. */
 const MOST_ANSWERS = 60;
-
-/** struct nlmsghdr, in words of 32 bits. */
-const HEADER_WORDS = 4;
 
 export const Protocol = { route: 0, netfilter: 12 } as const;
 
@@ -135,8 +134,8 @@ export class NetlinkConnection {
     };
   }
 
-  private receiveBytes(buffer: Uint8Array, flags: number): number {
-    const length = tryCall("recvfrom", this.socket, buffer, flags);
+  private receiveBytes(flags: number): number {
+    const length = tryCall("recvfrom", this.socket, receiveBuffer, flags);
     if (length < 0) throw this.giveUp(-length);
     return length;
   }
@@ -153,7 +152,7 @@ export class NetlinkConnection {
   private receive(messages: readonly NetlinkMessage[], answers: Answer[], first: number): void {
     // The kernel queued its answers before send() returned, so waiting would only hide a lost one.
     const flags = MSG_DONTWAIT | MSG_TRUNC;
-    const length = this.receiveBytes(receiveBuffer, flags);
+    const length = this.receiveBytes(flags);
     if (length > receiveBuffer.length) throw this.giveUp(Errno.ENOBUFS);
     // A copy: the bodies outlive the buffer.
     for (const received of decodeMessages(receiveBuffer.slice(0, length))) {
@@ -213,33 +212,15 @@ export class NetlinkConnection {
     }
   }
 
-  /**
-   * Hands every message of a dump to `visit` where it lies: as words, with the positions of the first one of its body
-   * and of the first one behind it. For what looks at thousands of messages: no copies, no objects, and no calls, which
-   * is what reading a DataView is. False if the dump was refused, or changed while it was read.
-   */
-  scan(message: NetlinkMessage, visit: (words: Int32Array, start: number, end: number) => void): boolean {
-    const bytes = encodeMessages(
-      [{ ...message, flags: message.flags | Flag.request | Flag.dump }],
-      this.sequence++,
-    );
-    this.send(bytes);
-    const words = new Int32Array(receiveBuffer.buffer);
-    let isWhole = true;
-    for (;;) {
-      const length = this.receiveBytes(receiveBuffer, MSG_DONTWAIT);
-      const last = length >> 2;
-      for (let at = 0; at + HEADER_WORDS <= last; ) {
-        const end = at + (((words[at] as number) + 3) >> 2);
-        const kind = words[at + 1] as number;
-        const type = kind & 0xffff;
-        if (((kind >>> 16) & Flag.dumpInterrupted) !== 0) isWhole = false;
-        if (type === NLMSG_ERROR || end <= at || end > last) return false;
-        if (type === NLMSG_DONE)
-          return isWhole && (end === at + HEADER_WORDS || words[at + HEADER_WORDS] === 0);
-        visit(words, at + HEADER_WORDS, end);
-        at = end;
-      }
+  /** Adds the messages of a dump to a sum. False if the dump was refused, or changed while it was read: the sum is of no use then. */
+  addToSum(message: NetlinkMessage, selection: Selection, sum: BigUint64Array): boolean {
+    const flags = message.flags | Flag.request | Flag.dump;
+    this.send(encodeMessages([{ ...message, flags }], this.sequence++));
+    const compiled = compileSelection(selection);
+    for (let isWhole = true; ; ) {
+      const { isLast, isUseless } = sumDump(receiveBuffer, this.receiveBytes(MSG_DONTWAIT), compiled, sum);
+      if (isUseless) isWhole = false;
+      if (isLast) return isWhole;
     }
   }
 
