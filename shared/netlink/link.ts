@@ -64,19 +64,31 @@ export interface Link {
   readonly portData: Attributes;
 }
 
+/** Every byte in two digits, and back: looked up, as a forwarding database has thousands of addresses. */
+const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const values = new Map(digits.map((text, byte) => [text, byte]));
+
 /** "aa:bb:..." of bytes. */
 export function formatMac(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+  let text = "";
+  for (let at = 0; at < bytes.length; at++)
+    text += at === 0 ? digits[bytes[at] ?? 0] : `:${digits[bytes[at] ?? 0]}`;
+  return text;
 }
+
+const MAC = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(\1[0-9a-f]{2}){4}$|^[0-9a-f]{4}(\.[0-9a-f]{4}){2}$/i;
 
 /** The six bytes of "aa:bb:cc:dd:ee:ff" (also with "-", and in dotted groups of four); undefined if it is no MAC-48. */
 export function parseMac(text: string): Uint8Array | undefined {
-  const colons = /^([0-9a-f]{2}([:-])[0-9a-f]{2}(\2[0-9a-f]{2}){4})$/i.test(text);
-  const dots = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i.test(text);
-  if (!colons && !dots) return undefined;
-  const digits = text.replaceAll(/[^0-9a-f]/gi, "");
+  if (!MAC.test(text)) return undefined;
+  const lower = text.toLowerCase();
+  // "aabb.ccdd.eeff" has a separator behind every second byte.
+  const isDotted = text.length === 14;
   const bytes = new Uint8Array(6);
-  for (let at = 0; at < 6; at++) bytes[at] = Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16);
+  for (let at = 0; at < 6; at++) {
+    const start = isDotted ? 2 * at + (at >> 1) : 3 * at;
+    bytes[at] = values.get(lower.slice(start, start + 2)) ?? 0;
+  }
   return bytes;
 }
 

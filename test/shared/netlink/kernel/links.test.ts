@@ -131,7 +131,9 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
         links.setLink({ name: "br0" }, { up: true }), links.setLink({ name: "v0" }, { up: true }));
        host.execute(links.wakeLink(links.findLink(host, "v0")), links.setLink({ name: "v1" }, { up: true }));`,
     );
-    await expect.poll(async () => (await ipLink("v0"))?.linkinfo?.info_slave_data?.["state"]).toBe("forwarding");
+    await expect
+      .poll(async () => (await ipLink("v0"))?.linkinfo?.info_slave_data?.["state"])
+      .toBe("forwarding");
   });
 
   test("has addresses that the kernel takes for set, so that nobody else sets them", async () => {
