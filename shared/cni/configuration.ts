@@ -1,5 +1,6 @@
 /** The network configuration on standard input: what is common to all plugins. */
 import { decodeText } from "../system/text.ts";
+import { type ListPlace, parseDeferring } from "./deferred-list.ts";
 import { CniError, ErrorCode, isStackOverflow, quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
 import { namePattern } from "./names.ts";
@@ -11,16 +12,19 @@ import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
 /** The version from which a configuration may be used with a verb. */
 const verbSince: Partial<Record<Command, CniVersion>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
 
-/** Parses standard input. Throws code 6 if it is not a JSON object. */
-export function parseInput(input: Uint8Array): JsonObject {
-  const text = decodeText(input);
-  let value: unknown;
+function parseJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (thrown) {
     if (isStackOverflow(thrown)) throw nestedTooDeeply(ErrorCode.decode, thrown);
     throw thrown instanceof SyntaxError ? noJson(text, thrown) : thrown;
   }
+}
+
+/** Parses standard input. Throws code 6 if it is not a JSON object; a list that is deferred does when it is read. */
+export function parseInput(input: Uint8Array, deferred?: ListPlace): JsonObject {
+  const text = decodeText(input);
+  const value = parseDeferring(text, deferred, parseJson);
   if (isObject(value)) return value;
   throw new CniError(
     ErrorCode.decode,

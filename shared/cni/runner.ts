@@ -90,7 +90,7 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
   if (command === "VERSION") return describeVersions();
   checkEnvironment(command, environment);
   const input = step("standard input", readStandardInput);
-  const raw = parseInput(input);
+  const raw = parseInput(input, command === "ADD" ? plugin.deferredList : undefined);
   const stated = new Fields(raw).value("cniVersion") ?? "0.1.0";
   if (typeof stated === "string" && isSupported(stated)) state.cniVersion = stated;
   startLog(state, raw["podwireLog"]);
