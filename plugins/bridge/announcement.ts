@@ -8,17 +8,16 @@
  * good. So an operator can set them, too. They do not outlive the bridge, and neither do the neighbours.
  */
 import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
-import { ipsOf } from "../../shared/attachment/check.ts";
 import {
   announce,
   type ContainerInterface,
   withPromptReports,
 } from "../../shared/attachment/container-interface.ts";
-import { macOfIp } from "../../shared/attachment/mac.ts";
+import { containerMac, macOfIp } from "../../shared/attachment/mac.ts";
 import type { Container } from "../../shared/cni/container.ts";
 import { interfaceNameFault } from "../../shared/cni/names.ts";
-import type { Request } from "../../shared/cni/plugin.ts";
-import type { ResultIp } from "../../shared/cni/result.ts";
+import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import type { Result, ResultIp } from "../../shared/cni/result.ts";
 import type { Family } from "../../shared/ip/address.ts";
 import { isMulticastQuerier } from "../../shared/netlink/bridge.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
@@ -41,17 +40,27 @@ function remember(bridge: Link, families: ReadonlySet<Family>): void {
   for (const family of families) trySysctl(switchOf(family, bridge.name), "1");
 }
 
+/** The families of addresses whose MAC address, according to the result, was another than ADD gives. */
+function changedFamilies(request: Request, { interfaces, ips }: Result): Set<Family> {
+  const { ifname } = request;
+  const index = interfaces.findIndex(({ name, sandbox = "" }) => name === ifname && sandbox !== "");
+  const mac = interfaces[index]?.mac?.toLowerCase();
+  if (mac === undefined) return new Set();
+  const own = ips.filter((ip) => ip.interface === undefined || ip.interface === index);
+  const addresses = own.map(({ address }) => address);
+  const isGiven = mac === formatMac(containerMac(attachmentOf(request), addresses));
+  return isGiven ? new Set() : unforeseenFamilies(mac, own);
+}
+
 /**
- * Has the bridge remember the MAC address that an attachment has had according to its result, if it was no foreseen one: a
- * later plugin (tuning) may have changed it, or the reference plugin attached it.
+ * Has the bridge remember the MAC address that an attachment had, according to its result: a later plugin (tuning) may have
+ * changed it, or the reference plugin attached it.
  */
-export function rememberReported({ configuration, ifname }: Request): void {
-  const { prevResult: result } = configuration;
-  const index = result?.interfaces.findIndex(({ name, sandbox = "" }) => name === ifname && sandbox !== "");
-  if (result === undefined || index === undefined || index < 0) return;
-  const mac = result.interfaces[index]?.mac?.toLowerCase();
-  const families = mac === undefined ? undefined : unforeseenFamilies(mac, ipsOf(result, index));
-  if (families === undefined || families.size === 0) return;
+export function rememberReported(request: Request): void {
+  const { prevResult: result } = request.configuration;
+  if (result === undefined) return;
+  const families = changedFamilies(request, result);
+  if (families.size === 0) return;
   const host = new NetlinkConnection(Protocol.route);
   try {
     for (const { name, sandbox = "" } of result.interfaces) {

@@ -74,7 +74,8 @@ function createBridge(context: HostContext, config: BridgeConfig): Link {
   // Between the creation and now somebody else may have removed it.
   if (bridge === undefined)
     throw new CniError(ErrorCode.tryAgainLater, `the bridge ${name} vanished`, "try again");
-  return bridge;
+  // Another ADD that was faster is about to write it.
+  return bridge.alias === "" ? { ...bridge, alias: BRIDGE_ALIAS } : bridge;
 }
 
 function noVlanFiltering(cause: unknown): CniError {
@@ -124,5 +125,7 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
 
 /** Creates the bridge unless it was found, and makes it what the configuration says. */
 export function ensureBridge(context: HostContext, config: BridgeConfig, found: Link | undefined): Link {
-  return adoptBridge(context, config, found ?? createBridge(context, config));
+  // Found without an alias, it may have been in the making.
+  const known = found?.alias === "" ? findBridge(context.netlink, config.bridge) : found;
+  return adoptBridge(context, config, known ?? createBridge(context, config));
 }
