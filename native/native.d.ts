@@ -6,7 +6,8 @@
 
 /**
  * System calls, by their names in section 2 of the manual. Each returns what the kernel returned, or the negated errno; EINTR is
- * retried. A `Uint8Array` stands for an address and a length, the array's.
+ * retried. A `Uint8Array` stands for an address and a length, the array's. Numbers are integers of 32 bits, with or without a
+ * sign; places in files, and their lengths, are any safe integer. A text with a NUL inside gives -EINVAL.
  */
 interface SystemCalls {
   /** Without the address of the other end. */
