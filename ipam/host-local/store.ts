@@ -39,6 +39,8 @@ export class Store {
   #isComplete = true;
   /** The identity of a reservation that is written and not yet placed. A call has one owner. */
   #prepared: string | undefined;
+  /** Addresses that were taken, and that no record has yet: while there are any, the index does not hold everything. */
+  readonly #unsaved = new Set<string>();
 
   private constructor(place: Place, lockDescriptor: number) {
     this.folder = new NetworkFolder(`${place.dataDir}/${place.network}`);
@@ -109,7 +111,11 @@ export class Store {
   /** Reserves an address; undefined if it is taken. The owner's record is for the caller to save. */
   take(name: string, owner: Owner): Held | undefined {
     this.#prepared ??= this.#prepare(owner);
-    if (!this.folder.place(this.#index.temporary, name)) return undefined;
+    this.#unsaved.add(name);
+    if (!this.folder.place(this.#index.temporary, name)) {
+      this.#unsaved.delete(name);
+      return undefined;
+    }
     const file = this.#prepared;
     this.#prepared = undefined;
     this.#isChanged = true;
@@ -132,7 +138,10 @@ export class Store {
     if (held.length === 0) return;
     this.#isChanged = true;
     this.#guard(() => {
-      for (const { name } of held) this.folder.remove(name);
+      for (const { name } of held) {
+        this.folder.remove(name);
+        this.#unsaved.delete(name);
+      }
     });
   }
 
@@ -149,13 +158,14 @@ export class Store {
     if (!this.#isChanged) this.#index.setState(stateText(this.boot, 0n));
     this.#isChanged = true;
     this.#guard(() => this.#index.write(record));
+    this.#unsaved.clear();
     this.#scanned?.set(ownerName(record), record);
   }
 
   /** Vouches for the index, and unlocks. */
   close(): void {
     if (this.#prepared !== undefined) this.#attempt(() => removeFile(this.#index.temporary));
-    if (this.#isChanged && this.#isComplete) this.#attempt(() => this.#seal());
+    if (this.#isChanged && this.#isComplete && this.#unsaved.size === 0) this.#attempt(() => this.#seal());
     unlock(this.#lock);
   }
 

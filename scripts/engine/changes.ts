@@ -142,6 +142,66 @@ export const changes: readonly Change[] = [
     "/* when it is thrown */",
     "errors that are returned and never thrown (the kernel's refusals) need no stack: 15 of them were a third of a DEL",
   ),
+  change(
+    "quickjs.c",
+    "JS_PROP_WRITABLE | JS_PROP_LENGTH);\n            }\n            pr->u.value = JS_NewInt32(ctx, 0);",
+    `JS_PROP_WRITABLE | JS_PROP_LENGTH);
+                if (unlikely(!pr)) {
+                    sh = p->shape;
+                    js_free(ctx, p->prop);
+                    js_free(ctx, p);
+                    goto fail;
+                }
+            }
+            pr->u.value = JS_NewInt32(ctx, 0);`,
+    "of arrays that a constructor makes (also map and filter) the length is added, for which memory can lack",
+  ),
+  change(
+    "quickjs.c",
+    "    int i;\n\n    JS_FreeValueRT(rt, bf->func_obj);",
+    "    int i;\n\n    if (bf == NULL) return;\n    JS_FreeValueRT(rt, bf->func_obj);",
+    "a bound function for which memory lacked has nothing to free",
+  ),
+  change(
+    "quickjs.c",
+    '    js_dbuf_init(ctx, &dbuf);\n    if (filename) {\n        dbuf_printf(&dbuf, "    at %s", filename);',
+    `    JSValue pending = ctx->rt->current_exception;
+    ctx->rt->current_exception = JS_UNINITIALIZED;
+    js_dbuf_init(ctx, &dbuf);
+    if (filename) {
+        dbuf_printf(&dbuf, "    at %s", filename);`,
+    "without memory for the stack, the error would be freed while it is worked on, being the current exception",
+  ),
+  change(
+    "quickjs.c",
+    "    JS_DefinePropertyValue(ctx, error_obj, JS_ATOM_stack, str,\n                           JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);\n}\n\n/* Note: it is important",
+    `    if (JS_IsException(str))
+        str = JS_NULL;
+    JS_DefinePropertyValue(ctx, error_obj, JS_ATOM_stack, str,
+                           JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+    JS_FreeValue(ctx, ctx->rt->current_exception);
+    ctx->rt->current_exception = pending;
+}
+
+/* Note: it is important`,
+    "the error stays the current exception, whatever failed; a text that could not be made is no value",
+  ),
+  change(
+    "quickjs.c",
+    "        /* out of memory: throw JS_NULL to avoid recursing */",
+    `        if (!ctx->rt->in_out_of_memory && JS_IsObject(ctx->rt->current_exception))
+            return JS_EXCEPTION;`,
+    "an error for which memory lacks gives way to the one that says so, which has been thrown just now",
+  ),
+  change(
+    "quickjs.c",
+    "    /* XXX: should generate an exception */\n    return __JS_NewAtom(rt, p, JS_ATOM_TYPE_STRING);",
+    `    n = __JS_NewAtom(rt, p, JS_ATOM_TYPE_STRING);
+    if (n == JS_ATOM_NULL)
+        JS_ThrowOutOfMemory(ctx);
+    return n;`,
+    "where memory lacks for a name, null would be thrown",
+  ),
 ];
 
 /** The file's text with its changes. Throws where it is not the one that they were made for. */

@@ -6,6 +6,7 @@
  */
 
 import { type FileStatus, fileStatus, isSameFile, realPath } from "../system/file-status.ts";
+import { SystemError } from "../system/libc.ts";
 import { baseName } from "../system/path.ts";
 import { type ProcessOutcome, runProcess } from "../system/process.ts";
 import { writeStandardError } from "../system/stdio.ts";
@@ -30,7 +31,8 @@ interface Delegate {
 function fileStatusIfAny(path: string): FileStatus | undefined {
   try {
     return fileStatus(path);
-  } catch {
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
     return undefined;
   }
 }

@@ -184,13 +184,19 @@ function writeError(thrown: unknown, cniVersion: string): JsonObject {
   };
 }
 
+const OUT_OF_MEMORY = "out of memory";
+const memoryAdvice = "the limit is that of the caller: its memory cgroup, or ulimit -v and -d";
+
 const exhausted: Readonly<Record<string, string>> = {
-  "out of memory": "the limit is that of the caller: its memory cgroup, or ulimit -v and -d",
+  [OUT_OF_MEMORY]: memoryAdvice,
+  "out of memory in regexp execution": memoryAdvice,
   "stack overflow": "raise the caller's limit of the stack (ulimit -s), or make the input less deeply nested",
 };
 
 function toCniError(thrown: unknown): CniError {
   if (thrown instanceof CniError) return thrown;
+  // The engine throws null where memory lacks even for the error.
+  if (thrown === null) return new CniError(ErrorCode.internal, OUT_OF_MEMORY, memoryAdvice);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (thrown instanceof SystemError) return new CniError(ErrorCode.io, message, "", thrown);
   const cause = exhausted[message] ?? "an error of podwire itself, to be reported with these lines";

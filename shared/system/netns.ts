@@ -111,7 +111,8 @@ export function isOwnNamespace(path: string): boolean {
   try {
     const other = fileStatus(path);
     return other !== undefined && isSameFile(descriptorStatus(homeDescriptor()), other);
-  } catch {
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
     return false;
   }
 }
