@@ -6,7 +6,8 @@
 
 /**
  * System calls, by their names in section 2 of the manual. Each returns what the kernel returned, or the negated errno; EINTR is
- * retried. A `Uint8Array` stands for an address and a length, the array's.
+ * retried. A `Uint8Array` stands for an address and a length, the array's. Numbers are integers of 32 bits, with or without a
+ * sign; places in files, and their lengths, are any safe integer. A text with a NUL inside gives -EINVAL.
  */
 interface SystemCalls {
   /** Without the address of the other end. */
@@ -99,6 +100,11 @@ interface Native extends SystemCalls {
   find(bytes: Uint8Array, wanted: Uint8Array, from: number): number;
   /** The SHA-512 of bytes in lower-case hexadecimal digits. */
   sha512(bytes: Uint8Array): string;
+  /**
+   * Adds the messages of a datagram, the first `size` of the bytes, to a sum (shared/netlink/dump-sum.ts): two numbers of 64 bits, how
+   * many and their total. Returns 1 if the dump ends with it, plus 2 if it was refused, changed meanwhile, or is none.
+   */
+  sumDump(datagram: Uint8Array, size: number, selection: Int32Array, sum: BigUint64Array): number;
 }
 
 declare const native: Native;

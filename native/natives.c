@@ -53,6 +53,7 @@ void natives_define(JSContext *context) {
   spawn_define(context, native);
   text_define(context, native);
   digest_define(context, native);
+  dump_sum_define(context, native);
   JS_SetPropertyStr(context, native, "architecture", JS_NewString(context, ARCHITECTURE));
   JSValue global = JS_GetGlobalObject(context);
   JS_SetPropertyStr(context, global, "native", native);

@@ -32,5 +32,6 @@ void system_calls_define(JSContext *context, JSValueConst target);
 void spawn_define(JSContext *context, JSValueConst target);
 void text_define(JSContext *context, JSValueConst target);
 void digest_define(JSContext *context, JSValueConst target);
+void dump_sum_define(JSContext *context, JSValueConst target);
 
 #endif

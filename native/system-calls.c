@@ -58,7 +58,7 @@ static const struct system_call calls[] = {
     {"getpid", SYS_getpid, "", 0},
     {"getppid", SYS_getppid, "", 0},
     {"getrandom", SYS_getrandom, "bi", 0},
-    {"getrusage", SYS_getrusage, "iu", 0},
+    {"getrusage", SYS_getrusage, "ip", 144},
     {"kill", SYS_kill, "ii", 0},
     {"linkat", SYS_linkat, "isisi", 0},
     {"listen", SYS_listen, "ii", 0},

@@ -12,6 +12,7 @@
  */
 import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
 import { readSmallText, readTextIfPresent, removeFile, writeFile } from "../../shared/system/file.ts";
+import { fileStatus } from "../../shared/system/file-status.ts";
 import { PRIVATE } from "./folder.ts";
 import { type Owner, type OwnerRecord, ownerName, parseRecord, recordText } from "./records.ts";
 
@@ -42,7 +43,23 @@ export class OwnerIndex {
   }
 
   read(owner: Owner): OwnerRecord | undefined {
-    return parseRecord(readTextIfPresent(`${this.#path}/${ownerName(owner)}`) ?? "");
+    return this.readNamed(ownerName(owner));
+  }
+
+  /** The record of that name. Without the lock it may be one that is being written: undefined, as it is not whole. */
+  readNamed(name: string): OwnerRecord | undefined {
+    return parseRecord(readTextIfPresent(`${this.#path}/${name}`) ?? "");
+  }
+
+  /** When the record of that name was last written, in nanoseconds since 1970; undefined if there is none. */
+  modified(name: string): bigint | undefined {
+    return fileStatus(`${this.#path}/${name}`)?.modified;
+  }
+
+  /** The names of all records, whole or not. */
+  names(): string[] {
+    // Only an owner's name holds a colon.
+    return listDirectory(this.#path).filter((name) => name.includes(":"));
   }
 
   /** Writes a record. One that could not be written whole is not left behind. */
@@ -62,10 +79,8 @@ export class OwnerIndex {
   /** All whole records, by the name of their file. */
   records(): Map<string, OwnerRecord> {
     const records = new Map<string, OwnerRecord>();
-    for (const name of listDirectory(this.#path)) {
-      // Only an owner's name holds a colon.
-      if (!name.includes(":")) continue;
-      const record = parseRecord(readTextIfPresent(`${this.#path}/${name}`) ?? "");
+    for (const name of this.names()) {
+      const record = this.readNamed(name);
       if (record !== undefined && ownerName(record) === name) records.set(name, record);
     }
     return records;
@@ -74,9 +89,7 @@ export class OwnerIndex {
   /** Brings the records to those given; removes what is left of others, whole or not. */
   replace(before: ReadonlyMap<string, OwnerRecord>, wanted: ReadonlyMap<string, OwnerRecord>): void {
     this.makeFolder();
-    for (const name of listDirectory(this.#path)) {
-      if (name.includes(":") && !wanted.has(name)) removeFile(`${this.#path}/${name}`);
-    }
+    for (const name of this.names()) if (!wanted.has(name)) removeFile(`${this.#path}/${name}`);
     for (const [name, record] of wanted) {
       const old = before.get(name);
       if (old === undefined || recordText(old) !== recordText(record)) this.write(record);

@@ -3,7 +3,15 @@ import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
-import { addToIp, bitsOf, formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
+import {
+  addToIp,
+  bitsOf,
+  type Family,
+  formatIp,
+  type IpAddress,
+  isSameIp,
+  parseIp,
+} from "../../shared/ip/address.ts";
 import {
   type Cidr,
   contains,
@@ -14,7 +22,16 @@ import {
   networkOf,
   parseCidr,
 } from "../../shared/ip/cidr.ts";
-import { capacity, clipAndMerge, describeSet, type Interval, type Range, type RangeSet } from "./range.ts";
+import {
+  capacity,
+  clip,
+  compareValues,
+  describeSet,
+  type Interval,
+  type Range,
+  type RangeSet,
+  sortAndMerge,
+} from "./range.ts";
 import type { rangeKeys } from "./schema.ts";
 
 export type { RangeSet } from "./range.ts";
@@ -74,19 +91,20 @@ export function rangeSetsFrom(configuration: NetworkConfiguration, ipam: Fields)
     const advice = `give "ipam.ranges", such as [[{"subnet": "10.88.0.0/16"}]], or "ipam.subnet"`;
     throw new CniError(ErrorCode.invalidConfiguration, "no IP ranges specified", advice);
   }
-  const withheld = readExclusions(ipam);
-  const earlier: Draft[] = [];
-  for (const set of drafts) {
-    checkOneFamily(set);
-    for (const draft of set) {
-      for (const other of earlier) checkApart(other, draft);
-      earlier.push(draft);
-      withheld.push(hostCidr(draft.gateway), ...draft.exclude);
-    }
-  }
-  const sets: RangeSet[] = [];
-  for (const set of drafts) sets.push(finishSet(set, withheld));
-  return sets;
+  for (const set of drafts) checkOneFamily(set);
+  const all = drafts.flat();
+  for (const family of families) checkApart(all.filter(({ start }) => start.family === family));
+  const gateways = all.map(({ gateway }) => hostCidr(gateway));
+  const exclusions = [readExclusions(ipam), ...all.map(({ exclude }) => exclude), gateways].flat();
+  const withheld = { 4: intervalsOf(exclusions, 4), 6: intervalsOf(exclusions, 6) };
+  return drafts.map((set) => finishSet(set, withheld));
+}
+
+const families: readonly Family[] = [4, 6];
+
+function intervalsOf(cidrs: readonly Cidr[], family: Family): Interval[] {
+  const own = cidrs.filter(({ address }) => address.family === family);
+  return sortAndMerge(own.map((cidr) => ({ first: cidr.address.value, last: lastAddress(cidr).value })));
 }
 
 function readSubnet(fields: RangeFields): Cidr {
@@ -171,13 +189,28 @@ function readExclusion(fields: RangeFields, text: string): Cidr {
   throw fields.invalid("exclude", problem, `did you mean ${formatCidr(networkOf(cidr))}?`);
 }
 
-/** No address may be in two ranges, wherever they are: the store knows addresses, not ranges. */
-function checkApart(a: Draft, b: Draft): void {
-  if (a.start.family !== b.start.family) return;
-  if (a.end.value < b.start.value || b.end.value < a.start.value) return;
+/**
+ * No address may be in two ranges of a family, wherever they are: the store knows addresses, not ranges. In the order of their
+ * starts, a range that shares any with an earlier one does so with the one that reaches furthest.
+ */
+function checkApart(drafts: readonly Draft[]): void {
+  const position = new Map(drafts.map((draft, at) => [draft, at]));
+  const sorted = [...drafts].sort((a, b) => compareValues(a.start.value, b.start.value));
+  let furthest: Draft | undefined;
+  for (const draft of sorted) {
+    if (furthest !== undefined && draft.start.value <= furthest.end.value) {
+      const isLater = (position.get(draft) ?? 0) > (position.get(furthest) ?? 0);
+      throw isLater ? overlap(furthest, draft) : overlap(draft, furthest);
+    }
+    if (furthest === undefined || draft.end.value > furthest.end.value) furthest = draft;
+  }
+}
+
+/** `b` stands behind `a` in the configuration. */
+function overlap(a: Draft, b: Draft): CniError {
   const text = ({ start, end }: Draft) => `${formatIp(start)}-${formatIp(end)}`;
   const problem = `overlaps with "${a.fields.pathOf("subnet")}": ${text(a)} and ${text(b)} share addresses`;
-  throw b.fields.invalid("subnet", problem, "keep ranges apart with rangeStart and rangeEnd, or remove one");
+  return b.fields.invalid("subnet", problem, "keep ranges apart with rangeStart and rangeEnd, or remove one");
 }
 
 function checkOneFamily(set: readonly Draft[]): void {
@@ -189,17 +222,12 @@ function checkOneFamily(set: readonly Draft[]): void {
   }
 }
 
-function finishSet(set: readonly Draft[], withheld: readonly Cidr[]): RangeSet {
-  const ranges: Range[] = [];
-  for (const { subnet, start, end, gateway } of set) {
-    const intervals: Interval[] = [];
-    for (const cidr of withheld) {
-      if (cidr.address.family !== start.family) continue;
-      intervals.push({ first: cidr.address.value, last: lastAddress(cidr).value });
-    }
+/** `withheld` is what holds for all ranges of a family, sorted and joined. */
+function finishSet(set: readonly Draft[], withheld: Readonly<Record<Family, readonly Interval[]>>): RangeSet {
+  const ranges = set.map(({ subnet, start, end, gateway }): Range => {
     const within = { first: start.value, last: end.value };
-    ranges.push({ subnet, start, end, gateway, withheld: clipAndMerge(intervals, within) });
-  }
+    return { subnet, start, end, gateway, withheld: clip(withheld[start.family], within) };
+  });
   if (capacity({ ranges }) > 0n) return { ranges };
   const problem = `leaves no address to hand out: gateways and "exclude" take all of ${describeSet({ ranges })}`;
   throw (set[0]?.fields ?? new Fields({})).invalid("subnet", problem, "widen the range, or exclude less");

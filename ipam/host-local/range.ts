@@ -24,7 +24,10 @@ export interface RangeSet {
   readonly ranges: readonly Range[];
 }
 
-const compare = (a: Interval, b: Interval): number => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0);
+/** For sort, which takes no big integers. */
+export const compareValues = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const compare = (a: Interval, b: Interval): number => compareValues(a.first, b.first);
 
 /** Joins intervals that touch; they must be sorted. */
 function merge(sorted: readonly Interval[]): Interval[] {
@@ -37,16 +40,33 @@ function merge(sorted: readonly Interval[]): Interval[] {
   return merged;
 }
 
-/** Clips intervals to a range, sorts them, and joins those that touch. */
-export function clipAndMerge(intervals: readonly Interval[], within: Interval): Interval[] {
+/** Sorts intervals, and joins those that touch. */
+export function sortAndMerge(intervals: readonly Interval[]): Interval[] {
+  return merge([...intervals].sort(compare));
+}
+
+/** The position of the first of sorted intervals that ends at or after a value. */
+function positionAt(sorted: readonly Interval[], value: bigint): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as Interval).last < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Those parts of intervals, sorted and joined, that are within a range. */
+export function clip(merged: readonly Interval[], within: Interval): Interval[] {
   const clipped: Interval[] = [];
-  for (let { first, last } of intervals) {
-    if (last < within.first || first > within.last) continue;
+  for (let at = positionAt(merged, within.first); at < merged.length; at++) {
+    let { first, last } = merged[at] as Interval;
+    if (first > within.last) break;
     if (first < within.first) first = within.first;
     if (last > within.last) last = within.last;
     clipped.push({ first, last });
   }
-  return clipped.length < 2 ? clipped : merge(clipped.sort(compare));
+  return clipped;
 }
 
 export function isInRange({ start, end }: Range, { family, value }: IpAddress): boolean {
@@ -60,9 +80,10 @@ export function rangeOf({ ranges }: RangeSet, address: IpAddress): Range | undef
 
 /** Whether an address may be handed out: in a range, no gateway, not excluded. */
 export function isAllowed(set: RangeSet, address: IpAddress): boolean {
-  const range = rangeOf(set, address);
-  const isWithheld = ({ first, last }: Interval) => first <= address.value && address.value <= last;
-  return range !== undefined && !range.withheld.some(isWithheld);
+  const { withheld } = rangeOf(set, address) ?? {};
+  if (withheld === undefined) return false;
+  const next = withheld[positionAt(withheld, address.value)];
+  return next === undefined || next.first > address.value;
 }
 
 /** How many addresses can be handed out of a set. */

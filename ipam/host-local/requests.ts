@@ -1,9 +1,9 @@
 /** Requested addresses: from CNI_ARGS (IP), args.cni.ips and the capability ips. */
 import { readArgs } from "../../shared/cni/args.ts";
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, enumerate } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress, type IpKey, ipKey, isSameIp, parseIp } from "../../shared/ip/address.ts";
 import { parseCidr } from "../../shared/ip/cidr.ts";
 import { describeSet, isAllowed, type RangeSet, rangeOf } from "./range.ts";
 
@@ -21,13 +21,15 @@ function parseRequested(text: string): IpAddress | undefined {
   return parseIp(text) ?? parseCidr(text)?.address;
 }
 
-/** One asked for twice counts once. */
-function addNew(addresses: IpAddress[], address: IpAddress): void {
-  for (const earlier of addresses) if (isSameIp(earlier, address)) return;
-  addresses.push(address);
+/** In the order in which they are asked for; one asked for twice counts once. */
+type Requested = Map<IpKey, IpAddress>;
+
+function addNew(addresses: Requested, address: IpAddress): void {
+  const key = ipKey(address);
+  if (!addresses.has(key)) addresses.set(key, address);
 }
 
-function readList(fields: Fields, key: string, addresses: IpAddress[]): void {
+function readList(fields: Fields, key: string, addresses: Requested): void {
   for (const text of fields.texts(key) ?? []) {
     const address = parseRequested(text);
     if (address === undefined) {
@@ -38,7 +40,7 @@ function readList(fields: Fields, key: string, addresses: IpAddress[]): void {
   }
 }
 
-function readArguments(args: string, addresses: IpAddress[]): void {
+function readArguments(args: string, addresses: Requested): void {
   for (const text of readArgs(args).ips) {
     const address = parseRequested(text);
     if (address === undefined) {
@@ -52,11 +54,11 @@ function readArguments(args: string, addresses: IpAddress[]): void {
 /** All requested addresses, in the order in which the reference takes them. */
 export function readRequested(request: Request): IpAddress[] {
   const { cniArgs, runtimeConfig } = request.configuration;
-  const addresses: IpAddress[] = [];
+  const addresses: Requested = new Map();
   if (request.args !== "") readArguments(request.args, addresses);
   readList(cniArgs, "ips", addresses);
   readList(runtimeConfig, "ips", addresses);
-  return addresses;
+  return [...addresses.values()];
 }
 
 /** Gives each range set the first request that is in it. Throws code 7 if one fits nowhere, or is never handed out. */
@@ -67,8 +69,8 @@ export function assignRequested(sets: readonly RangeSet[], requested: readonly I
   if (left.length === 0) return wishes;
   throw new CniError(
     ErrorCode.invalidConfiguration,
-    `failed to allocate all requested IPs: ${left.map(formatIp).join(", ")}`,
-    `each range set gives one address; the ranges are ${sets.map(describeSet).join("; ")}`,
+    `failed to allocate all requested IPs: ${enumerate(left.map(formatIp), ", ")}`,
+    `each range set gives one address; the ranges are ${enumerate(sets.map(describeSet), "; ")}`,
   );
 }
 

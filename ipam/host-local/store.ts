@@ -22,6 +22,9 @@ import {
 } from "./records.ts";
 import { scan } from "./scan.ts";
 
+/** What is known of a network's owners, complete or not: only the lock of a Store tells. */
+export const indexOf = ({ dataDir, network }: Place) => new OwnerIndex(`${dataDir}/.podwire/${network}`);
+
 export class Store {
   readonly folder: NetworkFolder;
   readonly boot = bootId();
@@ -39,9 +42,9 @@ export class Store {
   /** Addresses that were taken, and that no record has yet: while there are any, the index does not hold everything. */
   readonly #unsaved = new Set<string>();
 
-  private constructor({ dataDir, network }: Place, lockDescriptor: number) {
-    this.folder = new NetworkFolder(`${dataDir}/${network}`);
-    this.#index = new OwnerIndex(`${dataDir}/.podwire/${network}`);
+  private constructor(place: Place, lockDescriptor: number) {
+    this.folder = new NetworkFolder(`${place.dataDir}/${place.network}`);
+    this.#index = indexOf(place);
     this.#lock = lockDescriptor;
   }
 
@@ -54,6 +57,22 @@ export class Store {
   static open(place: Place, limitSeconds: number): Store | undefined {
     const descriptor = lock(`${place.dataDir}/${place.network}`, limitSeconds);
     return descriptor === undefined ? undefined : new Store(place, descriptor);
+  }
+
+  /** Does the work with a network's reservations locked; undefined if it has no folder, and so none. */
+  static use<Value>(place: Place, limitSeconds: number, work: (store: Store) => Value): Value | undefined {
+    const store = Store.open(place, limitSeconds);
+    try {
+      return store && work(store);
+    } finally {
+      store?.close();
+    }
+  }
+
+  /** The names of all owners, with their records where these had to be read anyway. */
+  owners(): ReadonlyMap<string, OwnerRecord | undefined> {
+    this.#refresh();
+    return this.#scanned ?? new Map(this.#index.names().map((name) => [name, undefined]));
   }
 
   /** What an owner holds, as far as the files bear it out; undefined if nothing. */

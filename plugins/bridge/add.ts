@@ -1,11 +1,4 @@
 /** ADD: a container gets an interface on the bridge. */
-import {
-  announce,
-  type ContainerInterface,
-  configureInterface,
-  setParameters,
-  waitForDetection,
-} from "../../shared/attachment/container-interface.ts";
 import { enableForwarding } from "../../shared/attachment/forwarding.ts";
 import { allocate } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
@@ -21,15 +14,17 @@ import { isAtLeast } from "../../shared/cni/version.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
 import { ensureSpoofCheck, prepareSpoofCheck, removeSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
+import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
+import { announceUnforeseen } from "./announcement.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 import { ensureBridge, findBridge, type HostContext } from "./device.ts";
 import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
 import { applyGateways, familiesOf, planGateways } from "./gateways.ts";
-import { createPort, waitForForwarding } from "./port.ts";
+import { containerInterface, join, prepareInside } from "./join.ts";
+import { createPort } from "./port.ts";
 import { usesVlans } from "./vlan.ts";
 
 const noAddressing: Addressing = { ips: [], routes: [], kernelRoutes: [], gateways: [] };
@@ -53,28 +48,6 @@ function refuseImpossible(
   const bridge = findBridge(host, config.bridge);
   if (config.isGateway) findGatewayDevice(host, config, bridge);
   return bridge;
-}
-
-function containerInterface(config: BridgeConfig, port: Veth, addressing: Addressing): ContainerInterface {
-  const { name, index } = port.container;
-  const { detectDuplicates } = config;
-  return { name, index, ips: addressing.ips, routes: addressing.kernelRoutes, detectDuplicates };
-}
-
-/** Addresses and routes inside, or just the link up; returns when frames pass. */
-function bringUp(
-  context: HostContext,
-  container: Container,
-  config: BridgeConfig,
-  port: Veth,
-  plan: Addressing,
-): void {
-  const wanted = containerInterface(config, port, plan);
-  setParameters(container, wanted);
-  if (config.disableContainerInterface) return;
-  if (plan.ips.length > 0) configureInterface(container, wanted);
-  else container.netlink.execute(setLink({ index: wanted.index }, { up: true }));
-  waitForForwarding(context.netlink, port.host);
 }
 
 function applyFilters(
@@ -138,22 +111,15 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const owner = attachmentOf(request);
   const mac = config.mac ?? containerMac(owner, addresses);
   const masqueraded = config.masquerade.enabled ? addresses : [];
-  const port = createPort(context, config, {
-    owner,
-    bridge: devices.bridge,
-    container,
-    mac,
-    mtu,
-    masqueraded,
-  });
-  step("inside", () => bringUp(context, container, config, port, plan));
+  const wanted = { owner, bridge: devices.bridge, container, mac, mtu, masqueraded };
+  const port = createPort(context, config, wanted);
+  const inside = containerInterface(config, port, plan);
+  step("inside", () => prepareInside(container, config, inside));
   applyFilters(request, config, port, addresses, undo);
+  step("join", () => join(netlink, container, config, port.host, inside));
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));
-  if (addresses.length > 0) {
-    announce(container, port.container.index, mac);
-    if (config.detectDuplicates) waitForDetection(container, containerInterface(config, port, plan));
-  }
+  announceUnforeseen(container, inside, mac, devices.bridge);
   return buildResult(request, withCurrentMtu(netlink, devices, request), port, plan, ipam);
 }
 

@@ -1,5 +1,5 @@
 /** The bridge itself: found or created. Shared by every attachment on it. */
-import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import { BRIDGE_ALIAS, FOUND_BRIDGE_ALIAS, isMadeBridge } from "../../shared/attachment/bridge-alias.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
 import type { HostChange } from "../../shared/attachment/veth.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
@@ -68,11 +68,14 @@ function createBridge(context: HostContext, config: BridgeConfig): Link {
   if (refused !== undefined && refused.errno !== Errno.EEXIST) {
     throw vlanFiltering ? noVlanFiltering(refused) : refused;
   }
+  // At once: what has no alias was made by an operator.
+  if (refused === undefined) netlink.execute(setLink({ name }, { alias: BRIDGE_ALIAS }));
   const bridge = findBridge(netlink, name);
   // Between the creation and now somebody else may have removed it.
   if (bridge === undefined)
     throw new CniError(ErrorCode.tryAgainLater, `the bridge ${name} vanished`, "try again");
-  return bridge;
+  // Another ADD that was faster is about to write it.
+  return bridge.alias === "" ? { ...bridge, alias: BRIDGE_ALIAS } : bridge;
 }
 
 function noVlanFiltering(cause: unknown): CniError {
@@ -99,7 +102,8 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
   if (usesVlans(config.vlan)) switchOnVlans(context, bridge);
   const isPromiscuous = (bridge.flags & LinkFlag.promiscuous) !== 0;
   const wantsPromiscuous = config.promiscuous && !isPromiscuous;
-  if (bridge.alias === BRIDGE_ALIAS && bridge.isUp && !wantsPromiscuous) return bridge;
+  const isKnown = isMadeBridge(bridge.alias) || bridge.alias === FOUND_BRIDGE_ALIAS;
+  if (isKnown && bridge.isUp && !wantsPromiscuous) return bridge;
   // Writing the address, be it the same, keeps it from following the ports. A bridge that has lost its last
   // port has none, and gets one.
   const mac = bridge.mac === NO_MAC ? randomMac() : (parseMac(bridge.mac) ?? randomMac());
@@ -113,13 +117,15 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
     if (before !== undefined) setSysctl(acceptRa, before);
   });
   setSysctlIfPresent(acceptRa, "0");
-  const marked = bridge.alias === "" ? { alias: BRIDGE_ALIAS } : {};
+  const marked = bridge.alias === "" ? { alias: FOUND_BRIDGE_ALIAS } : {};
   const promiscuous = wantsPromiscuous ? { promiscuous: true } : {};
   netlink.execute(setLink({ index: bridge.index }, { up: true, mac, ...marked, ...promiscuous }));
-  return { ...bridge, mac: formatMac(mac) };
+  return { ...bridge, ...marked, mac: formatMac(mac), isUp: true };
 }
 
 /** Creates the bridge unless it was found, and makes it what the configuration says. */
 export function ensureBridge(context: HostContext, config: BridgeConfig, found: Link | undefined): Link {
-  return adoptBridge(context, config, found ?? createBridge(context, config));
+  // Found without an alias, it may have been in the making.
+  const known = found?.alias === "" ? findBridge(context.netlink, config.bridge) : found;
+  return adoptBridge(context, config, known ?? createBridge(context, config));
 }

@@ -3,20 +3,24 @@ import { createVeth, type NewVeth, type Veth, waitForLink } from "../../shared/a
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { addVlans, isForwarding, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import { type Link, setLink } from "../../shared/netlink/link.ts";
+import { type Link, wakeLink } from "../../shared/netlink/link.ts";
 import type { BridgeConfig } from "./config.ts";
 import type { HostContext } from "./device.ts";
 import { DEFAULT_VLAN, portVlans, usesVlans } from "./vlan.ts";
 
 export type NewPort = Omit<NewVeth, "master" | "settings"> & { readonly bridge: Link };
 
-/** Creates the pair, makes its host's end a port and brings that up. The container's end stays down. */
+/**
+ * Creates the pair, makes its host's end a port and brings that up. The container's end stays down. The port is dormant:
+ * until openPort the bridge drops what comes from the container, before any filter and the node's own stack see it, and
+ * sends nothing there.
+ */
 export function createPort(context: HostContext, config: BridgeConfig, wanted: NewPort): Veth {
   const { netlink } = context;
   const settings = {
     hairpin: config.hairpin,
     isolated: config.portIsolation,
-    up: false,
+    up: true,
   };
   const veth = createVeth(context, {
     ...wanted,
@@ -24,7 +28,6 @@ export function createPort(context: HostContext, config: BridgeConfig, wanted: N
     settings: (name, alias) => setPort(name, { ...settings, alias }),
   });
   setVlans(netlink, config, veth.host);
-  netlink.execute(setLink({ index: veth.host.index }, { up: true }));
   return veth;
 }
 
@@ -34,6 +37,11 @@ function setVlans(netlink: NetlinkConnection, config: BridgeConfig, host: Link):
   const keepsDefault = config.vlan.preserveDefault || wanted.some((range) => range.first === DEFAULT_VLAN);
   const standard = { first: DEFAULT_VLAN, last: DEFAULT_VLAN, pvid: false, untagged: false };
   netlink.execute(...(keepsDefault ? [] : [removeVlans(host, [standard])]), addVlans(host, wanted));
+}
+
+/** The bridge passes the port's frames from now on, or as soon as its spanning tree lets it and both ends are up. */
+export function openPort(netlink: NetlinkConnection, port: Link): void {
+  netlink.execute(wakeLink(port));
 }
 
 /** Returns when the bridge passes the port's frames. */

@@ -8,7 +8,13 @@ import { hostCidr } from "../../shared/ip/cidr.ts";
 import { addAddress } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { NetlinkError } from "../../shared/netlink/error.ts";
-import { findLinkByIndex, type Link, OPERATIONAL_UP, parseMac, setLink } from "../../shared/netlink/link.ts";
+import {
+  findLinkByIndex,
+  type Link,
+  OperationalState,
+  parseMac,
+  setLink,
+} from "../../shared/netlink/link.ts";
 import { setNeighbour } from "../../shared/netlink/neighbour.ts";
 import { addRoute, findOutputInterface } from "../../shared/netlink/route.ts";
 import { Errno } from "../../shared/system/errno.ts";
@@ -84,7 +90,7 @@ export function configureHost(netlink: NetlinkConnection, { host, container }: V
 
 /** Returns when both ends take packets: until then the kernel drops them. */
 export function waitUntilReady(netlink: NetlinkConnection, container: Container, veth: Veth): void {
-  const isReady = (link: Link) => link.operationalState === OPERATIONAL_UP;
+  const isReady = (link: Link) => link.operationalState === OperationalState.up;
   const failure = () =>
     new CniError(
       ErrorCode.tryAgainLater,

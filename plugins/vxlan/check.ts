@@ -1,6 +1,6 @@
 /** CHECK: whether overlay and attachment are what ADD made. Reports all it finds. */
 import { drift } from "../../shared/attachment/check.ts";
-import { messageOf, runAll } from "../../shared/cni/error.ts";
+import { enumerate, messageOf, runAll } from "../../shared/cni/error.ts";
 import { ownPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
@@ -16,13 +16,9 @@ import { findUnderlay, type Underlay } from "./underlay.ts";
 const NEXT_ADD = "the next ADD of a pod of this network on this node repairs it";
 const NEXT_FIRST_ADD =
   "delete the pods of this network on this node: the next ADD makes the device anew, which it does not while pods use it";
-/** An error is read by people: of a thousand entries they need the first ones. */
-const MOST_NAMED = 10;
 
 function report(problems: readonly string[], advice: string): void {
-  if (problems.length === 0) return;
-  const more = problems.length > MOST_NAMED ? `; and ${problems.length - MOST_NAMED} more` : "";
-  throw drift(`${problems.slice(0, MOST_NAMED).join("; ")}${more}`, advice);
+  if (problems.length > 0) throw drift(enumerate(problems, "; "), advice);
 }
 
 function checkDevice(netlink: NetlinkConnection, config: VxlanConfig, underlay: Underlay): void {

@@ -129,8 +129,7 @@ function readLearning(fields: VxlanFields, mode: "l2" | "l3"): boolean {
 
 /** With multicast alone the peers are not known, so there is nobody to tell from strangers. */
 function readGuard(fields: VxlanFields, l2: L2Config | undefined, discovery: Fields): boolean {
-  const hasPeers = (discovery.list("peers") ?? []).length > 0;
-  const canGuard = l2?.flood !== "multicast" || hasPeers;
+  const canGuard = l2?.flood !== "multicast" || discovery.first("peers") !== undefined;
   const guard = fields.boolean("guard") ?? canGuard;
   if (!guard || canGuard) return guard;
   const advice = "list the peers, or leave the guard out";

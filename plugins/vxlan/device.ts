@@ -1,5 +1,5 @@
 /** The VXLAN device: made, changed while it lives, found to be right. */
-import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import { BRIDGE_ALIAS, OVERLAY_BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { joinBridge, newBridge } from "../../shared/netlink/bridge.ts";
@@ -40,19 +40,27 @@ export function findOverlayBridge(links: readonly Link[], config: VxlanConfig): 
   throw new CniError(ErrorCode.invalidConfiguration, message, "give each network a bridge of its own");
 }
 
+/** A bridge that was made for the pods of this node: from now on other nodes are behind it, and hear of its pods. */
+function takeOver({ netlink, undo }: Change, { index, alias }: Link): void {
+  undo.onFailure(() => netlink.attempt(setLink({ index }, { alias }), Errno.ENODEV));
+  netlink.execute(setLink({ index }, { alias: OVERLAY_BRIDGE_ALIAS }));
+}
+
 /** Makes the bridge unless it was found. */
-export function ensureOverlayBridge({ netlink, undo }: Change, name: string, found: Link | undefined): Link {
+export function ensureOverlayBridge(change: Change, name: string, found: Link | undefined): Link {
+  const { netlink, undo } = change;
+  if (found?.alias === BRIDGE_ALIAS) takeOver(change, found);
   if (found?.isUp) return found;
   if (found === undefined) {
     undo.onFailure(() => {
       const bridge = findLink(netlink, name);
-      if (bridge?.alias !== BRIDGE_ALIAS) return;
+      if (bridge?.alias !== OVERLAY_BRIDGE_ALIAS) return;
       if (listLinks(netlink).some(({ master, kind }) => master === bridge.index && kind !== "vxlan")) return;
       netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
     });
     netlink.execute(
       newBridge({ name, mac: randomMac(), vlanFiltering: false }),
-      setLink({ name }, { alias: BRIDGE_ALIAS }),
+      setLink({ name }, { alias: OVERLAY_BRIDGE_ALIAS }),
     );
     setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   } else {

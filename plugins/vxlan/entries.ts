@@ -1,12 +1,11 @@
 /** The entries that make the overlay, as they should be: what follows from configuration, underlay and peers. Pure. */
-import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import { type Family, formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { type Cidr, hostCidr } from "../../shared/ip/cidr.ts";
 import { type FdbEntry, FLOOD_MAC } from "../../shared/netlink/fdb.ts";
 import type { Route } from "../../shared/netlink/route.ts";
 import type { VxlanConfig } from "./config.ts";
 import { PROTOCOL } from "./context.ts";
 import type { Peer } from "./peers/peer.ts";
-import { vtepMac } from "./vtep-mac.ts";
 
 export interface NeighbourEntry {
   readonly address: IpAddress;
@@ -36,42 +35,48 @@ export interface Entries {
  * A node's address inside the overlay, once a family: the first address of its first pod subnet, which no pod gets. It is
  * the gateway of that node's subnets, and what its own traffic to remote pods comes from.
  */
-function overlayAddresses(subnets: readonly Cidr[]): IpAddress[] {
-  const families = new Set<number>();
-  return subnets.flatMap(({ address }) => {
-    if (families.has(address.family)) return [];
-    families.add(address.family);
-    return [address];
-  });
+function overlayAddress(subnets: readonly Cidr[], family: Family): IpAddress | undefined {
+  for (const { address } of subnets) if (address.family === family) return address;
+  return undefined;
 }
 
 /** Peers on the same link as this node: how they are reached without encapsulation. */
 export type DirectWays = ReadonlyMap<Peer, number>;
 
-/** One route a subnet, one neighbour a family, one forwarding entry: nothing is ever looked for. */
-function routedPeer(
+const families: readonly Family[] = [4, 6];
+
+/** The entries of routed peers, as they are collected. */
+interface Routed {
+  readonly routes: RouteEntry[];
+  readonly neighbours: NeighbourEntry[];
+  readonly fdb: FdbEntry[];
+}
+
+/** Adds those of a peer: one route a subnet, one neighbour a family, one forwarding entry. So nothing is ever looked for. */
+function addPeer(
+  { routes, neighbours, fdb }: Routed,
   peer: Peer,
   device: number,
   direct: number | undefined,
-): Pick<Entries, "neighbours" | "fdb" | "routes"> {
-  const mac = peer.mac ?? vtepMac(peer.vtep);
-  const isDirect = (cidr: Cidr) => direct !== undefined && cidr.address.family === peer.vtep.family;
-  const encapsulated = peer.subnets.filter((cidr) => !isDirect(cidr));
-  const gateways = overlayAddresses(peer.subnets).filter(({ family }) =>
-    encapsulated.some(({ address }) => address.family === family),
-  );
-  const routes = peer.subnets.map((destination): RouteEntry => {
-    if (direct !== undefined && isDirect(destination)) {
-      return { destination, gateway: peer.vtep, index: direct, protocol: PROTOCOL };
+): void {
+  const { mac, vtep, subnets } = peer;
+  let isEncapsulated = false;
+  for (const family of families) {
+    const gateway = overlayAddress(subnets, family);
+    if (gateway === undefined || (direct !== undefined && family === vtep.family)) continue;
+    neighbours.push({ address: gateway, mac });
+    isEncapsulated = true;
+  }
+  for (const destination of subnets) {
+    const { family } = destination.address;
+    if (direct !== undefined && family === vtep.family) {
+      routes.push({ destination, gateway: vtep, index: direct, protocol: PROTOCOL });
+      continue;
     }
-    const gateway = gateways.find(({ family }) => family === destination.address.family);
-    return { destination, gateway, index: device, isOnLink: true, protocol: PROTOCOL };
-  });
-  return {
-    routes,
-    neighbours: gateways.map((address) => ({ address, mac })),
-    fdb: gateways.length === 0 ? [] : [{ mac, destination: peer.vtep }],
-  };
+    const gateway = overlayAddress(subnets, family);
+    routes.push({ destination, gateway, index: device, isOnLink: true, protocol: PROTOCOL });
+  }
+  if (isEncapsulated) fdb.push({ mac, destination: vtep });
 }
 
 function routedEntries(
@@ -80,15 +85,10 @@ function routedEntries(
   device: number,
   direct: DirectWays,
 ): Entries {
-  const parts = peers.map((peer) => routedPeer(peer, device, direct.get(peer)));
-  return {
-    addresses: overlayAddresses(config.l3?.subnets ?? []).map(hostCidr),
-    neighbours: parts.flatMap((part) => part.neighbours),
-    fdb: parts.flatMap((part) => part.fdb),
-    routes: parts.flatMap((part) => part.routes),
-    bridgeNeighbours: [],
-    bridgeFdb: [],
-  };
+  const routed: Routed = { routes: [], neighbours: [], fdb: [] };
+  for (const peer of peers) addPeer(routed, peer, device, direct.get(peer));
+  const own = families.flatMap((family) => overlayAddress(config.l3?.subnets ?? [], family) ?? []);
+  return { ...routed, addresses: own.map(hostCidr), bridgeNeighbours: [], bridgeFdb: [] };
 }
 
 function bridgedEntries({ l2 }: VxlanConfig, peers: readonly Peer[]): Entries {

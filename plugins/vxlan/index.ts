@@ -9,6 +9,7 @@ import { status } from "./status.ts";
 const plugin: Plugin = {
   about: "joins pods of several nodes by a VXLAN overlay",
   isIpam: false,
+  deferredList: ["discovery", "peers"],
   add,
   del,
   check,

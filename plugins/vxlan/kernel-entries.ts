@@ -1,6 +1,6 @@
 /** The overlay's entries in the kernel: read, and brought to what they should be. */
-import { formatIp } from "../../shared/ip/address.ts";
-import { type Cidr, formatCidr, overlaps } from "../../shared/ip/cidr.ts";
+import { formatIp, type IpAddress, ipKey, isSameIp } from "../../shared/ip/address.ts";
+import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cidr.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { deleteFdb, type FdbEntry, FLOOD_MAC, listFdb, setFdb } from "../../shared/netlink/fdb.ts";
@@ -19,6 +19,8 @@ import { compareEntries, type Difference, type Kind } from "./difference.ts";
 import { describeFdb, type Entries, type NeighbourEntry, type RouteEntry } from "./entries.ts";
 
 const LINK_SCOPE = 253;
+/** The kernel's, for a route that names none. */
+const IPV6_METRIC = 1024;
 const MAIN_TABLE = 254;
 
 /**
@@ -28,11 +30,10 @@ const MAIN_TABLE = 254;
 function heldRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: Link): RouteEntry[] {
   const networks = [...(l3?.networks ?? []), ...routedNetworks(device)];
   if (networks.length === 0) return [];
-  const held = ([4, 6] as const).flatMap((family) =>
-    listRoutes(netlink, { family, table: MAIN_TABLE, protocol: PROTOCOL }),
-  );
-  return held.filter(
-    ({ index, destination }) => index === device.index || networks.some((one) => overlaps(one, destination)),
+  const isMeant = ({ index, destination }: RouteEntry) =>
+    index === device.index || networks.some((one) => overlaps(one, destination));
+  return ([4, 6] as const).flatMap((family) =>
+    listRoutes(netlink, { family, table: MAIN_TABLE, protocol: PROTOCOL }).filter(isMeant),
   );
 }
 
@@ -64,9 +65,13 @@ export function heldEntries(
 
 const permanent = { state: NeighbourState.permanent, protocol: PROTOCOL };
 
+const isSameOrNone = (one: IpAddress | undefined, other: IpAddress | undefined) =>
+  one === undefined || other === undefined ? one === other : isSameIp(one, other);
+
 function neighbourKind({ index, name }: Link): Kind<NeighbourEntry> {
   return {
-    identity: ({ address }) => formatIp(address),
+    identity: ({ address }) => ipKey(address),
+    isSame: (one, other) => one.mac === other.mac,
     text: ({ address, mac }) => `neighbour ${formatIp(address)} lladdr ${mac} on ${name}`,
     set: ({ address, mac }) => setNeighbour(index, address, parseMac(mac) as Uint8Array, permanent),
     remove: ({ address }) => deleteNeighbour(index, address),
@@ -78,6 +83,7 @@ function fdbKind({ index, name }: Link, where: string): Kind<FdbEntry> {
   return {
     // A flood entry has many remote ends, any other one.
     identity: (entry) => (entry.mac === FLOOD_MAC ? text(entry) : entry.mac),
+    isSame: (one, other) => isSameOrNone(one.destination, other.destination),
     text,
     set: (entry) => setFdb(index, entry),
     remove: (entry) => deleteFdb(index, entry),
@@ -85,8 +91,14 @@ function fdbKind({ index, name }: Link, where: string): Kind<FdbEntry> {
 }
 
 const routeKind: Kind<RouteEntry> = {
-  identity: ({ destination, priority = 0 }) =>
-    `${formatCidr(destination)} ${destination.address.family === 6 && priority === 0 ? 1024 : priority}`,
+  identity: ({ destination: { address, prefixLength }, priority = 0 }) => {
+    const metric = address.family === 6 && priority === 0 ? IPV6_METRIC : priority;
+    return `${ipKey(address)}/${prefixLength} ${address.family} ${metric}`;
+  },
+  isSame: (one, other) =>
+    one.index === other.index &&
+    (one.isOnLink ?? false) === (other.isOnLink ?? false) &&
+    isSameOrNone(one.gateway, other.gateway),
   text: ({ destination, gateway, index, isOnLink = false }) =>
     `route ${formatCidr(destination)} via ${gateway === undefined ? "nobody" : formatIp(gateway)} on interface number ${index}${isOnLink ? " onlink" : ""}`,
   set: (route, isReplacement) => addRoute(route.index, route, isReplacement ? "replace" : "exclusive"),
@@ -96,6 +108,7 @@ const routeKind: Kind<RouteEntry> = {
 function addressKind({ index, name }: Link): Kind<Cidr> {
   return {
     identity: formatCidr,
+    isSame: isSameCidr,
     text: (cidr) => `address ${formatCidr(cidr)} on ${name}`,
     set: (cidr) => addAddress(index, cidr, { detectDuplicates: false }),
     remove: (cidr) => deleteAddress(index, cidr),

@@ -3,7 +3,8 @@ import { quote } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
 import { type Family, formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { type Cidr, formatCidr, overlaps } from "../../shared/ip/cidr.ts";
+import { type Cidr, formatCidr } from "../../shared/ip/cidr.ts";
+import { CidrTable, findOverlap } from "../../shared/ip/cidr-table.ts";
 import { readSysctl } from "../../shared/system/sysctl.ts";
 import { readNetwork } from "./peers/static.ts";
 import type { l2Keys, l3Keys } from "./schema/modes.ts";
@@ -103,22 +104,24 @@ function readNetworks(fields: L3Fields, key: "network" | "subnets"): Cidr[] {
   const networks = texts.map((text, index) => readNetwork(fields, `${key}[${index}]`, text));
   if (networks.length === 0)
     throw fields.invalid(key, "is missing", "the mode l3 needs it: see the plugin's README");
-  networks.forEach((one, index) => {
-    const other = networks.slice(0, index).find((each) => overlaps(each, one));
-    if (other === undefined) return;
-    throw fields.invalid(
-      `${key}[${index}]`,
-      `${formatCidr(one)} overlaps ${formatCidr(other)}`,
-      "write it once",
-    );
-  });
-  return networks;
+  const pair = findOverlap(networks, (cidr) => cidr)?.map((cidr) => networks.indexOf(cidr)) ?? [];
+  const [other, one] = pair.sort((a, b) => a - b);
+  if (one === undefined || other === undefined) return networks;
+  const problem = `${formatCidr(networks[one] as Cidr)} overlaps ${formatCidr(networks[other] as Cidr)}`;
+  throw fields.invalid(`${key}[${one}]`, problem, "write it once");
+}
+
+/** Networks, to find out what is inside of them. */
+export function tableOf(networks: readonly Cidr[]): CidrTable<Cidr> {
+  const table = new CidrTable<Cidr>();
+  for (const cidr of networks) table.add(cidr, cidr);
+  return table;
 }
 
 function refuseOutside(fields: Fields, networks: readonly Cidr[], subnets: readonly Cidr[]): void {
+  const table = tableOf(networks);
   for (const subnet of subnets) {
-    const isInside = networks.some((one) => one.prefixLength <= subnet.prefixLength && overlaps(one, subnet));
-    if (isInside) continue;
+    if (table.findHolder(subnet, "same or wider") !== undefined) continue;
     const advice = "l3.network lists the networks that the nodes take their pod subnets from";
     throw fields.invalid("subnets", `has ${formatCidr(subnet)}, which is not in l3.network`, advice);
   }

@@ -1,6 +1,6 @@
 /** The overlay of a network on this node, as the verbs see it. */
 
-import { BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import { isMadeBridge } from "../../shared/attachment/bridge-alias.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { type Cidr, overlaps } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
@@ -12,6 +12,7 @@ import type { VxlanConfig } from "./config.ts";
 import { type Change, isInUse, PROTOCOL } from "./context.ts";
 import { isOwnDevice, routedNetworks } from "./device-alias.ts";
 import { removeGuard } from "./guard.ts";
+import { forgetLook } from "./last-look.ts";
 import { reconcile } from "./reconcile.ts";
 import { configurationDigest, isInOrder } from "./state.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
@@ -73,7 +74,8 @@ export function removeOverlayIfUnused(config: VxlanConfig): void {
       removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
       for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
       removeGuard(config.network);
-      const bridge = links.find(({ name, alias }) => name === config.bridge && alias === BRIDGE_ALIAS);
+      forgetLook(config.network);
+      const bridge = links.find(({ name, alias }) => name === config.bridge && isMadeBridge(alias));
       if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
       netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
     });

@@ -9,7 +9,8 @@ import type { VxlanConfig } from "./config.ts";
 import type { Change } from "./context.ts";
 import { bringUpDevice, ensureDevice, ensureOverlayBridge, findOverlayBridge } from "./device.ts";
 import { type DevicePlan, planDevice } from "./device-plan.ts";
-import { type DirectWays, wantedEntries } from "./entries.ts";
+import type { Difference } from "./difference.ts";
+import { type DirectWays, type Entries, wantedEntries } from "./entries.ts";
 import { ensureGuard, heldVteps, removeGuard } from "./guard.ts";
 import type { Guard } from "./guard-rule.ts";
 import { compareAll, heldEntries } from "./kernel-entries.ts";
@@ -48,20 +49,21 @@ export function guardOf({ network, vni, port }: VxlanConfig, { local }: Underlay
 
 interface Overlay {
   readonly config: VxlanConfig;
-  readonly peers: readonly Peer[];
-  readonly direct: DirectWays;
+  readonly device: Link;
+  readonly bridge: Link | undefined;
+  readonly wanted: Entries;
 }
 
-function compareWithKernel(
-  netlink: NetlinkConnection,
-  overlay: Overlay,
-  device: Link,
-  bridge: Link | undefined,
-) {
-  const { config, peers, direct } = overlay;
-  const wanted = wantedEntries(config, peers, device.index, direct);
-  return compareAll(heldEntries(netlink, config, device, bridge), wanted, device, bridge);
-}
+const compareWithKernel = (netlink: NetlinkConnection, { config, device, bridge, wanted }: Overlay) =>
+  compareAll(heldEntries(netlink, config, device, bridge), wanted, device, bridge);
+
+const firstProblem = (differences: readonly Difference[]): string | undefined => {
+  for (const difference of differences) {
+    const [problem] = difference.problems();
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+};
 
 /** A route of somebody else to a peer's subnet: it stays, and the overlay cannot have its own. */
 function explain(thrown: unknown): unknown {
@@ -71,28 +73,23 @@ function explain(thrown: unknown): unknown {
   return new CniError(ErrorCode.invalidConfiguration, thrown.message, advice, thrown);
 }
 
-function applyEntries(
-  { netlink, undo }: Change,
-  overlay: Overlay,
-  device: Link,
-  bridge: Link | undefined,
-): void {
-  const differences = compareWithKernel(netlink, overlay, device, bridge);
-  const additions = differences.flatMap((each) => each.additions);
+function applyEntries({ netlink, undo }: Change, overlay: Overlay): void {
+  const differences = compareWithKernel(netlink, overlay);
+  const additions = differences.flatMap((each) => each.additions());
   // Whoever is needed by another goes after it.
-  const removals = differences.flatMap((each) => each.removals).reverse();
-  const steps = [...additions, ...removals];
+  const removals = differences.flatMap((each) => each.removals()).reverse();
+  const steps = additions.concat(removals);
   if (steps.length === 0) return;
-  undo.onFailure(() => void netlink.transact(steps.map((step) => step.undo).reverse()));
+  undo.onFailure(() => void netlink.transact(steps.map((step) => step.undo()).reverse()));
   try {
-    netlink.execute(...steps.map(({ message }) => message));
+    netlink.executeAll(steps.map(({ message }) => message));
   } catch (thrown) {
     throw explain(thrown);
   }
   // The kernel says yes to some requests that it does not do.
-  const [problem] = compareWithKernel(netlink, overlay, device, bridge).flatMap((each) => each.problems);
+  const problem = firstProblem(compareWithKernel(netlink, overlay));
   if (problem === undefined) return;
-  const message = `the kernel took the entries of ${device.name}, and does not have them: ${problem}`;
+  const message = `the kernel took the entries of ${overlay.device.name}, and does not have them: ${problem}`;
   throw new CniError(
     ErrorCode.internal,
     message,
@@ -135,7 +132,7 @@ function keepForUndo(
   undo.onFailure(() => {
     const now = heldEntries(netlink, config, present, bridge);
     const differences = compareAll(now, before, present, bridge);
-    netlink.transact(differences.flatMap((each) => each.additions.map(({ message }) => message)));
+    netlink.transact(differences.flatMap((each) => each.additions().map(({ message }) => message)));
   });
 }
 
@@ -146,14 +143,15 @@ export function reconcile(change: Change, config: VxlanConfig, underlay: Underla
   const links = listLinks(netlink);
   const plan = planDevice(links, config, underlay);
   const found = config.l2 === undefined ? undefined : findOverlayBridge(links, config);
-  const overlay = { config, peers, direct: findDirectWays(netlink, config, peers) };
+  const direct = findDirectWays(netlink, config, peers);
   const bridge = config.l2 === undefined ? undefined : ensureOverlayBridge(change, config.bridge, found);
   keepForUndo(change, config, plan, bridge);
   ensureDevice(change, config, plan);
   // Before the device is up: it hears nobody that it should not.
   applyGuard(change, config, guardOf(config, underlay), peers);
   const device = bringUpDevice(change, config, plan, bridge);
-  applyEntries(change, overlay, device, bridge);
+  const wanted = wantedEntries(config, peers, device.index, direct);
+  applyEntries(change, { config, device, bridge, wanted });
   seal(change, config, underlay, device, digest);
 }
 
@@ -165,9 +163,10 @@ export function entryProblems(
   device: Link,
 ): string[] {
   const bridge = config.l2 === undefined ? undefined : findLink(netlink, config.bridge);
-  const overlay = { config, peers, direct: findDirectWays(netlink, config, peers) };
+  const wanted = wantedEntries(config, peers, device.index, findDirectWays(netlink, config, peers));
   try {
-    return compareWithKernel(netlink, overlay, device, bridge).flatMap((each) => each.problems);
+    const differences = compareWithKernel(netlink, { config, device, bridge, wanted });
+    return differences.flatMap((each) => each.problems());
   } catch (thrown) {
     return [messageOf(thrown)];
   }

@@ -1,18 +1,21 @@
 /**
  * Whether anything has changed since the overlay was last brought in order, found out without reading the peers. The
- * device's alias tells what it was made from, and what the kernel held then: two digests. So a repeated ADD costs a pass
+ * device's alias tells what it was made from, and what the kernel held then: two digests. So a repeated ADD costs a sum
  * over the kernel's entries and no more, and what somebody changed by hand shows.
  */
 
 import { configurationText } from "../../shared/cni/configuration.ts";
+import { withSummary } from "../../shared/cni/deferred-list.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
-import { formatIp } from "../../shared/ip/address.ts";
+import { type Family, formatIp } from "../../shared/ip/address.ts";
+import { formatCidr } from "../../shared/ip/cidr.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { listElements } from "../../shared/netfilter/nftables/element.ts";
 import { listRules } from "../../shared/netfilter/nftables/message.ts";
 import { ownTable } from "../../shared/netfilter/nftables/own-table.ts";
-import { addressFamily, listAddressesMessage } from "../../shared/netlink/address.ts";
+import { addressFamily, listAddresses } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
+import { newSum, type Selection } from "../../shared/netlink/dump-sum.ts";
 import { listFdbMessage } from "../../shared/netlink/fdb.ts";
 import { findLink, type Link } from "../../shared/netlink/link.ts";
 import { listNeighboursMessage, NeighbourState } from "../../shared/netlink/neighbour.ts";
@@ -23,6 +26,7 @@ import type { VxlanConfig } from "./config.ts";
 import { PROTOCOL } from "./context.ts";
 import { deviceText, sealedAlias } from "./device-alias.ts";
 import { GUARD_CHAIN, guardSet } from "./guard-rule.ts";
+import { noteLook, wasLookedAt } from "./last-look.ts";
 import type { Underlay } from "./underlay.ts";
 
 /** Keys of the configuration that say nothing of the overlay: they are the pod's, or the runtime's. */
@@ -37,103 +41,74 @@ const foreignKeys: readonly string[] = [
 ];
 
 /** Grows with each release whose overlay is another one for the same configuration. */
-const FORMAT = 2;
+const FORMAT = 3;
 
-/** What the overlay is made from. */
+/** What the overlay is made from. The peers are in it by their text: where nothing has changed, they are not even parsed. */
 export function configurationDigest(raw: JsonObject, { local, link, mtu }: Underlay): string {
-  const own = Object.entries(raw).filter(
-    ([key]) => !foreignKeys.includes(key) && !key.startsWith("cni.dev/"),
-  );
+  const own = Object.keys(raw)
+    .filter((key) => !foreignKeys.includes(key) && !key.startsWith("cni.dev/"))
+    .map((key) => [key, withSummary(raw[key], sha512)]);
   return sha512(configurationText([FORMAT, own, formatIp(local), link.index, link.name, mtu])).slice(0, 16);
 }
 
-/** A sum over entries, whatever their order. */
-class Sum {
-  count = 0;
-  total = 0;
-
-  /** Takes in `first`, and those attributes between the two positions whose types are in the mask `meant`. */
-  add(words: Int32Array, start: number, end: number, first: number, meant: number): void {
-    const PRIME = 0x01000193;
-    let hash = first ^ 0x811c9dc5;
-    for (let at = start; at < end; ) {
-      // struct nlattr: length and type.
-      const header = words[at] as number;
-      const behind = at + (((header & 0xffff) + 3) >> 2);
-      if (behind <= at || behind > end) break;
-      const type = (header >>> 16) & 0x3fff;
-      if (type < 32 && ((meant >>> type) & 1) !== 0) {
-        for (; at < behind; at++) {
-          hash = Math.imul(hash ^ (words[at] as number), PRIME);
-          hash ^= hash >>> 15;
-        }
-      }
-      at = behind;
-    }
-    this.count++;
-    this.total = (this.total + hash) | 0;
-  }
-}
-
-const bits = (...types: readonly number[]) => types.reduce((mask, type) => mask | (1 << type), 0);
-/** NDA_DST, NDA_LLADDR, NDA_MASTER, NDA_PROTOCOL; times of use and the like are left out. */
-const NEIGHBOUR_ATTRIBUTES = bits(1, 2, 9, 12);
-/** RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC. */
-const ROUTE_ATTRIBUTES = bits(1, 4, 5, 6, 7);
-/** IFA_ADDRESS, IFA_LOCAL. */
-const ADDRESS_ATTRIBUTES = bits(1, 2);
-/**
- * NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS; of rules: chain, handle, user data. A table that is loaded again has
- * the same handles, but its rules have lost the sign that we made them.
- */
-const SET_ATTRIBUTES = bits(2, 3, 7);
 const MAIN_TABLE = 254;
 const LINK_SCOPE = 253;
 /** RTNH_F_ONLINK. */
 const ONLINK = 4;
+/** NUD_INCOMPLETE, NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE and NUD_FAILED: what comes and goes by itself. */
+const DYNAMIC = 0x3f;
 const families = [4, 6] as const;
-
-/** Neighbours and forwarding entries in one of these states (struct ndmsg: interface in word 1, state in 2). */
-function addNeighbours(sum: Sum, index: number, states: number) {
-  return (words: Int32Array, start: number, end: number) => {
-    const state = (words[start + 2] as number) & states;
-    if (words[start + 1] === index && state !== 0)
-      sum.add(words, start + 3, end, state, NEIGHBOUR_ATTRIBUTES);
-  };
-}
 
 const { permanent, noArp } = NeighbourState;
 
-/** Our routes (struct rtmsg: prefix length in word 0, protocol in 1, flags in 2). */
-function addRoutes(sum: Sum) {
-  return (words: Int32Array, start: number, end: number) => {
-    if ((((words[start + 1] as number) >>> 8) & 0xff) !== PROTOCOL) return;
-    const first = ((words[start] as number) & 0xff00) | ((words[start + 2] as number) & ONLINK);
-    sum.add(words, start + 3, end, first, ROUTE_ATTRIBUTES);
-  };
+/**
+ * Given neighbours and forwarding entries of an interface (struct ndmsg: interface, state), those that have all bits of `states`:
+ * NDA_DST, NDA_LLADDR, NDA_MASTER, NDA_PROTOCOL.
+ */
+const neighbours = (index: number, states: number): Selection => ({
+  header: [
+    {},
+    { mask: ~0, value: index },
+    { mask: states | DYNAMIC, value: states, kept: permanent | noArp },
+  ],
+  attributes: [1, 2, 9, 12],
+});
+
+/**
+ * Our routes (struct rtmsg: prefix length, protocol and kind, flags): RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY,
+ * RTA_PREFSRC.
+ */
+const ownRoutes: Selection = {
+  header: [{ kept: 0xff00 }, { mask: 0xff00, value: PROTOCOL << 8, kept: 0xff000000 }, { kept: ONLINK }],
+  attributes: [1, 4, 5, 6, 7],
+};
+
+/**
+ * Rules of the guard's chain, behind struct nfgenmsg: NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, NFTA_RULE_USERDATA. A table that is
+ * loaded again has the same handles, but its rules have lost the sign that we made them.
+ */
+const guardRules: Selection = { header: [{}], attributes: [2, 3, 7] };
+/** NFTA_SET_ELEM_LIST_SET, and the elements in NFTA_SET_ELEM_LIST_ELEMENTS. */
+const setElements: Selection = { header: [{}], attributes: [2], list: 3 };
+
+/** Adds the guard's rules and addresses to a sum; false if they cannot be listed. */
+function addGuard(
+  sum: BigUint64Array,
+  { vni, port, network }: VxlanConfig,
+  { local: { family } }: Underlay,
+): boolean {
+  const set = guardSet({ network, vni, port, family });
+  return withNetfilter(
+    (connection) =>
+      connection.addToSum(listRules(ownTable, GUARD_CHAIN), guardRules, sum) &&
+      connection.addToSum(listElements(ownTable, set), setElements, sum),
+  );
 }
 
-/** Addresses, but for link-local ones (struct ifaddrmsg: family, prefix length and scope in word 0, interface in 1). */
-function addAddresses(sum: Sum, index: number) {
-  return (words: Int32Array, start: number, end: number) => {
-    const first = words[start] as number;
-    if (words[start + 1] === index && first >>> 24 < LINK_SCOPE)
-      sum.add(words, start + 2, end, first & 0xffff, ADDRESS_ATTRIBUTES);
-  };
-}
-
-/** Rules of the guard's chain and elements of the network's set; false if they cannot be listed. */
-function scanGuard(sum: Sum, { vni, port, network }: VxlanConfig, underlay: Underlay): boolean {
-  const set = guardSet({ network, vni, port, family: underlay.local.family });
-  return withNetfilter((connection) => {
-    // Behind struct nfgenmsg, which is one word.
-    const add = (words: Int32Array, start: number, end: number) =>
-      sum.add(words, start + 1, end, 0, SET_ATTRIBUTES);
-    return (
-      connection.scan(listRules(ownTable, GUARD_CHAIN), add) &&
-      connection.scan(listElements(ownTable, set), add)
-    );
-  });
+/** The addresses of the device, but for link-local ones. */
+function addressText(netlink: NetlinkConnection, index: number): string {
+  const given = listAddresses(netlink, index).filter(({ scope }) => scope < LINK_SCOPE);
+  return given.map(({ cidr }) => formatCidr(cidr)).join(" ");
 }
 
 const linkText = (link: Link): string => {
@@ -144,32 +119,51 @@ const linkText = (link: Link): string => {
   return JSON.stringify([mac, mtu, isUp, master, own, { ...rest, group }, link.portData.u8(32) ?? 0]);
 };
 
-/** What the kernel holds of the overlay, in digits; undefined if it changed while it was looked at. */
-function stateDigest(
+/** Adds the entries of the overlay to a sum; false if they changed while they were looked at. */
+function addEntries(
+  sum: BigUint64Array,
+  netlink: NetlinkConnection,
+  { l2, l3 }: VxlanConfig,
+  { index, master }: Link,
+): boolean {
+  // A static entry of a bridge is not permanent: that is an address of one of its ports.
+  if (!netlink.addToSum(listFdbMessage(index), neighbours(index, 0), sum)) return false;
+  const neighboursOn = l3 !== undefined ? index : l2?.suppress === true ? master : 0;
+  const isRouted = (family: Family) => l3?.networks.some(({ address }) => address.family === family) ?? false;
+  const filter = { table: MAIN_TABLE, protocol: PROTOCOL };
+  return families.every(
+    (family) =>
+      (neighboursOn === 0 ||
+        netlink.addToSum(
+          listNeighboursMessage(neighboursOn, family),
+          neighbours(neighboursOn, permanent),
+          sum,
+        )) &&
+      (!isRouted(family) || netlink.addToSum(listRoutesMessage({ ...filter, family }), ownRoutes, sum)),
+  );
+}
+
+/** What the kernel holds of the overlay. */
+interface State {
+  readonly digest: string;
+  /** How many entries there are. */
+  readonly entries: number;
+}
+
+/** Undefined if it changed while it was looked at. */
+function stateOf(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   underlay: Underlay,
   device: Link,
-): string | undefined {
-  const sum = new Sum();
-  const { index } = device;
-  if (!netlink.scan(listFdbMessage(index), addNeighbours(sum, index, permanent | noArp))) return undefined;
-  if (config.l3 !== undefined && !netlink.scan(listAddressesMessage(index), addAddresses(sum, index)))
-    return undefined;
-  const neighboursOn = config.l3 === undefined ? (config.l2?.suppress === true ? device.master : 0) : index;
-  for (const family of families) {
-    const seen = addNeighbours(sum, neighboursOn, permanent);
-    if (neighboursOn !== 0 && !netlink.scan(listNeighboursMessage(neighboursOn, family), seen))
-      return undefined;
-    if (config.l3 === undefined || !config.l3.networks.some(({ address }) => address.family === family))
-      continue;
-    const filter = { family, table: MAIN_TABLE, protocol: PROTOCOL };
-    if (!netlink.scan(listRoutesMessage(filter), addRoutes(sum))) return undefined;
-  }
-  if (config.guard && !scanGuard(sum, config, underlay)) return undefined;
-  return sha512(
-    `${linkText(device)} ${addressFamily[underlay.local.family]} ${sum.count} ${sum.total}`,
-  ).slice(0, 16);
+): State | undefined {
+  const sum = newSum();
+  if (!addEntries(sum, netlink, config, device)) return undefined;
+  if (config.guard && !addGuard(sum, config, underlay)) return undefined;
+  const addresses = config.l3 === undefined ? "" : addressText(netlink, device.index);
+  const { family } = underlay.local;
+  const text = [linkText(device), addressFamily[family], addresses, ...sum].join(" ");
+  return { digest: sha512(text).slice(0, 16), entries: Number(sum[0]) };
 }
 
 /** The alias of the device while all is in order; undefined if that cannot be told. */
@@ -181,8 +175,8 @@ export function orderedAlias(
 ): string | undefined {
   const device = findLink(netlink, config.device);
   if (device === undefined) return undefined;
-  const state = stateDigest(netlink, config, underlay, device);
-  return state === undefined ? undefined : sealedAlias(config, digest, state);
+  const state = stateOf(netlink, config, underlay, device);
+  return state === undefined ? undefined : sealedAlias(config, digest, state.digest);
 }
 
 /** Whether the overlay is what this configuration made, untouched since. */
@@ -192,9 +186,13 @@ export function isInOrder(
   underlay: Underlay,
   digest: string,
 ): boolean {
+  const { network } = config;
   const device = findLink(netlink, config.device);
-  if (device === undefined || !device.alias.startsWith(`${deviceText(config.network)}${digest}.`))
-    return false;
-  const state = stateDigest(netlink, config, underlay, device);
-  return state !== undefined && device.alias === sealedAlias(config, digest, state);
+  if (device === undefined || !device.alias.startsWith(`${deviceText(network)}${digest}.`)) return false;
+  const text = `${device.index} ${device.alias} ${linkText(device)}`;
+  if (wasLookedAt(network, text)) return true;
+  const state = stateOf(netlink, config, underlay, device);
+  if (state === undefined || device.alias !== sealedAlias(config, digest, state.digest)) return false;
+  noteLook(network, text, state.entries);
+  return true;
 }

@@ -33,6 +33,39 @@ const change = (file: string, from: string, to: string, why: string, times = 1):
   why,
 });
 
+/** JSON.parse takes some of what is no JSON, which the runtime and the other plugins of a list refuse. */
+const jsonChanges: readonly Change[] = [
+  change(
+    "quickjs.c",
+    "            /* XXX: need a specific JSON case to avoid\n               accepting invalid escapes */",
+    `            if (!s->cur_func && (c == 0 || !strchr("\\"\\\\/bfnrtu", c) || (c == 'u' && p[1] == '{')))
+                goto invalid_escape;`,
+    "a backslash stands before nine characters only (RFC 8259, 7); a parser of JSON has no function",
+  ),
+  change(
+    "quickjs.c",
+    "    case '-':\n        if (!is_digit(p[1]))\n            goto def_token;",
+    "    case '-':\n        if (!is_digit(p[1]) || (p[1] == '0' && is_digit(p[2])))\n            goto def_token;",
+    "no number begins with a zero and another digit (RFC 8259, 6), and none with a minus before them",
+  ),
+  change(
+    "quickjs.c",
+    "            s->token.u.num.val = ret;\n        }\n        break;\n    default:\n        if (c >= 128) {\n            js_parse_error",
+    `            s->token.u.num.val = ret;
+            const uint8_t *point = memchr(s->token.ptr, '.', p - s->token.ptr);
+            if (point && !is_digit(point[1])) {
+                js_parse_error_pos(s, point, "a digit is missing behind the point");
+                goto fail;
+            }
+        }
+        break;
+    default:
+        if (c >= 128) {
+            js_parse_error`,
+    "behind a decimal point is a digit (RFC 8259, 6)",
+  ),
+];
+
 export const changes: readonly Change[] = [
   change(
     "quickjs.h",
@@ -96,6 +129,13 @@ export const changes: readonly Change[] = [
     2,
   ),
   ...collectorChanges,
+  ...jsonChanges,
+  change(
+    "quickjs.c",
+    "js_limb_clz(r->tab[r->len - 1]);\n        /* n_digits",
+    "(r->tab[r->len - 1] == 0 ? JS_LIMB_BITS : js_limb_clz(r->tab[r->len - 1]));\n        /* n_digits",
+    "a number of 128 bits has a zero before them, whose leading zeros the processor does not count: its text had any length",
+  ),
   change(
     "quickjs.c",
     "build_backtrace(ctx, obj, NULL, 0, 0, JS_BACKTRACE_FLAG_SKIP_FIRST_LEVEL);",

@@ -8,6 +8,7 @@ function plainEnvironment(): Record<string, string> {
 }
 
 export interface RunOptions {
+  /** The root folder unless told: the caller's own may be closed to a user that is changed to. */
   readonly cwd?: string;
   /** In the place of the plain environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -23,6 +24,7 @@ export async function run(
 ): Promise<string> {
   const { failed, code, stdout, stderr, shortMessage } = await execa(command, words, {
     env: plainEnvironment(),
+    cwd: "/",
     ...options,
     extendEnv: false,
     stdin: "ignore",

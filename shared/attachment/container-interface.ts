@@ -2,13 +2,15 @@
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode } from "../cni/error.ts";
 import type { ResultIp } from "../cni/result.ts";
+import type { Family } from "../ip/address.ts";
 import { formatCidr } from "../ip/cidr.ts";
 import { addAddress, listAddresses } from "../netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { setArpNotify } from "../netlink/inet.ts";
 import { setLink } from "../netlink/link.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { addRoute, type Route } from "../netlink/route.ts";
-import { hasSysctl, setSysctl, setSysctlIfPresent } from "../system/sysctl.ts";
+import { hasSysctl, readSysctl, setSysctl, setSysctlIfPresent } from "../system/sysctl.ts";
 
 export interface ContainerInterface {
   readonly name: string;
@@ -26,12 +28,11 @@ const DETECTION_LIMIT_MILLISECONDS = 10_000;
 
 /**
  * The parameters that must be right before the interface is up: router advertisements of a neighbour pod are
- * not believed (CVE-2020-10749), and neighbours are told of a changed address.
+ * not believed (CVE-2020-10749), and neighbours are told when an IPv6 address gets another MAC address.
  */
 export function setParameters(container: Container, wanted: ContainerInterface): void {
   const { name, ips, detectDuplicates } = wanted;
   container.namespace.run(() => {
-    setSysctlIfPresent(`ipv4/conf/${name}/arp_notify`, "1");
     setSysctlIfPresent(`ipv6/conf/${name}/ndisc_notify`, "1");
     setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
     setSysctlIfPresent(`ipv6/conf/${name}/accept_dad`, detectDuplicates ? "1" : "0");
@@ -53,7 +54,10 @@ function switchOnIpv6(name: string): void {
   setSysctl(`ipv6/conf/${name}/keep_addr_on_down`, "1");
 }
 
-/** Adds the addresses, brings the interface up, adds the routes and does what `more` says, in one system call. */
+/**
+ * Adds the addresses, brings the interface up, adds the routes and does what `more` says, in one system call. When the MAC
+ * address changes later, neighbours are told.
+ */
 export function configureInterface(
   container: Container,
   wanted: ContainerInterface,
@@ -68,17 +72,45 @@ export function configureInterface(
     ...[...routes]
       .sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined))
       .map((route) => addRoute(index, route)),
+    setArpNotify(index, true),
     ...more,
   );
 }
 
 /**
- * Tells the neighbours who has the addresses now. Writing the MAC address, the same one, makes the kernel send
- * gratuitous ARP and unsolicited neighbour advertisements (arp_notify, ndisc_notify); when the interface came
- * up, a bridge's port did not forward yet.
+ * For when frames pass: tells the neighbours who has the addresses of these families now. Writing the MAC address, the same
+ * one, makes the kernel send gratuitous ARP and unsolicited neighbour advertisements (arp_notify, ndisc_notify).
+ *
+ * And as any change of a parameter, that of arp_notify makes it report its multicast groups again: a bridge that snoops on
+ * these reports (RFC 4541) has not heard the first ones, and would keep neighbour solicitations back for a while.
  */
-export function announce(container: Container, index: number, mac: Uint8Array): void {
-  container.netlink.execute(setLink({ index }, { mac }));
+export function announce(
+  { netlink }: Pick<Container, "netlink">,
+  { index }: ContainerInterface,
+  mac: Uint8Array,
+  families: readonly Family[],
+): void {
+  const withArp = families.includes(4);
+  netlink.execute(
+    setArpNotify(index, withArp),
+    setLink({ index }, { mac }),
+    ...(withArp ? [] : [setArpNotify(index, true)]),
+  );
+}
+
+/**
+ * Does the work while the interface reports its multicast groups by MLD 1 (RFC 2710): at once. A report of MLD 2 takes some
+ * milliseconds, and a query of MLD 1 that comes first cancels it; the answer to that may take ten seconds.
+ */
+export function withPromptReports({ namespace }: Container, name: string, work: () => void): void {
+  const key = `ipv6/conf/${name}/force_mld_version`;
+  const before = namespace.run(() => {
+    const value = readSysctl(key);
+    setSysctlIfPresent(key, "1");
+    return value;
+  });
+  work();
+  if (before !== undefined) namespace.run(() => setSysctl(key, before));
 }
 
 /** Waits until no address is tentative. Throws if another node has one of them. */

@@ -1,7 +1,7 @@
 /** MAC addresses for what we create. All are locally administered (IEEE 802: second-lowest bit of the first byte). */
 import { ownerHash } from "../cni/attachment.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
-import { formatIp, toBytes } from "../ip/address.ts";
+import { formatIp, type IpAddress, toBytes } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { sha512 } from "../system/hash.ts";
 import { randomBytes } from "../system/random.ts";
@@ -24,14 +24,15 @@ function withPrefix(rest: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/**
- * The container's address. Derived from its IP address where it has one: who still remembers a reused IP
- * address then remembers the right MAC address. Without one it is derived from the attachment.
- */
+/** The MAC address that follows from an IP address: who still remembers a reused IP address then remembers the right one. */
+export function macOfIp(ip: IpAddress): Uint8Array {
+  return withPrefix(ip.family === 4 ? toBytes(ip) : bytesOf(sha512(formatIp(ip)), 4));
+}
+
+/** The container's address: of its IPv4 address, else of its IPv6 address, and without one derived from the attachment. */
 export function containerMac(owner: AttachmentKey, addresses: readonly Cidr[]): Uint8Array {
   const ip = (addresses.find((cidr) => cidr.address.family === 4) ?? addresses[0])?.address;
-  if (ip === undefined) return makeLocal(bytesOf(ownerHash(owner), 6));
-  return withPrefix(ip.family === 4 ? toBytes(ip) : bytesOf(sha512(formatIp(ip)), 4));
+  return ip === undefined ? makeLocal(bytesOf(ownerHash(owner), 6)) : macOfIp(ip);
 }
 
 /** The address of the host's end: of no use to anybody, but given, so that udev does not change it. */

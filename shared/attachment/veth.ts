@@ -13,7 +13,7 @@ import type { NetlinkMessage } from "../netlink/message.ts";
 import { newVethPair } from "../netlink/veth.ts";
 import type { Rollback } from "../rollback.ts";
 import { Errno } from "../system/errno.ts";
-import { setSysctlIfPresent } from "../system/sysctl.ts";
+import { setSysctlIfPresent, trySysctl } from "../system/sysctl.ts";
 import { hostMac } from "./mac.ts";
 
 /** RTNLGRP_LINK. */
@@ -37,7 +37,7 @@ export interface NewVeth {
   /** Of the container's end. */
   readonly mac: Uint8Array;
   readonly mtu: number;
-  /** Index of the bridge the host's end becomes a port of. */
+  /** Index of the bridge the host's end becomes a port of: one that passes no frames until wakeLink. */
   readonly master?: number;
   /** The addresses that will be masqueraded. */
   readonly masqueraded: readonly Cidr[];
@@ -56,7 +56,7 @@ export function refuseTakenName({ netlink, namespace }: Container, ifname: strin
   );
 }
 
-/** Creates the pair. Both ends stay down, and the host's one believes no router advertisements. */
+/** Creates the pair. The container's end stays down. */
 export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth {
   const { owner, container, mac, mtu, master } = wanted;
   const name = hostInterfaceName(owner);
@@ -66,13 +66,21 @@ export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth
     container: { name: owner.ifname, mac },
     namespace: container.namespace.descriptor,
     mtu,
-    ...(master === undefined ? {} : { master }),
+    ...(master === undefined ? {} : { master, isDormant: true }),
   });
   const settings = wanted.settings(name, linkAlias(owner, wanted.masqueraded));
   const host = step("veth", () => createPair(netlink, name, [pair, settings]));
-  // Before it is up: a container must not configure its host (CVE-2020-10749).
-  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  quietIpv6(name, master !== undefined);
   return { host, container: { name: owner.ifname, index: host.peer, mac: formatMac(mac), mtu } };
+}
+
+/**
+ * A container must not configure its host by router advertisements (CVE-2020-10749). A bridge's port has no use for IPv6 at
+ * all: without it, the node's routing table is not searched for the port's routes whenever another port comes or goes.
+ */
+function quietIpv6(name: string, isPort: boolean): void {
+  if (isPort) trySysctl(`ipv6/conf/${name}/disable_ipv6`, "1");
+  else setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
 }
 
 /**

@@ -1,5 +1,7 @@
 /** The network configuration on standard input: what is common to all plugins. */
+import { readStandardInput } from "../system/stdio.ts";
 import { decodeText } from "../system/text.ts";
+import { type ListPlace, parseDeferring } from "./deferred-list.ts";
 import { CniError, ErrorCode, isStackOverflow, quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
 import { namePattern } from "./names.ts";
@@ -11,16 +13,36 @@ import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
 /** The version from which a configuration may be used with a verb. */
 const verbSince: Partial<Record<Command, CniVersion>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
 
-/** Parses standard input. Throws code 6 if it is not a JSON object. */
-export function parseInput(input: Uint8Array): JsonObject {
-  const text = decodeText(input);
-  let value: unknown;
+function parseJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (thrown) {
     if (isStackOverflow(thrown)) throw nestedTooDeeply(ErrorCode.decode, thrown);
     throw thrown instanceof SyntaxError ? noJson(text, thrown) : thrown;
   }
+}
+
+/**
+ * A configuration may have 4 MiB. That is four times what Kubernetes takes for an object, and room for 30,000 peers of an overlay or for
+ * 40,000 attachments to keep. More is a mistake, and found to be one before it is parsed, which may take seconds and all memory.
+ */
+const MOST_BYTES = 4 << 20;
+
+/** Standard input as it comes. Throws code 6 if there is more than any configuration has; the rest stays unread. */
+export function readInput(): Uint8Array {
+  const input = readStandardInput(MOST_BYTES);
+  if (input.length <= MOST_BYTES) return input;
+  throw new CniError(
+    ErrorCode.decode,
+    `the network configuration on standard input has more than ${MOST_BYTES} bytes`,
+    "look for a list that grows with every change; what no one network can hold, several can",
+  );
+}
+
+/** Parses standard input. Throws code 6 if it is not a JSON object; a list that is deferred does when it is read. */
+export function parseInput(input: Uint8Array, deferred?: ListPlace): JsonObject {
+  const text = decodeText(input);
+  const value = parseDeferring(text, deferred, parseJson);
   if (isObject(value)) return value;
   throw new CniError(
     ErrorCode.decode,

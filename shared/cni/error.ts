@@ -51,6 +51,15 @@ function valueText(value: unknown): string {
   }
 }
 
+/** An error is read by people: of a thousand things they need the first ones. */
+const MOST_NAMED = 10;
+
+/** The first of the texts, joined, and how many more there are. */
+export function enumerate(texts: readonly string[], separator: string): string {
+  const named = texts.slice(0, MOST_NAMED).join(separator);
+  return texts.length <= MOST_NAMED ? named : `${named}${separator}and ${texts.length - MOST_NAMED} more`;
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof CniError && thrown.details !== "") return `${thrown.message} (${thrown.details})`;

@@ -2,6 +2,7 @@
  * Typed access to a JSON object from a configuration. Keys match as in the reference plugins (Go's
  * encoding/json): exactly, else in any case; null counts as absent; unknown keys are ignored.
  */
+import { firstItemIn, unparsedText } from "./deferred-list.ts";
 import { CniError, ErrorCode, quote } from "./error.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -20,24 +21,32 @@ function kindOf(value: unknown): string {
 export class Fields {
   private readonly content: JsonObject;
   private readonly path: string;
+  private readonly position: number | undefined;
 
-  /** `path` names the object in errors, such as "ipam.ranges[0]"; empty for the configuration itself. */
-  constructor(object: JsonObject, path = "") {
+  /**
+   * `path` names the object in errors, such as "ipam"; empty for the configuration itself. Of an object in a list it is the list's
+   * name, and `position` its place there: thousands of them need no names.
+   */
+  constructor(object: JsonObject, path = "", position?: number) {
     this.content = object;
     this.path = path;
+    this.position = position;
   }
 
   /** The full name of a key, for errors. */
   pathOf(key: string): string {
-    return this.path === "" ? key : `${this.path}.${key}`;
+    const own = this.position === undefined ? this.path : `${this.path}[${this.position}]`;
+    return own === "" ? key : `${own}.${key}`;
   }
 
   /** The value of a key, undefined if absent or null. */
   value(key: string): unknown {
     if (Object.hasOwn(this.content, key)) return this.content[key] ?? undefined;
     const wanted = key.toLowerCase();
-    for (const present of Object.keys(this.content)) {
-      if (present.toLowerCase() === wanted) return this.content[present] ?? undefined;
+    for (const present in this.content) {
+      // The length first: most lists of objects lack the same few keys in each.
+      if (present.length === wanted.length && present.toLowerCase() === wanted)
+        return this.content[present] ?? undefined;
     }
     return undefined;
   }
@@ -81,6 +90,13 @@ export class Fields {
     throw this.wrongType(key, "a list", value);
   }
 
+  /** The first item of a list: little work where the list is long and was not read yet. */
+  first(key: string): unknown {
+    const text = unparsedText(this.content, key);
+    const item = text === undefined ? undefined : firstItemIn(text);
+    return item ?? this.list(key)?.[0];
+  }
+
   texts(key: string): readonly string[] | undefined {
     return this.list(key)?.map((item, index) => {
       if (typeof item === "string") return item;
@@ -89,8 +105,9 @@ export class Fields {
   }
 
   objects(key: string): readonly Fields[] | undefined {
+    const path = this.pathOf(key);
     return this.list(key)?.map((item, index) => {
-      if (isObject(item)) return new Fields(item, `${this.pathOf(key)}[${index}]`);
+      if (isObject(item)) return new Fields(item, path, index);
       throw this.wrongType(`${key}[${index}]`, "an object", item);
     });
   }

@@ -1,4 +1,5 @@
 /** The contract between the runner and a plugin. */
+import type { ListPlace } from "./deferred-list.ts";
 import type { Fields, JsonObject } from "./fields.ts";
 import type { Dns, Result } from "./result.ts";
 import type { CniVersion } from "./version.ts";
@@ -62,6 +63,11 @@ export interface Plugin {
   readonly about: string;
   /** Whether it hands out addresses, and so may be the delegate in `ipam`. */
   readonly isIpam: boolean;
+  /**
+   * A list of objects in the configuration, of which there may be thousands, that ADD reads unless its text is known to be the
+   * one that an earlier ADD has read (deferred-list.ts).
+   */
+  readonly deferredList?: ListPlace;
   add(request: Request): Result;
   del(request: Request): void;
   check(request: Request): void;

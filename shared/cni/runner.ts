@@ -6,9 +6,9 @@
 import { sourceStack } from "../source-lines.ts";
 import { SystemError } from "../system/libc.ts";
 import { isOwnNamespace } from "../system/netns.ts";
-import { readStandardInput, writeStandardError, writeStandardOutput } from "../system/stdio.ts";
+import { writeStandardError, writeStandardOutput } from "../system/stdio.ts";
 import { logCall } from "./call-log.ts";
-import { parseInput, readConfiguration } from "./configuration.ts";
+import { parseInput, readConfiguration, readInput } from "./configuration.ts";
 import { allowsOwnNamespace, checkEnvironment, type Environment, readCommand } from "./environment.ts";
 import { CniError, ErrorCode, messageOf, runAll } from "./error.ts";
 import { Fields, type JsonObject } from "./fields.ts";
@@ -89,8 +89,8 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
   const command = readCommand(environment);
   if (command === "VERSION") return describeVersions();
   checkEnvironment(command, environment);
-  const input = step("standard input", readStandardInput);
-  const raw = parseInput(input);
+  const input = step("standard input", readInput);
+  const raw = parseInput(input, command === "ADD" ? plugin.deferredList : undefined);
   const stated = new Fields(raw).value("cniVersion") ?? "0.1.0";
   if (typeof stated === "string" && isSupported(stated)) state.cniVersion = stated;
   startLog(state, raw["podwireLog"]);
@@ -165,7 +165,7 @@ function refuseOwnNamespace({ command, netns, environment }: Request): void {
 function describeVersions(): JsonObject {
   let asked: unknown;
   try {
-    asked = new Fields(parseInput(readStandardInput())).value("cniVersion");
+    asked = new Fields(parseInput(readInput())).value("cniVersion");
   } catch {
     asked = undefined;
   }

@@ -1,7 +1,8 @@
 /** The configuration keys of masquerade: ipMasq, ipMasqBackend and nonMasqueradeCIDRs. */
 import { quote } from "../cni/error.ts";
 import type { Fields } from "../cni/fields.ts";
-import { type Cidr, formatCidr, isSameCidr, networkOf, overlaps, parseCidr } from "../ip/cidr.ts";
+import { type Cidr, formatCidr, isSameCidr, networkOf, parseCidr } from "../ip/cidr.ts";
+import { CidrTable } from "../ip/cidr-table.ts";
 import { type Backend, readBackend } from "./backend.ts";
 
 export interface MasqueradeConfig {
@@ -29,14 +30,9 @@ function readNetwork(fields: Fields, text: string, index: number): Cidr {
 export function readMasquerade(fields: Fields): MasqueradeConfig {
   const networks = (fields.texts(KEY) ?? []).map((text, index) => readNetwork(fields, text, index));
   // Two networks are apart, or one is inside the other: the larger one says it all.
-  const exceptions = networks.filter(
-    (one, index) =>
-      !networks.some(
-        (other, at) =>
-          overlaps(one, other) &&
-          (other.prefixLength < one.prefixLength || (at < index && isSameCidr(one, other))),
-      ),
-  );
+  const table = new CidrTable<Cidr>();
+  const distinct = networks.filter((cidr) => table.add(cidr, cidr) === undefined);
+  const exceptions = distinct.filter((cidr) => table.findHolder(cidr, "wider") === undefined);
   return {
     enabled: fields.boolean("ipMasq") ?? false,
     backend: readBackend(fields, "ipMasqBackend"),

@@ -106,17 +106,6 @@ function readAddress(body: Uint8Array): InterfaceAddress | undefined {
 
 const bothFamilies: readonly Family[] = [4, 6];
 
-/** For NetlinkConnection.scan: the addresses of an interface, of both families (struct ifaddrmsg). */
-export function listAddressesMessage(index: number): NetlinkMessage {
-  return {
-    type: RTM_GETADDR,
-    flags: Flag.request,
-    // AF_UNSPEC.
-    body: new BodyWriter().raw(header(0, 0, 0, index)).finish(),
-    purpose: `list the addresses of interface number ${index}`,
-  };
-}
-
 /** Equivalent to: ip [-4|-6] address show [dev INDEX]. The filter is the kernel's (strict checking). */
 export function listAddresses(
   connection: NetlinkConnection,

@@ -30,7 +30,7 @@ export class BodyWriter {
   }
 
   private header(type: number, payload: number): number {
-    const start = this.reserve(4 + align(payload));
+    const start = this.reserve((payload + 7) & ~3);
     this.view.setUint16(start, 4 + payload, true);
     this.view.setUint16(start + 2, type, true);
     return start + 4;

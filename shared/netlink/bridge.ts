@@ -6,8 +6,9 @@ import { type Link, LinkAttribute, LinkFlag, LinkInfo, LinkMessage, linkHeader }
 import { Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_BRIDGE = 7;
-/** IFLA_BR_VLAN_FILTERING. */
+/** IFLA_BR_*. */
 const VLAN_FILTERING = 7;
+const MULTICAST_QUERIER = 25;
 /** IFLA_BRPORT_*. */
 const PORT_STATE = 1;
 const PORT_HAIRPIN = 4;
@@ -47,6 +48,11 @@ export function newBridge(bridge: NewBridge): NetlinkMessage {
 
 export function isVlanFiltering(bridge: Link): boolean {
   return bridge.data.u8(VLAN_FILTERING) === 1;
+}
+
+/** Whether the bridge asks for multicast groups by itself, and then passes multicast only to who has answered. */
+export function isMulticastQuerier(bridge: Link): boolean {
+  return bridge.data.u8(MULTICAST_QUERIER) === 1;
 }
 
 /** Equivalent to: ip link set dev NAME type bridge vlan_filtering 0|1. */

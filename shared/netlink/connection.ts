@@ -1,12 +1,14 @@
 /** A netlink socket and the request/answer protocol on it: acknowledgements, multipart answers, extended errors. */
 
+import { sumDump } from "../system/dump-sum.ts";
 import { Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
 import { call, SystemError, tryCall } from "../system/libc.ts";
 import { waitForInput } from "../system/poll.ts";
 import { Attributes } from "./attributes.ts";
+import { compileSelection, type Selection } from "./dump-sum.ts";
 import { NetlinkError } from "./error.ts";
-import { decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
+import { type Acknowledged, decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
@@ -26,16 +28,13 @@ const NLMSGERR_ATTR_MSG = 1;
 const DUMP_ATTEMPTS = 10;
 
 /**
- * One buffer for all connections: calls are synchronous, and each page touched costs a fault. The kernel sizes
- * the parts of a dump by the reader's buffer; a single message is never as large as this.
+ * One buffer for all connections: calls are synchronous, and each page touched costs a fault. The kernel sizes the parts of a
+ * dump by the largest buffer that the socket was read with, so there is no larger one; a single message is never as large as this.
  */
 const receiveBuffer = new Uint8Array(16384);
 
 /** So many answers fit into a socket's receive buffer of the usual size, 208 KB, with room to spare. */
 const MOST_ANSWERS = 60;
-
-/** struct nlmsghdr, in words of 32 bits. */
-const HEADER_WORDS = 4;
 
 export const Protocol = { route: 0, netfilter: 12 } as const;
 
@@ -93,21 +92,24 @@ export class NetlinkConnection {
    * order, within the call, and goes on after a refused one; so a kill cannot come between them.
    */
   transact(messages: readonly NetlinkMessage[]): Answer[] {
-    if (messages.length === 0) return [];
-    if (messages.length > MOST_ANSWERS && messages[0]?.opensBatch !== true) {
-      const all: Answer[] = [];
-      for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
-        for (const answer of this.transact(messages.slice(start, start + MOST_ANSWERS))) all.push(answer);
-      }
-      return all;
+    if (messages.length <= MOST_ANSWERS || messages[0]?.opensBatch === true) return this.exchange(messages);
+    const all: Answer[] = [];
+    for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
+      for (const answer of this.exchange(messages.slice(start, start + MOST_ANSWERS))) all.push(answer);
     }
+    return all;
+  }
+
+  private exchange(messages: readonly NetlinkMessage[], acknowledged: Acknowledged = "each"): Answer[] {
+    if (messages.length === 0) return [];
     const first = this.sequence;
     this.sequence += messages.length;
-    const bytes = encodeMessages(messages, first);
-    this.send(bytes);
+    this.send(encodeMessages(messages, first, acknowledged));
     const answers = messages.map<Answer>(() => ({ bodies: [], interrupted: false, complete: false }));
     // The kernel answers in order, so the last one that has an answer ends the batch.
-    const last = messages.findLastIndex((message) => (message.flags & (Flag.ack | Flag.dump)) !== 0);
+    const isAnswered = ({ flags }: NetlinkMessage, index: number) =>
+      (flags & (Flag.ack | Flag.dump)) !== 0 && (acknowledged === "each" || index === messages.length - 1);
+    const last = messages.findLastIndex(isAnswered);
     while (last >= 0 && answers[last]?.complete === false) {
       this.receive(messages, answers, first);
       if (messages[0]?.opensBatch === true && answers[0]?.error !== undefined) break;
@@ -177,15 +179,17 @@ export class NetlinkConnection {
    * acknowledged: the kernel reports a refusal unasked, and each answer costs a system call.
    */
   execute(...messages: readonly NetlinkMessage[]): Uint8Array[] {
+    return this.executeAll(messages);
+  }
+
+  /** The same for a list that may be long: no function takes thousands of arguments for sure. */
+  executeAll(messages: readonly NetlinkMessage[]): Uint8Array[] {
     const bodies: Uint8Array[] = [];
     for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
       const part = messages.slice(start, start + MOST_ANSWERS);
-      const quiet = part.map((message, index) =>
-        index < part.length - 1 ? { ...message, flags: message.flags & ~Flag.ack } : message,
-      );
-      for (const answer of this.transact(quiet)) {
+      for (const answer of this.exchange(part, "last")) {
         if (answer.error !== undefined) throw answer.error;
-        bodies.push(...answer.bodies);
+        for (const body of answer.bodies) bodies.push(body);
       }
     }
     return bodies;
@@ -208,33 +212,15 @@ export class NetlinkConnection {
     }
   }
 
-  /**
-   * Hands every message of a dump to `visit` where it lies: as words, with the positions of the first one of its body
-   * and of the first one behind it. For what looks at thousands of messages: no copies, no objects, and no calls, which
-   * is what reading a DataView is. False if the dump was refused, or changed while it was read.
-   */
-  scan(message: NetlinkMessage, visit: (words: Int32Array, start: number, end: number) => void): boolean {
-    const bytes = encodeMessages(
-      [{ ...message, flags: message.flags | Flag.request | Flag.dump }],
-      this.sequence++,
-    );
-    this.send(bytes);
-    const words = new Int32Array(receiveBuffer.buffer);
-    let isWhole = true;
-    for (;;) {
-      const length = this.receiveBytes(MSG_DONTWAIT);
-      const last = length >> 2;
-      for (let at = 0; at + HEADER_WORDS <= last; ) {
-        const end = at + (((words[at] as number) + 3) >> 2);
-        const kind = words[at + 1] as number;
-        const type = kind & 0xffff;
-        if (((kind >>> 16) & Flag.dumpInterrupted) !== 0) isWhole = false;
-        if (type === NLMSG_ERROR || end <= at || end > last) return false;
-        if (type === NLMSG_DONE)
-          return isWhole && (end === at + HEADER_WORDS || words[at + HEADER_WORDS] === 0);
-        visit(words, at + HEADER_WORDS, end);
-        at = end;
-      }
+  /** Adds the messages of a dump to a sum. False if the dump was refused, or changed while it was read: the sum is of no use then. */
+  addToSum(message: NetlinkMessage, selection: Selection, sum: BigUint64Array): boolean {
+    const flags = message.flags | Flag.request | Flag.dump;
+    this.send(encodeMessages([{ ...message, flags }], this.sequence++));
+    const compiled = compileSelection(selection);
+    for (let isWhole = true; ; ) {
+      const { isLast, isUseless } = sumDump(receiveBuffer, this.receiveBytes(MSG_DONTWAIT), compiled, sum);
+      if (isUseless) isWhole = false;
+      if (isLast) return isWhole;
     }
   }
 

@@ -45,12 +45,14 @@ function message(type: number, flags: number, index: number, entry: FdbEntry, ve
     .raw(neighbourHeader(AF_BRIDGE, index, state, isOwn ? NTF_SELF : NTF_MASTER))
     .bytes(MAC, parseMac(mac) as Uint8Array);
   if (destination !== undefined) body.bytes(DESTINATION, toBytes(destination));
-  const where = destination === undefined ? "" : ` behind ${formatIp(destination)}`;
   return {
     type,
     flags: Flag.request | Flag.ack | flags,
     body: body.finish(),
-    purpose: `${verb} the forwarding entry of ${mac}${where} on interface number ${index}`,
+    get purpose() {
+      const where = destination === undefined ? "" : ` behind ${formatIp(destination)}`;
+      return `${verb} the forwarding entry of ${mac}${where} on interface number ${index}`;
+    },
   };
 }
 

@@ -16,6 +16,7 @@ export const LinkAttribute = {
   master: 10,
   protocolInfo: 12,
   operationalState: 16,
+  linkMode: 17,
   linkInfo: 18,
   alias: 20,
   familySpecific: 26,
@@ -31,8 +32,11 @@ export const LinkInfo = { kind: 1, data: 2, portKind: 4, portData: 5 } as const;
 /** IFF_*: interface flags. */
 export const LinkFlag = { up: 0x1, loopback: 0x8, promiscuous: 0x100 } as const;
 
-/** IF_OPER_UP (RFC 2863): frames pass. */
-export const OPERATIONAL_UP = 6;
+/** IF_OPER_* (RFC 2863). Up: frames pass. Dormant: they could, and wait for a word. */
+export const OperationalState = { dormant: 5, up: 6 } as const;
+
+/** IF_LINK_MODE_*: whether a link with a carrier is up by itself, or dormant until it is told to be up. */
+export const LinkMode = { default: 0, dormant: 1 } as const;
 
 /** RTEXT_FILTER_SKIP_STATS: counters are most of an answer's bytes. */
 const SKIP_STATISTICS = 8;
@@ -60,19 +64,31 @@ export interface Link {
   readonly portData: Attributes;
 }
 
+/** Every byte in two digits, and back: looked up, as a forwarding database has thousands of addresses. */
+const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const values = new Map(digits.map((text, byte) => [text, byte]));
+
 /** "aa:bb:..." of bytes. */
 export function formatMac(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+  let text = "";
+  for (let at = 0; at < bytes.length; at++)
+    text += at === 0 ? digits[bytes[at] ?? 0] : `:${digits[bytes[at] ?? 0]}`;
+  return text;
 }
+
+const MAC = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(\1[0-9a-f]{2}){4}$|^[0-9a-f]{4}(\.[0-9a-f]{4}){2}$/i;
 
 /** The six bytes of "aa:bb:cc:dd:ee:ff" (also with "-", and in dotted groups of four); undefined if it is no MAC-48. */
 export function parseMac(text: string): Uint8Array | undefined {
-  const colons = /^([0-9a-f]{2}([:-])[0-9a-f]{2}(\2[0-9a-f]{2}){4})$/i.test(text);
-  const dots = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i.test(text);
-  if (!colons && !dots) return undefined;
-  const digits = text.replaceAll(/[^0-9a-f]/gi, "");
+  if (!MAC.test(text)) return undefined;
+  const lower = text.toLowerCase();
+  // "aabb.ccdd.eeff" has a separator behind every second byte.
+  const isDotted = text.length === 14;
   const bytes = new Uint8Array(6);
-  for (let at = 0; at < 6; at++) bytes[at] = Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16);
+  for (let at = 0; at < 6; at++) {
+    const start = isDotted ? 2 * at + (at >> 1) : 3 * at;
+    bytes[at] = values.get(lower.slice(start, start + 2)) ?? 0;
+  }
   return bytes;
 }
 
@@ -161,6 +177,20 @@ export function setLink(target: { index?: number; name?: string }, change: LinkC
     flags: Flag.request | Flag.ack,
     body: body.finish(),
     purpose: `set ${Object.keys(change).join(", ")} of the interface ${which}`,
+  };
+}
+
+/** Equivalent to: ip link set dev NAME mode default state up. Ends the dormancy that a link was made with, with a carrier or without. */
+export function wakeLink({ index, name }: { index: number; name: string }): NetlinkMessage {
+  const body = new BodyWriter()
+    .raw(linkHeader(index))
+    .u8(LinkAttribute.operationalState, OperationalState.up)
+    .u8(LinkAttribute.linkMode, LinkMode.default);
+  return {
+    type: LinkMessage.set,
+    flags: Flag.request | Flag.ack,
+    body: body.finish(),
+    purpose: `let frames pass the interface ${name}`,
   };
 }
 

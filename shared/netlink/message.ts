@@ -25,11 +25,12 @@ export const Flag = {
 
 const HEADER = 16;
 
-/** A request to the kernel; `purpose` completes "could not ..." in an error. */
+/** A request to the kernel. */
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
   readonly body: Uint8Array;
+  /** Completes "could not ..." in an error. A getter where thousands of messages are made: few errors are. */
   readonly purpose: string;
   /** A batch's first message: when the kernel refuses it, it answers none of the others. */
   readonly opensBatch?: boolean;
@@ -40,19 +41,29 @@ export interface NetlinkMessage {
 /** Every header and attribute starts on a 4-byte boundary. */
 export const align = (length: number) => (length + 3) & ~3;
 
+/** Who is answered: each message that asks for it, or no more than the last one. */
+export type Acknowledged = "each" | "last";
+
 /** Lays messages out one after the other, numbered from `firstSequence`, for one send. */
-export function encodeMessages(messages: readonly NetlinkMessage[], firstSequence: number): Uint8Array {
-  const total = messages.reduce((sum, message) => sum + align(HEADER + message.body.length), 0);
+export function encodeMessages(
+  messages: readonly NetlinkMessage[],
+  firstSequence: number,
+  acknowledged: Acknowledged = "each",
+): Uint8Array {
+  let total = 0;
+  for (const { body } of messages) total += align(HEADER + body.length);
   const bytes = new Uint8Array(total);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const [index, message] of messages.entries()) {
-    view.setUint32(at, HEADER + message.body.length, true);
-    view.setUint16(at + 4, message.type, true);
-    view.setUint16(at + 6, message.flags, true);
-    view.setUint32(at + 8, firstSequence + index, true);
-    bytes.set(message.body, at + HEADER);
-    at += align(HEADER + message.body.length);
+  const words = new Uint32Array(bytes.buffer);
+  const kept = acknowledged === "each" ? ~0 : ~Flag.ack;
+  let start = 0;
+  for (let index = 0; index < messages.length; index++) {
+    const { type, flags, body } = messages[index] as NetlinkMessage;
+    const at = start >> 2;
+    words[at] = HEADER + body.length;
+    words[at + 1] = type | ((index < messages.length - 1 ? flags & kept : flags) << 16);
+    words[at + 2] = firstSequence + index;
+    bytes.set(body, start + HEADER);
+    start += align(HEADER + body.length);
   }
   return bytes;
 }

@@ -31,13 +31,8 @@ export interface Neighbour {
 
 /** struct ndmsg; `flags` are NTF_*. */
 export function neighbourHeader(family: number, index: number, state: number, flags = 0): Uint8Array {
-  const bytes = new Uint8Array(12);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, family);
-  view.setInt32(4, index, true);
-  view.setUint16(8, state, true);
-  view.setUint8(10, flags);
-  return bytes;
+  // Family; interface; state and flags.
+  return new Uint8Array(Int32Array.of(family, index, state | (flags << 16)).buffer);
 }
 
 export interface NeighbourOptions {
@@ -69,7 +64,9 @@ export function setNeighbour(
     type: NeighbourMessage.new,
     flags: Flag.request | Flag.ack | Flag.create | Flag.replace,
     body: body.finish(),
-    purpose: `tell interface number ${index} of its neighbour ${formatIp(address)}`,
+    get purpose() {
+      return `tell interface number ${index} of its neighbour ${formatIp(address)}`;
+    },
     ...(state === NeighbourState.permanent ? {} : { dispensable: Errno.ENOBUFS }),
   };
 }
@@ -83,7 +80,9 @@ export function deleteNeighbour(index: number, address: IpAddress): NetlinkMessa
       .raw(neighbourHeader(addressFamily[address.family], index, 0))
       .bytes(DESTINATION, toBytes(address))
       .finish(),
-    purpose: `remove the neighbour ${formatIp(address)} of interface number ${index}`,
+    get purpose() {
+      return `remove the neighbour ${formatIp(address)} of interface number ${index}`;
+    },
   };
 }
 

@@ -68,9 +68,30 @@ export interface KernelRoute extends Route {
   readonly protocol: number;
 }
 
-function header(family: Family, prefixLength: number, table: number, rest: readonly number[]): Uint8Array {
+/** struct rtmsg. */
+interface Header {
+  readonly family: Family;
+  /** Of the destination. */
+  readonly prefixLength: number;
+  /** A number from 256 on has room in an attribute only. */
+  readonly table?: number;
+  readonly protocol?: number;
+  readonly scope?: number;
+  /** RTN_*. */
+  readonly kind?: number;
+  /** RTNH_F_*. */
+  readonly flags?: number;
+}
+
+function header({ family, prefixLength, table = 0, protocol = 0, scope = 0, kind = 0, flags = 0 }: Header) {
   const bytes = new Uint8Array(12);
-  bytes.set([addressFamily[family], prefixLength, 0, 0, table, ...rest]);
+  bytes[0] = addressFamily[family];
+  bytes[1] = prefixLength;
+  bytes[4] = table < 256 ? table : 0;
+  bytes[5] = protocol;
+  bytes[6] = scope;
+  bytes[7] = kind;
+  bytes[8] = flags;
   return bytes;
 }
 
@@ -96,7 +117,9 @@ export function addRoute(index: number, route: Route, placement: Placement = "ap
     type: RTM_NEWROUTE,
     flags: Flag.request | Flag.ack | Flag.create | Flag[placement],
     body: routeBody(index, route),
-    purpose: `add the route ${describe(route)} to interface number ${index}`,
+    get purpose() {
+      return `add the route ${describe(route)} to interface number ${index}`;
+    },
   };
 }
 
@@ -106,25 +129,22 @@ export function deleteRoute(index: number, route: Route): NetlinkMessage {
     type: RTM_DELROUTE,
     flags: Flag.request | Flag.ack,
     body: routeBody(index, route),
-    purpose: `remove the route ${describe(route)} of interface number ${index}`,
+    get purpose() {
+      return `remove the route ${describe(route)} of interface number ${index}`;
+    },
   };
 }
 
 function routeBody(index: number, route: Route): Uint8Array {
-  const { destination, gateway, source } = route;
-  const table = route.table ?? MAIN_TABLE;
-  const short = table < 256 ? table : 0;
-  const rest = [
-    route.protocol ?? PROTOCOL_BOOT,
-    scopeOf(route),
-    UNICAST,
-    route.isOnLink === true ? ONLINK : 0,
-  ];
+  const { destination, gateway, source, table = MAIN_TABLE, protocol = PROTOCOL_BOOT } = route;
+  const { prefixLength } = destination;
+  const { family } = destination.address;
+  const flags = route.isOnLink === true ? ONLINK : 0;
   const body = new BodyWriter()
-    .raw(header(destination.address.family, destination.prefixLength, short, rest))
+    .raw(header({ family, prefixLength, table, protocol, scope: scopeOf(route), kind: UNICAST, flags }))
     .u32(TABLE, table)
     .u32(OUTPUT_INTERFACE, index);
-  if (destination.prefixLength > 0) body.bytes(DESTINATION, toBytes(destination.address));
+  if (prefixLength > 0) body.bytes(DESTINATION, toBytes(destination.address));
   if (gateway !== undefined) body.bytes(GATEWAY, toBytes(gateway));
   if (source !== undefined) body.bytes(PREFERRED_SOURCE, toBytes(source));
   if (route.priority !== undefined) body.u32(PRIORITY, route.priority);
@@ -141,22 +161,25 @@ function readRoute(body: Uint8Array): KernelRoute {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const attributes = new Attributes(body, 12);
   const family: Family = body[0] === addressFamily[4] ? 4 : 6;
-  const bytes = attributes.bytes(DESTINATION);
-  const address = bytes === undefined ? defaultRoute(family).address : fromBytes(bytes);
-  const gateway = attributes.bytes(GATEWAY);
-  const source = attributes.bytes(PREFERRED_SOURCE);
-  const metrics = attributes.nested(METRICS);
+  const address = (type: number): IpAddress | undefined => {
+    const bytes = attributes.bytes(type);
+    return bytes === undefined ? undefined : { family, value: fromBytes(bytes).value };
+  };
+  const metrics = attributes.has(METRICS) ? attributes.nested(METRICS) : undefined;
   return {
-    destination: { address: { family, value: address.value }, prefixLength: body[1] ?? 0 },
-    gateway: gateway === undefined ? undefined : { family, value: fromBytes(gateway).value },
-    source: source === undefined ? undefined : { family, value: fromBytes(source).value },
+    destination: {
+      address: address(DESTINATION) ?? defaultRoute(family).address,
+      prefixLength: body[1] ?? 0,
+    },
+    gateway: address(GATEWAY),
+    source: address(PREFERRED_SOURCE),
     index: attributes.u32(OUTPUT_INTERFACE) ?? 0,
     priority: attributes.u32(PRIORITY),
     table: attributes.u32(TABLE) ?? body[4] ?? 0,
     protocol: body[5] ?? 0,
     scope: body[6] ?? 0,
-    mtu: metrics.u32(METRIC_MTU),
-    advmss: metrics.u32(METRIC_ADVMSS),
+    mtu: metrics?.u32(METRIC_MTU),
+    advmss: metrics?.u32(METRIC_ADVMSS),
     isOnLink: (view.getUint32(8, true) & ONLINK) !== 0,
   };
 }
@@ -187,7 +210,7 @@ export function listRoutesMessage({
   table = 0,
   protocol = 0,
 }: RouteFilter): NetlinkMessage {
-  const body = new BodyWriter().raw(header(family, 0, table < 256 ? table : 0, [protocol, 0, 0]));
+  const body = new BodyWriter().raw(header({ family, prefixLength: 0, table, protocol }));
   if (table !== 0) body.u32(TABLE, table);
   if (index !== 0) body.u32(OUTPUT_INTERFACE, index);
   return {
@@ -221,15 +244,18 @@ export interface Way {
   readonly isLocal: boolean;
 }
 
-function findWayMessage(address: IpAddress): NetlinkMessage {
+function findWayMessage(address: IpAddress, flags = 0): NetlinkMessage {
+  const { family } = address;
   return {
     type: RTM_GETROUTE,
-    flags: Flag.request,
+    flags: Flag.request | flags,
     body: new BodyWriter()
-      .raw(header(address.family, bitsOf(address.family), 0, []))
+      .raw(header({ family, prefixLength: bitsOf(family) }))
       .bytes(DESTINATION, toBytes(address))
       .finish(),
-    purpose: `look for the route to ${formatIp(address)}`,
+    get purpose() {
+      return `look for the route to ${formatIp(address)}`;
+    },
   };
 }
 
@@ -259,11 +285,8 @@ export function findWays(
   connection: NetlinkConnection,
   addresses: readonly IpAddress[],
 ): (Way | undefined)[] {
-  const requests = addresses.map(findWayMessage);
   // Acknowledged: a batch ends with the last acknowledgement.
-  const answers = connection.transact(
-    requests.map((request) => ({ ...request, flags: request.flags | Flag.ack })),
-  );
+  const answers = connection.transact(addresses.map((address) => findWayMessage(address, Flag.ack)));
   return answers.map(({ bodies: [body] }) => (body === undefined ? undefined : readWay(body)));
 }
 

@@ -1,7 +1,7 @@
 /** veth(4): a pair of interfaces joined back to back, here with one end in the container. */
 
 import { BodyWriter } from "./body-writer.ts";
-import { LinkAttribute, LinkInfo, LinkMessage, linkHeader } from "./link.ts";
+import { LinkAttribute, LinkInfo, LinkMessage, LinkMode, linkHeader, OperationalState } from "./link.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
 
 /** VETH_INFO_PEER, include/uapi/linux/veth.h: a struct ifinfomsg and the attributes of the other end. */
@@ -20,6 +20,8 @@ export interface VethPair {
   readonly mtu: number;
   /** Index of the bridge the host's end becomes a port of. */
   readonly master?: number;
+  /** The host's end is dormant, carrier or not, until wakeLink: a bridge passes none of its frames. */
+  readonly isDormant?: boolean;
 }
 
 /**
@@ -34,6 +36,11 @@ export function newVethPair(pair: VethPair): NetlinkMessage {
     .bytes(LinkAttribute.address, pair.host.mac)
     .u32(LinkAttribute.mtu, pair.mtu);
   if (pair.master !== undefined) body.u32(LinkAttribute.master, pair.master);
+  if (pair.isDormant === true) {
+    // The state too: a new link's is unknown, which a bridge takes for up.
+    body.u8(LinkAttribute.operationalState, OperationalState.dormant);
+    body.u8(LinkAttribute.linkMode, LinkMode.dormant);
+  }
   body.nested(LinkAttribute.linkInfo, (info) =>
     info.text(LinkInfo.kind, "veth").nested(LinkInfo.data, (data) =>
       data.nested(PEER, (peer) => {

@@ -40,15 +40,23 @@ export function closeFile(descriptor: number): void {
   tryCall("close", descriptor);
 }
 
-/** Reads to the end of an open descriptor. `wait` is called before each read, and may throw. */
-export function readAll(descriptor: number, object: string, wait?: () => void): Uint8Array {
+/**
+ * Reads to the end of an open descriptor, or until there are more than `most` bytes. `wait` is called before each read, and may
+ * throw.
+ */
+export function readAll(
+  descriptor: number,
+  object: string,
+  wait?: () => void,
+  most = Number.POSITIVE_INFINITY,
+): Uint8Array {
   let buffer = new Uint8Array(4096);
   let used = 0;
   for (;;) {
     wait?.();
     const count = call("read", object, descriptor, buffer.subarray(used));
-    if (count === 0) return buffer.subarray(0, used);
     used += count;
+    if (count === 0 || used > most) return buffer.subarray(0, used);
     if (used === buffer.length) {
       const larger = new Uint8Array(buffer.length * 2);
       larger.set(buffer);

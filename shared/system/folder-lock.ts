@@ -10,6 +10,8 @@ import { SystemError } from "./libc.ts";
 import { pause } from "./poll.ts";
 
 const DEFAULT_LIMIT_SECONDS = 30;
+/** Between two attempts to take a lock, in milliseconds. */
+export const LONGEST_PAUSE = 10;
 
 /** In place of a descriptor: there is no lock file, and no room for one. */
 const NONE = -1;
@@ -38,7 +40,11 @@ function acquire(descriptor: number, folder: string, limitSeconds: number): void
  */
 function wait(descriptor: number, folder: string, limitSeconds: number): void {
   const end = monotonicMilliseconds() + limitSeconds * 1000;
-  for (let length = 1; !tryLockFile(descriptor, `${folder}/lock`); length = Math.min(length + 1, 10)) {
+  for (
+    let length = 1;
+    !tryLockFile(descriptor, `${folder}/lock`);
+    length = Math.min(length + 1, LONGEST_PAUSE)
+  ) {
     if (monotonicMilliseconds() > end) throw heldTooLong(folder, limitSeconds);
     pause(length);
   }

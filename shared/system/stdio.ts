@@ -14,10 +14,10 @@ export function holdStandardStreams(): void {
     if (tryCall("fcntl", descriptor, F_GETFD, 0) === -Errno.EBADF) tryOpen("/", OpenFlag.path);
 }
 
-/** All of standard input; a closed one is empty. */
-export function readStandardInput(): Uint8Array {
+/** Standard input, to its end or until there are more than `most` bytes; a closed one is empty. */
+export function readStandardInput(most = Number.POSITIVE_INFINITY): Uint8Array {
   try {
-    return readAll(0, "standard input");
+    return readAll(0, "standard input", undefined, most);
   } catch (thrown) {
     if (thrown instanceof SystemError && thrown.errno === Errno.EBADF) return new Uint8Array(0);
     throw thrown;

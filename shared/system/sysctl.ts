@@ -54,3 +54,12 @@ export function setSysctlIfPresent(key: string, value: string): void {
     if (!(thrown instanceof SystemError && thrown.errno === Errno.ENOENT)) throw thrown;
   }
 }
+
+/** As setSysctl, for what is only better so: what cannot be written stays as it is. */
+export function trySysctl(key: string, value: string): void {
+  try {
+    setSysctl(key, value);
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
+  }
+}

@@ -104,7 +104,7 @@ describe.runIf(canRun("ip", "chroot", "busybox", "musl-gcc"))("the executables r
   async function makeMuslRoot(): Promise<void> {
     const { stdout: busybox } = await execa("which", ["busybox"]);
     copyFileSync(busybox, join(node.path(root), "bin/busybox"));
-    for (const name of ["sh", "mkdir", "rmdir"]) symlinkSync("busybox", join(node.path(root), "bin", name));
+    symlinkSync("busybox", join(node.path(root), "bin/sh"));
     const source = join(node.path("/run"), "dynamic.c");
     writeFileSync(source, "int main(void) { return 42; }\n");
     await execa("musl-gcc", ["-o", join(node.path(root), "bin/dynamic"), source]);
@@ -126,28 +126,5 @@ describe.runIf(canRun("ip", "chroot", "busybox", "musl-gcc"))("the executables r
     expect(exitCode).toBe(0);
     expect(stderr).toMatch(/podwire vxlan \d/);
     await expectWork();
-  });
-
-  test("from a working folder that is gone", async () => {
-    await makeMuslRoot();
-    const leave = 'mkdir /gone; cd /gone; rmdir /gone; exec "$@"';
-    const { stdout } = await run(["sh", "-c", leave, "sh", "bridge"], { CNI_COMMAND: "VERSION" });
-    expect(JSON.parse(stdout).supportedVersions).toContain("1.1.0");
-    const list = JSON.stringify({
-      cniVersion: "1.0.0",
-      name: "anywhere",
-      plugins: [{ type: "bridge", ipam }],
-    });
-    const validate = ["sh", "-c", leave, "sh", "podwire", "validate", "-"];
-    expect(await run(validate, { CNI_PATH: "/bin" }, list)).toMatchObject({ exitCode: 0, stdout: "-: ok" });
-    const env = {
-      CNI_COMMAND: "ADD",
-      CNI_CONTAINERID: "c1",
-      CNI_IFNAME: "eth0",
-      CNI_NETNS: "/x",
-      CNI_PATH: "/bin",
-    };
-    const added = await run(["sh", "-c", leave, "sh", "host-local"], env, JSON.stringify(hostLocal));
-    expect(JSON.parse(added.stdout).ips).toEqual([{ address: "10.9.0.2/24", gateway: "10.9.0.1" }]);
   });
 });

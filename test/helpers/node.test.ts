@@ -52,6 +52,36 @@ describe.runIf(canRun("ip", "nft", "iptables-save", "ipset", "ping"))("a node", 
     expect((await node.exec("ls", ["-A", "/run/netns", "/var/lib/cni"])).stdout).not.toContain("eth0");
   });
 
+  test("has its own sysctls, and so have its namespaces, whatever the machine's are", async () => {
+    const machine = [
+      "ipv4/ip_forward=1",
+      ...["all", "default"].flatMap((name) => [
+        `ipv4/conf/${name}/rp_filter=1`,
+        `ipv4/conf/${name}/arp_ignore=2`,
+        `ipv4/conf/${name}/route_localnet=1`,
+        `ipv4/conf/${name}/send_redirects=0`,
+        `ipv6/conf/${name}/disable_ipv6=1`,
+        `ipv6/conf/${name}/forwarding=1`,
+        `ipv6/conf/${name}/accept_dad=2`,
+        `ipv6/conf/${name}/mldv2_unsolicited_report_interval=100`,
+      ]),
+    ];
+    const sysctlsOf = async (given: readonly string[]) => {
+      await using node = await createNode(given);
+      await node.addNetns("a");
+      const read = ["-c", "grep -rs . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf /proc/sys/net/bridge"];
+      return await Promise.all(
+        [{}, { netns: "a" }].map(async (options) => {
+          const { stdout } = await node.exec("sh", read, { reject: false, ...options });
+          expect(stdout).toMatch(/ipv4\/conf\/lo\/rp_filter:0$/m);
+          expect(stdout).toMatch(/ipv6\/conf\/default\/accept_dad:1$/m);
+          return stdout.split("\n").sort();
+        }),
+      );
+    };
+    expect(await sysctlsOf(machine)).toEqual(await sysctlsOf([]));
+  });
+
   test("shows its files outside, and only by its own path", async () => {
     await using node = await createNode();
     writeFileSync(node.path("/var/lib/cni/x"), "there");

@@ -11,10 +11,11 @@ import {
 import { type PluginCall, type PluginRun, pluginOptions, pluginRun } from "./plugin.ts";
 import { killProcesses } from "./processes.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
+import { machineSysctls, settleSysctls } from "./sysctls.ts";
 
 /**
  * A throw-away host: its own network namespace and its own mount namespace, where /run and /var/lib are
- * empty, /sys shows its own interfaces and `lo` is up. All that is made on it, named network namespaces
+ * empty, /sys shows its own interfaces, `lo` is up, and sysctls are as the kernel has them. All that is made on it, named network namespaces
  * included, is gone with it, and it is gone with the process that made it.
  */
 export interface Node extends AsyncDisposable {
@@ -26,8 +27,10 @@ export interface Node extends AsyncDisposable {
   execJson<T>(command: string, args?: readonly string[], options?: CommandOptions): Promise<T>;
   /** Starts a command on the node that runs until it is stopped or the node is disposed of. */
   start(command: string, args?: readonly string[], options?: CommandOptions): RunningCommand;
-  /** Makes a named network namespace, untouched (`lo` is down). Returns its path on the node. */
+  /** Makes a named network namespace, untouched (`lo` is down) but for the sysctls. Returns its path on the node. */
   addNetns(name: string): Promise<string>;
+  /** The same for many of them. */
+  addNetnses(names: readonly string[]): Promise<string[]>;
   /** Removes a named network namespace. */
   deleteNetns(name: string): Promise<void>;
   /** Calls a CNI plugin executable on the node as a container runtime does. A failure is returned. */
@@ -49,19 +52,26 @@ export interface Node extends AsyncDisposable {
 process.once("disconnect", () => process.exit(1));
 
 // The node lives while its standard input is open: a test process that dies, in whatever way, closes it.
-const boot = `
+const bootScript = (machine: readonly string[]) => `
 set -e
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 mkdir -p /run/netns /run/lock /var/lib/cni
 mount -t sysfs sysfs /sys
+${settleSysctls(machine)}
 ip link set lo up
 echo ready
 exec cat
 `;
 
-async function bootNode() {
-  const args = ["--net", "--mount", "--propagation", "private", "sh", "-c", boot];
+const addScript = (machine: readonly string[]) => `
+for name in "$@"; do
+  ip netns add "$name"
+  nsenter --net="/run/netns/$name" sh -ec '${settleSysctls(machine)}'
+done`;
+
+async function bootNode(machine: readonly string[]) {
+  const args = ["--net", "--mount", "--propagation", "private", "sh", "-c", bootScript(machine)];
   const anchor = execa("unshare", args, { stdin: "pipe", buffer: { stdout: false }, reject: false });
   const early = anchor.then(({ stderr }): never => {
     throw new Error(`the node did not start: ${stderr}`);
@@ -70,13 +80,20 @@ async function bootNode() {
   return { pid: anchor.pid ?? 0, ended: early.catch(() => {}) };
 }
 
-/** Makes a node. Needs root; dispose of it when done (`await using`, or `dispose` in an afterEach). */
-export async function createNode(): Promise<Node> {
-  const { pid, ended } = await bootNode();
+/**
+ * Makes a node. Needs root; dispose of it when done (`await using`, or `dispose` in an afterEach). `machine`: sysctls that it,
+ * and its named network namespaces, are to meet first, as if the machine had them.
+ */
+export async function createNode(machine: readonly string[] = machineSysctls): Promise<Node> {
+  const { pid, ended } = await bootNode(machine);
   const place = { pid };
   const exec: Node["exec"] = (command, args = [], options = {}) => runCommand(place, command, args, options);
   const start: Node["start"] = (command, args = [], options = {}) =>
     startCommand(place, command, args, options);
+  const addNetnses: Node["addNetnses"] = async (names) => {
+    await exec("sh", ["-ec", addScript(machine), "sh", ...names]);
+    return names.map((name) => `/run/netns/${name}`);
+  };
   const dispose = async (): Promise<void> => {
     killProcesses(pid);
     await ended;
@@ -86,10 +103,8 @@ export async function createNode(): Promise<Node> {
     exec,
     execJson: async (command, args, options) => JSON.parse((await exec(command, args, options)).stdout),
     start,
-    addNetns: async (name) => {
-      await exec("ip", ["netns", "add", name]);
-      return `/run/netns/${name}`;
-    },
+    addNetns: async (name) => (await addNetnses([name]))[0] ?? "",
+    addNetnses,
     deleteNetns: async (name) => void (await exec("ip", ["netns", "delete", name])),
     plugin: async (file, call) => pluginRun(await exec(file, [], pluginOptions(file, call))),
     startPlugin: (file, call) => start(file, [], pluginOptions(file, call)),

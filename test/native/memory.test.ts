@@ -11,6 +11,7 @@ const writers: Readonly<Record<string, readonly [size: number, before: string, c
   getdents64: [64, 'const folder = native.openat(-100, "/proc", 0, 0);', "native.getdents64(folder, bytes)"],
   getrandom: [33, "", "native.getrandom(bytes, 0)"],
   getsockopt: [3, "const socket = native.socket(1, 2, 0);", "native.getsockopt(socket, 1, 7, bytes)"],
+  getrusage: [144, "", "native.getrusage(0, bytes)"],
   pipe2: [8, "", "native.pipe2(bytes, 0)"],
   pread64: [
     17,
@@ -24,7 +25,7 @@ const writers: Readonly<Record<string, readonly [size: number, before: string, c
   wait4: [
     4,
     'const pid = native.spawn("/bin/sh", ["sh", "-c", "exit 7"], [], 0, 1, 2);',
-    "native.wait4(pid, bytes, 0)",
+    "native.wait4(pid, bytes, 0, null)",
   ],
 };
 

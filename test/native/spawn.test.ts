@@ -19,7 +19,7 @@ const ECHILD = -10;
 const prelude = (name: string) => `
   const open = (path, flags) => native.openat(-100, path, flags, 0o600);
   const create = (end) => open(${JSON.stringify(join(folder, name))} + end, 0o2001102);
-  const wait = (pid) => { const status = new Uint8Array(4); const ended = native.wait4(pid, status, 0); return [ended === pid, ...status]; };
+  const wait = (pid) => { const status = new Uint8Array(4); const ended = native.wait4(pid, status, 0, null); return [ended === pid, ...status]; };
   const shell = (text, input, output, error, environment = []) => native.spawn("/bin/sh", ["sh", "-c", text], environment, input, output, error);`;
 
 const written = (name: string) => readFileSync(join(folder, name), "utf8");
@@ -69,7 +69,7 @@ describe("the streams of a started program", () => {
       const streams = [0, 1, 2].map((at) => (at === place ? 12345 : at));
       const made = join(folder, `made-${place}`);
       const got = await evaluate(`${prelude("closed")}
-      say([shell("touch ${made}", ${streams.join()}), native.wait4(-1, new Uint8Array(4), 0)]);`);
+      say([shell("touch ${made}", ${streams.join()}), native.wait4(-1, new Uint8Array(4), 0, null)]);`);
       expect(got).toEqual([-9, ECHILD]);
       expect(existsSync(made)).toBe(false);
     },
@@ -114,7 +114,7 @@ describe("a program that cannot be started", () => {
     ["has more words than the kernel takes", start('"/bin/true"', manyWords), -7],
     ["has a larger environment than the kernel takes", start('"/bin/true"', '["true"]', manyWords), -7],
   ])("since it %s gives the negated errno, and no child is left", async (_, call, failure) => {
-    expect(await evaluate(`say([${call}, native.wait4(-1, new Uint8Array(4), 0)]);`)).toEqual([
+    expect(await evaluate(`say([${call}, native.wait4(-1, new Uint8Array(4), 0, null)]);`)).toEqual([
       failure,
       ECHILD,
     ]);
@@ -137,7 +137,7 @@ describe("a program that cannot be started", () => {
     ["native.spawn()", "TypeError"],
   ])("since the call is wrong is an exception: %s", async (call, name) => {
     const got = await evaluate<string[]>(
-      `say([refusal(() => ${call}), native.wait4(-1, new Uint8Array(4), 0)]);`,
+      `say([refusal(() => ${call}), native.wait4(-1, new Uint8Array(4), 0, null)]);`,
     );
     expect(got).toEqual([name, ECHILD]);
   });
@@ -145,7 +145,7 @@ describe("a program that cannot be started", () => {
   test("since its caller throws while it says the words is an exception, too", async () => {
     const words = '["x"]; Object.defineProperty(words, 1, { get() { throw new RangeError("no"); } })';
     const got = await evaluate(`const words = ${words};
-      say([refusal(() => native.spawn("/bin/true", words, [], 0, 1, 2)), native.wait4(-1, new Uint8Array(4), 0)]);`);
+      say([refusal(() => native.spawn("/bin/true", words, [], 0, 1, 2)), native.wait4(-1, new Uint8Array(4), 0, null)]);`);
     expect(got).toEqual(["RangeError", ECHILD]);
   });
 });

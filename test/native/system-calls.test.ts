@@ -99,6 +99,7 @@ describe.each(systemCalls.filter(({ parameters }) => parameters.length > 0))("$n
 const structures = [
   ["clock_gettime", 1, 16],
   ["fstatfs", 1, 120],
+  ["getrusage", 1, 144],
   ["pipe2", 0, 8],
   ["ppoll", 1, 16],
   ["rt_sigprocmask", 1, 8],
@@ -108,6 +109,7 @@ const structures = [
   ["tcgets", 1, 36],
   ["utimensat", 2, 32],
   ["wait4", 1, 4],
+  ["wait4", 3, 144],
 ] as const;
 
 describe("a structure", () => {

@@ -1,9 +1,10 @@
 /** Peers that are written in the configuration. */
 import { quote } from "../../../shared/cni/error.ts";
 import type { Fields } from "../../../shared/cni/fields.ts";
-import { formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { type IpAddress, parseIp } from "../../../shared/ip/address.ts";
 import { type Cidr, formatCidr, isSameCidr, networkOf, parseCidr } from "../../../shared/ip/cidr.ts";
 import { formatMac, parseMac } from "../../../shared/netlink/link.ts";
+import { vtepMac } from "../vtep-mac.ts";
 import type { Endpoint, Peer, PeerSource } from "./peer.ts";
 
 function readVtep(item: Fields): IpAddress {
@@ -47,33 +48,32 @@ function readAddresses(macs: Fields, mac: string): IpAddress[] {
 /** `macs`: { "0a:58:...": "10.10.0.2" } or with a list of addresses. */
 function readEndpoints(item: Fields): Endpoint[] {
   const macs = item.object("macs");
-  const names = Object.keys((item.value("macs") ?? {}) as object);
   if (macs === undefined) return [];
-  return names.map((text) => ({ mac: readMac(macs, text, text), addresses: readAddresses(macs, text) }));
+  return Object.keys(item.value("macs") as object).map((text) => ({
+    mac: readMac(macs, text, text),
+    addresses: readAddresses(macs, text),
+  }));
 }
 
-function readPeer(item: Fields, path: string): Peer {
+function readPeer(item: Fields, position: number): Peer {
   const vtep = readVtep(item);
   const mac = item.text("mac") ?? "";
   const subnets = item.texts("subnets") ?? [];
   return {
-    name: item.text("name") ?? formatIp(vtep),
+    name: item.text("name"),
     vtep,
-    mac: mac === "" ? undefined : readMac(item, "mac", mac),
+    mac: mac === "" ? vtepMac(vtep) : readMac(item, "mac", mac),
     subnets: subnets.map((text, index) => readNetwork(item, `subnets[${index}]`, text)),
     endpoints: readEndpoints(item),
-    path,
+    position,
   };
 }
 
 export const staticPeers: PeerSource = {
   firstVtep: (discovery) => {
-    const [first] = discovery.list("peers") ?? [];
+    const first = discovery.first("peers");
     const text = typeof first === "object" && first !== null ? Reflect.get(first, "vtep") : undefined;
     return typeof text === "string" ? parseIp(text) : undefined;
   },
-  read: (discovery) =>
-    (discovery.objects("peers") ?? []).map((item, index) =>
-      readPeer(item, discovery.pathOf(`peers[${index}]`)),
-    ),
+  read: (discovery) => (discovery.objects("peers") ?? []).map(readPeer),
 };

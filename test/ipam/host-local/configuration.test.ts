@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readHostLocal, readPlace } from "../../../ipam/host-local/configuration.ts";
 import { capacity, describeSet } from "../../../ipam/host-local/range.ts";
@@ -252,6 +253,70 @@ describe("refused with code 6: a wrong type", () => {
   ])("%s", (key, ipam) => {
     expect(() => read(ipam)).toThrow(
       expect.objectContaining({ code: 6, message: expect.stringContaining(`"${key}" must be`) }),
+    );
+  });
+});
+
+describe("ranges of any number", () => {
+  const range = fc
+    .tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 12 }))
+    .map(([first, length]) => ({ first, last: first + length }));
+  const lists = fc.array(fc.array(range, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 });
+  type Ends = { readonly first: number; readonly last: number };
+  const share = (a: Ends, b: Ends) => a.first <= b.last && b.first <= a.last;
+
+  test("are refused if any two share an address, and the later one is named", () => {
+    fc.assert(
+      fc.property(lists, (list) => {
+        const object = ({ first, last }: Ends) => ({
+          ...v4,
+          rangeStart: `10.1.0.${first}`,
+          rangeEnd: `10.1.0.${last}`,
+        });
+        const all = list.flatMap((set, at) =>
+          set.map((ends, index) => ({ ends, path: `[${at}][${index}]` })),
+        );
+        const clashes = all.flatMap((one, index) =>
+          all
+            .slice(0, index)
+            .flatMap((other) => (share(one.ends, other.ends) ? [[other.path, one.path]] : [])),
+        );
+        const work = () => read({ ranges: list.map((set) => set.map(object)), exclude: ["10.1.0.200"] });
+        if (clashes.length === 0) {
+          expect(work().sets).toHaveLength(list.length);
+          return;
+        }
+        const messages = clashes.map(
+          ([earlier, later]) => `"ipam.ranges${later}.subnet" overlaps with "ipam.ranges${earlier}.subnet"`,
+        );
+        let message = "";
+        try {
+          work();
+        } catch (thrown) {
+          message = (thrown as Error).message;
+        }
+        expect(
+          messages.some((each) => message.startsWith(each)),
+          `${message}; ${messages}`,
+        ).toBe(true);
+      }),
+    );
+  });
+
+  test("keep back what is excluded anywhere, and every gateway", () => {
+    const excluded = fc.array(fc.integer({ min: 1, max: 62 }), { maxLength: 9 });
+    fc.assert(
+      fc.property(excluded, excluded, fc.integer({ min: 1, max: 62 }), (beside, within, gateway) => {
+        const addresses = (list: readonly number[]) => list.map((last) => `10.1.0.${last}`);
+        const one = { subnet: "10.1.0.0/27", rangeStart: "10.1.0.1", rangeEnd: "10.1.0.30" };
+        const other = { subnet: "10.1.0.32/27", gateway: `10.1.0.${gateway}`, exclude: addresses(within) };
+        const { sets: found } = read({ ranges: [[one, other]], exclude: addresses(beside) });
+        const withheld = new Set([...beside, ...within, gateway, 1]);
+        const size = [...Array(63).keys()].filter(
+          (last) => last > 0 && last !== 31 && last !== 32 && !withheld.has(last),
+        ).length;
+        expect(found.map(capacity)).toEqual([BigInt(size)]);
+      }),
     );
   });
 });

@@ -22,11 +22,10 @@ export const inLanes = async <Item, Value>(
 /** Makes the namespaces of many containers. */
 export const makePods = async (host: Host, count: number): Promise<Pod[]> => {
   const names = Array.from({ length: count }, (_, index) => `pod${index}`);
-  const input = names.map((name) => `netns add ${name}\n`).join("");
-  await host.node.exec("ip", ["-batch", "-"], { input });
-  return names.map((name) => ({
+  const paths = await host.node.addNetnses(names);
+  return names.map((name, index) => ({
     name,
-    netns: `/run/netns/${name}`,
+    netns: paths[index] ?? "",
     containerId: `id-${name}`,
     ifname: "eth0",
   }));

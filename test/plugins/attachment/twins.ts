@@ -40,7 +40,9 @@ const holdUps = ["before the pair", "after the pair", "at the end"] as const;
 
 function stepAt(steps: readonly Step[], holdUp: (typeof holdUps)[number]): Step | undefined {
   // strace does not say of every socket what is sent by it; but this setting comes right after the pair.
-  const setting = steps.findIndex(({ line }) => /^openat.*conf\/veth\w+\/accept_ra/.test(line));
+  const setting = steps.findIndex(({ line }) =>
+    /^openat.*conf\/veth\w+\/(accept_ra|disable_ipv6)/.test(line),
+  );
   const pair = steps.slice(0, setting).findLastIndex(({ syscall }) => syscall === "sendto");
   if (holdUp === "before the pair") return steps[pair];
   const later = steps.slice(pair + 1).filter(({ syscall }) => syscall === "sendto");

@@ -40,7 +40,7 @@ describe.runIf(canRun(...programs))(`${count} parallel ADDs on a clean host`, ()
         expect(new Set(given).size).toBe(count);
       }
       const bridges = (await links(host.node)).filter(({ linkinfo }) => linkinfo?.info_kind === "bridge");
-      expect(bridges.map(({ ifname }) => ifname)).toEqual(["br0"]);
+      expect(bridges.map(({ ifname, ifalias }) => [ifname, ifalias])).toEqual([["br0", "podwire bridge"]]);
       expect(await ports(host.node, "br0")).toHaveLength(count);
       expect(await addresses(host.node, "br0")).toEqual(["10.1.0.1/24", "fd00:1::1/64"]);
       await inLanes(pods, 4, (pod, index) => host.check(pod, config, results[index]));

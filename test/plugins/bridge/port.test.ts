@@ -56,14 +56,16 @@ describe.runIf(canRun(...programs))("the host's end of the pair", () => {
     expect(new Set(aliases).size).toBe(2);
   });
 
-  test("is the peer of the container's interface, up, and takes no router advertisements", async () => {
+  test("is the peer of the container's interface, up, and has no IPv6 of its own that could heed a container", async () => {
     const { host, port } = await attached(network());
     await using _host = host;
     const inside = await link(host.node, "eth0", "a");
     expect([port.link_index, inside.link_index]).toEqual([inside.ifindex, port.ifindex]);
     expect(port).toMatchObject({ master: "br0", flags: expect.arrayContaining(["UP", "LOWER_UP"]) });
     expect(port.linkinfo?.info_slave_data?.state).toBe("forwarding");
-    expect(await sysctl(host.node, `ipv6/conf/${port.ifname}/accept_ra`)).toBe("0");
+    expect(await sysctl(host.node, `ipv6/conf/${port.ifname}/disable_ipv6`)).toBe("1");
+    const { stdout } = await host.node.exec("ip", ["-6", "address", "show", "dev", port.ifname]);
+    expect(stdout).toBe("");
   });
 });
 

@@ -61,6 +61,16 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
     }
   });
 
+  test("asks whether an address is taken only when it can be heard", async () => {
+    await using host = await hostWithSpanningTree(200);
+    const [squatter, pod] = await host.pods("squatter", "a");
+    await host.add(squatter, { ...config, name: "layer2", isGateway: false, ipam: {} });
+    const args = ["address", "add", "fd00:1::2/64", "nodad", "dev", "eth0"];
+    await host.node.exec("ip", args, { netns: "squatter" });
+    const detecting = { ...config, isGateway: false, enabledad: true, ipam: hostLocal([subnet6]) };
+    failed(await host.call("ADD", pod, detecting), 999, "fd00:1::2");
+  });
+
   test("gives up on a port that takes too long, says why, and leaves nothing", async () => {
     await using host = await hostWithSpanningTree(3000);
     // What only the first attachment to a bridge changes on it is not what this is about.

@@ -22,9 +22,9 @@ const mac = (last: string) => `02:00:00:00:00:${last}`;
 /** Two pods on one bridge: `pod` and its port `port-pod`. */
 const createBridge = async (...pods: string[]) => {
   const commands = ["ip link add br0 type bridge", "ip link set br0 up"];
+  await node.addNetnses(pods);
   for (const [index, pod] of pods.entries()) {
     commands.push(
-      `ip netns add ${pod}`,
       `ip link add port-${pod} type veth peer name eth0 address ${mac(`0${index}`)} netns ${pod}`,
       `ip link set port-${pod} master br0 up`,
       `ip -n ${pod} address add 10.1.0.${index + 1}/24 dev eth0`,

@@ -165,10 +165,10 @@ export const call = (node: Node, module: string, name: string, ...values: unknow
  */
 export const createPods = async (node: Node, pods: Readonly<Record<string, readonly string[]>>) => {
   const commands = ["sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"];
+  await node.addNetnses(Object.keys(pods));
   for (const [name, addresses] of Object.entries(pods)) {
     const inside = `ip -n ${name}`;
     commands.push(
-      `ip netns add ${name}`,
       `ip link add host-${name} type veth peer name eth0 netns ${name}`,
       `ip address add 169.254.1.1/32 dev host-${name}`,
       `ip address add fe80::1/64 dev host-${name} nodad`,

@@ -25,7 +25,11 @@ const redirected = (
   return node.exec("bash", ["-c", script], { env, reject: false });
 };
 
-const lost = { "a full device": "</run/config >/dev/full", "a reader that is gone": "</run/config >&5" };
+const lost = {
+  "a full device": "</run/config >/dev/full",
+  "a reader that is gone": "</run/config >&5",
+  "a closed stream": "</run/config >&-",
+};
 
 describe.runIf(canRun("ip", "bash")).each(plugins)("%s", (plugin) => {
   let node: Node;
@@ -55,6 +59,23 @@ describe.runIf(canRun("ip", "bash")).each(plugins)("%s", (plugin) => {
     const outcome = await redirected(node, plugin, "CHECKS", "</run/config >/dev/full");
     expect(outcome.exitCode).toBe(1);
     expect(outcome.stderr).toMatch(/^podwire[^\n]*unknown CNI_COMMAND[^\n]*$/);
+  });
+
+  test("takes an ADD back that has neither an output nor a place for errors, and writes into no file of ours", async () => {
+    const before = await stateOf(node);
+    const outcome = await redirected(node, plugin, "ADD", "</run/config >&- 2>&-");
+    expect(outcome).toMatchObject({ exitCode: 1, stdout: "", stderr: "" });
+    expect(await stateOf(node)).toEqual(before);
+  });
+
+  test("works with standard error closed", async () => {
+    const added = await redirected(node, plugin, "ADD", "</run/config 2>&-");
+    expect(added).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(JSON.parse(added.stdout)).toHaveProperty("cniVersion", "1.0.0");
+    expect(await redirected(node, plugin, "DEL", "</run/config >&- 2>&-")).toMatchObject({
+      exitCode: 0,
+      stdout: "",
+    });
   });
 
   test.each(["<&-", "</dev/null"])("takes %s for a missing configuration", async (redirection) => {

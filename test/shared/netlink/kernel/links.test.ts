@@ -8,6 +8,7 @@ interface IpLink {
   readonly address: string;
   readonly mtu: number;
   readonly flags: string[];
+  readonly operstate: string;
   readonly master?: string;
   readonly ifalias?: string;
   readonly promiscuity: number;
@@ -64,6 +65,19 @@ describe.runIf(canRun("ip"))("a bridge", () => {
   });
 });
 
+describe.runIf(canRun("ip"))("gratuitous ARP", () => {
+  test.each([
+    [true, "1"],
+    [false, "0"],
+  ])("of one link is switched on or off: %s", async (on, value) => {
+    await doOnNode(node, newBridge);
+    const key = "/proc/sys/net/ipv4/conf/br0/arp_notify";
+    await node.exec("sh", ["-c", `echo ${on ? 0 : 1} > ${key}`]);
+    await doOnNode(node, `host.execute(setArpNotify(links.findLink(host, "br0").index, ${on}));`);
+    expect((await node.exec("cat", [key])).stdout).toBe(value);
+  });
+});
+
 describe.runIf(canRun("ip"))("a veth pair", () => {
   const pair = `
     const namespace = openNamespace("/run/netns/c");
@@ -85,6 +99,41 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
     const told = await onNode<IpLink[]>(node, `${newBridge}\n${pair}\nsay(bodies.map(links.readLink));`);
     const made = await ipLink("veth0");
     expect(told).toMatchObject([{ name: "veth0", index: made?.ifindex, mtu: 1300, kind: "veth" }]);
+  });
+
+  test("that is dormant is no port that forwards, whatever its ends and time do, until it is awake", async () => {
+    await doOnNode(node, newBridge);
+    const dormant = `host.execute(newVethPair({
+      host: { name: "v0", mac: mac(2) }, container: { name: "v1", mac: mac(3) }, mtu: 1400,
+      master: links.findLink(host, "br0").index, isDormant: true }));`;
+    await doOnNode(node, dormant);
+    const state = async () => (await ipLink("v0"))?.linkinfo?.info_slave_data?.["state"];
+    for (const link of ["br0", "v0", "v1"]) {
+      await node.exec("ip", ["link", "set", link, "up"]);
+      expect(await state()).toBe("disabled");
+    }
+    // The kernel's work queue has looked at the carrier by then.
+    await expect.poll(async () => (await ipLink("v0"))?.operstate).toBe("DORMANT");
+    expect(await state()).toBe("disabled");
+    const wake = 'const port = links.findLink(host, "v0"); host.execute(links.wakeLink(port));';
+    await doOnNode(node, wake);
+    expect(await state()).toBe("forwarding");
+    expect(await ipLink("v0")).toMatchObject({ operstate: "UP", linkmode: "DEFAULT" });
+  });
+
+  test("that is awake before it has a carrier forwards as soon as it has one", async () => {
+    await doOnNode(node, newBridge);
+    await doOnNode(
+      node,
+      `host.execute(newVethPair({
+        host: { name: "v0", mac: mac(2) }, container: { name: "v1", mac: mac(3) }, mtu: 1400,
+        master: links.findLink(host, "br0").index, isDormant: true }),
+        links.setLink({ name: "br0" }, { up: true }), links.setLink({ name: "v0" }, { up: true }));
+       host.execute(links.wakeLink(links.findLink(host, "v0")), links.setLink({ name: "v1" }, { up: true }));`,
+    );
+    await expect
+      .poll(async () => (await ipLink("v0"))?.linkinfo?.info_slave_data?.["state"])
+      .toBe("forwarding");
   });
 
   test("has addresses that the kernel takes for set, so that nobody else sets them", async () => {

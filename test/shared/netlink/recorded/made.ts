@@ -8,7 +8,7 @@ import {
   setPort,
   setVlanFiltering,
 } from "../../../../shared/netlink/bridge.ts";
-import { deleteLink, type Link, parseMac, setLink } from "../../../../shared/netlink/link.ts";
+import { deleteLink, type Link, parseMac, setLink, wakeLink } from "../../../../shared/netlink/link.ts";
 import type { NetlinkMessage } from "../../../../shared/netlink/message.ts";
 import { setNeighbour } from "../../../../shared/netlink/neighbour.ts";
 import { addRoute, type Route } from "../../../../shared/netlink/route.ts";
@@ -50,11 +50,19 @@ export const made: Readonly<Record<string, NetlinkMessage>> = {
     mtu: 1400,
     master: br0,
   }),
+  newDormantPair: newVethPair({
+    host: { name: "veth1", mac: mac(2) },
+    container: { name: "eth1", mac: mac(3) },
+    mtu: 1400,
+    master: br0,
+    isDormant: true,
+  }),
   linkUp: setLink({ index: br0 }, { up: true }),
   linkDown: setLink({ index: eth0 }, { up: false }),
   linkMtu: setLink({ index: veth0 }, { mtu: 1300 }),
   linkMac: setLink({ index: veth0 }, { mac: mac(4) }),
   linkAlias: setLink({ index: veth0 }, { alias: "podwire" }),
+  linkAwake: wakeLink({ index: veth0, name: "veth0" }),
   linkMaster: setLink({ index: veth0 }, { master: br0 }),
   linkPromiscuous: setLink({ index: br0 }, { promiscuous: true }),
   port: setPort("veth0", { alias: "podwire", hairpin: true, isolated: true, up: false }),

@@ -10,11 +10,14 @@ const commands: Record<string, string> = {
   newBridge: "ip link add name br0 address 02:00:00:00:00:01 mtu 1400 type bridge",
   newVethPair:
     "ip link add name veth0 address 02:00:00:00:00:02 mtu 1400 master br0 type veth peer name eth0 address 02:00:00:00:00:03 mtu 1400",
+  newDormantPair:
+    "ip link add name veth1 address 02:00:00:00:00:02 mtu 1400 mode dormant state dormant master br0 type veth peer name eth1 address 02:00:00:00:00:03 mtu 1400",
   linkUp: "ip link set dev br0 up",
   linkDown: "ip link set dev eth0 down",
   linkMtu: "ip link set dev veth0 mtu 1300",
   linkMac: "ip link set dev veth0 address 02:00:00:00:00:04",
   linkAlias: "ip link set dev veth0 alias podwire",
+  linkAwake: "ip link set dev veth0 mode default state up",
   linkMaster: "ip link set dev veth0 master br0",
   linkPromiscuous: "ip link set dev br0 promisc on",
   port: "ip link set dev veth0 type bridge_slave hairpin on isolated on",
