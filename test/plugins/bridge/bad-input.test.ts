@@ -50,9 +50,12 @@ describe.runIf(canRun(...programs))("standard input is refused when it is", () =
     ["10 MB of an open list", `{"name":[${"1,".repeat(5_000_000)}`],
   ])("%s", (_kind, input) => expectRefused({ input }, 6));
 
-  test("10 MB of sound JSON is no trouble", async () => {
+  test("10 MB of sound JSON, whose limit is told", () =>
+    expectRefused({ input: { ...config, comment: "x".repeat(10_000_000) } }, 6, "more than 4194304 bytes"));
+
+  test("not 4 MB of sound JSON", async () => {
     await using host = await Host.create();
-    await host.add(await host.pod("a"), { ...config, comment: "x".repeat(10_000_000) });
+    await host.add(await host.pod("a"), { ...config, comment: "x".repeat(4_000_000) });
   });
 });
 
