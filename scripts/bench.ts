@@ -9,6 +9,11 @@
  * Debian does not have. The case `start` is VERSION. Overlays have a benchmark of their own:
  *
  *   npm run bench -- vxlan [--rounds N] [--seconds S]
+ *
+ * and so have lists that may be long (peers, ports, valid attachments, reservations, routes, ranges), with which costs must not
+ * grow faster than the lists:
+ *
+ *   npm run bench -- loops [--rounds N]
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -16,6 +21,9 @@ import { parseArgs } from "node:util";
 import { referenceBin } from "../test/helpers/index.ts";
 import { type Case, cases } from "./bench/cases.ts";
 import type { Extent } from "./bench/extent.ts";
+import { measureLoop } from "./bench/loops/measure.ts";
+import { reportLoops } from "./bench/loops/report.ts";
+import { loopSubjects } from "./bench/loops/subjects.ts";
 import { type Measured, measureCase } from "./bench/measure.ts";
 import { type MeasuredPackets, measurePackets } from "./bench/packets/measure.ts";
 import { packetSubjects } from "./bench/packets/subjects.ts";
@@ -123,12 +131,34 @@ async function measureOverlays({ rounds, seconds }: Extent): Promise<void> {
   console.log(reportVxlan(await measureScale(rounds), await measureTraffic(seconds)));
 }
 
+/** Calls with ever longer lists. */
+async function measureLoops({ rounds }: Extent): Promise<void> {
+  const measured = [];
+  for (const subject of loopSubjects) {
+    say(
+      `measuring loops, ${subject.name}: ${rounds} rounds with up to ${subject.counts.at(-1)} ${subject.entries}`,
+    );
+    measured.push(await measureLoop(subject, rounds));
+  }
+  console.log(reportLoops(measured));
+}
+
+/** The benchmarks with a name. */
+const others: Readonly<Record<string, (extent: Extent) => Promise<void>>> = {
+  vxlan: measureOverlays,
+  loops: measureLoops,
+};
+
 async function main(): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error("the benchmark makes network namespaces: run it as root");
   const extent = readExtent();
   const [subject] = positionals;
-  if (subject === "vxlan") return measureOverlays(extent);
-  if (subject !== undefined) throw new Error(`no benchmark ${subject}; there is vxlan`);
+  if (subject !== undefined) {
+    const other = others[subject];
+    if (other === undefined)
+      throw new Error(`no benchmark ${subject}; there are ${Object.keys(others).join(", ")}`);
+    return other(extent);
+  }
   const selected = select();
   const start = selected.start ? await measureStarts(extent) : undefined;
   const calls = await measureCalls(selected.cases, extent);

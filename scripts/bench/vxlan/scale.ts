@@ -17,7 +17,8 @@ export interface ScaleMeasured {
   readonly joined: Cost;
 }
 
-function configurationOf(count: number): object {
+/** A network in the mode l3 with so many peers. */
+export function overlayConfiguration(count: number) {
   const peers = Array.from({ length: count }, (_, at) => {
     const [high, low] = [(at + 1) >> 8, (at + 1) & 0xff];
     return { vtep: `198.18.${high}.${low}`, subnets: [`10.${128 + high}.${low}.0/24`] };
@@ -50,7 +51,7 @@ async function openPlace(worker: ModuleScript, peers: number): Promise<Place> {
     underlay,
     measure: async (count, times) => {
       const file = `/run/bench-${count}.json`;
-      writeFileSync(node.path(file), JSON.stringify(configurationOf(count)));
+      writeFileSync(node.path(file), JSON.stringify(overlayConfiguration(count)));
       const args = [...worker.words, builtPlugin("vxlan"), file, String(times)];
       return node.execJson<Cost[]>(evaluator, args, { timeout: 120_000 });
     },
