@@ -15,8 +15,12 @@ async function startFirst(node: Node, args: readonly string[]): Promise<RunningC
   return Object.assign(running, { child });
 }
 
-/** Whether a signal waits for the process to take it: SigBlk of proc_pid_status(5). */
+/**
+ * Whether a signal waits for podwire to take it: SigBlk of proc_pid_status(5). The program that starts it, unshare(1), blocks
+ * signals too while it forks, and lets them through to nothing when it goes on.
+ */
 const isHeeded = (pid: number, signal: number): boolean => {
+  if (readFileSync(`/proc/${pid}/comm`, "utf8") === "unshare\n") return false;
   const [, mask = "0"] = /^SigBlk:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
 };
