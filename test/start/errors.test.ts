@@ -49,7 +49,8 @@ test.runIf(canRun("ip", "prlimit"))(
     const called = Object.fromEntries(lines);
     expect(called).toMatchObject({
       readStandardInput: expect.stringContaining("readAll("),
-      execute: expect.stringContaining("readStandardInput"),
+      readInput: expect.stringContaining("readStandardInput("),
+      execute: expect.stringContaining("readInput"),
       runPlugin: expect.stringContaining("execute("),
     });
   },
