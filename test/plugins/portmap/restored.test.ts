@@ -42,7 +42,12 @@ describe.runIf(canRun(...programs)).each(emptied)("after %s", (_name, args) => {
     const [a, b] = await host.bridge.pods("a", "b");
     const gone = addressesOf(await host.attach(a, mappings, {}, masquerade));
     await host.node.exec("nft", [...args]);
+    const ports = async () =>
+      (await host.node.execJson<object[]>("ip", ["-j", "link", "show", "type", "bridge_slave"])).length;
+    const before = await ports();
     await host.node.deleteNetns("a");
+    // The kernel removes the interfaces of a deleted namespace some time later.
+    await expect.poll(ports).toBe(before - 1);
     await host.attach(b, [{ hostPort: 8081, containerPort: 80 }], {}, masquerade);
     const { stdout } = await host.node.exec("nft", ["list", "table", "inet", "podwire"]);
     expect(stdout).not.toContain(`${gone.v4} `);
