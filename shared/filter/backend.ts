@@ -1,7 +1,5 @@
 /** Which of the kernel's two packet filters is used: as configured, or as the node offers. */
 import type { Fields } from "../cni/fields.ts";
-import { isRestoreInstalled } from "./iptables/restore.ts";
-import type { Environment } from "./masquerade-adaptor.ts";
 
 export const backends = ["iptables", "nftables"] as const;
 export type Backend = (typeof backends)[number];
@@ -13,12 +11,4 @@ export function readBackend(fields: Fields, key: string): Backend | undefined {
   if (backend !== undefined || text === "") return backend;
   const advice = 'set "iptables" or "nftables", or leave the key out: the node decides then';
   throw fields.invalid(key, `is unknown: ${JSON.stringify(text)}`, advice);
-}
-
-/**
- * The backend for a configuration that names none. As the reference plugins choose: iptables where it is installed,
- * else nftables; told by the files there are, without running a program.
- */
-export function chooseBackend(environment: Environment): Backend {
-  return isRestoreInstalled(4, environment) ? "iptables" : "nftables";
 }

@@ -1,14 +1,14 @@
 /** Removes chains that others made, with the rules that jump to them, in one atomic step. */
-import type { NetlinkConnection } from "../../netlink/connection.ts";
-import { NetlinkError } from "../../netlink/error.ts";
-import { Errno } from "../../system/errno.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { NetlinkError } from "../netlink/error.ts";
+import { Errno } from "../system/errno.ts";
 import { needle, searchable } from "../search.ts";
 import {
   deleteChain,
   deleteRule,
   flushChain,
   getChain,
-  type HeldRule,
+  type KernelRule,
   listRules,
   readRules,
   type Table,
@@ -48,7 +48,7 @@ export function presentChains(connection: NetlinkConnection, places: readonly Ch
 }
 
 /** The rules of a chain; none if there is no such chain. */
-export function rulesOfChain(connection: NetlinkConnection, table: Table, chain: string): HeldRule[] {
+export function rulesOfChain(connection: NetlinkConnection, table: Table, chain: string): KernelRule[] {
   if (!isNftablesLoaded()) return [];
   try {
     return readRules(connection.dump(listRules(table, chain)));

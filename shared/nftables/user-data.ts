@@ -3,7 +3,7 @@
  * list of type, length (one byte each) and value; the format is libnftnl's (include/libnftnl/udata.h). nft skips
  * types it does not know.
  */
-import { decodeText, encodeText } from "../../system/text.ts";
+import { decodeText, encodeText } from "../system/text.ts";
 
 /** The comment of a table, chain, rule or element. */
 export const COMMENT = 0;

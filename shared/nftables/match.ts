@@ -1,8 +1,8 @@
 /** The one table of ours for IP traffic, and the matches that its rules are made of. Pure. */
-import { bitsOf, type Family, toBytes } from "../../ip/address.ts";
-import type { Cidr } from "../../ip/cidr.ts";
-import type { NetlinkMessage } from "../../netlink/message.ts";
-import { NetfilterFamily } from "../nfnetlink.ts";
+import { bitsOf, type Family, toBytes } from "../ip/address.ts";
+import type { Cidr } from "../ip/cidr.ts";
+import type { NetlinkMessage } from "../netlink/message.ts";
+import { NetfilterFamily } from "../netlink/netfilter.ts";
 import {
   Comparison,
   compare,

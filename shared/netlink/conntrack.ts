@@ -9,7 +9,7 @@ import type { NetlinkConnection } from "../netlink/connection.ts";
 import { Flag, type NetlinkMessage } from "../netlink/message.ts";
 import { Errno } from "../system/errno.ts";
 import { readSysctl } from "../system/sysctl.ts";
-import { NetfilterFamily, nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "./nfnetlink.ts";
+import { NetfilterFamily, nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "./netfilter.ts";
 
 const Command = { get: 1, delete: 2 } as const;
 

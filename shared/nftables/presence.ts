@@ -1,7 +1,7 @@
 /** Whether nf_tables is in the kernel, found out without bringing it there. */
 
-import { readTextIfPresent } from "../../system/file.ts";
-import { fileExists } from "../../system/file-status.ts";
+import { readTextIfPresent } from "../system/file.ts";
+import { fileExists } from "../system/file-status.ts";
 
 /**
  * False: asking would make the kernel start modprobe, for every single message if the module is not installed. What

@@ -1,11 +1,11 @@
 /** A batch of nf_tables changes: all of it, or nothing. */
-import { Attributes } from "../../netlink/attributes.ts";
-import { BodyWriter } from "../../netlink/body-writer.ts";
-import type { NetlinkConnection } from "../../netlink/connection.ts";
-import { NetlinkError } from "../../netlink/error.ts";
-import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
-import { Errno } from "../../system/errno.ts";
-import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../nfnetlink.ts";
+import { Attributes } from "../netlink/attributes.ts";
+import { BodyWriter } from "../netlink/body-writer.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { NetlinkError } from "../netlink/error.ts";
+import { Flag, type NetlinkMessage } from "../netlink/message.ts";
+import { Errno } from "../system/errno.ts";
+import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../netlink/netfilter.ts";
 
 /** include/uapi/linux/netfilter/nfnetlink.h. */
 const NFNL_MSG_BATCH_BEGIN = 0x10;

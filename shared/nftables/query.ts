@@ -1,10 +1,10 @@
 /** Questions to nf_tables whose answer is "nothing" where what they ask about does not exist. */
-import type { NetlinkConnection } from "../../netlink/connection.ts";
-import { isAbsent } from "./chain-removal.ts";
-import { getElement, type HeldElement, listElements, readElements } from "./element.ts";
-import { getTable, type HeldRule, listRules, readRules, type Table } from "./message.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { isAbsent } from "./remove-chains.ts";
+import { getElement, type KernelElement, listElements, readElements } from "./element.ts";
+import { getTable, type KernelRule, listRules, readRules, type Table } from "./message.ts";
 import { isNftablesLoaded } from "./presence.ts";
-import { type HeldSet, listSets, readSets } from "./set.ts";
+import { type KernelSet, listSets, readSets } from "./set.ts";
 
 function orNone<Value>(ask: () => Value[]): Value[] {
   if (!isNftablesLoaded()) return [];
@@ -17,12 +17,12 @@ function orNone<Value>(ask: () => Value[]): Value[] {
 }
 
 /** The rules of a chain, or of the whole table, in order. */
-export function rulesOf(connection: NetlinkConnection, table: Table, chain?: string): HeldRule[] {
+export function rulesOf(connection: NetlinkConnection, table: Table, chain?: string): KernelRule[] {
   return orNone(() => readRules(connection.dump(listRules(table, chain))));
 }
 
 /** The sets of a table. */
-export function setsIn(connection: NetlinkConnection, table: Table): HeldSet[] {
+export function setsIn(connection: NetlinkConnection, table: Table): KernelSet[] {
   return orNone(() => readSets(connection.dump(listSets(table))));
 }
 
@@ -32,7 +32,7 @@ export function hasTable(connection: NetlinkConnection, table: Table): boolean {
 }
 
 /** All elements of a set: as many as there are attachments. */
-export function allElements(connection: NetlinkConnection, table: Table, set: string): HeldElement[] {
+export function allElements(connection: NetlinkConnection, table: Table, set: string): KernelElement[] {
   return orNone(() => readElements(connection.dump(listElements(table, set))));
 }
 
@@ -47,7 +47,7 @@ export function findElements(
   connection: NetlinkConnection,
   table: Table,
   places: readonly ElementPlace[],
-): (HeldElement | undefined)[] {
+): (KernelElement | undefined)[] {
   if (!isNftablesLoaded()) return places.map(() => undefined);
   const answers = connection.transact(places.map(({ set, key }) => getElement(table, set, key)));
   return answers.map(({ error, bodies }) => {
@@ -61,6 +61,6 @@ export function findElement(
   table: Table,
   set: string,
   key: readonly Uint8Array[],
-): HeldElement | undefined {
+): KernelElement | undefined {
   return findElements(connection, table, [{ set, key }])[0];
 }

@@ -2,10 +2,10 @@
  * nf_tables objects as messages: tables, chains and rules. include/uapi/linux/netfilter/nf_tables.h.
  * Pure bytes; changes are sent by commit() in transaction.ts, questions by NetlinkConnection.
  */
-import { Attributes, readAttributes } from "../../netlink/attributes.ts";
-import { BodyWriter } from "../../netlink/body-writer.ts";
-import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
-import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../nfnetlink.ts";
+import { Attributes, readAttributes } from "../netlink/attributes.ts";
+import { BodyWriter } from "../netlink/body-writer.ts";
+import { Flag, type NetlinkMessage } from "../netlink/message.ts";
+import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../netlink/netfilter.ts";
 import { searchable } from "../search.ts";
 import type { Expression } from "./expression.ts";
 import {
@@ -49,7 +49,7 @@ export interface Rule {
 }
 
 /** A rule as the kernel has it. */
-export interface HeldRule {
+export interface KernelRule {
   readonly chain: string;
   readonly handle: bigint;
   readonly comment: string;
@@ -171,7 +171,7 @@ export function listRules(table: Table, chain?: string): NetlinkMessage {
 }
 
 /** The rules in the answers to listRules. */
-export function readRules(bodies: readonly Uint8Array[]): HeldRule[] {
+export function readRules(bodies: readonly Uint8Array[]): KernelRule[] {
   return bodies.map((body) => {
     const attributes = new Attributes(body, 4);
     const userData = decodeUserData(attributes.bytes(NFTA_RULE_USERDATA));
@@ -189,7 +189,7 @@ export function readRules(bodies: readonly Uint8Array[]): HeldRule[] {
  * What a rule does and its comment, as a text to search in and to compare: the same until somebody changes the rule.
  * Left out are its handle and what its counters have counted.
  */
-export function expressionsText({ body }: HeldRule): string {
+export function expressionsText({ body }: KernelRule): string {
   const attributes = new Attributes(body, 4);
   const expressions = readAttributes(attributes.bytes(NFTA_RULE_EXPRESSIONS) ?? new Uint8Array(0));
   const lasting = expressions.filter(({ value }) => new Attributes(value).text(1) !== "counter");

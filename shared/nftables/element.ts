@@ -1,7 +1,7 @@
 /** The elements of nf_tables sets and maps, as messages. include/uapi/linux/netfilter/nf_tables.h. */
-import { Attributes, readAttributes } from "../../netlink/attributes.ts";
-import type { BodyWriter } from "../../netlink/body-writer.ts";
-import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
+import { Attributes, readAttributes } from "../netlink/attributes.ts";
+import type { BodyWriter } from "../netlink/body-writer.ts";
+import { Flag, type NetlinkMessage } from "../netlink/message.ts";
 import { writeValue } from "./expression.ts";
 import { type Table, tableMessage } from "./message.ts";
 import { aligned } from "./set.ts";
@@ -26,7 +26,7 @@ export interface Element {
 }
 
 /** An element as the kernel has it. */
-export interface HeldElement {
+export interface KernelElement {
   readonly key: Uint8Array;
   /** Of a map's element; empty in a set. */
   readonly value: Uint8Array;
@@ -144,7 +144,7 @@ export function listElements(table: Table, set: string): NetlinkMessage {
 }
 
 /** The elements in the answers to getElement and listElements. */
-export function readElements(bodies: readonly Uint8Array[]): HeldElement[] {
+export function readElements(bodies: readonly Uint8Array[]): KernelElement[] {
   return bodies.flatMap((body) => {
     const list = new Attributes(body, 4).bytes(NFTA_SET_ELEM_LIST_ELEMENTS);
     return (list === undefined ? [] : readAttributes(list)).map(({ value }) => {

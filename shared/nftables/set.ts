@@ -1,9 +1,9 @@
 /** nf_tables sets and maps as messages; what is in them: element.ts. include/uapi/linux/netfilter/nf_tables.h. */
 
-import { Attributes } from "../../netlink/attributes.ts";
-import type { BodyWriter } from "../../netlink/body-writer.ts";
-import { Flag, type NetlinkMessage } from "../../netlink/message.ts";
-import { encodeText } from "../../system/text.ts";
+import { Attributes } from "../netlink/attributes.ts";
+import type { BodyWriter } from "../netlink/body-writer.ts";
+import { Flag, type NetlinkMessage } from "../netlink/message.ts";
+import { encodeText } from "../system/text.ts";
 import { type Table, tableMessage } from "./message.ts";
 import { encodeUserData, SET_COMMENT, SET_DATA_ORDER, SET_KEY_ORDER, textDatum } from "./user-data.ts";
 
@@ -105,14 +105,14 @@ export function listSets(table: Table): NetlinkMessage {
 }
 
 /** A set as the kernel has it. */
-export interface HeldSet {
+export interface KernelSet {
   readonly name: string;
   /** Of a DataType; of a concatenation, those of its fields in one. */
   readonly keyNumber: number;
 }
 
 /** The sets in the answers to listSets. */
-export function readSets(bodies: readonly Uint8Array[]): HeldSet[] {
+export function readSets(bodies: readonly Uint8Array[]): KernelSet[] {
   return bodies.map((body) => {
     const attributes = new Attributes(body, 4);
     return {

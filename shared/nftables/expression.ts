@@ -2,7 +2,7 @@
  * The expressions a rule is made of: include/uapi/linux/netfilter/nf_tables.h. A rule is a small program: loads
  * fill registers, comparisons and lookups end it where they do not match, the verdict stands at the end.
  */
-import type { BodyWriter } from "../../netlink/body-writer.ts";
+import type { BodyWriter } from "../netlink/body-writer.ts";
 
 /** One step of a rule: the kernel's name for it, and its attributes. */
 export interface Expression {

@@ -1,0 +1,38 @@
+/** The contract of the two backends: how records become rules in the kernel. */
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import type { FilterRecord } from "./record.ts";
+
+export interface FilterContext {
+  /** A netfilter socket in the host's namespace. */
+  readonly connection: NetlinkConnection;
+  /** Of the plugin's process: PATH names the folders of programs. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Reads all records from the disk: for a projection of all. What a call has just written is among them, what it removes is not. */
+  readonly allRecords: () => FilterRecord[];
+}
+
+/** One call's difference. */
+export interface Change {
+  /** Records whose rules go; their files are still on the disk or gone. */
+  readonly removed: readonly FilterRecord[];
+  /** Records whose rules come. One that is also in `removed`, by owner and kind, replaces that one. */
+  readonly added: readonly FilterRecord[];
+}
+
+/**
+ * A backend takes its part of each record (masquerade and hostPorts of records with its name), and ignores the rest. All but
+ * prepare and check run under the lock of the records.
+ */
+export interface FilterBackend {
+  /** Throws CniError if the record could not be put into the kernel. Changes nothing. */
+  prepare(context: FilterContext, record: FilterRecord): void;
+  /**
+   * Makes the difference in one transaction. Where the shared rules are not as they should be, or the kernel refuses the
+   * difference, everything is projected anew from allRecords. Rules that are gone already are fine. Throws CniError.
+   */
+  change(context: FilterContext, change: Change): void;
+  /** Throws CniError (999) that names what of the record's rules, or of those that all share, is missing or changed. */
+  check(context: FilterContext, record: FilterRecord): void;
+  /** The records of owners whose rules the kernel has, as far as rules tell: for records that were deleted. */
+  recover(context: FilterContext): FilterRecord[];
+}
