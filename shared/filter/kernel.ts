@@ -9,6 +9,8 @@ export interface FilterContext {
   readonly environment: Readonly<Record<string, string>>;
   /** Reads all records from the disk: for a projection of all. What a call has just written is among them, what it removes is not. */
   readonly allRecords: () => FilterRecord[];
+  /** A text that the nftables backend keeps among the records; gone with them. */
+  readonly state: { read(): string | undefined; write(text: string): void };
 }
 
 /** One call's difference. */

@@ -75,6 +75,20 @@ export class NetlinkConnection {
     closeFile(this.socket);
   }
 
+  /** The number of the socket's network namespace, which the kernel never gives twice; undefined before Linux 5.14. */
+  namespaceCookie(): bigint | undefined {
+    const SO_NETNS_COOKIE = 71;
+    const value = new BigUint64Array(1);
+    const filled = tryCall(
+      "getsockopt",
+      this.socket,
+      SOL_SOCKET,
+      SO_NETNS_COOKIE,
+      new Uint8Array(value.buffer),
+    );
+    return filled === 8 ? value[0] : undefined;
+  }
+
   /** Sends all of it in one piece: a batch must not be cut, whatever the socket's usual size is. */
   private send(bytes: Uint8Array): void {
     const failed = tryCall("sendto", this.socket, bytes, 0);

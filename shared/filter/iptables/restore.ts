@@ -5,7 +5,8 @@ import type { Family } from "../../ip/address.ts";
 import { readLink } from "../../system/file.ts";
 import { findExecutable, programFolders, runProcess } from "../../system/process.ts";
 import { decodeText, encodeText } from "../../system/text.ts";
-import type { Environment } from "../masquerade-adaptor.ts";
+
+type Environment = Readonly<Record<string, string>>;
 
 /** iptables exists twice, with rules in different parts of the kernel. */
 export type Variant = "nf_tables" | "legacy";

@@ -80,7 +80,7 @@ class Stage implements AsyncDisposable {
    * are complete: the next ADD asks the kernel, and makes it again.
    */
   async expectCollected(): Promise<void> {
-    const mark = "/run/podwire/hostports/owners/complete";
+    const mark = "/run/podwire/filter/owners/complete";
     const without = (state: Partial<Snapshot>) => ({
       ...state,
       files: state["files"]?.filter((file) => !file.startsWith(mark)),

@@ -29,7 +29,7 @@ describe.runIf(canRun(...programs)).each(backends)("DEL (%s)", (backend) => {
     const result = await host.bridge.add(pod, bridgeConfig());
     const before = await hostState(host.node);
     await host.portmap.add(pod, host.config([mapping, udp], result));
-    await host.node.exec("sh", ["-ec", "rm -r /run/podwire/hostports/[orc]*"]);
+    await host.node.exec("sh", ["-ec", "rm -r /run/podwire/filter/[orc]*"]);
     await host.detach(pod);
     const { files, ...rest } = await hostState(host.node);
     expect({ ...rest, files: [] }).toEqual({ ...before, files: [] });
@@ -45,7 +45,7 @@ describe.runIf(canRun(...programs)).each(backends)("DEL (%s)", (backend) => {
     await host.portmap.add(pod, host.config([mapping, udp], result));
     await host.node.exec("sh", [
       "-ec",
-      "for file in /run/podwire/hostports/owners/*; do echo '{' > $file; done",
+      "for file in /run/podwire/filter/owners/*; do echo '{' > $file; done",
     ]);
     await host.detach(pod);
     const { files, ...rest } = await hostState(host.node);
@@ -282,7 +282,7 @@ describe.runIf(canRun(...programs)).each(backends)("GC (%s)", (backend) => {
     await host.portmap.gc(host.config(undefined), []);
     const before = await hostState(host.node);
     await host.portmap.add(pod, host.config([mapping], result));
-    await host.node.exec("sh", ["-ec", "rm /run/podwire/hostports/owners/*"]);
+    await host.node.exec("sh", ["-ec", "rm /run/podwire/filter/owners/*"]);
     await host.portmap.gc(host.config(undefined), []);
     const { files, ...rest } = await hostState(host.node);
     expect({ ...rest, files: [] }).toEqual({ ...before, files: [] });

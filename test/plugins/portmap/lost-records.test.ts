@@ -10,16 +10,16 @@ const free = { hostPort: 8081, containerPort: 80 };
 const conflict = 7;
 
 const wipes: [string, string][] = [
-  ["the folder", "rm -r /run/podwire/hostports"],
-  ["the files of records and claims", "rm /run/podwire/hostports/owners/* /run/podwire/hostports/claims/*"],
-  ["all but the lock", "cd /run/podwire/hostports && rm -rf owners claims rules"],
+  ["the folder", "rm -r /run/podwire/filter"],
+  ["the files of records and claims", "rm /run/podwire/filter/owners/* /run/podwire/filter/claims/*"],
+  ["all but the lock", "cd /run/podwire/filter && rm -rf owners claims rules"],
 ];
 
-const wipe = (host: PortHost, script = "rm -r /run/podwire/hostports") =>
+const wipe = (host: PortHost, script = "rm -r /run/podwire/filter") =>
   host.node.exec("sh", ["-ec", script]);
 
 const isComplete = async (host: PortHost) =>
-  (await host.node.exec("test", ["-e", "/run/podwire/hostports/owners/complete"], { reject: false }))
+  (await host.node.exec("test", ["-e", "/run/podwire/filter/owners/complete"], { reject: false }))
     .exitCode === 0;
 
 /** portmap's ADD for a container that the bridge has attached. */
@@ -81,7 +81,7 @@ describe.runIf(canRun(...programs)).each(backends)("after records are lost (%s)"
     await using host = await PortHost.create(backend);
     const [a, b, c] = await host.bridge.pods("a", "b", "c");
     await host.attach(a, [mapping]);
-    await wipe(host, "rm -r /run/podwire/hostports/claims");
+    await wipe(host, "rm -r /run/podwire/filter/claims");
     failed(await ask(host, b, [mapping]), conflict, /8080.*id-a/);
     await host.attach(c, [free]);
     expect(await isComplete(host)).toBe(true);
