@@ -9,7 +9,7 @@ import { formatIp, isSameIp } from "../../shared/ip/address.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { flushChanged, flushStale, flushToContainer } from "./conntrack.ts";
 import { localhostTarget, routeLocalhost } from "./localhost.ts";
-import type { WantedPorts } from "./requests.ts";
+import type { WantedPorts } from "./wanted.ts";
 
 type Environment = Readonly<Record<string, string>>;
 

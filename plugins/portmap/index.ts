@@ -11,7 +11,7 @@ import { forwardPorts, removePorts } from "./add.ts";
 import { readPortmapConfig } from "./config.ts";
 import { flushToContainer } from "./conntrack.ts";
 import { checkLocalhost, localhostTarget } from "./localhost.ts";
-import { samplePorts, wantedPorts } from "./requests.ts";
+import { samplePorts, wantedPorts } from "./wanted.ts";
 
 const plugin: Plugin = {
   about: "forwards ports of the host to a container",

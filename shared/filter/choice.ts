@@ -30,7 +30,8 @@ export function contextOf(
   environment: Environment,
 ): FilterContext {
   const state = { read: () => store.readState(), write: (text: string) => store.writeState(text) };
-  return { connection, environment, allRecords: () => store.all(), state };
+  const holds = (record: FilterRecord) => store.holds(record);
+  return { connection, environment, allRecords: () => store.all(), holds, state };
 }
 
 /** The record with its backend. Throws CniError (50, or 7) if the node cannot do what is wanted. Changes nothing. */

@@ -86,10 +86,10 @@ const DISPATCH = { address: "hostports-address", any: "hostports-any" } as const
 
 /**
  * The group in user data of its maps, in four parts: for records that are recovered from the kernel. Numbers in the range that
- * libnftnl leaves free. Conditions of more than 800 characters do not fit, and are not recovered.
+ * libnftnl leaves free. A group of more than 640 characters do not fit, and are not recovered.
  */
 const GROUP_DATUM = 0x67;
-const PART = 200;
+const PART = 160;
 export const GROUP_PARTS = 4;
 
 function groupDatum(group: PortGroup, part: number): UserDatum[] {

@@ -122,11 +122,15 @@ function makeDifference(
   return false;
 }
 
-/** All elements of the records; of two that want one place, the later record has it. */
-function allElements(records: readonly FilterRecord[]): PlacedElement[] {
+/** All elements of the records. Of two that want one place, the record with the reservation has it. */
+function allElements({ holds }: FilterContext, records: readonly FilterRecord[]): PlacedElement[] {
   const elements = new Map<string, PlacedElement>();
-  for (const record of records)
-    for (const placed of elementsOf(record)) elements.set(elementPlace(placed), placed);
+  for (const record of records) {
+    for (const placed of elementsOf(record)) {
+      const place = elementPlace(placed);
+      if (!elements.has(place) || holds(record)) elements.set(place, placed);
+    }
+  }
   return [...elements.values()];
 }
 
@@ -136,7 +140,7 @@ export function projectAll(context: FilterContext): void {
   const records = context.allRecords();
   const groups = furtherGroups([], records);
   const structure = structureOf(groups);
-  const elements = allElements(records);
+  const elements = allElements(context, records);
   for (let attempt = 1; ; attempt++) {
     const generation = currentGeneration(connection) ?? 0;
     const old = [inetTable, bridgeTable].filter((table) => hasTable(connection, table));

@@ -16,7 +16,7 @@ import type { NetlinkConnection } from "../netlink/connection.ts";
 import { listDirectory, makeDirectory } from "../system/directory.ts";
 import { linkToFreeName, readTextIfPresent, removeFile, renameFile, writeFile } from "../system/file.ts";
 import { fileExists, fileStatus } from "../system/file-status.ts";
-import { lock, lockLimit, makeAndLock, unlock } from "../system/folder-lock.ts";
+import { lockLimit, makeAndLock, unlock } from "../system/folder-lock.ts";
 import { SystemError } from "../system/libc.ts";
 import { type FilterRecord, isSameRecord, type RecordKind, recordName } from "./record.ts";
 import { parseRecord, recordText } from "./record-text.ts";
@@ -38,6 +38,21 @@ export const isFilterUsed = (): boolean => fileExists(FILTER_FOLDER);
 function namespaceName(connection: NetlinkConnection): string {
   const cookie = connection.namespaceCookie();
   return cookie === undefined ? `inode-${fileStatus("/proc/thread-self/ns/net")?.inode}` : String(cookie);
+}
+
+/** Does the work; an error of the file system says what the files are for. */
+function explained<Value>(work: () => Value): Value {
+  try {
+    return work();
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
+    throw new CniError(
+      ErrorCode.io,
+      `cannot write to ${FILTER_FOLDER}, where podwire records what containers want of the packet filter: ${messageOf(thrown)}`,
+      "/run must be a file system that can be written: mount a tmpfs there",
+      thrown,
+    );
+  }
 }
 
 export class RecordStore {
@@ -65,34 +80,14 @@ export class RecordStore {
 
   /** Runs `work` as the only process that changes records and rules; makes the folders. Throws codes 5 and 11. */
   whileLocked<Value>(work: () => Value): Value {
-    let descriptor: number;
-    try {
+    const descriptor = explained(() => {
       makeDirectory(this.#folder, PRIVATE_FOLDER);
-      descriptor = makeAndLock(this.#folder, lockLimit(this.#environment));
+      const taken = makeAndLock(this.#folder, lockLimit(this.#environment));
       this.#makeFolders();
-    } catch (thrown) {
-      if (!(thrown instanceof SystemError)) throw thrown;
-      throw new CniError(
-        ErrorCode.io,
-        `cannot write to ${FILTER_FOLDER}, where podwire records what containers want of the packet filter: ${messageOf(thrown)}`,
-        "/run must be a file system that can be written: mount a tmpfs there",
-        thrown,
-      );
-    }
+      return taken;
+    });
     try {
       return work();
-    } finally {
-      unlock(descriptor);
-    }
-  }
-
-  /** The same for work that only removes; without a folder nothing is done. */
-  whileLockedIfPresent(work: () => void): void {
-    if (!this.exists) return;
-    const descriptor = lock(this.#folder, lockLimit(this.#environment));
-    if (descriptor === undefined) return;
-    try {
-      work();
     } finally {
       unlock(descriptor);
     }
@@ -129,18 +124,21 @@ export class RecordStore {
   }
 
   /**
-   * Writes a record and takes its reservations. At any moment there is the former record or the new one, and a
-   * reservation is there before its record.
+   * Writes a record, then takes its reservations. At any moment there is the former record or the new one. A process that is
+   * killed between leaves a record without all reservations (see holds).
    */
   write(record: FilterRecord): void {
     const name = recordName(record.owner, record.kind);
     const former = this.find(record.owner, record.kind);
-    writeFile(this.#recordPath(DRAFT), recordText(record), PRIVATE);
-    this.#reserve(DRAFT, record);
-    renameFile(this.#recordPath(DRAFT), this.#recordPath(name));
-    if (former === undefined) return;
-    const kept = new Set(reservationsOf(record).map((reservation) => reservation.name));
-    this.#release(former, (reservation) => !kept.has(reservation));
+    if (former !== undefined) {
+      const kept = new Set(reservationsOf(record).map((reservation) => reservation.name));
+      this.#release(former, (reservation) => !kept.has(reservation));
+    }
+    explained(() => {
+      writeFile(this.#recordPath(DRAFT), recordText(record), PRIVATE);
+      renameFile(this.#recordPath(DRAFT), this.#recordPath(name));
+      this.#reserve(name, record);
+    });
   }
 
   #reserve(file: string, record: FilterRecord): void {
@@ -192,28 +190,37 @@ export class RecordStore {
       const holder = read(name);
       if (holder === undefined || isSameRecord(holder, record)) continue;
       const key = recordName(holder.owner, holder.kind);
-      if (!found.has(key)) found.set(key, { holder, index });
+      if (!found.has(key) && this.#isCurrent(name, holder)) found.set(key, { holder, index });
     }
     return [...found.values()];
   }
 
-  /** Whether another record than this owner's has a reservation of that name. */
+  /** Whether a reservation is a link to the record that its owner has now, and not to a former one. */
+  #isCurrent(reservation: string, { owner, kind }: FilterRecord): boolean {
+    const inode = fileStatus(this.#reservationPath(reservation))?.inode;
+    return inode !== undefined && inode === fileStatus(this.#recordPath(recordName(owner, kind)))?.inode;
+  }
+
+  /** Whether a record has all its reservations. Of two records that want the same, this tells which one has it. */
+  holds(record: FilterRecord): boolean {
+    return reservationsOf(record).every(({ name }) => this.#isCurrent(name, record));
+  }
+
+  /** Whether any record has a reservation of that name. */
   isReserved(name: string): boolean {
     return fileExists(this.#reservationPath(name));
   }
 
   /** Removes what a killed process leaves: reservations without a record, and files that cannot be read. */
   tidy(): void {
-    const names = new Set(this.#names());
-    for (const name of names) {
-      if (this.#read(this.#recordPath(name)) !== undefined) continue;
-      removeFile(this.#recordPath(name));
-      names.delete(name);
+    removeFile(this.#recordPath(DRAFT));
+    for (const name of this.#names()) {
+      if (this.#read(this.#recordPath(name)) === undefined) removeFile(this.#recordPath(name));
     }
     const read = this.#holderReader();
     for (const name of listDirectory(`${this.#folder}/reservations`)) {
       const holder = read(name);
-      if (holder !== undefined && names.has(recordName(holder.owner, holder.kind))) continue;
+      if (holder !== undefined && this.#isCurrent(name, holder)) continue;
       removeFile(this.#reservationPath(name));
     }
   }
@@ -223,6 +230,6 @@ export class RecordStore {
   }
 
   writeState(text: string): void {
-    writeFile(this.#recordPath(STATE), text, PRIVATE);
+    explained(() => writeFile(this.#recordPath(STATE), text, PRIVATE));
   }
 }
