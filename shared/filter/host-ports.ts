@@ -132,7 +132,7 @@ function translation(family: Family, precision: Precision, suffix: string): Rule
   const { length } = addressTypes[family];
   const portAt = registerAt(precision === "address" ? 4 + length : 4);
   return {
-    comment: `by protocol, ${precision === "address" ? "address and " : ""}port (IPv${family})`,
+    comment: `by protocol${precision === "address" ? ", address" : ""} and port (IPv${family})`,
     expressions: [
       ...matchFamily(family),
       loadMeta(Meta.transportProtocol, REGISTER),

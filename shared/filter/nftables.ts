@@ -29,7 +29,7 @@ import { bridgeTable, inetTable, type PlacedElement, type Structure } from "./st
 /** How often a commit may be overtaken by those of other programs. */
 const ATTEMPTS = 100;
 /** To find so many elements one by one takes longer than to project all. */
-const MOST_REMOVED = 1000;
+const MOST_REMOVED = 20_000;
 
 /** Undefined without nf_tables, which is not loaded for the question. */
 const currentGeneration = (connection: NetlinkConnection): number | undefined =>

@@ -153,15 +153,17 @@ export class RecordStore {
   #release(record: FilterRecord, isMeant: (name: string) => boolean = () => true): void {
     const read = this.#holderReader();
     for (const { name } of reservationsOf(record)) {
-      const holder = isMeant(name) ? read(name) : undefined;
-      if (holder !== undefined && isSameRecord(holder, record)) removeFile(this.#reservationPath(name));
+      if (!isMeant(name)) continue;
+      const holder = read(name);
+      // A file that cannot be read is of no other record either.
+      if (holder === undefined || isSameRecord(holder, record)) removeFile(this.#reservationPath(name));
     }
   }
 
-  /** Removes a record, then its reservations. One that is gone already is fine. */
+  /** Removes the reservations of a record, then the record. One that is gone already is fine. */
   remove(record: FilterRecord): void {
-    removeFile(this.#recordPath(recordName(record.owner, record.kind)));
     this.#release(record);
+    removeFile(this.#recordPath(recordName(record.owner, record.kind)));
   }
 
   /** Removes the file of a record that cannot be read. */
