@@ -168,7 +168,7 @@ async function measureBesideReference(extent: Extent): Promise<Parts> {
   const calls = await measureCalls(selected.cases, extent);
   const packets = selected.packets ? await measureAllPackets(extent) : [];
   const findings = { calls, start, packets };
-  const figures = figuresOf(findings);
+  const figures = figuresOf(findings, extent);
   return { bench: report(findings, extent), ...(figures === undefined ? {} : { figures }) };
 }
 

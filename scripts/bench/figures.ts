@@ -1,9 +1,11 @@
 /** The five figures of the README: the calls that matter most, on a node that holds attachments. */
+import type { Extent } from "./extent.ts";
 import type { Measured, MeasuredVerb } from "./measure.ts";
 import type { Cost } from "./protocol.ts";
 import type { Findings } from "./report.ts";
 import { each, median, ratioOf } from "./statistics.ts";
 import { table } from "./table.ts";
+import { heldOf } from "./titles.ts";
 
 const START_OF = "bridge";
 
@@ -30,12 +32,16 @@ function callRow(measured: readonly Measured[], name: string, verb: MeasuredVerb
   return series === undefined ? [] : [row(`${name} ${verb}`, series.oursHeld, series.theirsHeld, 1)];
 }
 
-/** The table; undefined if not all that it needs was measured. */
-export function figuresOf(findings: Findings): string | undefined {
+/** A sentence and the table; undefined if not all that it needs was measured. */
+export function figuresOf(findings: Findings, extent: Extent): string | undefined {
   const rows = [
     ...startRow(findings),
     ...calls.flatMap(([name, verb]) => callRow(findings.calls, name, verb)),
   ];
   if (rows.length <= calls.length) return undefined;
-  return table([["call", "podwire", "reference", "ratio"], ...rows]);
+  return [
+    `Milliseconds of a call on a node that holds ${heldOf(extent)} containers, median of ${extent.pairs} pairs:`,
+    "",
+    table([["call", "podwire", "reference", "ratio"], ...rows]),
+  ].join("\n");
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { cases } from "../../scripts/bench/cases.ts";
+import type { Extent } from "../../scripts/bench/extent.ts";
 import { figuresOf } from "../../scripts/bench/figures.ts";
 import type { Measured, Series } from "../../scripts/bench/measure.ts";
 import type { Cost } from "../../scripts/bench/protocol.ts";
@@ -20,11 +21,25 @@ const calls: Measured[] = cases.map((subject, index) => ({
   series: { ADD: seriesOf(index + 1, 10), DEL: seriesOf(index + 1, 100) },
   peak: { ADD: 0, DEL: 0 },
 }));
+const extent: Extent = {
+  reference: "/usr/lib/cni",
+  pairs: 7,
+  held: 100,
+  heldReference: 100,
+  rounds: 1,
+  seconds: 1,
+  settle: 0,
+};
 const start = { plugins: [{ name: "bridge", ours: [cost(0.514)], theirs: [cost(3.2)] }], limit: [] };
 
 describe("the figures of the README", () => {
   test("are five, of the nodes that hold attachments", () => {
-    const rows = figuresOf({ calls, start, packets: [] })?.split("\n").slice(2) ?? [];
+    const [sentence, empty, , , ...rows] =
+      figuresOf({ calls, start, packets: [] }, extent)?.split("\n") ?? [];
+    expect([sentence, empty]).toEqual([
+      "Milliseconds of a call on a node that holds 100 containers, median of 7 pairs:",
+      "",
+    ]);
     const cells = rows.map((row) => row.split("|").map((cell) => cell.trim()));
     expect(cells.map((row) => row.slice(1, -1))).toEqual([
       ["bridge VERSION", "0.51", "3.20", "0.16"],
@@ -36,7 +51,7 @@ describe("the figures of the README", () => {
   });
 
   test("are not there without one of them", () => {
-    expect(figuresOf({ calls, start: undefined, packets: [] })).toBeUndefined();
-    expect(figuresOf({ calls: calls.slice(1), start, packets: [] })).toBeUndefined();
+    expect(figuresOf({ calls, start: undefined, packets: [] }, extent)).toBeUndefined();
+    expect(figuresOf({ calls: calls.slice(1), start, packets: [] }, extent)).toBeUndefined();
   });
 });
