@@ -42,12 +42,8 @@ function refuseTooMany({ hostPorts: ports }: FilterRecord, family: Family): void
   );
 }
 
-function refuseMissingChain(context: FilterContext, tool: Tool, family: Family, chain: string): void {
-  const isPresent =
-    tool.variant === "nf_tables"
-      ? nftChains(context, family, [chain]).length > 0
-      : runSave(tool, "nat", hostPorts).chains.has(chain);
-  if (isPresent) return;
+function refuseMissingChain(tool: Tool, family: Family, chain: string): void {
+  if (runSave(tool, "nat", hostPorts).chains.has(chain)) return;
   throw new CniError(
     ErrorCode.invalidConfiguration,
     `"externalSetMarkChain" is ${chain}, and the nat table has no such chain (IPv${family})`,
@@ -75,7 +71,7 @@ function prepare(context: FilterContext, record: FilterRecord): void {
     const tool = requireRestore(family, context.environment, purpose);
     const { externalSetMarkChain: chain, conditions } = record.hostPorts ?? {};
     if (used.length === 0) continue;
-    if (chain !== undefined) refuseMissingChain(context, tool, family, chain);
+    if (chain !== undefined) refuseMissingChain(tool, family, chain);
     if (conditions === undefined || conditions[family].length === 0) continue;
     try {
       // A record with conditions that make no rule would keep every projection from being made.
@@ -87,54 +83,34 @@ function prepare(context: FilterContext, record: FilterRecord): void {
   }
 }
 
-/** How often the rules are read anew because another program has changed them meanwhile. */
-const ATTEMPTS = 3;
-
 /** Makes the rules of a family those of all records. */
 function project(context: FilterContext, tool: Tool, family: Family, purpose: Purpose): void {
   const records = context.allRecords().filter(isOurs);
   const needsRaw = records.some((record) => sharedRules(record, family).some(({ table }) => table === "raw"));
-  for (let attempt = 1; ; attempt++) {
-    const raw = needsRaw ? runSave(tool, "raw", purpose) : readSaved("");
-    const input = projectionInput(family, records, { nat: runSave(tool, "nat", purpose), raw });
-    try {
-      runRestore(tool, input, purpose);
-      return;
-    } catch (thrown) {
-      if (!(thrown instanceof RestoreRefused) || attempt === ATTEMPTS) throw thrown;
-    }
-  }
+  const raw = needsRaw ? runSave(tool, "raw", purpose) : readSaved("");
+  runRestore(tool, projectionInput(family, records, { nat: runSave(tool, "nat", purpose), raw }), purpose);
 }
 
+const markBitsOf = (records: readonly FilterRecord[], family: Family): number[] =>
+  records.flatMap((record) => sharedRules(record, family).flatMap(({ markBit }) => markBit ?? []));
+
 /** Bits of removed records that no record has any more. The usual bit keeps its rule: to ask all records takes a while. */
-function unusedBits(context: FilterContext, { removed, added }: Change): Set<number> {
-  const bits = new Set(removed.flatMap(({ hostPorts: ports }) => ports?.markBit ?? []));
+function unusedBits(context: FilterContext, family: Family, { removed, added }: Change): Set<number> {
+  const bits = new Set(markBitsOf(removed, family));
   bits.delete(DEFAULT_MARK_BIT);
   if (bits.size === 0) return bits;
-  for (const { hostPorts: ports } of [...context.allRecords().filter(isOurs), ...added]) {
-    if (ports !== undefined) bits.delete(ports.markBit);
-  }
+  const all = [...context.allRecords().filter(isOurs), ...added];
+  for (const bit of markBitsOf(all, family)) bits.delete(bit);
   return bits;
 }
 
-function applyDifference(
-  context: FilterContext,
-  tool: Tool,
-  family: Family,
-  input: string,
-  change: Change,
-): void {
-  const [record] = [...change.added, ...change.removed];
-  const purpose = record === undefined ? masquerading : purposeOf(record);
+/** Makes the difference; if anything is not as it should be, everything anew. */
+function apply(context: FilterContext, tool: Tool, family: Family, input: string, purpose: Purpose): void {
   try {
-    try {
-      runRestore(tool, input, purpose);
-    } catch (thrown) {
-      if (!(thrown instanceof RestoreRefused)) throw thrown;
-      project(context, tool, family, purpose);
-    }
+    runRestore(tool, input, purpose);
   } catch (thrown) {
-    throw blameConditions(thrown, change.added, family);
+    if (!(thrown instanceof RestoreRefused)) throw thrown;
+    project(context, tool, family, purpose);
   }
 }
 
@@ -154,19 +130,23 @@ function removeElsewhere(
   runAll(others.map((variant) => () => removeNatChains(context, variant, family, [group], masquerading)));
 }
 
-function changeFamily(context: FilterContext, family: Family, change: Change, bits: Set<number>): void {
-  const input = differenceInput(family, change, bits);
-  if (input === "") return;
-  const [added] = change.added;
-  const { environment } = context;
+function changeFamily(context: FilterContext, family: Family, change: Change): void {
+  const input = differenceInput(family, change, unusedBits(context, family, change));
+  const [record] = [...change.added, ...change.removed];
+  if (input === "" || record === undefined) return;
+  const purpose = purposeOf(record);
   // A removal goes on without the tool: where it is not installed, the kernel may yet have rules.
   const tool =
-    added === undefined
-      ? findRestore(family, environment)
-      : requireRestore(family, environment, purposeOf(added));
+    change.added.length === 0
+      ? findRestore(family, context.environment)
+      : requireRestore(family, context.environment, purpose);
   runAll([
     () => {
-      if (tool !== undefined) applyDifference(context, tool, family, input, change);
+      try {
+        if (tool !== undefined) apply(context, tool, family, input, purpose);
+      } catch (thrown) {
+        throw blameConditions(thrown, change.added, family);
+      }
     },
     () => removeElsewhere(context, tool, family, change),
   ]);
@@ -174,8 +154,7 @@ function changeFamily(context: FilterContext, family: Family, change: Change, bi
 
 function change(context: FilterContext, { removed, added }: Change): void {
   const ours = { removed: removed.filter(isOurs), added: added.filter(isOurs) };
-  const bits = unusedBits(context, ours);
-  runAll(families.map((family) => () => changeFamily(context, family, ours, bits)));
+  runAll(families.map((family) => () => changeFamily(context, family, ours)));
 }
 
 const ADVICE = "another program changed the packet filter: the next ADD on this node brings the rules back";
@@ -207,27 +186,18 @@ function checkWith(context: FilterContext, tool: Tool, family: Family, record: F
 
 function check(context: FilterContext, record: FilterRecord): void {
   if (!isOurs(record)) return;
-  for (const family of families.filter((each) => ownChains(record, each).length > 0)) {
-    const tool = requireRestore(family, context.environment, purposeOf(record));
-    try {
-      checkWith(context, tool, family, record);
-    } catch (thrown) {
-      // The rules may be the other variant's.
-      const other = toolsInUse(context, family, record).find(({ variant }) => variant !== tool.variant);
-      if (other === undefined) throw thrown;
-      try {
-        checkWith(context, other, family, record);
-      } catch {
-        throw thrown;
-      }
-    }
+  for (const family of families) {
+    const chains = ownChains(record, family).map(({ name }) => name);
+    if (chains.length === 0) continue;
+    const plain = requireRestore(family, context.environment, purposeOf(record));
+    // The rules may be the other variant's: they stay when the plain tool becomes another one.
+    const [tool = plain] = toolsInUse(context, family, chains);
+    checkWith(context, tool, family, record);
   }
 }
 
-/** The tools of the variants that may have rules of the record, or of any without one. Starts no process. */
-function toolsInUse(context: FilterContext, family: Family, record?: FilterRecord): Tool[] {
-  const chains =
-    record === undefined ? [POSTROUTING, HOSTPORTS] : ownChains(record, family).map(({ name }) => name);
+/** The tools of the variants that have one of the chains: nf_tables surely, legacy perhaps. Starts no process. */
+function toolsInUse(context: FilterContext, family: Family, chains: readonly string[]): Tool[] {
   const isInNft = nftChains(context, family, chains).length > 0;
   const nft = isInNft ? findRestore(family, context.environment, "nf_tables") : undefined;
   return [nft, legacyTool(context, family)].filter((tool) => tool !== undefined);
@@ -235,7 +205,10 @@ function toolsInUse(context: FilterContext, family: Family, record?: FilterRecor
 
 function recover(context: FilterContext): FilterRecord[] {
   const tables = families.flatMap((family) =>
-    toolsInUse(context, family).map((tool) => ({ family, saved: runSave(tool, "nat", masquerading) })),
+    toolsInUse(context, family, [POSTROUTING, HOSTPORTS]).map((tool) => ({
+      family,
+      saved: runSave(tool, "nat", masquerading),
+    })),
   );
   return recoverRecords(tables);
 }

@@ -5,15 +5,7 @@ import type { Table } from "../../nftables/message.ts";
 import { presentChains, removeChains } from "../../nftables/remove-chains.ts";
 import { readTextIfPresent } from "../../system/file.ts";
 import type { FilterContext } from "../kernel.ts";
-import {
-  findRestore,
-  type Purpose,
-  RestoreRefused,
-  runRestore,
-  runSave,
-  type Tool,
-  type Variant,
-} from "./restore.ts";
+import { findRestore, type Purpose, runRestore, runSave, type Tool, type Variant } from "./restore.ts";
 import { removalInput, type SavedTable } from "./saved.ts";
 
 export type NatContext = Pick<FilterContext, "connection" | "environment">;
@@ -67,14 +59,6 @@ export function removeNatChains(
   }
   const tool = legacyTool(context, family);
   if (tool === undefined) return;
-  const input = () => removalInput(runSave(tool, "nat", purpose), (chain) => chains.has(chain)) ?? "";
-  const first = input();
-  try {
-    runRestore(tool, first, purpose);
-  } catch (thrown) {
-    // Another process may have removed the same meanwhile.
-    const second = thrown instanceof RestoreRefused ? input() : first;
-    if (second === first) throw thrown;
-    runRestore(tool, second, purpose);
-  }
+  const isMeant = (chain: string): boolean => chains.has(chain);
+  runRestore(tool, removalInput(runSave(tool, "nat", purpose), isMeant), purpose);
 }

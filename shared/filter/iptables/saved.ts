@@ -28,10 +28,10 @@ export function restoreInput(tables: Readonly<Record<"raw" | "nat", readonly str
   return used.map((table) => `*${table}\n${tables[table].join("\n")}\nCOMMIT\n`).join("");
 }
 
-/** The input that removes the chains of that name with the jumps to them; undefined if there are none. */
-export function removalInput(saved: SavedTable, isMeant: (chain: string) => boolean): string | undefined {
+/** The input that removes the chains of that name with the jumps to them; empty if there are none. */
+export function removalInput(saved: SavedTable, isMeant: (chain: string) => boolean): string {
   const chains = [...saved.chains].filter(isMeant);
-  if (chains.length === 0) return undefined;
+  if (chains.length === 0) return "";
   const jumps = saved.rules.filter((rule) => isMeant(jumpOf(rule) ?? "") && !isMeant(chainOf(rule)));
   const lines = [
     ...jumps.map((rule) => `-D ${rule}`),

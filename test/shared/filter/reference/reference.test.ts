@@ -9,17 +9,13 @@ import {
   referencePlugin,
   runModule,
 } from "../../../helpers/index.ts";
+import { masqueradeOf, owner, portsOf, tcp, toJson } from "../iptables/records.ts";
 import {
   environmentOf,
   installVariants,
-  masqueradeOf,
-  owner,
-  portsOf,
   programsOf,
   rulesOf,
   runIptables,
-  tcp,
-  toJson,
   tools,
   type Variant,
   variants,
