@@ -1,6 +1,5 @@
 /** The attachments that interfaces of this node tell of: each host's end of ours says in its alias whose it is. */
-import { readAlias } from "../../shared/cni/alias.ts";
-import { hostInterfaceName } from "../../shared/cni/attachment.ts";
+import { hostInterfaceName, readOwner } from "../../shared/cni/attachment.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { listLinks } from "../../shared/netlink/link.ts";
@@ -18,7 +17,7 @@ export function listHostInterfaces(): HostInterface[] {
   const netlink = new NetlinkConnection(Protocol.route);
   try {
     return listLinks(netlink).flatMap(({ kind, name, alias }) => {
-      const owner = kind === "veth" ? readAlias(alias) : undefined;
+      const owner = kind === "veth" ? readOwner(alias) : undefined;
       if (owner === undefined) return [];
       return [{ name, owner, isWhole: hostInterfaceName(owner) === name }];
     });

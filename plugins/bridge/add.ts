@@ -1,8 +1,8 @@
 /** ADD: a container gets an interface on the bridge. */
+import { applyFilters, validateFilter } from "../../shared/attachment/filter.ts";
 import { enableForwarding } from "../../shared/attachment/forwarding.ts";
 import { allocate } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
-import { applyMasquerade, refuseImpossibleMasquerade } from "../../shared/attachment/masquerade.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
 import { refuseTakenName, type Veth } from "../../shared/attachment/veth.ts";
@@ -12,7 +12,6 @@ import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
-import { ensureSpoofCheck, prepareSpoofCheck, removeSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { Rollback } from "../../shared/rollback.ts";
@@ -43,26 +42,22 @@ function refuseImpossible(
   request: Request,
 ): Link | undefined {
   refuseTakenName(container, request.ifname);
-  refuseImpossibleMasquerade(request, config.masquerade);
-  if (config.spoofCheck) prepareSpoofCheck();
+  validateFilter(request, config.masquerade, config.spoofCheck);
   const bridge = findBridge(host, config.bridge);
   if (config.isGateway) findGatewayDevice(host, config, bridge);
   return bridge;
 }
 
-function applyFilters(
+function filter(
   request: Request,
   config: BridgeConfig,
   port: Veth,
   addresses: readonly Cidr[],
   undo: Rollback,
 ): void {
-  if (config.spoofCheck) {
-    const owner = attachmentOf(request);
-    undo.onFailure(() => removeSpoofCheck(owner, port.host.name));
-    ensureSpoofCheck({ owner, hostInterface: port.host.name, mac: port.container.mac });
-  }
-  applyMasquerade(request, config.masquerade, addresses, undo);
+  const spoofCheck = { spoofCheck: { port: port.host.name, mac: port.container.mac } };
+  const wanted = { masquerade: config.masquerade, ...(config.spoofCheck ? spoofCheck : {}) };
+  applyFilters(request, wanted, addresses, undo);
 }
 
 function buildResult(request: Request, devices: Devices, port: Veth, plan: Addressing, ipam: Result): Result {
@@ -110,12 +105,11 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const devices = step("bridge", () => prepareHost(context, config, present, plan));
   const owner = attachmentOf(request);
   const mac = config.mac ?? containerMac(owner, addresses);
-  const masqueraded = config.masquerade.enabled ? addresses : [];
-  const wanted = { owner, bridge: devices.bridge, container, mac, mtu, masqueraded };
+  const wanted = { owner, bridge: devices.bridge, container, mac, mtu };
   const port = createPort(context, config, wanted);
   const inside = containerInterface(config, port, plan);
   step("inside", () => prepareInside(container, config, inside));
-  applyFilters(request, config, port, addresses, undo);
+  filter(request, config, port, addresses, undo);
   step("join", () => join(netlink, container, config, port.host, inside));
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));

@@ -11,17 +11,16 @@ import {
   ipsOf,
   RECREATE,
 } from "../../shared/attachment/check.ts";
+import { checkFilters as checkPacketFilter } from "../../shared/attachment/filter.ts";
 import { checkForwarding } from "../../shared/attachment/forwarding.ts";
-import { checkApplied } from "../../shared/attachment/masquerade.ts";
 import { resolveRoutes } from "../../shared/attachment/routes.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
-import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { formatIp, isSameIp } from "../../shared/ip/address.ts";
-import { checkSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { listAddresses } from "../../shared/netlink/address.ts";
 import {
   isForwarding,
@@ -144,15 +143,10 @@ function checkGatewayAddresses({ config, result, attached, host }: Checked, brid
 }
 
 function checkFilters({ request, config, result, attached }: Checked, port: Link): void {
-  const owner = attachmentOf(request);
   const addresses = ipsOf(result, attached.index).map((ip) => ip.address);
   const mac = attached.reported.mac?.toLowerCase() ?? "";
-  runAll([
-    () => {
-      if (config.spoofCheck) checkSpoofCheck({ owner, hostInterface: port.name, mac });
-    },
-    () => checkApplied(request, config.masquerade, addresses),
-  ]);
+  const spoofCheck = config.spoofCheck ? { spoofCheck: { port: port.name, mac } } : {};
+  checkPacketFilter(request, { masquerade: config.masquerade, ...spoofCheck }, addresses);
 }
 
 function checkEverything(checked: Checked, container: Container): void {

@@ -7,7 +7,7 @@ import { interfaceNameFault } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
-import { type MasqueradeConfig, readMasquerade } from "../../shared/netfilter/masquerade-config.ts";
+import { type MasqueradeConfig, readMasquerade } from "../../shared/filter/masquerade-config.ts";
 import { formatMac, parseMac } from "../../shared/netlink/link.ts";
 import { encodeText } from "../../shared/system/text.ts";
 import type { bridgeKeys } from "./schema.ts";

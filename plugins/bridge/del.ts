@@ -1,17 +1,14 @@
 /** DEL: everything of the attachment goes. The bridge stays. */
 import { detach } from "../../shared/attachment/detach.ts";
-import { hostInterfaceName } from "../../shared/cni/attachment.ts";
 import { runAll } from "../../shared/cni/error.ts";
-import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
-import { removeSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
 import { rememberReported } from "./announcement.ts";
 
 /** Detaches the container. */
 export function del(request: Request): void {
-  const owner = attachmentOf(request);
   runAll([
     // First: as soon as its addresses are free, another container may get them.
     () => rememberReported(request),
-    () => detach(request, [() => removeSpoofCheck(owner, hostInterfaceName(owner))]),
+    () => detach(request),
   ]);
 }

@@ -1,8 +1,7 @@
 /** STATUS: whether an ADD could work now. */
-import { refuseImpossibleMasquerade } from "../../shared/attachment/masquerade.ts";
+import { validateFilter } from "../../shared/attachment/filter.ts";
 import { delegateStatus } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { prepareSpoofCheck } from "../../shared/netfilter/spoof-check.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { readBridgeConfig } from "./config.ts";
 import { findBridge } from "./device.ts";
@@ -17,7 +16,6 @@ export function status(request: Request): void {
     host.close();
   }
   const { ipamType } = request.configuration;
-  refuseImpossibleMasquerade(request, config.masquerade);
-  if (config.spoofCheck) prepareSpoofCheck();
+  validateFilter(request, config.masquerade, config.spoofCheck);
   if (ipamType !== "") delegateStatus(request, ipamType);
 }

@@ -1,89 +1,64 @@
-/** ADD: ports of the host lead to the container. */
-
-import { describeNamespace } from "../../shared/attachment/liveness.ts";
-import { ownerText } from "../../shared/cni/attachment.ts";
-import type { Request } from "../../shared/cni/plugin.ts";
-import type { Result } from "../../shared/cni/result.ts";
+/** ADD and DEL: ports of the host lead to the container, and no longer do. */
+import { isAlive, isAnywhere } from "../../shared/attachment/liveness.ts";
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
 import { step } from "../../shared/cni/steps.ts";
-import type { Family } from "../../shared/ip/address.ts";
-import { type Backend, chooseBackend } from "../../shared/netfilter/backend.ts";
+import { applyFilter, clearFilter, removeFilter } from "../../shared/filter/filter.ts";
+import { describePort, type FilterRecord, type HostPort } from "../../shared/filter/record.ts";
+import { formatIp, isSameIp } from "../../shared/ip/address.ts";
 import { Rollback } from "../../shared/rollback.ts";
-import type { PortmapAdaptor, PortmapHost } from "./adaptor.ts";
-import { removeEverywhere, withBackend } from "./adaptors.ts";
-import { isOwnerAlive } from "./claims.ts";
-import { backendOf, type PortmapConfig } from "./config.ts";
-import type { PortRecord } from "./record.ts";
-import { allRecords, claim, recordOf, release } from "./registry.ts";
-import { forwardingOf } from "./request.ts";
-import { forgetFormer, forgetOthers, forgetOwn } from "./tracked.ts";
-import { clearPorts } from "./unrecorded.ts";
+import { flushChanged, flushStale, flushToContainer } from "./conntrack.ts";
+import { localhostTarget, routeLocalhost } from "./localhost.ts";
+import type { WantedPorts } from "./wanted.ts";
 
-function recordFor(request: Request, config: PortmapConfig, result: Result, backend: Backend): PortRecord {
-  const namespace = describeNamespace(request.netns);
-  const forwarding = forwardingOf(request, config, result);
-  return { forwarding, backend, ...(namespace === undefined ? {} : { namespace }) };
+type Environment = Readonly<Record<string, string>>;
+
+/** Whether the interface that the ports lead to still exists. Without a known namespace all namespaces are searched. */
+function isOwnerAlive({ owner, namespace, hostPorts }: FilterRecord): boolean {
+  const targets = hostPorts?.targets ?? [];
+  if (namespace === undefined) {
+    return isAnywhere(owner.ifname, (address) => targets.some((target) => isSameIp(target.address, address)));
+  }
+  return targets.some(({ address }) => isAlive({ ifname: owner.ifname, namespace }, formatIp(address)));
 }
 
-/** Brings back what other attachments had, from their records: a node's ports come back with the next container. */
-function restoreOthers(
-  { forwarding, backend }: PortRecord,
-  adaptor: PortmapAdaptor,
-  host: PortmapHost,
-): void {
-  for (const other of allRecords()) {
-    const isOther = ownerText(other.forwarding.owner) !== ownerText(forwarding.owner);
-    if (!isOther || other.backend !== backend || !isOwnerAlive(other)) continue;
-    try {
-      adaptor.ensure(host, other.forwarding);
-    } catch {
-      // It is not this attachment's fault, and CHECK of the other one tells.
-    }
-  }
+function conflict(port: HostPort, { network, containerId, ifname }: AttachmentKey): CniError {
+  return new CniError(
+    ErrorCode.invalidConfiguration,
+    `${describePort(port)} is taken by the interface ${ifname} of container ${containerId} on the network ${network}`,
+    "ask for another host port or another hostIP, or remove that container",
+  );
 }
 
 /**
- * Whether the rules that are made now take the place of all there were. Those of iptables do so per family, in the run
- * that makes them.
+ * Forwards the wanted ports in place of those that the owner had; none is fine. Throws code 7 for a port that a living container
+ * has. A failure at any step leaves nothing of this attachment.
  */
-function isReplaced(former: PortRecord, { backend, forwarding }: PortRecord): boolean {
-  const isUsed = (family: Family) => forwarding.mappings.some((mapping) => mapping.family === family);
-  if (former.backend !== backend) return false;
-  return backend === "nftables" || former.forwarding.mappings.every(({ family }) => isUsed(family));
+export function forwardPorts({ environment }: Request, wanted: WantedPorts): void {
+  const { owner, hostPorts } = wanted;
+  if (hostPorts.mappings.length === 0) {
+    clearFilter(wanted, environment).forEach(flushToContainer);
+    return;
+  }
+  const undo = new Rollback();
+  try {
+    const taking = { isAlive: isOwnerAlive, conflict };
+    const { former, stale } = step("rules", () => applyFilter(wanted, environment, taking));
+    undo.onFailure(() => void removeFilter(owner, "portmap", environment, { hasSiblings: true }));
+    const local = localhostTarget(hostPorts);
+    // After the rule that keeps other machines away from 127.0.0.0/8.
+    if (local !== undefined) routeLocalhost(local);
+    stale.forEach(flushToContainer);
+    if (former?.hostPorts !== undefined) flushChanged(former.hostPorts, hostPorts);
+    flushStale(hostPorts);
+    undo.commit();
+  } finally {
+    undo.run();
+  }
 }
 
-/** Forwards the configured ports. A failure at any step leaves nothing of this attachment. */
-export function forwardPorts(request: Request, config: PortmapConfig, result: Result): void {
-  const { environment } = request;
-  const backend = backendOf(config) ?? chooseBackend(environment);
-  const record = recordFor(request, config, result, backend);
-  const { forwarding } = record;
-  const { owner } = forwarding;
-  const former = recordOf(owner);
-  const undo = new Rollback();
-  withBackend(backend, environment, (adaptor, host) => {
-    adaptor.prepare(host, forwarding);
-    try {
-      claim(record, environment, {
-        remove: (dead) => {
-          removeEverywhere(dead.forwarding.owner, dead.forwarding, environment);
-          forgetOwn(dead.forwarding);
-        },
-        clearUnrecorded: (records) => clearPorts(forwarding, records, environment),
-      });
-      undo.onFailure(() => release(owner, environment));
-      undo.onFailure(() =>
-        removeEverywhere(owner, former === undefined ? forwarding : undefined, environment),
-      );
-      if (former !== undefined && !isReplaced(former, record)) {
-        removeEverywhere(owner, former.forwarding, environment);
-      }
-      const isNew = step("rules", () => adaptor.ensure(host, forwarding, former?.forwarding));
-      if (former !== undefined) forgetFormer(former.forwarding, forwarding);
-      if (isNew) restoreOthers(record, adaptor, host);
-      forgetOthers(forwarding);
-      undo.commit();
-    } finally {
-      undo.run();
-    }
-  });
+/** Removes the ports of an owner. Needs no ports, no previous result and no namespace. */
+export function removePorts(owner: AttachmentKey, environment: Environment): void {
+  const record = removeFilter(owner, "portmap", environment, { hasSiblings: false });
+  if (record !== undefined) flushToContainer(record);
 }

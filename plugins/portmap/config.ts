@@ -2,19 +2,18 @@
 import { quote } from "../../shared/cni/error.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
+import { type Backend, readBackend } from "../../shared/filter/backend.ts";
+import { type Conditions, DEFAULT_MARK_BIT, type HostPorts } from "../../shared/filter/record.ts";
 import type { Family } from "../../shared/ip/address.ts";
-import { type Backend, readBackend } from "../../shared/netfilter/backend.ts";
-import type { Forwarding } from "./adaptor.ts";
-import { type PortRequest, readPortRequests } from "./port-requests.ts";
+import { type PortRequest, readPortRequests } from "./requests.ts";
 import type { portmapKeys } from "./schema.ts";
 
 type PortmapFields = Keyed<typeof portmapKeys>;
 
-export const DEFAULT_MARK_BIT = 13;
 const HIGHEST_MARK_BIT = 31;
 
 export interface PortmapConfig
-  extends Pick<Forwarding, "snat" | "masqAll" | "markBit" | "externalSetMarkChain" | "conditions"> {
+  extends Pick<HostPorts, "snat" | "masqAll" | "markBit" | "externalSetMarkChain" | "conditions"> {
   /** Undefined: as the node offers. */
   readonly backend: Backend | undefined;
   readonly ports: readonly PortRequest[];
@@ -69,7 +68,7 @@ function readWords(fields: PortmapFields, key: (typeof keys)[Family]): readonly 
   return words;
 }
 
-/** Whose words they are: the first one tells, as in the reference plugin. Undefined without words. */
+/** The backend whose language the words are: decided by the first one, as in the reference plugin. Undefined without words. */
 function languageOf([first]: readonly string[]): Backend | undefined {
   if (first === undefined) return undefined;
   return first.startsWith("-") || first.startsWith("!") ? "iptables" : "nftables";
@@ -85,7 +84,7 @@ function foreignWord(words: readonly string[], language: Backend): string | unde
 }
 
 /** The conditions of both families: in one language, and that of the backend where one is chosen. */
-function readConditions(fields: PortmapFields, chosen: Backend | undefined): Forwarding["conditions"] {
+function readConditions(fields: PortmapFields, chosen: Backend | undefined): Conditions {
   const conditions = { 4: readWords(fields, keys[4]), 6: readWords(fields, keys[6]) };
   // What the chosen backend, or else the first key, speaks is what the rest has to speak.
   const wanted = chosen ?? languageOf(conditions[4]) ?? languageOf(conditions[6]);

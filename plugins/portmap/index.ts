@@ -1,15 +1,17 @@
 /**
- * portmap: ports of the host lead to a container. Runs after a plugin that connects the container, and hands that
- * one's result on as it is.
+ * portmap: ports of the host lead to a container. It runs after a plugin that connects the container, and returns that plugin's
+ * result unchanged.
  */
 import { attachmentOf, type Plugin } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
-import { forwardPorts } from "./add.ts";
+import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
+import { checkFilter, prepareFilter } from "../../shared/filter/choice.ts";
+import { collectFilter } from "../../shared/filter/filter.ts";
+import { forwardPorts, removePorts } from "./add.ts";
 import { readPortmapConfig } from "./config.ts";
-import { removePorts } from "./del.ts";
-import { collectPorts } from "./gc.ts";
-import { checkPorts, checkReadiness } from "./look.ts";
-import { hasRecord } from "./places.ts";
+import { flushToContainer } from "./conntrack.ts";
+import { checkLocalhost, localhostTarget } from "./localhost.ts";
+import { samplePorts, wantedPorts } from "./wanted.ts";
 
 const plugin: Plugin = {
   about: "forwards ports of the host to a container",
@@ -17,19 +19,28 @@ const plugin: Plugin = {
   add: (request) => {
     const config = readPortmapConfig(request.configuration);
     const result = requirePrevResult(request);
-    if (config.ports.length > 0) forwardPorts(request, config, result);
-    // A repeated ADD replaces what the former one has forwarded, by nothing too.
-    else if (hasRecord(attachmentOf(request))) removePorts(attachmentOf(request), request.environment);
+    forwardPorts(request, wantedPorts(request, config, result));
     return result;
   },
   del: (request) => removePorts(attachmentOf(request), request.environment),
   check: (request) => {
     const config = readPortmapConfig(request.configuration);
-    const result = requirePrevResult(request);
-    if (config.ports.length > 0) checkPorts(request, config, result);
+    const wanted = wantedPorts(request, config, requirePrevResult(request));
+    if (config.ports.length === 0) return;
+    checkFilter(wanted, request.environment);
+    const local = localhostTarget(wanted.hostPorts);
+    if (local !== undefined) checkLocalhost(local);
   },
-  status: (request) => checkReadiness(request, readPortmapConfig(request.configuration)),
-  gc: (request) => collectPorts(request),
+  status: (request) =>
+    prepareFilter(samplePorts(request, readPortmapConfig(request.configuration)), request.environment),
+  gc: (request) =>
+    collectFilter(
+      request.configuration.name,
+      attachmentsToKeep(request),
+      "portmap",
+      request.environment,
+      flushToContainer,
+    ),
 };
 
 export default plugin;

@@ -1,23 +1,22 @@
 /** Ports on 127.0.0.1: what the kernel must be told for traffic from there to leave the node. */
 import { drift } from "../../shared/attachment/check.ts";
 import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
+import { loopback4 } from "../../shared/filter/host-ports.ts";
+import type { HostPort, HostPorts } from "../../shared/filter/record.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import { type Cidr, contains, parseCidr } from "../../shared/ip/cidr.ts";
+import { contains } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLinkByIndex } from "../../shared/netlink/link.ts";
 import { findOutputInterface } from "../../shared/netlink/route.ts";
 import { readSysctl, setSysctl } from "../../shared/system/sysctl.ts";
-import type { Forwarding, Mapping } from "./adaptor.ts";
-
-export const loopback4 = parseCidr("127.0.0.0/8") as Cidr;
 
 /** Whether the mapping is one that 127.0.0.1 leads to. The kernel routes ::1 nowhere. */
-function isOnLocalhost({ family, hostIp }: Mapping): boolean {
+function isOnLocalhost({ family, hostIp }: HostPort): boolean {
   return family === 4 && (hostIp === undefined || contains(loopback4, hostIp));
 }
 
 /** The container's address that localhost's ports lead to; undefined if none of them does. */
-export function localhostTarget({ snat, mappings, targets }: Forwarding): IpAddress | undefined {
+export function localhostTarget({ snat, mappings, targets }: HostPorts): IpAddress | undefined {
   if (!snat || !mappings.some(isOnLocalhost)) return undefined;
   return targets.find(({ address }) => address.family === 4)?.address;
 }

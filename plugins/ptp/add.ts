@@ -1,8 +1,8 @@
 /** ADD: a container gets a link of its own to the node. */
+import { applyFilters, validateFilter } from "../../shared/attachment/filter.ts";
 import { enableForwarding } from "../../shared/attachment/forwarding.ts";
 import { allocate } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
-import { applyMasquerade, refuseImpossibleMasquerade } from "../../shared/attachment/masquerade.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
 import { createVeth, type HostChange, refuseTakenName } from "../../shared/attachment/veth.ts";
@@ -20,7 +20,7 @@ import { configureContainer, configureHost, waitUntilReady } from "./link.ts";
 function attach(request: Request, config: PtpConfig, container: Container, change: HostChange): Result {
   const { netlink, undo } = change;
   refuseTakenName(container, request.ifname);
-  refuseImpossibleMasquerade(request, config.masquerade);
+  validateFilter(request, config.masquerade);
   const ipam = allocate(request, undo);
   const plan = planAddressing(ipam);
   const owner = attachmentOf(request);
@@ -30,12 +30,11 @@ function attach(request: Request, config: PtpConfig, container: Container, chang
     container,
     mac: containerMac(owner, addresses),
     mtu: chooseMtu(netlink, config.mtu),
-    masqueraded: config.masquerade.enabled ? addresses : [],
     settings: (name, alias) => setLink({ name }, { alias }),
   });
   step("inside", () => configureContainer(container, veth, plan));
   step("host", () => configureHost(netlink, veth, plan));
-  applyMasquerade(request, config.masquerade, addresses, undo);
+  applyFilters(request, config, addresses, undo);
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.ips));
   waitUntilReady(netlink, container, veth);

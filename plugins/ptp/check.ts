@@ -10,8 +10,8 @@ import {
   findReported,
   ipsOf,
 } from "../../shared/attachment/check.ts";
+import { checkFilters } from "../../shared/attachment/filter.ts";
 import { checkForwarding } from "../../shared/attachment/forwarding.ts";
-import { checkApplied } from "../../shared/attachment/masquerade.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
@@ -92,7 +92,7 @@ function checkEverything({ request, config, result, attached, host }: Checked, c
         () => checkNeighbours(container.netlink, inside, end, gatewaysOf(ips)),
       ]);
     },
-    () => checkApplied(request, config.masquerade, addresses),
+    () => checkFilters(request, config, addresses),
     () => checkAddresses(container, inside, ips),
     () => checkRoutes(container, planRoutes(ips, result.routes)),
     () => delegateCheck(request, request.configuration.ipamType),

@@ -1,7 +1,7 @@
 /** The ptp plugin's configuration: parsed and validated before anything is changed. */
 import { readMtu } from "../../shared/attachment/mtu.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { type MasqueradeConfig, readMasquerade } from "../../shared/netfilter/masquerade-config.ts";
+import { type MasqueradeConfig, readMasquerade } from "../../shared/filter/masquerade-config.ts";
 
 export interface PtpConfig {
   readonly masquerade: MasqueradeConfig;

@@ -1,5 +1,5 @@
 /** STATUS: whether an ADD could work now. */
-import { refuseImpossibleMasquerade } from "../../shared/attachment/masquerade.ts";
+import { validateFilter } from "../../shared/attachment/filter.ts";
 import { delegateStatus } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { readPtpConfig } from "./config.ts";
@@ -7,6 +7,6 @@ import { readPtpConfig } from "./config.ts";
 /** Throws what would keep ADD from working. Changes nothing. */
 export function status(request: Request): void {
   const config = readPtpConfig(request);
-  refuseImpossibleMasquerade(request, config.masquerade);
+  validateFilter(request, config.masquerade);
   delegateStatus(request, request.configuration.ipamType);
 }

@@ -1,6 +1,8 @@
-/** The guard's rule: one a network, with one set of addresses, in our table. Pure. */
-import { networkText } from "../../shared/cni/attachment.ts";
+/** The guard of a network: a table of its own with one rule and one set of addresses. Pure. */
+import { networkText, shortName } from "../../shared/cni/attachment.ts";
 import type { Family } from "../../shared/ip/address.ts";
+import type { NetlinkMessage } from "../../shared/netlink/message.ts";
+import { NetfilterFamily } from "../../shared/netlink/netfilter.ts";
 import {
   Comparison,
   compare,
@@ -12,9 +14,17 @@ import {
   Meta,
   registerAt,
   Verdict,
-} from "../../shared/netfilter/nftables/expression.ts";
-import type { HeldRule, Rule } from "../../shared/netfilter/nftables/message.ts";
-import { loadAddress, matchFamily } from "../../shared/netfilter/nftables/own-table.ts";
+} from "../../shared/nftables/expression.ts";
+import { addressTypes, loadAddress, matchFamily } from "../../shared/nftables/match.ts";
+import {
+  type KernelRule,
+  newChain,
+  newRule,
+  newTable,
+  type Rule,
+  type Table,
+} from "../../shared/nftables/message.ts";
+import { newSet } from "../../shared/nftables/set.ts";
 
 export const GUARD_CHAIN = "vxlan";
 /**
@@ -38,12 +48,13 @@ export function guardSet({ vni, port, family }: Guard): string {
   return `vteps${family}-${vni}-${port}`;
 }
 
-const SET_WORD = "set=";
+/** A table for each network: what one network does touches no other. */
+export const guardTable = (network: string): Table => ({
+  family: NetfilterFamily.inet,
+  name: `podwire-vxlan-${shortName(network)}`,
+});
 
-/** At most 128 characters, as nft allows. */
-function guardComment(guard: Guard): string {
-  return `${networkText(guard.network)}${SET_WORD}${guardSet(guard)} guard`;
-}
+const guardComment = (guard: Guard): string => `only peers in ${guardSet(guard)} send VXLAN`;
 
 function guardRule(guard: Guard): Rule {
   const { vni, port, family } = guard;
@@ -65,17 +76,18 @@ function guardRule(guard: Guard): Rule {
   };
 }
 
-/** The chain with the rule of one network; those of others stay beside it. */
-export function guardChain(guard: Guard) {
-  return { name: GUARD_CHAIN, hook, first: [], others: [guardRule(guard)] };
-}
+/** Whether the rules of the table are what podwire makes for the guard. */
+export const isGuardRule = (rules: readonly KernelRule[], guard: Guard): boolean =>
+  rules.length === 1 && rules[0]?.isSigned === true && rules[0].comment === guardComment(guard);
 
-/** The rules of a network, also those for a VNI or port that it had. */
-export function ownRules(rules: readonly HeldRule[], network: string): HeldRule[] {
-  return rules.filter(
-    (rule) => rule.chain === GUARD_CHAIN && rule.comment.startsWith(`${networkText(network)}${SET_WORD}`),
-  );
+/** Makes the table, its set and its rule, without any address. */
+export function makeGuard(guard: Guard): NetlinkMessage[] {
+  const table = guardTable(guard.network);
+  const set = { name: guardSet(guard), key: [addressTypes[guard.family]], comment: "addresses of the peers" };
+  return [
+    newTable(table, `${networkText(guard.network)}guard of the overlay`),
+    newSet(table, set, 1),
+    newChain(table, GUARD_CHAIN, hook),
+    newRule(table, GUARD_CHAIN, guardRule(guard)),
+  ];
 }
-
-/** The set of a rule of ours. */
-export const setOf = ({ comment }: HeldRule) => /set=(\S+)/.exec(comment)?.[1] ?? "";

@@ -1,115 +1,80 @@
 /**
- * The guard: VXLAN frames of this network are taken from its peers only. Without it the kernel takes them from anybody
- * who knows the VNI, whatever the forwarding entries say. One rule and one set of addresses a network, in our table.
+ * The guard: VXLAN frames of this network are taken from its peers only. Without it the kernel takes them from any sender that
+ * knows the VNI, whatever the forwarding entries say.
  */
 import { formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/address.ts";
-import { withNetfilter } from "../../shared/netfilter/host.ts";
-import { areInOrder, putInOrder } from "../../shared/netfilter/nftables/chain.ts";
-import { deleteKeys, newElements } from "../../shared/netfilter/nftables/element.ts";
-import { mendWithHooks } from "../../shared/netfilter/nftables/hooks.ts";
-import { areInPlace, describeFault } from "../../shared/netfilter/nftables/in-place.ts";
-import { deleteChain, deleteRule, type HeldRule } from "../../shared/netfilter/nftables/message.ts";
-import { addressTypes, newOwnTable, ownTable } from "../../shared/netfilter/nftables/own-table.ts";
-import { allElements, rulesOf } from "../../shared/netfilter/nftables/question.ts";
-import { deleteSet, newSet } from "../../shared/netfilter/nftables/set.ts";
-import { retryCommit } from "../../shared/netfilter/nftables/transaction.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import type { NetlinkMessage } from "../../shared/netlink/message.ts";
-import { GUARD_CHAIN, type Guard, guardChain, guardSet, ownRules, setOf } from "./guard-rule.ts";
+import { withNetfilter } from "../../shared/netlink/netfilter.ts";
+import { deleteKeys, newElements } from "../../shared/nftables/element.ts";
+import { deleteTable, newTable, type Table } from "../../shared/nftables/message.ts";
+import { allElements, hasTable, rulesOf } from "../../shared/nftables/query.ts";
+import { retryCommit } from "../../shared/nftables/transaction.ts";
+import { type Guard, guardSet, guardTable, isGuardRule, makeGuard } from "./guard-rule.ts";
 
 const keyText = (bytes: Uint8Array) => formatIp(fromBytes(bytes));
 
 /** The elements to remove and to add, for the set to hold just these addresses. */
-function compareSet(connection: NetlinkConnection, set: string, vteps: readonly IpAddress[]) {
-  const held = new Map(allElements(connection, ownTable, set).map(({ key }) => [keyText(key), key]));
+function compareSet(connection: NetlinkConnection, table: Table, set: string, vteps: readonly IpAddress[]) {
+  const present = new Map(allElements(connection, table, set).map(({ key }) => [keyText(key), key]));
   const missing: Uint8Array[] = [];
   for (const key of vteps.map(toBytes)) {
-    if (!held.delete(keyText(key))) missing.push(key);
+    if (!present.delete(keyText(key))) missing.push(key);
   }
-  return { missing, foreign: Array.from(held.values()) };
+  return { missing, foreign: Array.from(present.values()) };
 }
 
-function staleRules(
-  rules: readonly HeldRule[],
-  { network }: Pick<Guard, "network">,
-  keep: string,
-): NetlinkMessage[] {
-  const stale = ownRules(rules, network).filter((rule) => setOf(rule) !== keep);
-  return stale.flatMap((rule) => [
-    deleteRule(ownTable, GUARD_CHAIN, rule.handle),
-    deleteSet(ownTable, setOf(rule)),
-  ]);
-}
+const isInPlace = (connection: NetlinkConnection, guard: Guard): boolean =>
+  isGuardRule(rulesOf(connection, guardTable(guard.network)), guard);
 
-/** Makes the guard let in just these addresses; one that the network had for another VNI or port goes. */
+/** Makes the guard let in just these addresses. A table for another VNI or port, or a changed one, is replaced. */
 export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
-  const set = guardSet(guard);
-  withNetfilter((connection) => {
-    retryCommit(connection, () => {
-      const rules = rulesOf(connection, ownTable);
-      const { missing, foreign } = compareSet(connection, set, vteps);
-      const specification = {
-        name: set,
-        key: [addressTypes[guard.family]],
-        comment: `peers of the network ${guard.network}`,
-      };
-      const chains = [guardChain(guard)];
-      const make = (held: readonly HeldRule[]) => [
-        newOwnTable(),
-        newSet(ownTable, specification, 1),
-        ...putInOrder(ownTable, held, chains),
-      ];
-      const made = areInPlace(connection, rules, chains)
-        ? []
-        : mendWithHooks(connection, chains, rules, make);
-      const element = (key: Uint8Array) => ({ key: [key] });
-      return [
-        ...made,
-        ...newElements(ownTable, set, missing.map(element)),
-        ...deleteKeys(ownTable, set, foreign),
-        ...staleRules(rules, guard, set),
-      ];
-    });
-  });
-}
-
-/** Removes all guards of a network, and the chain with the last one. */
-export function removeGuard(network: string): void {
+  const [table, set] = [guardTable(guard.network), guardSet(guard)];
+  const elementsOf = (keys: readonly Uint8Array[]) =>
+    newElements(
+      table,
+      set,
+      keys.map((key) => ({ key: [key] })),
+    );
   withNetfilter((connection) =>
-    retryCommit(
-      connection,
-      () => {
-        const rules = rulesOf(connection, ownTable, GUARD_CHAIN);
-        const own = ownRules(rules, network);
-        if (own.length === 0) return [];
-        const isLast = own.length === rules.length;
-        return [
-          ...staleRules(rules, { network }, ""),
-          ...(isLast ? [deleteChain(ownTable, GUARD_CHAIN)] : []),
-        ];
-      },
-      "as it was",
-    ),
+    retryCommit(connection, () => {
+      if (!isInPlace(connection, guard)) {
+        // Made first: a table that does not exist cannot be removed.
+        const empty = [newTable(table, ""), deleteTable(table)];
+        return [...empty, ...makeGuard(guard), ...elementsOf(vteps.map(toBytes))];
+      }
+      const { missing, foreign } = compareSet(connection, table, set, vteps);
+      return [...elementsOf(missing), ...deleteKeys(table, set, foreign)];
+    }),
   );
 }
 
-/** The addresses that a network's guard lets in; undefined if there is none. */
+/** Removes the guard of a network. */
+export function removeGuard(network: string): void {
+  const table = guardTable(network);
+  withNetfilter((connection) =>
+    retryCommit(connection, () => (hasTable(connection, table) ? [deleteTable(table)] : [])),
+  );
+}
+
+/** The addresses that a network's guard lets in; undefined without a guard. */
 export function heldVteps(guard: Guard): IpAddress[] | undefined {
   return withNetfilter((connection) => {
-    if (!areInOrder(rulesOf(connection, ownTable), [guardChain(guard)])) return undefined;
-    return allElements(connection, ownTable, guardSet(guard)).map(({ key }) => fromBytes(key));
+    if (!isInPlace(connection, guard)) return undefined;
+    const elements = allElements(connection, guardTable(guard.network), guardSet(guard));
+    return elements.map(({ key }) => fromBytes(key));
   });
 }
 
 /** What is wrong with the guard, in words. */
 export function guardProblems(guard: Guard, vteps: readonly IpAddress[]): string[] {
+  const [table, set] = [guardTable(guard.network), guardSet(guard)];
   return withNetfilter((connection) => {
-    const fault = describeFault(connection, [guardChain(guard)]);
-    if (fault !== undefined) {
-      return [`the guard does not drop VXLAN of strangers: ${fault} in the table inet podwire`];
+    if (!isInPlace(connection, guard)) {
+      return [
+        `the guard does not drop VXLAN of strangers: its rule is missing or changed in the table inet ${table.name}`,
+      ];
     }
-    const set = guardSet(guard);
-    const { missing, foreign } = compareSet(connection, set, vteps);
+    const { missing, foreign } = compareSet(connection, table, set, vteps);
     const list = (keys: readonly Uint8Array[]) => keys.map(keyText).join(", ");
     return [
       ...(missing.length === 0 ? [] : [`missing in the guard's set ${set}: ${list(missing)}`]),

@@ -9,23 +9,22 @@ import { withSummary } from "../../shared/cni/deferred-list.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { type Family, formatIp } from "../../shared/ip/address.ts";
 import { formatCidr } from "../../shared/ip/cidr.ts";
-import { withNetfilter } from "../../shared/netfilter/host.ts";
-import { listElements } from "../../shared/netfilter/nftables/element.ts";
-import { listRules } from "../../shared/netfilter/nftables/message.ts";
-import { ownTable } from "../../shared/netfilter/nftables/own-table.ts";
 import { addressFamily, listAddresses } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { newSum, type Selection } from "../../shared/netlink/dump-sum.ts";
 import { listFdbMessage } from "../../shared/netlink/fdb.ts";
 import { findLink, type Link } from "../../shared/netlink/link.ts";
 import { listNeighboursMessage, NeighbourState } from "../../shared/netlink/neighbour.ts";
+import { withNetfilter } from "../../shared/netlink/netfilter.ts";
 import { listRoutesMessage } from "../../shared/netlink/route.ts";
 import { readVxlan } from "../../shared/netlink/vxlan.ts";
+import { listElements } from "../../shared/nftables/element.ts";
+import { listRules } from "../../shared/nftables/message.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import type { VxlanConfig } from "./config.ts";
 import { PROTOCOL } from "./context.ts";
 import { deviceText, sealedAlias } from "./device-alias.ts";
-import { GUARD_CHAIN, guardSet } from "./guard-rule.ts";
+import { GUARD_CHAIN, guardSet, guardTable } from "./guard-rule.ts";
 import { noteLook, wasLookedAt } from "./last-look.ts";
 import type { Underlay } from "./underlay.ts";
 
@@ -98,10 +97,11 @@ function addGuard(
   { local: { family } }: Underlay,
 ): boolean {
   const set = guardSet({ network, vni, port, family });
+  const table = guardTable(network);
   return withNetfilter(
     (connection) =>
-      connection.addToSum(listRules(ownTable, GUARD_CHAIN), guardRules, sum) &&
-      connection.addToSum(listElements(ownTable, set), setElements, sum),
+      connection.addToSum(listRules(table, GUARD_CHAIN), guardRules, sum) &&
+      connection.addToSum(listElements(table, set), setElements, sum),
   );
 }
 

@@ -4,7 +4,7 @@ import { delegateGc } from "../cni/delegate.ts";
 import { runAll } from "../cni/error.ts";
 import type { AttachmentKey, Request } from "../cni/plugin.ts";
 import { attachmentsToKeep } from "../cni/valid-attachments.ts";
-import { collectMasquerade } from "../netfilter/masquerade.ts";
+import { collectFilter } from "../filter/filter.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { deleteLink, type Link, listLinks } from "../netlink/link.ts";
 import { Errno } from "../system/errno.ts";
@@ -24,18 +24,14 @@ function removeStaleLinks(network: string, keep: readonly AttachmentKey[]): void
   }
 }
 
-/** A plugin's own part of the collection. */
-export type Collect = (network: string, keep: readonly AttachmentKey[]) => void;
-
-/** Collects the garbage of the request's network: links, masquerade, what `own` knows of, addresses. All are tried. */
-export function collectGarbage(request: Request, own: Collect = () => {}): void {
+/** Collects the garbage of the request's network: links, rules, addresses. All are tried. */
+export function collectGarbage(request: Request): void {
   const { environment, configuration } = request;
   const { name: network, ipamType } = configuration;
   const keep = attachmentsToKeep(request);
   runAll([
     () => removeStaleLinks(network, keep),
-    () => collectMasquerade({ network, keep, environment }),
-    () => own(network, keep),
+    () => collectFilter(network, keep, "interface", environment),
     () => {
       if (ipamType !== "") delegateGc(request, ipamType);
     },

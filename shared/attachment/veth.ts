@@ -1,11 +1,9 @@
 /** The veth pair that joins a container to its node: made, and found to be ready. */
-import { linkAlias } from "../cni/alias.ts";
-import { hostInterfaceName } from "../cni/attachment.ts";
+import { hostInterfaceName, ownerText } from "../cni/attachment.ts";
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import { step } from "../cni/steps.ts";
-import type { Cidr } from "../ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import { deleteLink, findLink, findLinkByIndex, formatMac, type Link, readLink } from "../netlink/link.ts";
@@ -39,8 +37,6 @@ export interface NewVeth {
   readonly mtu: number;
   /** Index of the bridge the host's end becomes a port of: one that passes no frames until wakeLink. */
   readonly master?: number;
-  /** The addresses that will be masqueraded. */
-  readonly masqueraded: readonly Cidr[];
   /** Settings of the host's end; they are made in the system call that makes the pair. */
   readonly settings: (name: string, alias: string) => NetlinkMessage;
 }
@@ -68,7 +64,7 @@ export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth
     mtu,
     ...(master === undefined ? {} : { master, isDormant: true }),
   });
-  const settings = wanted.settings(name, linkAlias(owner, wanted.masqueraded));
+  const settings = wanted.settings(name, ownerText(owner));
   const host = step("veth", () => createPair(netlink, name, [pair, settings]));
   quietIpv6(name, master !== undefined);
   return { host, container: { name: owner.ifname, index: host.peer, mac: formatMac(mac), mtu } };

@@ -4,7 +4,7 @@ import { sha512 } from "../system/hash.ts";
 import { encodeText } from "../system/text.ts";
 import type { AttachmentKey } from "./plugin.ts";
 
-/** How long the parts may be: an interface alias and an ipset comment hold 255 bytes. */
+/** How long the parts may be: an interface alias and a comment of iptables hold 255 bytes. */
 const MOST = { network: 72, container: 72 } as const;
 /** The same for a comment of at most 128 bytes. */
 const MOST_IN_COMMENT = { network: 40, container: 35 } as const;
@@ -14,9 +14,10 @@ function bounded(part: string, most: number): string {
   return part.length <= most ? part : `${part.slice(0, most - 17)}~${sha512(part).slice(0, 16)}`;
 }
 
-/** Whether the names of an owner that was read from such a text are whole: a chain or an interface is named after these. */
-export function isWhole({ network, containerId }: AttachmentKey): boolean {
-  return ![network, containerId].some((part) => /~[0-9a-f]{16}$/.test(part));
+/** A network's name as part of an identifier of nft: at most 32 characters. */
+export function shortName(network: string): string {
+  // nft takes no tilde, which marks a cut name, in identifiers.
+  return bounded(network, 32).replaceAll("~", ".");
 }
 
 /** The text that marks everything of a network: the start of ownerText of each of its attachments. */
@@ -35,7 +36,7 @@ function textOf({ network, containerId, ifname }: AttachmentKey, most: Lengths):
 }
 
 /**
- * The owner's name on a host-side object: interface alias, ipset comment. At most 200 bytes, no two attachments have
+ * The owner's name on a host-side object: interface alias, comment of iptables. At most 200 bytes, no two attachments have
  * the same.
  */
 export function ownerText(owner: AttachmentKey): string {
@@ -54,6 +55,14 @@ export function ownerComment(owner: AttachmentKey): string {
 /** Whether a text is ownerComment, or ownerText, of an attachment of the network. */
 export function isOfNetwork(text: string, network: string): boolean {
   return text.startsWith(networkText(network)) || text.startsWith(startOf(network, MOST_IN_COMMENT));
+}
+
+const OWNER = /^podwire network=(\S+) container=(\S+) interface=(\S+)/;
+
+/** The owner in the words of ownerText or ownerComment, where a long name is cut; undefined if the text is neither. */
+export function readOwner(text: string): AttachmentKey | undefined {
+  const [, network = "", containerId = "", ifname = ""] = OWNER.exec(text) ?? [];
+  return network === "" ? undefined : { network, containerId, ifname };
 }
 
 const hashes = new WeakMap<AttachmentKey, string>();

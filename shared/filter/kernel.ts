@@ -9,6 +9,10 @@ export interface FilterContext {
   readonly environment: Readonly<Record<string, string>>;
   /** Reads all records from the disk: for a projection of all. What a call has just written is among them, what it removes is not. */
   readonly allRecords: () => FilterRecord[];
+  /** Whether a record has the ports and addresses that it wants. False for that of a process which was killed. */
+  readonly holds: (record: FilterRecord) => boolean;
+  /** A text that the nftables backend keeps among the records; gone with them. */
+  readonly state: { read(): string | undefined; write(text: string): void };
 }
 
 /** One call's difference. */

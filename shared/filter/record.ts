@@ -99,5 +99,5 @@ export function describePort({ protocol, hostPort, hostIp, family }: HostPort): 
 }
 
 /** The target that a mapping leads to. */
-export const targetOf = ({ targets }: HostPorts, { family }: HostPort): Cidr | undefined =>
+export const targetOf = ({ targets }: Pick<HostPorts, "targets">, { family }: HostPort): Cidr | undefined =>
   targets.find(({ address }) => address.family === family);

@@ -75,6 +75,17 @@ export class NetlinkConnection {
     closeFile(this.socket);
   }
 
+  /** The number of the socket's network namespace, which the kernel never gives twice; undefined before Linux 5.14. */
+  namespaceCookie(): bigint | undefined {
+    const SO_NETNS_COOKIE = 71;
+    const value = new BigUint64Array(1);
+    const bytes = new Uint8Array(value.buffer);
+    const filled = tryCall("getsockopt", this.socket, SOL_SOCKET, SO_NETNS_COOKIE, bytes);
+    if (filled === -Errno.ENOPROTOOPT) return undefined;
+    if (filled < 0) throw new SystemError("getsockopt", "the cookie of the network namespace", -filled);
+    return value[0];
+  }
+
   /** Sends all of it in one piece: a batch must not be cut, whatever the socket's usual size is. */
   private send(bytes: Uint8Array): void {
     const failed = tryCall("sendto", this.socket, bytes, 0);

@@ -96,10 +96,16 @@ function writeElement(writer: BodyWriter, { key = [], value, comment, extra = []
   writer.bytes(NFTA_SET_ELEM_USERDATA, encodeUserData([textDatum(COMMENT, comment), ...extra]));
 }
 
-/** Adds elements; one whose key is there already keeps its comment. */
-export function newElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage[] {
+/** Adds elements. One whose key is there already keeps its comment; with `isNew` it is refused with EEXIST. */
+export function newElements(
+  table: Table,
+  set: string,
+  elements: readonly Element[],
+  isNew = false,
+): NetlinkMessage[] {
+  const flags = isNew ? Flag.create | Flag.exclusive : Flag.create;
   return inParts(elements, (part) =>
-    elementMessage(Command.newElement, Flag.create, table, set, part, `add to the set ${set}`),
+    elementMessage(Command.newElement, flags, table, set, part, `add to the set ${set}`),
   );
 }
 
@@ -122,15 +128,6 @@ export function deleteKeys(table: Table, set: string, keys: readonly Uint8Array[
     set,
     keys.map((key) => [key]),
   );
-}
-
-/**
- * Makes sure that elements are not there: to be sent in this order in one batch. A removal alone fails the batch
- * where there is nothing to remove, so they are added first.
- */
-export function discardElements(table: Table, set: string, elements: readonly Element[]): NetlinkMessage[] {
-  const keys = elements.map(({ key }) => key);
-  return [...newElements(table, set, elements), ...deleteElements(table, set, keys)];
 }
 
 /** Asks for one element: ENOENT if it, its set or its table is not there. */

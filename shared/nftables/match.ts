@@ -1,7 +1,6 @@
-/** The one table of ours for IP traffic, and the matches that its rules are made of. Pure. */
+/** Matches of addresses, networks and marks, as lists of expressions. Pure. */
 import { bitsOf, type Family, toBytes } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
-import type { NetlinkMessage } from "../netlink/message.ts";
 import { NetfilterFamily } from "../netlink/netfilter.ts";
 import {
   Comparison,
@@ -13,23 +12,9 @@ import {
   Meta,
   maskBits,
   registerAt,
+  storeMeta,
 } from "./expression.ts";
-import { newTable, type Table } from "./message.ts";
 import { type DataType, dataTypes } from "./set.ts";
-
-export const ownTable: Table = { family: NetfilterFamily.inet, name: "podwire" };
-
-/** Makes the table unless it is there. */
-export function newOwnTable(): NetlinkMessage {
-  return newTable(ownTable, "podwire: masquerade and host ports of containers");
-}
-
-/** Where base chains of NAT see packets: include/uapi/linux/netfilter_ipv4.h, enum nf_ip_hook_priorities. */
-export const natHooks = {
-  prerouting: { type: "nat", number: 0, priority: -100 },
-  output: { type: "nat", number: 3, priority: -100 },
-  postrouting: { type: "nat", number: 4, priority: 100 },
-} as const;
 
 export const familyNumbers = { 4: NetfilterFamily.ipv4, 6: NetfilterFamily.ipv6 } as const;
 
@@ -69,8 +54,8 @@ function maskOf(prefixLength: number, length: number): Uint8Array {
 }
 
 /**
- * Goes on only with packets from, or to, the network (or only with others); to be used after matchFamily. Only the bytes that count are
- * loaded, as nft does it.
+ * Goes on only with packets from, or to, the network (or only with others); to be used after matchFamily. Only the bytes
+ * that count are loaded, as nft does it.
  */
 export function matchPrefix(
   end: keyof typeof offsets,
@@ -93,4 +78,28 @@ export function matchPrefix(
 /** The same, for packets of both families. */
 export function matchNetwork(end: keyof typeof offsets, network: Cidr): Expression[] {
   return [...matchFamily(network.address.family), ...matchPrefix(end, network)];
+}
+
+/** A number as the kernel has it in a register: in this machine's byte order. */
+export function hostOrder(number: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, number >>> 0, true);
+  return bytes;
+}
+
+/** Sets a bit (0 to 31) of the packet's mark, or clears it. */
+export function changeMark(markBit: number, isSet: boolean): Expression[] {
+  const bit = 2 ** markBit;
+  return [
+    loadMeta(Meta.mark, REGISTER),
+    maskBits(REGISTER, hostOrder(~bit), hostOrder(isSet ? bit : 0)),
+    storeMeta(Meta.mark, REGISTER),
+  ];
+}
+
+/** Goes on only with packets whose mark has the bit, or only with others. */
+export function matchMark(markBit: number, isSet: boolean): Expression[] {
+  const bit = hostOrder(2 ** markBit);
+  const comparison = isSet ? Comparison.equal : Comparison.notEqual;
+  return [loadMeta(Meta.mark, REGISTER), maskBits(REGISTER, bit), compare(REGISTER, comparison, bit)];
 }

@@ -2,25 +2,25 @@
  * nf_tables objects as messages: tables, chains and rules. include/uapi/linux/netfilter/nf_tables.h.
  * Pure bytes; changes are sent by commit() in transaction.ts, questions by NetlinkConnection.
  */
-import { Attributes, readAttributes } from "../netlink/attributes.ts";
+import { Attributes } from "../netlink/attributes.ts";
 import { BodyWriter } from "../netlink/body-writer.ts";
 import { Flag, type NetlinkMessage } from "../netlink/message.ts";
 import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../netlink/netfilter.ts";
-import { searchable } from "../search.ts";
 import type { Expression } from "./expression.ts";
 import {
   COMMENT,
   commentIn,
   decodeUserData,
   encodeUserData,
-  MADE,
   RULES_VERSION,
+  SIGNATURE,
   textDatum,
 } from "./user-data.ts";
 
-export const Command = {
+const Command = {
   newTable: 0,
   getTable: 1,
+  deleteTable: 2,
   newChain: 3,
   getChain: 4,
   deleteChain: 5,
@@ -53,8 +53,8 @@ export interface KernelRule {
   readonly chain: string;
   readonly handle: bigint;
   readonly comment: string;
-  /** Whether it is as this version of this project writes the rules of that comment. */
-  readonly isMade: boolean;
+  /** Whether this version of podwire wrote it: then its comment says what it does. */
+  readonly isSigned: boolean;
   /** The whole message, to search for what each tool writes into its rules in its own way. */
   readonly body: Uint8Array;
 }
@@ -75,7 +75,7 @@ export function tableMessage(
 }
 
 /** The comment as user data. */
-export function writeComment(writer: BodyWriter, type: number, comment: string): void {
+function writeComment(writer: BodyWriter, type: number, comment: string): void {
   writer.bytes(type, encodeUserData([textDatum(COMMENT, comment)]));
 }
 
@@ -86,14 +86,19 @@ export function newTable(table: Table, comment: string): NetlinkMessage {
   return tableMessage(Command.newTable, Flag.create, table, write, `make the table ${table.name}`);
 }
 
+/** Removes a table with all that is in it; ENOENT if it does not exist. */
+export function deleteTable(table: Table): NetlinkMessage {
+  return tableMessage(Command.deleteTable, 0, table, () => {}, `remove the table ${table.name}`);
+}
+
 /** Asks whether a table exists: ENOENT if it does not. */
 export function getTable(table: Table): NetlinkMessage {
   return tableMessage(Command.getTable, Flag.ack, table, () => {}, `look for the table ${table.name}`);
 }
 
-export const NFTA_CHAIN_NAME = 3;
-export const NFTA_CHAIN_HOOK = 4;
-export const NFTA_CHAIN_TYPE = 7;
+const NFTA_CHAIN_NAME = 3;
+const NFTA_CHAIN_HOOK = 4;
+const NFTA_CHAIN_TYPE = 7;
 
 /** Makes the chain unless it exists; with a hook, a base chain that lets pass what no rule decides. */
 export function newChain(table: Table, chain: string, hook?: Hook): NetlinkMessage {
@@ -120,22 +125,13 @@ export function getChain(table: Table, chain: string): NetlinkMessage {
   return tableMessage(Command.getChain, Flag.ack, table, write, `look for the chain ${chain}`);
 }
 
-export const NFTA_RULE_CHAIN = 2;
+const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
-export const NFTA_RULE_EXPRESSIONS = 4;
-export const NFTA_RULE_USERDATA = 7;
+const NFTA_RULE_EXPRESSIONS = 4;
+const NFTA_RULE_USERDATA = 7;
 
 /** Appends a rule to a chain. */
 export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage {
-  return ruleMessage(table, chain, rule, Flag.append);
-}
-
-/** Puts a rule before all others of a chain. */
-export function insertRule(table: Table, chain: string, rule: Rule): NetlinkMessage {
-  return ruleMessage(table, chain, rule, 0);
-}
-
-function ruleMessage(table: Table, chain: string, rule: Rule, flags: number): NetlinkMessage {
   const NFTA_LIST_ELEM = 1;
   const write = (writer: BodyWriter) => {
     writer.text(NFTA_RULE_CHAIN, chain).nested(NFTA_RULE_EXPRESSIONS, (list) => {
@@ -143,11 +139,11 @@ function ruleMessage(table: Table, chain: string, rule: Rule, flags: number): Ne
         list.nested(NFTA_LIST_ELEM, (element) => element.text(1, name).nested(2, write));
       }
     });
-    const made = { type: MADE, value: new Uint8Array([RULES_VERSION]) };
-    writer.bytes(NFTA_RULE_USERDATA, encodeUserData([textDatum(COMMENT, rule.comment), made]));
+    const signature = { type: SIGNATURE, value: new Uint8Array([RULES_VERSION]) };
+    writer.bytes(NFTA_RULE_USERDATA, encodeUserData([textDatum(COMMENT, rule.comment), signature]));
   };
   const purpose = `add a rule to the chain ${chain}`;
-  return tableMessage(Command.newRule, Flag.create | flags, table, write, purpose);
+  return tableMessage(Command.newRule, Flag.create | Flag.append, table, write, purpose);
 }
 
 export function deleteRule(table: Table, chain: string, handle: bigint): NetlinkMessage {
@@ -179,20 +175,8 @@ export function readRules(bodies: readonly Uint8Array[]): KernelRule[] {
       chain: attributes.text(NFTA_RULE_CHAIN) ?? "",
       handle: attributes.u64be(NFTA_RULE_HANDLE) ?? 0n,
       comment: commentIn(userData),
-      isMade: userData.get(MADE)?.[0] === RULES_VERSION,
+      isSigned: userData.get(SIGNATURE)?.[0] === RULES_VERSION,
       body,
     };
   });
-}
-
-/**
- * What a rule does and its comment, as a text to search in and to compare: the same until somebody changes the rule.
- * Left out are its handle and what its counters have counted.
- */
-export function expressionsText({ body }: KernelRule): string {
-  const attributes = new Attributes(body, 4);
-  const expressions = readAttributes(attributes.bytes(NFTA_RULE_EXPRESSIONS) ?? new Uint8Array(0));
-  const lasting = expressions.filter(({ value }) => new Attributes(value).text(1) !== "counter");
-  const userData = attributes.bytes(NFTA_RULE_USERDATA) ?? new Uint8Array(0);
-  return [...lasting.map(({ value }) => value), userData].map(searchable).join("");
 }

@@ -1,9 +1,9 @@
-/** Questions to nf_tables whose answer is "nothing" where what they ask about does not exist. */
+/** Queries to nf_tables. Where the object of a query does not exist, the answer is empty. */
 import type { NetlinkConnection } from "../netlink/connection.ts";
-import { isAbsent } from "./remove-chains.ts";
 import { getElement, type KernelElement, listElements, readElements } from "./element.ts";
 import { getTable, type KernelRule, listRules, readRules, type Table } from "./message.ts";
 import { isNftablesLoaded } from "./presence.ts";
+import { isAbsent } from "./remove-chains.ts";
 import { type KernelSet, listSets, readSets } from "./set.ts";
 
 function orNone<Value>(ask: () => Value[]): Value[] {

@@ -2,7 +2,7 @@
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import { Errno } from "../system/errno.ts";
-import { needle, searchable } from "../search.ts";
+import { bytesText, encodeText } from "../system/text.ts";
 import {
   deleteChain,
   deleteRule,
@@ -60,7 +60,7 @@ export function rulesOfChain(connection: NetlinkConnection, table: Table, chain:
 
 /** Whether a rule jumps to the chain: the name stands in its verdict, between the attribute's header and a NUL. */
 export function jumpsTo(rule: string, chain: string): boolean {
-  return rule.includes(needle(`\0${chain}\0`));
+  return rule.includes(bytesText(encodeText(`\0${chain}\0`)));
 }
 
 /** Removes those of the chains that exist. */
@@ -88,7 +88,7 @@ function jumpRemovals(connection: NetlinkConnection, present: readonly ChainPlac
   return [...bases.values()].flatMap(({ table, base }) =>
     rulesOfChain(connection, table, base)
       .filter((rule) => {
-        const text = searchable(rule.body);
+        const text = bytesText(rule.body);
         return present.some(({ chain }) => jumpsTo(text, chain));
       })
       .map((rule) => deleteRule(table, base, rule.handle)),

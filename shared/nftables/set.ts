@@ -5,7 +5,15 @@ import type { BodyWriter } from "../netlink/body-writer.ts";
 import { Flag, type NetlinkMessage } from "../netlink/message.ts";
 import { encodeText } from "../system/text.ts";
 import { type Table, tableMessage } from "./message.ts";
-import { encodeUserData, SET_COMMENT, SET_DATA_ORDER, SET_KEY_ORDER, textDatum } from "./user-data.ts";
+import {
+  decodeUserData,
+  encodeUserData,
+  SET_COMMENT,
+  SET_DATA_ORDER,
+  SET_KEY_ORDER,
+  textDatum,
+  type UserDatum,
+} from "./user-data.ts";
 
 const Command = { newSet: 9, getSet: 10, deleteSet: 11 } as const;
 
@@ -41,6 +49,8 @@ export interface SetSpecification {
   /** What a map gives for a key; absent: a set. */
   readonly value?: readonly DataType[];
   readonly comment: string;
+  /** Kept beside the comment. nft skips its numbers, and drops them from a set that it loads from a file. */
+  readonly extra?: readonly UserDatum[];
 }
 
 /** Fields of a concatenation begin on whole registers. */
@@ -67,6 +77,7 @@ function orderOf(key: readonly DataType[]): Uint8Array {
 
 const NFTA_SET_NAME = 2;
 const NFTA_SET_KEY_TYPE = 4;
+const NFTA_SET_USERDATA = 13;
 
 /** Makes the set unless it exists. `id` tells it from the batch's other new sets. */
 export function newSet(table: Table, set: SetSpecification, id: number): NetlinkMessage {
@@ -75,10 +86,9 @@ export function newSet(table: Table, set: SetSpecification, id: number): Netlink
   const NFTA_SET_DATA_TYPE = 6;
   const NFTA_SET_DATA_LEN = 7;
   const NFTA_SET_ID = 10;
-  const NFTA_SET_USERDATA = 13;
   const NFT_SET_MAP = 8;
   const key = combine(set.key);
-  const userData = [{ type: SET_KEY_ORDER, value: orderOf(set.key) }];
+  const userData: UserDatum[] = [{ type: SET_KEY_ORDER, value: orderOf(set.key) }];
   const write = (writer: BodyWriter) => {
     writer.text(NFTA_SET_NAME, set.name).u32be(NFTA_SET_FLAGS, set.value === undefined ? 0 : NFT_SET_MAP);
     writer.u32be(NFTA_SET_KEY_TYPE, key.number).u32be(NFTA_SET_KEY_LEN, key.length).u32be(NFTA_SET_ID, id);
@@ -87,7 +97,7 @@ export function newSet(table: Table, set: SetSpecification, id: number): Netlink
       writer.u32be(NFTA_SET_DATA_TYPE, value.number).u32be(NFTA_SET_DATA_LEN, value.length);
       userData.push({ type: SET_DATA_ORDER, value: orderOf(set.value) });
     }
-    userData.push(textDatum(SET_COMMENT, set.comment));
+    userData.push(textDatum(SET_COMMENT, set.comment), ...(set.extra ?? []));
     writer.bytes(NFTA_SET_USERDATA, encodeUserData(userData));
   };
   return tableMessage(Command.newSet, Flag.create, table, write, `make the set ${set.name}`);
@@ -107,8 +117,7 @@ export function listSets(table: Table): NetlinkMessage {
 /** A set as the kernel has it. */
 export interface KernelSet {
   readonly name: string;
-  /** Of a DataType; of a concatenation, those of its fields in one. */
-  readonly keyNumber: number;
+  readonly userData: ReadonlyMap<number, Uint8Array>;
 }
 
 /** The sets in the answers to listSets. */
@@ -117,7 +126,7 @@ export function readSets(bodies: readonly Uint8Array[]): KernelSet[] {
     const attributes = new Attributes(body, 4);
     return {
       name: attributes.text(NFTA_SET_NAME) ?? "",
-      keyNumber: attributes.u32be(NFTA_SET_KEY_TYPE) ?? 0,
+      userData: decodeUserData(attributes.bytes(NFTA_SET_USERDATA)),
     };
   });
 }

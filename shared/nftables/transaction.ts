@@ -4,8 +4,8 @@ import { BodyWriter } from "../netlink/body-writer.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import { Flag, type NetlinkMessage } from "../netlink/message.ts";
-import { Errno } from "../system/errno.ts";
 import { nfnetlinkHeader, nfnetlinkMessage, Subsystem } from "../netlink/netfilter.ts";
+import { Errno } from "../system/errno.ts";
 
 /** include/uapi/linux/netfilter/nfnetlink.h. */
 const NFNL_MSG_BATCH_BEGIN = 0x10;
@@ -17,8 +17,8 @@ const ATTEMPTS = 10;
 /** Where the whole ruleset must be as it was: lost to anybody's commit, and refused before any work. */
 const GENERATION_ATTEMPTS = 100;
 
-/** The number of the ruleset: every commit, whoever makes it, gives it the next one. */
-function generationOf(connection: NetlinkConnection): number | undefined {
+/** The number of the ruleset: each commit of any program gives it the next one. Undefined without nf_tables. */
+export function generationOf(connection: NetlinkConnection): number | undefined {
   const NFT_MSG_GETGEN = 16;
   const NFTA_GEN_ID = 1;
   const body = nfnetlinkHeader(0);
@@ -55,6 +55,21 @@ function firstRefusal(
   messages: readonly NetlinkMessage[],
 ): NetlinkError | undefined {
   return connection.transact(messages).find((answer) => answer.error !== undefined)?.error;
+}
+
+/** The generation that follows: nf_tables_api.c passes over 0. */
+export const nextGeneration = (generation: number): number => (generation + 1) >>> 0 || 1;
+
+/**
+ * Makes all the changes in one step if the ruleset still has the generation (ERESTART if not). Returns the refusal, and
+ * then nothing was changed.
+ */
+export function tryCommit(
+  connection: NetlinkConnection,
+  messages: readonly NetlinkMessage[],
+  generation: number,
+): NetlinkError | undefined {
+  return firstRefusal(connection, batch(messages, generation));
 }
 
 /** Whether the kernel would make these changes; it takes them back at once, because the batch has no end. */

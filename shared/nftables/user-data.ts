@@ -13,12 +13,15 @@ export const SET_KEY_ORDER = 0;
 export const SET_DATA_ORDER = 1;
 
 /**
- * In a rule of ours: that nobody has written it but this project, and what for. nft keeps of a rule that it replaces, or loads
- * again, the comment alone. A number in the range that libnftnl leaves free.
+ * The signature of a rule that podwire wrote, with the version of the rules. nft drops it from a rule that it replaces or
+ * loads from a file; it keeps only the comment. A number in the range that libnftnl leaves free.
  */
-export const MADE = 0x70;
-/** To be raised whenever a rule under the same comment does something else, or its chain has another hook (test/shared/netfilter/nftables/rules.test.ts). */
-export const RULES_VERSION = 2;
+export const SIGNATURE = 0x70;
+/**
+ * To be raised whenever a rule under the same comment does something else, or its chain has another hook
+ * (test/shared/filter/rules-version.test.ts).
+ */
+export const RULES_VERSION = 3;
 
 export interface UserDatum {
   readonly type: number;

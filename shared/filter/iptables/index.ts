@@ -5,7 +5,7 @@ import type { Family } from "../../ip/address.ts";
 import { rulesOfChain } from "../../nftables/remove-chains.ts";
 import type { Change, FilterBackend, FilterContext } from "../kernel.ts";
 import { DEFAULT_MARK_BIT, type FilterRecord } from "../record.ts";
-import { differenceInput, projectionInput, questionsOf, tooMany } from "./input.ts";
+import { differenceInput, guardInput, projectionInput, questionsOf, tooMany } from "./input.ts";
 import { legacyTool, nftChains, nftTable, removeNatChains } from "./nat-chains.ts";
 import { recoverRecords } from "./recover.ts";
 import {
@@ -64,6 +64,7 @@ function blameConditions(thrown: unknown, records: readonly FilterRecord[], fami
 }
 
 function prepare(context: FilterContext, record: FilterRecord): void {
+  if (!isOurs(record) || (record.masquerade ?? record.hostPorts) === undefined) return;
   const purpose = purposeOf(record);
   const used = families.filter((family) => ownChains(record, family).length > 0);
   for (const family of used.length === 0 ? [4 as const] : used) {
@@ -83,9 +84,13 @@ function prepare(context: FilterContext, record: FilterRecord): void {
   }
 }
 
+/** All records but those of killed processes, whose ports or addresses another has. */
+const livingRecords = (context: FilterContext): FilterRecord[] =>
+  context.allRecords().filter((record) => isOurs(record) && context.holds(record));
+
 /** Makes the rules of a family those of all records. */
 function project(context: FilterContext, tool: Tool, family: Family, purpose: Purpose): void {
-  const records = context.allRecords().filter(isOurs);
+  const records = livingRecords(context);
   const needsRaw = records.some((record) => sharedRules(record, family).some(({ table }) => table === "raw"));
   const raw = needsRaw ? runSave(tool, "raw", purpose) : readSaved("");
   runRestore(tool, projectionInput(family, records, { nat: runSave(tool, "nat", purpose), raw }), purpose);
@@ -99,7 +104,7 @@ function unusedBits(context: FilterContext, family: Family, { removed, added }: 
   const bits = new Set(markBitsOf(removed, family));
   bits.delete(DEFAULT_MARK_BIT);
   if (bits.size === 0) return bits;
-  const all = [...context.allRecords().filter(isOurs), ...added];
+  const all = [...livingRecords(context), ...added];
   for (const bit of markBitsOf(all, family)) bits.delete(bit);
   return bits;
 }
@@ -152,7 +157,19 @@ function changeFamily(context: FilterContext, family: Family, change: Change): v
   ]);
 }
 
+/** A change of nothing repairs what attachments share, if anything of it is missing. */
+function repair(context: FilterContext): void {
+  const records = livingRecords(context);
+  for (const family of families) {
+    const [record] = records.filter((each) => ownChains(each, family).length > 0);
+    const tool = findRestore(family, context.environment);
+    if (record !== undefined && tool !== undefined)
+      apply(context, tool, family, guardInput(family, records), purposeOf(record));
+  }
+}
+
 function change(context: FilterContext, { removed, added }: Change): void {
+  if (removed.length + added.length === 0) repair(context);
   const ours = { removed: removed.filter(isOurs), added: added.filter(isOurs) };
   runAll(families.map((family) => () => changeFamily(context, family, ours)));
 }

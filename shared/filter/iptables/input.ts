@@ -26,6 +26,13 @@ function neededRules(records: readonly FilterRecord[], family: Family): SharedRu
 const inTable = <Kind extends Rule>(rules: readonly Kind[], table: Rule["table"]): Kind[] =>
   rules.filter((rule) => rule.table === table);
 
+/** The input that is refused if a rule that the records share is missing. Empty without records. */
+export function guardInput(family: Family, records: readonly FilterRecord[]): string {
+  const shared = neededRules(records, family);
+  const guards = (table: Rule["table"]) => inTable(shared, table).map((rule) => `-C ${ruleText(rule)}`);
+  return restoreInput({ raw: guards("raw"), nat: guards("nat") });
+}
+
 /**
  * The input that replaces the removed records' rules with the added ones', if everything is as it should be; else
  * iptables-restore refuses it. Empty if nothing changes. `unusedBits`: mark bits that no record has any more.
@@ -48,7 +55,7 @@ export function differenceInput(
       // A declaration empties a chain that exists. One that is to be removed must exist.
       ...new Set([...gone, ...come].map(({ name }) => declaration(name))),
       ...gone.flatMap(({ jumps }) => jumps.map((rule) => `-D ${ruleText(rule)}`)),
-      ...gone.filter(({ name }) => !names.has(name)).map(({ name }) => `-X ${name}`),
+      ...new Set(gone.filter(({ name }) => !names.has(name)).map(({ name }) => `-X ${name}`)),
       ...come.flatMap(({ rules, jumps }) => [...rules, ...jumps].map(addition)),
     ],
   });

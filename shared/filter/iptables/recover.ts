@@ -1,5 +1,5 @@
 /** Records from the rules that the kernel has: for records that were deleted while containers live. Pure. */
-import { readOwner } from "../../cni/alias.ts";
+import { readOwner } from "../../cni/attachment.ts";
 import { type Family, isSameIp, parseIp } from "../../ip/address.ts";
 import { type Cidr, defaultRoute, hostCidr, parseCidr } from "../../ip/cidr.ts";
 import {

@@ -79,6 +79,9 @@ export function findRestore(family: Family, environment: Environment, variant?: 
   return plain?.variant === variant ? plain : undefined;
 }
 
+export const isRestoreInstalled = (family: Family, environment: Environment): boolean =>
+  findRestore(family, environment) !== undefined;
+
 /** The same; throws CniError code 50 if it is not installed. */
 export function requireRestore(family: Family, environment: Environment, purpose: Purpose): Tool {
   const restore = findRestore(family, environment);

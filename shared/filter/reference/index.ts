@@ -38,22 +38,20 @@ function removeRules(
   );
 }
 
-export interface ReferenceRemoval {
-  readonly owner: AttachmentKey;
-  /** "interface": masquerade and the spoof check. "portmap": host ports. */
-  readonly kind: RecordKind;
-  /**
-   * Whether the container has another interface on this network: the iptables chain for masquerade is shared by all of them and
-   * stays.
-   */
-  readonly hasSiblings?: boolean;
-}
-
-/** Removes what the reference plugin made for an attachment, with either backend. */
-export function removeReference(context: NatContext, { owner, kind, hasSiblings }: ReferenceRemoval): void {
+/**
+ * Removes what the reference plugin made for an attachment, with either backend: masquerade and the spoof check ("interface"), or host
+ * ports ("portmap"). `hasSiblings`: the container has another interface on this network. They share the iptables chain for
+ * masquerade, which stays.
+ */
+export function removeReference(
+  context: NatContext,
+  owner: AttachmentKey,
+  kind: RecordKind,
+  hasSiblings: boolean,
+): void {
   const { connection } = context;
   const { base, nameOf, purpose } = natChains[kind];
-  const isShared = kind === "interface" && hasSiblings === true;
+  const isShared = kind === "interface" && hasSiblings;
   const group = { bases: [base], chains: isShared ? [] : [nameOf(owner)] };
   const chains = [
     ...families.flatMap((family) =>
@@ -104,9 +102,9 @@ function chainsOfNetwork(context: NatContext, kind: RecordKind, network: string)
  */
 export function collectReference(
   context: NatContext,
-  kind: RecordKind,
   network: string,
   keep: readonly AttachmentKey[],
+  kind: RecordKind,
 ): void {
   const { base, nameOf, purpose } = natChains[kind];
   const kept = new Set(keep.map(nameOf));

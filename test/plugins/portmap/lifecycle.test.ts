@@ -29,11 +29,11 @@ describe.runIf(canRun(...programs)).each(backends)("DEL (%s)", (backend) => {
     const result = await host.bridge.add(pod, bridgeConfig());
     const before = await hostState(host.node);
     await host.portmap.add(pod, host.config([mapping, udp], result));
-    await host.node.exec("sh", ["-ec", "rm -r /run/podwire/hostports/[orc]*"]);
+    await host.node.exec("sh", ["-ec", "rm -r /run/podwire/filter/*/[!l]*"]);
     await host.detach(pod);
     const { files, ...rest } = await hostState(host.node);
     expect({ ...rest, files: [] }).toEqual({ ...before, files: [] });
-    expect(files.filter((file) => /hostports\/.+\//.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.portmap: |reservations\/(?!address-interface)/.test(file))).toEqual([]);
   });
 
   test("finds the rules where the record cannot be read", async () => {
@@ -45,12 +45,12 @@ describe.runIf(canRun(...programs)).each(backends)("DEL (%s)", (backend) => {
     await host.portmap.add(pod, host.config([mapping, udp], result));
     await host.node.exec("sh", [
       "-ec",
-      "for file in /run/podwire/hostports/owners/*; do echo '{' > $file; done",
+      "for file in /run/podwire/filter/*/records/*.portmap; do echo '{' > $file; done",
     ]);
     await host.detach(pod);
     const { files, ...rest } = await hostState(host.node);
     expect({ ...rest, files: [] }).toEqual({ ...before, files: [] });
-    expect(files.filter((file) => /hostports\/(owners|rules)\/(?!complete)/.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.portmap: |reservations\/(?!address-interface)/.test(file))).toEqual([]);
   });
 
   test("takes away its own network's and its own interface's ports only", async () => {
@@ -179,7 +179,7 @@ describe.runIf(canRun(...programs)).each(backends)("ADD (%s)", (backend) => {
     failed(
       await host.portmap.call("ADD", pod, host.config([mapping], result)),
       5,
-      /\/run\/podwire\/hostports.*read-only/,
+      /\/run\/podwire\/filter.*read-only/,
     );
     expect(await hostState(host.node)).toEqual(before);
     await host.detach(pod);
@@ -205,7 +205,7 @@ describe.runIf(canRun(...programs)).each(backends)("ADD (%s)", (backend) => {
     const { iptables, ipsets, files } = await hostState(host.node);
     expect(iptables.filter((line) => line.includes("PODWIRE-DN"))).toEqual([]);
     expect(ipsets.filter((line) => line.startsWith("add podwire-hp"))).toEqual([]);
-    expect(files.filter((file) => /hostports\/(owners|claims|rules)\/(?!complete)/.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.portmap: |reservations\/(?!address-interface)/.test(file))).toEqual([]);
   }, 300_000);
 });
 
@@ -261,6 +261,7 @@ describe.runIf(canRun(...programs)).each(backends)("GC (%s)", (backend) => {
       elsewhere,
     );
     await host.detach(b);
+    await host.bridge.del(b, bridgeConfig());
 
     await host.portmap.gc(host.config(undefined), [a]);
     await host.check(c, [{ ...mapping, hostPort: 8082 }], results, { ...special, ...second });
@@ -282,7 +283,7 @@ describe.runIf(canRun(...programs)).each(backends)("GC (%s)", (backend) => {
     await host.portmap.gc(host.config(undefined), []);
     const before = await hostState(host.node);
     await host.portmap.add(pod, host.config([mapping], result));
-    await host.node.exec("sh", ["-ec", "rm /run/podwire/hostports/owners/*"]);
+    await host.node.exec("sh", ["-ec", "rm /run/podwire/filter/*/records/*"]);
     await host.portmap.gc(host.config(undefined), []);
     const { files, ...rest } = await hostState(host.node);
     expect({ ...rest, files: [] }).toEqual({ ...before, files: [] });

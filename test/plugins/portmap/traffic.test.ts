@@ -125,7 +125,7 @@ const dropCounters: Readonly<Record<Backend, readonly [string, string[], RegExp]
   ],
   nftables: [
     "nft",
-    ["list", "chain", "inet", "podwire", "guard"],
+    ["list", "chain", "inet", "podwire", "localhost"],
     /ip daddr 127\.0\.0\.0\/8 counter packets [1-9]/,
   ],
 };

@@ -69,7 +69,7 @@ const source = (operations: readonly Operation[], variant: Variant): string => `
   import { withNetfilter } from "./shared/netlink/netfilter.ts";
   const operations = JSON.parse(${JSON.stringify(toJson(operations))}, (_, each) => typeof each?.ip === "string" ? parseIp(each.ip) : each);
   const outcome = (connection, { do: verb, record, removed = [], added = [], all = [] }) => {
-    const context = { connection, environment: ${JSON.stringify(environmentOf(variant))}, allRecords: () => all };
+    const context = { connection, environment: ${JSON.stringify(environmentOf(variant))}, allRecords: () => all, holds: () => true };
     try {
       return iptablesBackend[verb](context, verb === "change" ? { removed, added } : record) ?? null;
     } catch (thrown) {

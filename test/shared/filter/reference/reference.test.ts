@@ -125,7 +125,7 @@ describe.runIf(canRun(...tools, referencePlugin("bridge"), referencePlugin("port
       bridge: (await node.exec("nft", ["list", "table", "bridge", "nat"])).stdout,
     });
     const remove = async (who: Owner, kind: string, hasSiblings = false) => {
-      expect(await call(variant, "removeReference", { owner: who, kind, hasSiblings })).toBeNull();
+      expect(await call(variant, "removeReference", who, kind, hasSiblings)).toBeNull();
     };
 
     test("for an attachment goes with it, for others it stays", async () => {
@@ -169,7 +169,7 @@ describe.runIf(canRun(...tools, referencePlugin("bridge"), referencePlugin("port
       const stale = owner("stale", "net", "eth2");
       await forward(variant, stale, await attach(variant, stale), 8081);
       for (const kind of ["interface", "portmap"]) {
-        expect(await call(variant, "collectReference", kind, "net", [kept])).toBeNull();
+        expect(await call(variant, "collectReference", "net", [kept], kind)).toBeNull();
       }
       const after = await everything();
       expect([after.nat4, after.nat6]).toEqual([before.nat4, before.nat6]);
@@ -232,8 +232,8 @@ describe.runIf(canRun(...tools))("where the reference made nothing", () => {
         : portsOf("a", ["10.1.0.2/24"], [tcp(80, 80)]);
     const before = await node.snapshot(["/var/lib"]);
     const sources = [
-      source("nf_tables", "removeReference", { owner: owner("a"), kind, hasSiblings: false }),
-      source("nf_tables", "collectReference", kind, "net", []),
+      source("nf_tables", "removeReference", owner("a"), kind, false),
+      source("nf_tables", "collectReference", "net", [], kind),
       source("nf_tables", "checkReference", record),
     ];
     for (const each of sources) expect((await programsOf(node, each)).programs).toEqual([]);
@@ -294,19 +294,19 @@ describe.runIf(canRun(...tools))("what a newer reference made with nftables", ()
 
   test("goes with its attachment, and nothing of others", async () => {
     await load();
-    expect(await call4("removeReference", { owner: a, kind: "interface", hasSiblings: true })).toBeNull();
+    expect(await call4("removeReference", a, "interface", true)).toBeNull();
     const masquerade = (await nftables()).match(/masquerade comment "[^"]{33}.*"/g) ?? [];
     expect(masquerade.filter((rule) => rule.includes(", net:"))).toHaveLength(3);
     expect(await nftables()).not.toContain(comment(a));
-    expect(await call4("removeReference", { owner: long, kind: "interface" })).toBeNull();
+    expect(await call4("removeReference", long, "interface", false)).toBeNull();
     expect(await nftables()).not.toContain("10.3.0.2");
     expect(await nftables()).toContain('"id-a"');
-    expect(await call4("removeReference", { owner: a, kind: "portmap" })).toBeNull();
+    expect(await call4("removeReference", a, "portmap", false)).toBeNull();
     expect(await nftables()).not.toContain('"id-a"');
     expect(await nftables()).toContain('comment "id-ab"');
     const before = await nftables();
     for (const kind of ["interface", "portmap"]) {
-      expect(await call4("removeReference", { owner: a, kind })).toBeNull();
+      expect(await call4("removeReference", a, kind, false)).toBeNull();
     }
     expect(await nftables()).toBe(before);
   });
@@ -314,7 +314,7 @@ describe.runIf(canRun(...tools))("what a newer reference made with nftables", ()
   test("is collected for attachments of the network that are not to be kept", async () => {
     await load();
     for (const kind of ["interface", "portmap"]) {
-      expect(await call4("collectReference", kind, "net", [a, owner("gone")])).toBeNull();
+      expect(await call4("collectReference", "net", [a, owner("gone")], kind)).toBeNull();
     }
     const left = await nftables();
     for (const address of ["10.1.0.2", "fd00:1::2", "10.2.0.2", "10.3.0.2"]) {

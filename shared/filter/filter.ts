@@ -1,0 +1,243 @@
+/**
+ * What plugins ask of the packet filter. A record is on disk before its rules are in the kernel, and until they are gone, so rules
+ * without a record are impossible.
+ */
+import { isOfNetwork, ownerComment } from "../cni/attachment.ts";
+import { runAll } from "../cni/error.ts";
+import type { AttachmentKey } from "../cni/plugin.ts";
+import { withNetfilterLeftOpen } from "../netlink/netfilter.ts";
+import { contextOf, resolve, type Wanted } from "./choice.ts";
+import { iptablesBackend } from "./iptables/index.ts";
+import type { Change, FilterContext } from "./kernel.ts";
+import { nftablesBackend, projectAll, repair } from "./nftables.ts";
+import { type FilterRecord, type HostPort, type RecordKind, recordName } from "./record.ts";
+import { isFilterUsed, RecordStore } from "./record-store.ts";
+import { collectReference, removeReference } from "./reference/index.ts";
+import { reservationsOf } from "./reservation.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+const backends = [nftablesBackend, iptablesBackend];
+
+interface Host {
+  readonly context: FilterContext;
+  readonly store: RecordStore;
+}
+
+/** The sockets of removals stay open until the process ends: withNetfilterLeftOpen says why. */
+function withHost<Value>(environment: Environment, work: (host: Host) => Value): Value {
+  return withNetfilterLeftOpen((connection) => {
+    const store = new RecordStore(connection, environment);
+    return work({ store, context: contextOf(connection, store, environment) });
+  });
+}
+
+/** Both backends: a record may come with another one than it had. A projection of all leaves out what is removed. */
+function applyChange(context: FilterContext, change: Change): void {
+  const { removed, added } = change;
+  const names = new Set(removed.map(({ owner, kind }) => recordName(owner, kind)));
+  for (const { owner, kind } of added) names.delete(recordName(owner, kind));
+  const isLeft = ({ owner, kind }: FilterRecord) => !names.has(recordName(owner, kind));
+  const without = { ...context, allRecords: () => context.allRecords().filter(isLeft) };
+  runAll(backends.map((backend) => () => backend.change(without, change)));
+}
+
+/** The records of both backends in one for each owner and kind. */
+function recovered(context: FilterContext): FilterRecord[] {
+  const records = new Map<string, FilterRecord>();
+  for (const record of backends.flatMap((backend) => backend.recover(context))) {
+    const name = recordName(record.owner, record.kind);
+    records.set(name, { ...records.get(name), ...record });
+  }
+  return [...records.values()];
+}
+
+/** Writes the records of owners that have rules in the kernel and no record. */
+function recoverMissing({ context, store }: Host): void {
+  const known = new Set(store.all().map(({ owner, kind }) => recordName(owner, kind)));
+  for (const record of recovered(context)) {
+    if (!known.has(recordName(record.owner, record.kind))) store.write(record);
+  }
+}
+
+/**
+ * Where the state is missing, the records were deleted, or none was ever written. Then the kernel may know more. The projection
+ * writes the state, and replaces what a saved ruleset may have brought back.
+ */
+function recoverIfLost(host: Host): void {
+  if (host.store.readState() !== undefined) return;
+  recoverMissing(host);
+  projectAll(host.context);
+}
+
+export interface Taking {
+  /** Whether a container still uses what its record has. */
+  readonly isAlive: (record: FilterRecord) => boolean;
+  /** The error for a port that another container has. */
+  readonly conflict: (port: HostPort, owner: AttachmentKey) => Error;
+}
+
+/** The records that the new one takes ports or addresses from: of containers that are gone. Throws the conflict if one lives. */
+function recordsInTheWay({ store }: Host, record: FilterRecord, taking?: Taking): FilterRecord[] {
+  return store.holders(record).map(({ holder, index }) => {
+    const port = reservationsOf(record)[index]?.port;
+    if (port !== undefined && taking?.isAlive(holder) === true) throw taking.conflict(port, holder.owner);
+    return holder;
+  });
+}
+
+/** The records in whose place a new one came. */
+export interface Replaced {
+  /** The owner's own. */
+  readonly former: FilterRecord | undefined;
+  /** Of dead containers. */
+  readonly stale: readonly FilterRecord[];
+}
+
+function replace(host: Host, record: FilterRecord, stale: readonly FilterRecord[]): Replaced {
+  const { context, store } = host;
+  const former = store.find(record.owner, record.kind);
+  const removed = [...(former === undefined ? [] : [former]), ...stale];
+  try {
+    store.write(record);
+    applyChange(context, { removed, added: [record] });
+    for (const each of stale) store.remove(each);
+    return { former, stale };
+  } catch (thrown) {
+    takeBack(host, [record, ...(former === undefined ? [] : [former])]);
+    throw thrown;
+  }
+}
+
+/** Removes what may have been made. The error that made this necessary is the one to report. */
+function takeBack({ context, store }: Host, records: readonly FilterRecord[]): void {
+  try {
+    applyChange(context, { removed: records, added: [] });
+    for (const record of records) store.remove(record);
+  } catch {
+    // The record stays: DEL and GC find by it what is left.
+  }
+}
+
+/**
+ * Puts what is wanted into the kernel, in place of what the owner had. What dead containers have of it goes. A failure leaves
+ * nothing of the owner. Throws CniError. `taking` is for host ports; an address of the network is always the caller's.
+ */
+export function applyFilter(wanted: Wanted, environment: Environment, taking?: Taking): Replaced {
+  return withHost(environment, (host) => {
+    const record = resolve(host.context, wanted);
+    return host.store.whileLocked(() => {
+      recoverIfLost(host);
+      return replace(host, record, recordsInTheWay(host, record, taking));
+    });
+  });
+}
+
+/**
+ * For an attachment that wants no rules: what it had, or what a dead container left at its addresses, goes. `wanted` names the
+ * addresses. Returns the removed records.
+ */
+export function clearFilter(wanted: Wanted, environment: Environment): FilterRecord[] {
+  if (!isFilterUsed()) return [];
+  return withHost(environment, (host) => {
+    const { context, store } = host;
+    const probe: FilterRecord = { ...wanted, backend: "nftables" };
+    if (!store.exists) return [];
+    if (!store.has(wanted.owner, wanted.kind) && store.holders(probe).length === 0) return [];
+    return store.whileLocked(() => {
+      const former = store.find(wanted.owner, wanted.kind);
+      const removed = [...(former === undefined ? [] : [former]), ...recordsInTheWay(host, probe)];
+      applyChange(context, { removed, added: [] });
+      for (const each of removed) store.remove(each);
+      return removed;
+    });
+  });
+}
+
+/** The record of an owner. Where the records were deleted, or its file cannot be read, it comes from the kernel. */
+function findRecord(host: Host, owner: AttachmentKey, kind: RecordKind): FilterRecord | undefined {
+  const { context, store } = host;
+  recoverIfLost(host);
+  const record = store.find(owner, kind);
+  if (record !== undefined || !store.has(owner, kind)) return record;
+  const name = recordName(owner, kind);
+  return recovered(context).find((each) => recordName(each.owner, each.kind) === name);
+}
+
+/** Whether there can be rules of the owner: its record exists, or records were deleted while the kernel has rules. */
+function mayHaveRules({ context, store }: Host, owner: AttachmentKey, kind: RecordKind): boolean {
+  if (store.exists && store.readState() !== undefined) return store.has(owner, kind);
+  return store.exists || recovered(context).length > 0;
+}
+
+/**
+ * Removes the rules of an owner, then its record. What is gone already is fine. Returns the record that there was.
+ * `reference`: also what the reference plugins made, if the owner has no record; `hasSiblings`: whether the container has
+ * another interface on this network, with which it shares what those made.
+ */
+export function removeFilter(
+  owner: AttachmentKey,
+  kind: RecordKind,
+  environment: Environment,
+  reference: { readonly hasSiblings: boolean },
+): FilterRecord | undefined {
+  return withHost(environment, (host) => {
+    const { context, store } = host;
+    let record: FilterRecord | undefined;
+    if (mayHaveRules(host, owner, kind)) {
+      store.whileLocked(() => {
+        record = findRecord(host, owner, kind);
+        if (record !== undefined) applyChange(context, { removed: [record], added: [] });
+        if (record !== undefined) store.remove(record);
+        store.removeFile(owner, kind);
+      });
+    }
+    if (record === undefined) removeReference(context, owner, kind, reference.hasSiblings);
+    return record;
+  });
+}
+
+/** For GC: removes what belongs to attachments of the network that are not in `keep`. Every step is tried. */
+export function collectFilter(
+  network: string,
+  keep: readonly AttachmentKey[],
+  kind: RecordKind,
+  environment: Environment,
+  removed: (record: FilterRecord) => void = () => {},
+): void {
+  withHost(environment, (host) => {
+    runAll([
+      () => collectRecords(host, { network, keep, kind }, removed),
+      () => collectReference(host.context, network, keep, kind),
+    ]);
+  });
+}
+
+interface Collection {
+  readonly network: string;
+  readonly keep: readonly AttachmentKey[];
+  readonly kind: RecordKind;
+}
+
+function collectRecords(
+  host: Host,
+  { network, keep, kind }: Collection,
+  removed: (record: FilterRecord) => void,
+): void {
+  const { context, store } = host;
+  if (!store.exists && recovered(context).length === 0) return;
+  store.whileLocked(() => {
+    recoverMissing(host);
+    const kept = new Set(keep.map((owner) => recordName(owner, kind)));
+    const isStale = ({ owner, kind: own }: FilterRecord) =>
+      own === kind && isOfNetwork(ownerComment(owner), network) && !kept.has(recordName(owner, own));
+    const stale = store.all().filter(isStale);
+    applyChange(context, { removed: stale, added: [] });
+    for (const record of stale) {
+      store.remove(record);
+      removed(record);
+    }
+    store.tidy();
+    repair(context);
+  });
+}

@@ -1,0 +1,237 @@
+/**
+ * The records on disk, for each network namespace that is a host's. They are below /run, which is empty after a boot, as the
+ * packet filter is.
+ *
+ *     /run/podwire/filter/<namespace>/lock
+ *     /run/podwire/filter/<namespace>/records/<hash>.<kind>     what an attachment wants (record-text.ts)
+ *     /run/podwire/filter/<namespace>/records/state             what the kernel was given last (state.ts)
+ *     /run/podwire/filter/<namespace>/reservations/<name>       a hard link to the record that has a port or an address
+ *
+ * The state lies among the records, so that it is gone where the records are removed.
+ */
+
+import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import type { AttachmentKey } from "../cni/plugin.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import { listDirectory, makeDirectory } from "../system/directory.ts";
+import { linkToFreeName, readTextIfPresent, removeFile, renameFile, writeFile } from "../system/file.ts";
+import { fileExists, fileStatus } from "../system/file-status.ts";
+import { lockLimit, makeAndLock, unlock } from "../system/folder-lock.ts";
+import { SystemError } from "../system/libc.ts";
+import { type FilterRecord, isSameRecord, type RecordKind, recordName } from "./record.ts";
+import { parseRecord, recordText } from "./record-text.ts";
+import { reservationsOf } from "./reservation.ts";
+
+export const FILTER_FOLDER = "/run/podwire/filter";
+const PRIVATE = 0o600;
+const PRIVATE_FOLDER = 0o700;
+const STATE = "state";
+/** A record while it is written, and the only name in the folder that begins with a dot. */
+const DRAFT = ".draft";
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Whether any record was ever written on this machine since it booted. One access(2). */
+export const isFilterUsed = (): boolean => fileExists(FILTER_FOLDER);
+
+/** A folder's name for the namespace of a socket. The cookie (Linux 5.14) is never given twice; an inode may be. */
+function namespaceName(connection: NetlinkConnection): string {
+  const cookie = connection.namespaceCookie();
+  return cookie === undefined ? `inode-${fileStatus("/proc/thread-self/ns/net")?.inode}` : String(cookie);
+}
+
+/** Does the work; an error of the file system says what the files are for. */
+function explained<Value>(work: () => Value): Value {
+  try {
+    return work();
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
+    throw new CniError(
+      ErrorCode.io,
+      `cannot write to ${FILTER_FOLDER}, where podwire records what containers want of the packet filter: ${messageOf(thrown)}`,
+      "/run must be a file system that can be written: mount a tmpfs there",
+      thrown,
+    );
+  }
+}
+
+export class RecordStore {
+  readonly #folder: string;
+  readonly #environment: Environment;
+
+  /** `connection`: any socket of the namespace whose records are meant. */
+  constructor(connection: NetlinkConnection, environment: Environment) {
+    this.#folder = `${FILTER_FOLDER}/${namespaceName(connection)}`;
+    this.#environment = environment;
+  }
+
+  #recordPath(name: string): string {
+    return `${this.#folder}/records/${name}`;
+  }
+
+  #reservationPath(name: string): string {
+    return `${this.#folder}/reservations/${name}`;
+  }
+
+  /** Whether there is a folder for the namespace. */
+  get exists(): boolean {
+    return fileExists(`${this.#folder}/records`);
+  }
+
+  /** Runs `work` as the only process that changes records and rules; makes the folders. Throws codes 5 and 11. */
+  whileLocked<Value>(work: () => Value): Value {
+    const descriptor = explained(() => {
+      makeDirectory(this.#folder, PRIVATE_FOLDER);
+      const taken = makeAndLock(this.#folder, lockLimit(this.#environment));
+      this.#makeFolders();
+      return taken;
+    });
+    try {
+      return work();
+    } finally {
+      unlock(descriptor);
+    }
+  }
+
+  #makeFolders(): void {
+    makeDirectory(`${this.#folder}/records`, PRIVATE_FOLDER);
+    if (!makeDirectory(`${this.#folder}/reservations`, PRIVATE_FOLDER)) return;
+    for (const record of this.all()) this.#reserve(recordName(record.owner, record.kind), record);
+  }
+
+  /** Whether a record's file is there, whole or not. */
+  has(owner: AttachmentKey, kind: RecordKind): boolean {
+    return fileExists(this.#recordPath(recordName(owner, kind)));
+  }
+
+  /** The record of an owner; undefined if there is none, or it cannot be read. */
+  find(owner: AttachmentKey, kind: RecordKind): FilterRecord | undefined {
+    return this.#read(this.#recordPath(recordName(owner, kind)));
+  }
+
+  #read(path: string): FilterRecord | undefined {
+    const text = readTextIfPresent(path);
+    return text === undefined ? undefined : parseRecord(text);
+  }
+
+  #names(): string[] {
+    return listDirectory(`${this.#folder}/records`).filter((name) => name !== STATE && !name.startsWith("."));
+  }
+
+  /** All records that can be read. */
+  all(): FilterRecord[] {
+    return this.#names().flatMap((name) => this.#read(this.#recordPath(name)) ?? []);
+  }
+
+  /**
+   * Writes a record, then takes its reservations. At any moment there is the former record or the new one. A process that is
+   * killed between leaves a record without all reservations (see holds).
+   */
+  write(record: FilterRecord): void {
+    const name = recordName(record.owner, record.kind);
+    const former = this.find(record.owner, record.kind);
+    if (former !== undefined) {
+      const kept = new Set(reservationsOf(record).map((reservation) => reservation.name));
+      this.#release(former, (reservation) => !kept.has(reservation));
+    }
+    explained(() => {
+      writeFile(this.#recordPath(DRAFT), recordText(record), PRIVATE);
+      renameFile(this.#recordPath(DRAFT), this.#recordPath(name));
+      this.#reserve(name, record);
+    });
+  }
+
+  #reserve(file: string, record: FilterRecord): void {
+    for (const { name } of reservationsOf(record)) {
+      const path = this.#reservationPath(name);
+      if (linkToFreeName(this.#recordPath(file), path)) continue;
+      removeFile(path);
+      linkToFreeName(this.#recordPath(file), path);
+    }
+  }
+
+  #release(record: FilterRecord, isMeant: (name: string) => boolean = () => true): void {
+    const read = this.#holderReader();
+    for (const { name } of reservationsOf(record)) {
+      if (!isMeant(name)) continue;
+      const holder = read(name);
+      // A file that cannot be read is of no other record either.
+      if (holder === undefined || isSameRecord(holder, record)) removeFile(this.#reservationPath(name));
+    }
+  }
+
+  /** Removes the reservations of a record, then the record. One that is gone already is fine. */
+  remove(record: FilterRecord): void {
+    this.#release(record);
+    removeFile(this.#recordPath(recordName(record.owner, record.kind)));
+  }
+
+  /** Removes the file of a record that cannot be read. */
+  removeFile(owner: AttachmentKey, kind: RecordKind): void {
+    removeFile(this.#recordPath(recordName(owner, kind)));
+  }
+
+  /** Reads who has a reservation. A record of thousands of ports is read once: each reservation is a link to it. */
+  #holderReader(): (name: string) => FilterRecord | undefined {
+    const known = new Map<string, FilterRecord | undefined>();
+    return (name) => {
+      const path = this.#reservationPath(name);
+      const status = fileStatus(path);
+      if (status === undefined) return undefined;
+      const file = String(status.inode);
+      if (!known.has(file)) known.set(file, this.#read(path));
+      return known.get(file);
+    };
+  }
+
+  /** The other records that have a reservation which this one wants, with the first reservation each has. */
+  holders(record: FilterRecord): { readonly holder: FilterRecord; readonly index: number }[] {
+    const read = this.#holderReader();
+    const found = new Map<string, { holder: FilterRecord; index: number }>();
+    for (const [index, { name }] of reservationsOf(record).entries()) {
+      const holder = read(name);
+      if (holder === undefined || isSameRecord(holder, record)) continue;
+      const key = recordName(holder.owner, holder.kind);
+      if (!found.has(key) && this.#isCurrent(name, holder)) found.set(key, { holder, index });
+    }
+    return [...found.values()];
+  }
+
+  /** Whether a reservation is a link to the record that its owner has now, and not to a former one. */
+  #isCurrent(reservation: string, { owner, kind }: FilterRecord): boolean {
+    const inode = fileStatus(this.#reservationPath(reservation))?.inode;
+    return inode !== undefined && inode === fileStatus(this.#recordPath(recordName(owner, kind)))?.inode;
+  }
+
+  /** Whether a record has all its reservations. Of two records that want the same, this tells which one has it. */
+  holds(record: FilterRecord): boolean {
+    return reservationsOf(record).every(({ name }) => this.#isCurrent(name, record));
+  }
+
+  /** Whether any record has a reservation of that name. */
+  isReserved(name: string): boolean {
+    return fileExists(this.#reservationPath(name));
+  }
+
+  /** Removes what a killed process leaves: reservations without a record, and files that cannot be read. */
+  tidy(): void {
+    removeFile(this.#recordPath(DRAFT));
+    for (const name of this.#names()) {
+      if (this.#read(this.#recordPath(name)) === undefined) removeFile(this.#recordPath(name));
+    }
+    const read = this.#holderReader();
+    for (const name of listDirectory(`${this.#folder}/reservations`)) {
+      const holder = read(name);
+      if (holder !== undefined && this.#isCurrent(name, holder)) continue;
+      removeFile(this.#reservationPath(name));
+    }
+  }
+
+  readState(): string | undefined {
+    return readTextIfPresent(this.#recordPath(STATE));
+  }
+
+  writeState(text: string): void {
+    explained(() => writeFile(this.#recordPath(STATE), text, PRIVATE));
+  }
+}

@@ -1,0 +1,131 @@
+/** A record as text: JSON, with addresses as texts. Pure. */
+import type { NamespaceRecord } from "../attachment/namespace-record.ts";
+import { isObject, type JsonObject } from "../cni/fields.ts";
+import type { AttachmentKey } from "../cni/plugin.ts";
+import { formatIp, parseIp } from "../ip/address.ts";
+import { type Cidr, formatCidr, parseCidr } from "../ip/cidr.ts";
+import { backends } from "./backend.ts";
+import {
+  type FilterRecord,
+  type HostPorts,
+  type Masquerade,
+  type PortMapping,
+  recordKinds,
+  type SpoofCheck,
+  transportProtocols,
+} from "./record.ts";
+
+function portsObject({ targets, mappings, ...rest }: HostPorts): JsonObject {
+  return {
+    ...rest,
+    targets: targets.map(formatCidr),
+    mappings: mappings.map(({ hostIp, ...mapping }) =>
+      hostIp === undefined ? mapping : { ...mapping, hostIp: formatIp(hostIp) },
+    ),
+  };
+}
+
+export function recordText({ masquerade, hostPorts, ...rest }: FilterRecord): string {
+  const value = {
+    ...rest,
+    ...(masquerade === undefined
+      ? {}
+      : {
+          masquerade: {
+            addresses: masquerade.addresses.map(formatCidr),
+            exceptions: masquerade.exceptions.map(formatCidr),
+          },
+        }),
+    ...(hostPorts === undefined ? {} : { hostPorts: portsObject(hostPorts) }),
+  };
+  return `${JSON.stringify(value)}\n`;
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
+const isNumber = (value: unknown): value is number => typeof value === "number";
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const texts = (value: unknown): string[] => listOf(value).filter(isText);
+const cidrs = (value: unknown): Cidr[] => texts(value).flatMap((text) => parseCidr(text) ?? []);
+
+function readMapping(value: unknown): PortMapping[] {
+  if (!isObject(value)) return [];
+  const { family, hostIp, hostPort, containerPort } = value;
+  const protocol = transportProtocols.find((name) => name === value["protocol"]);
+  if (protocol === undefined || (family !== 4 && family !== 6)) return [];
+  if (!isNumber(hostPort) || !isNumber(containerPort)) return [];
+  const mapping = { protocol, family, hostPort, containerPort } as const;
+  if (!isText(hostIp)) return [mapping];
+  const address = parseIp(hostIp);
+  return address === undefined ? [] : [{ ...mapping, hostIp: address }];
+}
+
+function readPorts(value: unknown): HostPorts | undefined {
+  if (!isObject(value)) return undefined;
+  const { snat, masqAll, markBit, externalSetMarkChain, conditions } = value;
+  const given = isObject(conditions) ? conditions : {};
+  return {
+    targets: cidrs(value["targets"]),
+    mappings: listOf(value["mappings"]).flatMap(readMapping),
+    snat: snat === true,
+    masqAll: masqAll === true,
+    markBit: isNumber(markBit) ? markBit : 0,
+    ...(isText(externalSetMarkChain) ? { externalSetMarkChain } : {}),
+    conditions: { 4: texts(given["4"]), 6: texts(given["6"]) },
+  };
+}
+
+function readMasquerade(value: unknown): Masquerade | undefined {
+  if (!isObject(value)) return undefined;
+  return { addresses: cidrs(value["addresses"]), exceptions: cidrs(value["exceptions"]) };
+}
+
+function readSpoofCheck(value: unknown): SpoofCheck | undefined {
+  if (!isObject(value)) return undefined;
+  const { port, mac } = value;
+  return isText(port) && isText(mac) ? { port, mac } : undefined;
+}
+
+function readOwner(value: unknown): AttachmentKey | undefined {
+  if (!isObject(value)) return undefined;
+  const { network, containerId, ifname } = value;
+  if (!isText(network) || !isText(containerId) || !isText(ifname)) return undefined;
+  return { network, containerId, ifname };
+}
+
+function readNamespace(value: unknown): NamespaceRecord | undefined {
+  if (!isObject(value)) return undefined;
+  const { path, identity } = value;
+  return isText(path) && isText(identity) ? { path, identity } : undefined;
+}
+
+function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a record; undefined if the text is not a whole one. */
+export function parseRecord(text: string): FilterRecord | undefined {
+  const value = parseObject(text);
+  const owner = readOwner(value?.["owner"]);
+  const kind = recordKinds.find((name) => name === value?.["kind"]);
+  const backend = backends.find((name) => name === value?.["backend"]);
+  if (value === undefined || owner === undefined || kind === undefined || backend === undefined)
+    return undefined;
+  const namespace = readNamespace(value["namespace"]);
+  const masquerade = readMasquerade(value["masquerade"]);
+  const spoofCheck = readSpoofCheck(value["spoofCheck"]);
+  const hostPorts = readPorts(value["hostPorts"]);
+  return {
+    owner,
+    kind,
+    backend,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(masquerade === undefined ? {} : { masquerade }),
+    ...(spoofCheck === undefined ? {} : { spoofCheck }),
+    ...(hostPorts === undefined ? {} : { hostPorts }),
+  };
+}

@@ -1,0 +1,28 @@
+/** What only one record can have: a port of the host, an address of a network. Pure. */
+import { formatIp } from "../ip/address.ts";
+import { sha512 } from "../system/hash.ts";
+import type { FilterRecord, HostPort } from "./record.ts";
+
+export interface Reservation {
+  /** The name of a file. */
+  readonly name: string;
+  /** Absent: an address. */
+  readonly port?: HostPort;
+}
+
+export function portReservation({ protocol, family, hostIp, hostPort }: HostPort): string {
+  return `${protocol}-${hostIp === undefined ? `any${family}` : formatIp(hostIp)}-${hostPort}`;
+}
+
+/**
+ * The reservations of a record. IPAM gives an address of a network to one container at a time, so an earlier record that has
+ * the address is of a container that is gone.
+ */
+export function reservationsOf({ owner, kind, masquerade, hostPorts }: FilterRecord): Reservation[] {
+  const network = sha512(owner.network).slice(0, 12);
+  const addresses = [...(masquerade?.addresses ?? []), ...(hostPorts?.targets ?? [])];
+  return [
+    ...(hostPorts?.mappings ?? []).map((port) => ({ name: portReservation(port), port })),
+    ...addresses.map(({ address }) => ({ name: `address-${kind}-${network}-${formatIp(address)}` })),
+  ];
+}

@@ -1,0 +1,9 @@
+import { describe, test } from "vitest";
+import { canRun } from "../helpers/index.ts";
+import { programs } from "./example.ts";
+import { expectHostPort } from "./host-port.ts";
+
+describe.runIf(canRun(...programs))("conf-examples/bridge-portmap-iptables", () => {
+  test("leads a port of the node to a container: for other machines, the node and containers", () =>
+    expectHostPort("bridge-portmap-iptables.conflist"));
+});
