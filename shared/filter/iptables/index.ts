@@ -1,5 +1,5 @@
 /** The backend iptables: the rules of each call are one run of iptables-restore a family. */
-import { drift } from "../../attachment/check.ts";
+import { drift, RECREATE } from "../../attachment/check.ts";
 import { CniError, ErrorCode, quote, runAll } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
 import { rulesOfChain } from "../../nftables/remove-chains.ts";
@@ -20,7 +20,7 @@ import {
   type Tool,
   type Variant,
 } from "./restore.ts";
-import { HOSTPORTS, ownChains, POSTROUTING, sharedRules } from "./rules.ts";
+import { HOSTPORTS, ownChains, POSTROUTING, sharedChains, sharedRules } from "./rules.ts";
 import { readSaved } from "./saved.ts";
 
 const families: readonly Family[] = [4, 6];
@@ -174,6 +174,7 @@ function change(context: FilterContext, { removed, added }: Change): void {
   runAll(families.map((family) => () => changeFamily(context, family, ours)));
 }
 
+/** For what attachments share. */
 const ADVICE = "another program changed the packet filter: the next ADD on this node brings the rules back";
 
 /** What a refusal says: the line, or the name of a chain that does not exist. */
@@ -190,14 +191,15 @@ function checkWith(context: FilterContext, tool: Tool, family: Family, record: F
   } catch (thrown) {
     if (!(thrown instanceof RestoreRefused)) throw thrown;
     const chain = CHAIN.exec(thrown.said)?.[1];
-    const { missing = "" } = questions[Number(LINE.exec(thrown.said)?.[1]) - 1] ?? {};
-    const what = chain === undefined ? missing : `the chain ${chain} is missing`;
-    throw drift(`${what || thrown.message} (IPv${family})`, ADVICE);
+    const question = questions[Number(LINE.exec(thrown.said)?.[1]) - 1];
+    const what = chain === undefined ? question?.missing || thrown.message : `the chain ${chain} is missing`;
+    const isShared = sharedChains.some((each) => each === chain) || question?.isShared === true;
+    throw drift(`${what} (IPv${family})`, isShared ? ADVICE : RECREATE);
   }
   if (isTest) return;
   for (const { name, rules } of ownChains(record, family)) {
     const count = rulesOfChain(context.connection, nftTable(family), name).length;
-    if (count > rules.length) throw drift(`${tooMany(name)} (IPv${family})`, ADVICE);
+    if (count > rules.length) throw drift(`${tooMany(name)} (IPv${family})`, RECREATE);
   }
 }
 
