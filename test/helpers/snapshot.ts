@@ -110,8 +110,12 @@ const iptablesLines = (text: string): string[] =>
     .filter((line) => !line.startsWith("#"))
     .map((line) => line.replace(/\[\d+:\d+\]/, ""));
 
+/** Table by table: their order is that in which they were made, and a repair makes ours anew. */
 const nftLines = (text: string): string[] =>
-  lines(text)
+  text
+    .split(/^(?=table )/m)
+    .sort()
+    .flatMap(lines)
     .filter((line) => !line.startsWith("#"))
     .map((line) => line.replace(/counter packets \d+ bytes \d+/g, "counter"));
 

@@ -199,7 +199,8 @@ function checkWith(context: FilterContext, tool: Tool, family: Family, record: F
   if (isTest) return;
   for (const { name, rules } of ownChains(record, family)) {
     const count = rulesOfChain(context.connection, nftTable(family), name).length;
-    if (count > rules.length) throw drift(`${tooMany(name)} (IPv${family})`, RECREATE);
+    if (count > rules.length)
+      throw drift(`${purposeOf(record).name}: ${tooMany(name)} (IPv${family})`, RECREATE);
   }
 }
 

@@ -114,7 +114,7 @@ describe.runIf(canRun(...programs)).each(backends)("ipMasq by %s", (backend) => 
     await host.check(a, named, pod);
     // The list of the configuration is what CHECK looks for.
     const more = { ...named, nonMasqueradeCIDRs: ["198.51.100.0/24"], prevResult: pod };
-    failed(await host.call("CHECK", a, more), 999, /masqueraded/);
+    failed(await host.call("CHECK", a, more), 999, /masquerade/);
   });
 
   test("refuses a list of networks that is none, before anything is changed", async () => {
