@@ -194,7 +194,7 @@ function checkWith(context: FilterContext, tool: Tool, family: Family, record: F
     const question = questions[Number(LINE.exec(thrown.said)?.[1]) - 1];
     const what = chain === undefined ? question?.missing || thrown.message : `the chain ${chain} is missing`;
     const isShared = sharedChains.some((each) => each === chain) || question?.isShared === true;
-    throw drift(`${what} (IPv${family})`, isShared ? ADVICE : RECREATE);
+    throw drift(`${purposeOf(record).name}: ${what} (IPv${family})`, isShared ? ADVICE : RECREATE);
   }
   if (isTest) return;
   for (const { name, rules } of ownChains(record, family)) {
