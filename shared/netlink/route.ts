@@ -33,34 +33,34 @@ const METRIC_MTU = 2;
 const METRIC_ADVMSS = 8;
 const MAIN_TABLE = 254;
 const UNICAST = 1;
-/** RTPROT_BOOT: set by a program, as ip(8) does; RTPROT_RA: learned from a router advertisement. */
+/** RTPROT_BOOT: set by a program such as ip(8); RTPROT_RA: learned from a router advertisement. */
 const PROTOCOL_BOOT = 3;
 const PROTOCOL_RA = 9;
 const SCOPE_LINK = 253;
-/** RTNH_F_ONLINK, in rtm_flags: the gateway is on the link, whatever the routes say. */
+/** RTNH_F_ONLINK, in rtm_flags: the gateway counts as on the link without a route to it. */
 const ONLINK = 4;
-/** RTN_LOCAL: the address is the node's own. */
+/** RTN_LOCAL: an address of this node. */
 const KIND_LOCAL = 2;
-/** The kernel's metric for an IPv6 route that names none. */
+/** The kernel's metric for an IPv6 route without one. */
 const IPV6_DEFAULT_PRIORITY = 1024;
 
 export interface Route {
   readonly destination: Cidr;
   readonly gateway?: IpAddress | undefined;
-  /** The address that the node's own traffic to the destination comes from. */
+  /** The source address of the node's own traffic to the destination. */
   readonly source?: IpAddress | undefined;
   readonly mtu?: number | undefined;
   readonly advmss?: number | undefined;
   readonly priority?: number | undefined;
   readonly table?: number | undefined;
   readonly scope?: number | undefined;
-  /** rtm_protocol: who made it; boot, as for ip(8), unless told. */
+  /** rtm_protocol, the route's origin; boot by default, as for ip(8). */
   readonly protocol?: number | undefined;
-  /** The gateway is on the link though no address there says so. */
+  /** The gateway is on the link, even if no address of the link contains it. */
   readonly isOnLink?: boolean | undefined;
 }
 
-/** A route the kernel holds. */
+/** A route of the kernel. */
 export interface KernelRoute extends Route {
   readonly index: number;
   readonly table: number;
@@ -71,9 +71,9 @@ export interface KernelRoute extends Route {
 /** struct rtmsg. */
 interface Header {
   readonly family: Family;
-  /** Of the destination. */
+  /** The destination's prefix length. */
   readonly prefixLength: number;
-  /** A number from 256 on has room in an attribute only. */
+  /** A number from 256 on fits only into an attribute. */
   readonly table?: number;
   readonly protocol?: number;
   readonly scope?: number;
@@ -95,7 +95,7 @@ function header({ family, prefixLength, table = 0, protocol = 0, scope = 0, kind
   return bytes;
 }
 
-/** Without a gateway an IPv4 destination must be on the link; IPv6 has no scopes. */
+/** Without a gateway an IPv4 destination is on the link; IPv6 has no scopes. */
 function scopeOf(route: Route): number {
   if (route.scope !== undefined) return route.scope;
   return route.gateway === undefined && route.destination.address.family === 4 ? SCOPE_LINK : 0;
@@ -105,7 +105,7 @@ function describe(route: Route): string {
   return `${formatCidr(route.destination)}${route.gateway === undefined ? "" : ` via ${formatIp(route.gateway)}`}`;
 }
 
-/** What a new route is to others with its destination and metric: one more of them, refused (EEXIST), or instead. */
+/** How to treat routes with the same destination and metric: add one more, refuse (EEXIST), or replace. */
 export type Placement = "append" | "exclusive" | "replace";
 
 /**
@@ -188,12 +188,12 @@ export interface RouteFilter {
   readonly family: Family;
   /** Only routes through this link. */
   readonly index?: number;
-  /** 0 or absent: of every table. */
+  /** 0 or absent: all tables. */
   readonly table?: number;
   readonly protocol?: number;
 }
 
-/** A table that no route was ever put into is not there: ENOENT. */
+/** A table that never had a route does not exist: ENOENT. */
 function dumpIfPresent(connection: NetlinkConnection, message: NetlinkMessage): Uint8Array[] {
   try {
     return connection.dump(message);
@@ -203,7 +203,7 @@ function dumpIfPresent(connection: NetlinkConnection, message: NetlinkMessage): 
   }
 }
 
-/** The request for the routes that the filter lets pass, as far as the kernel filters. */
+/** Requests the routes of a filter. Older kernels filter only in part. */
 export function listRoutesMessage({
   family,
   index = 0,
@@ -221,7 +221,7 @@ export function listRoutesMessage({
   };
 }
 
-/** Equivalent to: ip route show table TABLE|all [dev] [proto]. The kernel filters where it can (strict checking). */
+/** Equivalent to: ip route show table TABLE|all [dev] [proto]. The kernel filters if it can (strict checking). */
 export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): KernelRoute[] {
   const { index = 0, table = 0, protocol = 0 } = filter;
   return dumpIfPresent(connection, listRoutesMessage(filter))
@@ -232,15 +232,15 @@ export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): 
     );
 }
 
-/** How the kernel would send to an address. */
+/** The kernel's route lookup for an address. */
 export interface Way {
-  /** The link it leaves by; "lo" for an address of the node itself. */
+  /** The outgoing link; "lo" for an address of this node. */
   readonly index: number;
-  /** Undefined: the address is on the link. */
+  /** Undefined if the address is on the link. */
   readonly gateway: IpAddress | undefined;
-  /** The source address the kernel picks. */
+  /** The source address that the kernel chooses. */
   readonly source: IpAddress | undefined;
-  /** The address is one of this node. */
+  /** True for an address of this node. */
   readonly isLocal: boolean;
 }
 
@@ -275,7 +275,7 @@ function readWay(body: Uint8Array): Way {
 
 /** Equivalent to: ip route get ADDRESS. Undefined without a route. */
 export function findWay(connection: NetlinkConnection, address: IpAddress): Way | undefined {
-  // No route: ENETUNREACH, EHOSTUNREACH, or whatever an unreachable route says.
+  // No route: ENETUNREACH, EHOSTUNREACH, or the errno of an unreachable route.
   const { body } = connection.query(findWayMessage(address));
   return body === undefined ? undefined : readWay(body);
 }
@@ -285,24 +285,24 @@ export function findWays(
   connection: NetlinkConnection,
   addresses: readonly IpAddress[],
 ): (Way | undefined)[] {
-  // Acknowledged: a batch ends with the last acknowledgement.
+  // Acknowledged, since a batch ends with the last acknowledgement.
   const answers = connection.transact(addresses.map((address) => findWayMessage(address, Flag.ack)));
   return answers.map(({ bodies: [body] }) => (body === undefined ? undefined : readWay(body)));
 }
 
-/** The index of the link that traffic to an address leaves by, undefined without a route. */
+/** The index of the outgoing link for an address; undefined without a route. */
 export function findOutputInterface(connection: NetlinkConnection, address: IpAddress): number | undefined {
   return findWay(connection, address)?.index;
 }
 
-/** Indexes of the links that have routes from router advertisements. */
+/** Indexes of links with routes from router advertisements. */
 export function linksWithAdvertisedRoutes(connection: NetlinkConnection): number[] {
   return [
     ...new Set(listRoutes(connection, { family: 6, protocol: PROTOCOL_RA }).map((route) => route.index)),
   ];
 }
 
-/** Whether the kernel's route does what the wanted one says; what it leaves open may be anything. */
+/** True if the kernel's route has all values of the wanted one. */
 export function satisfies(held: KernelRoute, wanted: Route): boolean {
   const family = wanted.destination.address.family;
   const defaultPriority = family === 6 ? IPV6_DEFAULT_PRIORITY : undefined;
