@@ -1,7 +1,7 @@
 /**
- * The alias of an attachment's interface on the host: whose it is, for people, and which of its addresses are
- * masqueraded, for us: so that they are removed by name, and come back after somebody has emptied the packet filter.
- * Nobody else keeps it, and it goes with the interface.
+ * The alias of an attachment's host interface: its owner in words, and its masqueraded addresses. By the addresses
+ * podwire removes their rules by name, and restores them after the packet filter was flushed. The alias is deleted
+ * with its interface.
  */
 
 import { type Cidr, formatCidr, parseCidr } from "../ip/cidr.ts";
@@ -11,9 +11,9 @@ import type { AttachmentKey } from "./plugin.ts";
 
 const MASQUERADE = " masquerade=";
 const NONE = "none";
-/** Too many to tell: whoever wants to know has to search. */
+/** Too many addresses for the alias: then podwire searches the packet filter. */
 const MANY = "many";
-/** IFALIASZ, less the NUL: include/uapi/linux/if.h. */
+/** IFALIASZ without the NUL (include/uapi/linux/if.h). */
 const MOST_BYTES = 255;
 
 export function linkAlias(owner: AttachmentKey, masqueraded: readonly Cidr[]): string {
@@ -23,7 +23,7 @@ export function linkAlias(owner: AttachmentKey, masqueraded: readonly Cidr[]): s
   return encodeText(alias).length <= MOST_BYTES ? alias : start + MANY;
 }
 
-/** The masqueraded addresses in an alias; undefined if it does not tell. */
+/** The masqueraded addresses in an alias; undefined if it has none. */
 export function masqueradedIn(alias: string): readonly Cidr[] | undefined {
   const at = alias.lastIndexOf(MASQUERADE);
   const list = at < 0 ? MANY : alias.slice(at + MASQUERADE.length);
@@ -34,18 +34,18 @@ export function masqueradedIn(alias: string): readonly Cidr[] | undefined {
 
 const OWNER = /^podwire network=(\S+) container=(\S+) interface=(\S+)/;
 
-/** The owner in the words of ownerText or ownerComment, where a long name is cut; undefined if it is neither. */
+/** The owner in a text of ownerText or ownerComment, in which a long name is cut; undefined for any other text. */
 export function readOwner(text: string): AttachmentKey | undefined {
   const [, network = "", containerId = "", ifname = ""] = OWNER.exec(text) ?? [];
   return network === "" ? undefined : { network, containerId, ifname };
 }
 
-/** The same of an alias; undefined if it is no alias of ours. */
+/** The owner in an alias; undefined if the alias is not ours. */
 export function readAlias(alias: string): AttachmentKey | undefined {
   return alias.includes(MASQUERADE) ? readOwner(alias) : undefined;
 }
 
-/** The owner in an alias of this network; undefined if it is none, or if a long name is not all in it. */
+/** The owner in an alias of this network; undefined for another alias, or if a name is cut. */
 export function ownerIn(alias: string, network: string): AttachmentKey | undefined {
   if (!alias.startsWith(networkText(network))) return undefined;
   const { containerId = "", ifname = "" } = readAlias(alias) ?? {};

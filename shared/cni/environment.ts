@@ -1,4 +1,4 @@
-/** The CNI_* variables: which a verb needs, and what a valid one looks like. */
+/** Reads the CNI_* variables: the required ones of each verb, and their valid values. */
 import { CniError, ErrorCode, quote } from "./error.ts";
 import { containerIdFault, interfaceNameFault } from "./names.ts";
 import type { Command } from "./plugin.ts";
@@ -8,7 +8,7 @@ export type Environment = Readonly<Record<string, string>>;
 interface Variable {
   readonly name: string;
   readonly neededBy: readonly Command[];
-  /** Says what is wrong with a value, if anything. */
+  /** Returns the problem of a value, or undefined. */
   readonly fault: (value: string) => string | undefined;
 }
 
@@ -20,7 +20,7 @@ const variables: readonly Variable[] = [
   { name: "CNI_IFNAME", neededBy: ["ADD", "DEL", "CHECK"], fault: interfaceNameFault },
 ];
 
-/** Reads CNI_COMMAND. Throws code 4 if it is none of the specification's. */
+/** Reads CNI_COMMAND. Throws code 4 if it is not in the specification. */
 export function readCommand(environment: Environment): Command {
   const command = environment["CNI_COMMAND"] ?? "";
   if (commands.includes(command)) return command as Command;
@@ -31,7 +31,7 @@ export function readCommand(environment: Environment): Command {
   );
 }
 
-/** Checks the variables the command needs. Throws code 4, naming every missing one, or the first bad one. */
+/** Checks the variables of a command. Throws code 4 with all missing variables, or the first invalid one. */
 export function checkEnvironment(command: Command, environment: Environment): void {
   const needed = variables.filter((variable) => variable.neededBy.includes(command));
   const missing = needed.filter((variable) => (environment[variable.name] ?? "") === "");
@@ -50,7 +50,7 @@ export function checkEnvironment(command: Command, environment: Environment): vo
   }
 }
 
-/** CNI_NETNS_OVERRIDE: the runtime insists on attaching the plugin's own namespace. */
+/** CNI_NETNS_OVERRIDE: the runtime allows the plugin's own namespace as the container's. */
 export function allowsOwnNamespace(environment: Environment): boolean {
   return ["1", "true", "TRUE", "True", "t", "T"].includes(environment["CNI_NETNS_OVERRIDE"] ?? "");
 }

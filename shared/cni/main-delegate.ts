@@ -1,6 +1,6 @@
 /**
- * Delegation to a plugin of ours that makes interfaces, with a configuration made for it (specification, section 4). It
- * always runs in this process.
+ * Delegation to one of our plugins that makes interfaces, with a configuration made for it (specification, section 4).
+ * It always runs in this process.
  */
 import { encodeText } from "../system/text.ts";
 import { configurationText, readConfiguration } from "./configuration.ts";
@@ -15,7 +15,7 @@ export function ownPlugin(request: Request, type: string): Plugin {
   throw new CniError(ErrorCode.internal, `the plugin ${type} is not part of this program`, "build it anew");
 }
 
-/** The same call with another configuration, for the delegate and for the IPAM plugin that it asks. */
+/** The same call with another configuration, for the delegate and its IPAM plugin. */
 export function withConfiguration(request: Request, raw: JsonObject): Request {
   return {
     ...request,

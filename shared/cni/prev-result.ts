@@ -1,9 +1,9 @@
-/** The result of the plugins before this one. */
+/** The result of the previous plugins. */
 import { CniError, ErrorCode } from "./error.ts";
 import type { Request } from "./plugin.ts";
 import type { Result } from "./result.ts";
 
-/** The previous result, for a verb that cannot do without: CHECK, and ADD of a chained plugin. Throws code 7. */
+/** The previous result, for verbs that need it: CHECK, and ADD of a chained plugin. Throws code 7 without it. */
 export function requirePrevResult({ command, configuration }: Request): Result {
   const { prevResult } = configuration;
   if (prevResult !== undefined) return prevResult;

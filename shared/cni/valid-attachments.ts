@@ -1,8 +1,8 @@
-/** What GC has to keep. */
+/** The attachments that GC keeps (cni.dev/valid-attachments). */
 import { CniError, ErrorCode } from "./error.ts";
 import type { AttachmentKey, Request } from "./plugin.ts";
 
-/** The attachments to keep. An empty list is meant; a missing one is not. */
+/** Returns the attachments to keep. An empty list is valid, a missing one is an error. */
 export function attachmentsToKeep(request: Request): AttachmentKey[] {
   const { name, validAttachments } = request.configuration;
   if (validAttachments !== undefined) return validAttachments.map((item) => ({ network: name, ...item }));
