@@ -1,4 +1,4 @@
-/** Which addresses an attachment gets: requested ones, its own from before, or the next free. */
+/** Chooses an attachment's addresses: requested ones, its own of an earlier ADD, or the next free ones. */
 
 import { describeNamespace, isAlive } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
@@ -10,7 +10,7 @@ import type { Wish } from "./requests.ts";
 import { freeGone, hasGone, search } from "./search.ts";
 import type { Store } from "./store.ts";
 
-/** An address, and the range it is from. */
+/** An address and its range. */
 export interface Lease {
   readonly address: IpAddress;
   readonly range: Range;
@@ -23,7 +23,7 @@ export interface Order {
   readonly wishes: readonly Wish[];
 }
 
-/** Takes one address of every range set. When it throws, it has released what it took. */
+/** Takes one address of each range set. If it throws, it has released them. */
 export function allocate(store: Store, order: Order): Lease[] {
   const taken: Held[] = [];
   const reserve: Reserve = (name) => {
@@ -55,8 +55,8 @@ function leaseOf(set: RangeSet, address: IpAddress): Lease {
 }
 
 /**
- * What the owner holds of a set from an earlier ADD that did not come to its end, or whose interface is gone: that it
- * gets back. With the interface in place, the ADD is a mistake.
+ * Returns the address that the owner holds of a set from an earlier ADD. That ADD was interrupted, or its interface is
+ * gone, so ADD uses the address again. If the interface exists, the second ADD is an error.
  */
 function ownOf({ set, requested }: Wish, before: OwnerRecord, netns: string): IpAddress | undefined {
   let own: IpAddress | undefined;
@@ -111,7 +111,7 @@ function takeRequested(store: Store, address: IpAddress, reserve: Reserve): IpAd
   );
 }
 
-/** Writes the owner's record, then gives back the owner's earlier addresses that others have taken the place of. */
+/** Writes the owner's record, then releases earlier addresses that new ones replace. */
 function finish(
   store: Store,
   { owner, netns, wishes }: Order,
@@ -128,7 +128,7 @@ function finish(
   store.release(replaced);
 }
 
-/** Whether an earlier address is of a range set that has given another one now. */
+/** True if a range set has given another address in place of this one. */
 function isReplaced({ name }: Held, wishes: readonly Wish[], leases: readonly Lease[]): boolean {
   const address = parseIp(name);
   if (address === undefined || leases.some((lease) => isSameIp(lease.address, address))) return false;

@@ -1,4 +1,4 @@
-/** CHECK: the addresses of the result are reserved, for this attachment. */
+/** CHECK: the result's addresses are reserved for this attachment. */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { formatIp } from "../../shared/ip/address.ts";
@@ -10,13 +10,13 @@ import { rangeOf } from "./range.ts";
 import { type Owner, parseReservation } from "./records.ts";
 import { Store } from "./store.ts";
 
-/** The addresses of prevResult that can be ours; others may come from another IPAM plugin of the chain. */
+/** The addresses of prevResult that are in our ranges; another IPAM plugin of the chain may have added others. */
 function expectedNames(request: Request, { sets }: HostLocalConfiguration): string[] {
   const addresses = (request.configuration.prevResult?.ips ?? []).map(({ address }) => address.address);
   return addresses.filter((address) => sets.some((set) => rangeOf(set, address) !== undefined)).map(formatIp);
 }
 
-/** Reservations appear and vanish whole, so reading one needs no lock. */
+/** A reservation appears and vanishes whole (rename, unlink), so reading it needs no lock. */
 function checkHeld({ dataDir, network }: HostLocalConfiguration, owner: Owner, name: string): void {
   const text = new NetworkFolder(`${dataDir}/${network}`).read(name)?.text;
   const holder = text === undefined ? undefined : parseReservation(text);

@@ -12,7 +12,7 @@ import type { hostLocalKeys } from "./schema.ts";
 
 const DEFAULT_DATA_DIR = "/var/lib/cni/networks";
 
-/** Where the reservations of a network are kept. */
+/** The location of a network's reservations. */
 export interface Place {
   readonly dataDir: string;
   readonly network: string;
@@ -21,7 +21,7 @@ export interface Place {
 export interface HostLocalConfiguration extends Place {
   readonly sets: readonly RangeSet[];
   readonly routes: readonly ResultRoute[];
-  /** A file in the form of resolv.conf(5) that becomes the result's DNS part; empty for none. */
+  /** A file in the format of resolv.conf(5) for the result's DNS part; empty for none. */
   readonly resolvConf: string;
 }
 
@@ -32,13 +32,13 @@ function ipamOf({ fields }: NetworkConfiguration): Fields {
   throw new CniError(ErrorCode.invalidConfiguration, "IPAM config missing 'ipam' key", advice);
 }
 
-/** All that DEL and GC need: a range that has become invalid must not keep an address from being released. */
+/** Reads the keys that DEL and GC need. An invalid range must not keep them from releasing an address. */
 export function readPlace(configuration: NetworkConfiguration): Place {
   const dataDir = configuration.fields.object("ipam")?.text("dataDir") ?? "";
   return { dataDir: dataDir === "" ? DEFAULT_DATA_DIR : dataDir, network: configuration.name };
 }
 
-/** Reads and checks everything. Throws code 7 for what is wrong, 6 for a wrong type. */
+/** Reads and checks all keys. Throws code 7 for a wrong value, 6 for a wrong type. */
 export function readHostLocal(configuration: NetworkConfiguration): HostLocalConfiguration {
   const ipam = ipamOf(configuration);
   const sets = rangeSetsFrom(configuration, ipam);
@@ -54,7 +54,7 @@ export function readHostLocal(configuration: NetworkConfiguration): HostLocalCon
   };
 }
 
-/** Results before 0.3.0 have one "ip4" and one "ip6". */
+/** Results before 0.3.0 have at most one "ip4" and one "ip6". */
 function checkFamilies({ cniVersion }: NetworkConfiguration, sets: readonly RangeSet[]): void {
   if (isAtLeast(cniVersion, "0.3.0")) return;
   const count = (family: Family) => sets.filter(({ ranges }) => ranges[0]?.start.family === family).length;

@@ -1,4 +1,4 @@
-/** DEL: releases what an attachment holds. Nothing held is fine, and then nothing is written. */
+/** DEL: releases an attachment's addresses. Without any, DEL succeeds and writes nothing. */
 import type { Request } from "../../shared/cni/plugin.ts";
 import { lockLimit } from "../../shared/system/folder-lock.ts";
 import { readPlace } from "./configuration.ts";
@@ -10,7 +10,7 @@ export function del({ containerId, ifname, configuration, environment }: Request
   withAdvice(storeAdvice(place.dataDir), () => {
     const store = Store.open(place, lockLimit(environment));
     try {
-      // A reservation that names only the container was made before interfaces were written down.
+      // Old reservations name only the container.
       const record = store?.find({ containerId, ifname }) ?? store?.find({ containerId, ifname: "" });
       if (record !== undefined) store?.releaseAll(record);
     } finally {

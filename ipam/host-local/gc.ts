@@ -1,8 +1,8 @@
 /**
- * GC: releases what neither the runtime nor the kernel knows any more.
+ * GC: releases addresses whose owner is not in the runtime's list and not alive in the kernel.
  *
- * An ADD of a pod does not wait for it to think: the lock is held to see who holds addresses, and again for what is removed, a part
- * at a time. In between the owners are judged, and what they hold may change; so each is looked at once more before it goes.
+ * GC holds the lock only to list the owners, and again to remove each part, so that ADD hardly waits. Without the lock
+ * it checks the owners. Their records may change meanwhile, so GC checks each again before it removes it.
  */
 
 import { isAlive } from "../../shared/attachment/liveness.ts";
@@ -17,10 +17,10 @@ import { indexOf, Store } from "./store.ts";
 
 type Attachments = NonNullable<Request["configuration"]["validAttachments"]>;
 
-/** So many are removed under one lock: that takes some 10 ms. */
+/** Removals per lock: 100 take some 10 ms. */
 const PART = 100;
 
-/** The names of the owners to keep. A reservation that names only a container belongs to any of its interfaces. */
+/** Names of the owners to keep. A reservation that names only a container belongs to all its interfaces. */
 function keptNames(valid: Attachments): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { containerId, ifname } of valid) {
@@ -30,7 +30,7 @@ function keptNames(valid: Attachments): ReadonlySet<string> {
   return names;
 }
 
-/** A runtime's list can be wrong; an address that is on its interface is in use, whatever the list says. */
+/** A runtime's list can be wrong. An address that is on its interface is in use and stays. */
 function isInUse(record: OwnerRecord): boolean {
   return record.held.some(({ name }) => isAlive(record, name));
 }
@@ -45,10 +45,13 @@ function readAttachments(request: Request): Attachments {
   );
 }
 
-/** An owner that seems to be gone. */
+/** An owner that seems gone. */
 interface Unused {
   readonly record: OwnerRecord;
-  /** When its record was written: an ADD writes it again, if only with the same words. Undefined where the index cannot be written. */
+  /**
+   * When its record was written. A repeated ADD writes it again, even with the same content. Undefined if the index
+   * cannot be written.
+   */
   readonly modified: bigint | undefined;
 }
 
@@ -65,7 +68,7 @@ function findUnused(place: Place, limit: number, kept: ReadonlySet<string>): Unu
   return unused;
 }
 
-/** Releases what an owner holds, unless its record was written meanwhile, or it is in use. */
+/** Releases an owner's addresses, unless its record changed or its interface uses them. */
 function release(store: Store, place: Place, { record, modified }: Unused): void {
   const found = store.find(record);
   if (found === undefined || indexOf(place).modified(ownerName(record)) !== modified) return;
@@ -90,7 +93,7 @@ export function gc(request: Request): void {
       }
     };
     for (let start = 0; start < unused.length; start += PART) {
-      // Whoever waits for the lock asks for it in this time.
+      // A waiting process polls the lock at least once in this time.
       if (start > 0) pause(LONGEST_PAUSE);
       Store.use(place, limit, (store) => {
         for (const one of unused.slice(start, start + PART)) attempt(store, one);

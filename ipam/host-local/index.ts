@@ -1,4 +1,4 @@
-/** host-local: hands out addresses from ranges of this node, and keeps who has which in files of this node. */
+/** host-local: hands out addresses from ranges of this node and stores reservations in files of this node. */
 import type { Plugin } from "../../shared/cni/plugin.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";

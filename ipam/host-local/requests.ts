@@ -1,4 +1,4 @@
-/** Requested addresses: from CNI_ARGS (IP), args.cni.ips and the capability ips. */
+/** Requested addresses: CNI_ARGS (IP), args.cni.ips and the capability ips. */
 import { readArgs } from "../../shared/cni/args.ts";
 import { CniError, ErrorCode, enumerate } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
@@ -7,21 +7,21 @@ import { formatIp, type IpAddress, type IpKey, ipKey, isSameIp, parseIp } from "
 import { parseCidr } from "../../shared/ip/cidr.ts";
 import { describeSet, isAllowed, type RangeSet, rangeOf } from "./range.ts";
 
-/** A range set, and what is wanted of it. */
+/** A range set and the address requested of it. */
 export interface Wish {
   readonly set: RangeSet;
-  /** Its position: the last_reserved_ip files are named by it. */
+  /** The position of the set: its last_reserved_ip file is named by it. */
   readonly index: number;
-  /** Undefined where any address will do. */
+  /** Undefined if any address will do. */
   readonly requested: IpAddress | undefined;
 }
 
-/** An address, with or without a prefix length: the subnet's is what counts. */
+/** Parses an address. A prefix length is ignored: the subnet's one counts. */
 function parseRequested(text: string): IpAddress | undefined {
   return parseIp(text) ?? parseCidr(text)?.address;
 }
 
-/** In the order in which they are asked for; one asked for twice counts once. */
+/** In the order of the requests; a repeated request counts once. */
 type Requested = Map<IpKey, IpAddress>;
 
 function addNew(addresses: Requested, address: IpAddress): void {
@@ -51,7 +51,7 @@ function readArguments(args: string, addresses: Requested): void {
   }
 }
 
-/** All requested addresses, in the order in which the reference takes them. */
+/** All requested addresses, in the reference plugin's order. */
 export function readRequested(request: Request): IpAddress[] {
   const { cniArgs, runtimeConfig } = request.configuration;
   const addresses: Requested = new Map();
@@ -61,7 +61,9 @@ export function readRequested(request: Request): IpAddress[] {
   return [...addresses.values()];
 }
 
-/** Gives each range set the first request that is in it. Throws code 7 if one fits nowhere, or is never handed out. */
+/**
+ * Gives each range set the first request within it. Throws code 7 if a request fits no set or may not be handed out.
+ */
 export function assignRequested(sets: readonly RangeSet[], requested: readonly IpAddress[]): Wish[] {
   const left = [...requested];
   const wishes: Wish[] = [];
@@ -74,7 +76,7 @@ export function assignRequested(sets: readonly RangeSet[], requested: readonly I
   );
 }
 
-/** Takes the first address that is in the set out of the list. */
+/** Removes the first address within the set from the list, and returns it. */
 function takeFirstIn(set: RangeSet, addresses: IpAddress[]): IpAddress | undefined {
   for (const address of addresses) {
     if (rangeOf(set, address) === undefined) continue;

@@ -1,6 +1,6 @@
 /**
- * STATUS: whether an ADD would find an address. Every failure has code 50: containers that are attached already are
- * not affected by it (51 would say they are).
+ * STATUS: checks whether an ADD would get an address. Every failure has code 50 (no new containers): running
+ * containers keep their addresses, so code 51 (limited connectivity of containers) would be wrong.
  */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
@@ -15,7 +15,7 @@ import type { RangeSet } from "./range.ts";
 import { freeGone, search } from "./search.ts";
 import { Store } from "./store.ts";
 
-/** The folder that an ADD would write to, or make a folder in. */
+/** The folder in which an ADD would write, or make a folder. */
 function nearestFolder(path: string): string {
   let folder = path;
   while (folder.includes("/", 1) && fileStatus(folder) === undefined)
@@ -38,7 +38,7 @@ function checkWritable({ dataDir, network }: HostLocalConfiguration): void {
   );
 }
 
-/** The index of a set without a free address, -1 if there is none. */
+/** The index of the first set without a free address, or -1. */
 function findExhausted(folder: NetworkFolder, sets: readonly RangeSet[]): number {
   return sets.findIndex((set, index) => {
     const last = folder.lastReserved(index);
@@ -46,7 +46,7 @@ function findExhausted(folder: NetworkFolder, sets: readonly RangeSet[]): number
   });
 }
 
-/** As an ADD would: frees what is from before the boot, and what belonged to a namespace that is gone. */
+/** Releases what an ADD would release: reservations from before the boot, and of namespaces that are gone. */
 function freeUnused(request: Request, configuration: HostLocalConfiguration): void {
   const store = Store.open(configuration, lockLimit(request.environment));
   try {
