@@ -1,4 +1,4 @@
-/** ADD: the overlay of this node is brought in order, and a pod attached to it. */
+/** ADD: repairs this node's overlay if needed, and attaches the pod. */
 import { openContainer } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { ownPlugin } from "../../shared/cni/main-delegate.ts";
@@ -12,7 +12,7 @@ import { readVxlanConfig, type VxlanConfig } from "./config.ts";
 import { ensureOverlay, hasDevice } from "./overlay.ts";
 import { podDelegation } from "./pod.ts";
 
-/** Other nodes have routes to this node's subnets only. */
+/** Other nodes only have routes to this node's subnets. */
 function refuseForeignAddress({ l3 }: VxlanConfig, { ips }: Result): void {
   if (l3 === undefined) return;
   const foreign = ips.find(({ address }) => !l3.subnets.some((subnet) => contains(subnet, address.address)));
@@ -34,10 +34,10 @@ function attach(request: Request, config: VxlanConfig, netlink: NetlinkConnectio
   return result;
 }
 
-/** Attaches the pod. A failure at any step leaves pod, device and peers as they were. */
+/** Attaches the pod. If a step fails, pod, device and peers are as before. */
 export function add(request: Request): Result {
   const config = readVxlanConfig(request);
-  // A container that is gone already is no reason to make an overlay.
+  // Opens the container first: without it, no overlay is needed.
   openContainer(request).close();
   const netlink = new NetlinkConnection(Protocol.route);
   const undo = new Rollback();

@@ -1,4 +1,4 @@
-/** CHECK: whether overlay and attachment are what ADD made. Reports all it finds. */
+/** CHECK: compares overlay and attachment with what ADD made. Reports all differences. */
 import { drift } from "../../shared/attachment/check.ts";
 import { enumerate, messageOf, runAll } from "../../shared/cni/error.ts";
 import { ownPlugin } from "../../shared/cni/main-delegate.ts";
@@ -57,7 +57,7 @@ function checkOverlay(netlink: NetlinkConnection, config: VxlanConfig): void {
   ]);
 }
 
-/** What is gone from the underlay is not a matter of the call, as it would be in ADD. */
+/** A missing underlay is drift in CHECK; in ADD the same error is one of the call. */
 function asDrift(work: () => void): void {
   try {
     work();
@@ -66,13 +66,13 @@ function asDrift(work: () => void): void {
   }
 }
 
-/** Throws if anything is not as it should be. */
+/** Throws if anything differs. */
 export function check(request: Request): void {
   const config = readVxlanConfig(request);
   const netlink = new NetlinkConnection(Protocol.route);
   try {
     const { type, request: made } = podDelegation(request, config);
-    // The pod first: a namespace that is none has a code of its own, which drift would hide.
+    // The pod first: an invalid namespace has a code of its own, which drift would hide.
     runAll([() => ownPlugin(request, type).check(made), () => asDrift(() => checkOverlay(netlink, config))]);
   } finally {
     netlink.close();

@@ -1,4 +1,6 @@
-/** The vxlan plugin's configuration: parsed, defaulted and validated before anything is changed. Peers apart. */
+/**
+ * The vxlan plugin's configuration without the peers: parsed, completed with defaults and validated before any change.
+ */
 import { quote } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
 import { interfaceNameFault } from "../../shared/cni/names.ts";
@@ -18,13 +20,13 @@ export interface VxlanConfig {
   /** The network's name. */
   readonly network: string;
   readonly vni: number;
-  /** UDP destination port of all nodes. */
+  /** The UDP destination port of all nodes. */
   readonly port: number;
   readonly device: string;
   readonly underlay: { readonly dev: string | undefined; readonly local: IpAddress | undefined };
-  /** Of the pods; undefined: the underlay's less what encapsulation takes. */
+  /** The pods' MTU. Undefined: the underlay's minus the encapsulation. */
   readonly mtu: number | undefined;
-  /** Of the device; undefined: derived from the local address. */
+  /** The device's MAC address. Undefined: derived from the local address. */
   readonly mac: string | undefined;
   readonly ttl: number;
   /** One of DontFragment. */
@@ -32,20 +34,20 @@ export interface VxlanConfig {
   readonly sourcePorts: readonly [number, number];
   readonly checksum: boolean;
   readonly learning: boolean;
-  /** Frames of this VNI are taken from the peers only. */
+  /** Accept frames of this VNI from the peers only. */
   readonly guard: boolean;
-  /** The device stays when the last pod goes. */
+  /** Keep the device after the last DEL. */
   readonly keepDevice: boolean;
   readonly bridge: string;
-  /** One of the two is there. */
+  /** Exactly one of `l2` and `l3` is set. */
   readonly l2: L2Config | undefined;
   readonly l3: L3Config | undefined;
-  /** Unread: most calls need no peers. */
+  /** Not parsed yet: most calls need no peers. */
   readonly discovery: Fields;
   readonly fields: Fields;
 }
 
-/** IANA's port of VXLAN (RFC 7348, section 8). */
+/** IANA's VXLAN port (RFC 7348, section 8). */
 const DEFAULT_PORT = 4789;
 /** RFC 7348, section 5: source ports come from the dynamic range. */
 const DEFAULT_SOURCE_PORTS = [49152, 65535] as const;
@@ -120,14 +122,14 @@ function readMode(fields: VxlanFields): "l2" | "l3" {
   );
 }
 
-/** Without a learned address, nodes of an l2 overlay know each other's pods by `macs` only. */
+/** Without learning, nodes of an l2 overlay know the pods of other nodes only by `macs`. */
 function readLearning(fields: VxlanFields, mode: "l2" | "l3"): boolean {
   const learning = fields.boolean("learning") ?? mode === "l2";
   if (!learning || mode === "l2") return learning;
   throw fields.invalid("learning", "is true in the mode l3", "all is known there: remove the key");
 }
 
-/** With multicast alone the peers are not known, so there is nobody to tell from strangers. */
+/** With multicast alone the peers are unknown, so the guard has no list. */
 function readGuard(fields: VxlanFields, l2: L2Config | undefined, discovery: Fields): boolean {
   const canGuard = l2?.flood !== "multicast" || discovery.first("peers") !== undefined;
   const guard = fields.boolean("guard") ?? canGuard;
@@ -143,7 +145,7 @@ function refuseTooManyNetworks(network: string, l3: L3Config | undefined): void 
   throw l3.fields.invalid("network", problem, advice);
 }
 
-/** Reads the configuration, peers apart. Throws codes 6 and 7. */
+/** Reads the configuration without the peers. Throws codes 6 and 7. */
 export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const { fields, name, ipamType } = configuration;
   const mode = readMode(fields);

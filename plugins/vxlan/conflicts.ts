@@ -1,4 +1,4 @@
-/** What other overlays on this node leave no room for. Pure. */
+/** Refuses an overlay that conflicts with others on this node. Pure. */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { formatCidr, overlaps } from "../../shared/ip/cidr.ts";
@@ -9,7 +9,7 @@ import { hasRoomFor, isOwnDevice, presentAndFormer, routedNetworks } from "./dev
 
 const isSameUnderlay = (a: IpAddress | undefined, b: IpAddress) => (a?.family ?? b.family) === b.family;
 
-/** Throws code 7 if another VXLAN device keeps this one from receiving. */
+/** Throws code 7 if another VXLAN device would keep this one from receiving. */
 export function refuseOtherDevices(links: readonly Link[], config: VxlanConfig, wanted: NewVxlan): void {
   for (const link of links) {
     if (link.kind !== "vxlan" || isOwnDevice(link, config.network)) continue;
@@ -25,7 +25,7 @@ export function refuseOtherDevices(links: readonly Link[], config: VxlanConfig, 
   }
 }
 
-/** Throws code 7 if another overlay has routes into the networks of this one: each would remove those of the other. */
+/** Throws code 7 if another overlay has routes into the same networks: each would remove the other's routes. */
 export function refuseSharedNetworks(links: readonly Link[], { network, l3 }: VxlanConfig): void {
   if (l3 === undefined) return;
   for (const link of links) {
@@ -39,7 +39,7 @@ export function refuseSharedNetworks(links: readonly Link[], { network, l3 }: Vx
   }
 }
 
-/** Throws code 7 if the alias has no room for both the networks of the configuration and those that the device had. */
+/** Throws code 7 if the alias has no room for the configured and the former networks. */
 export function refuseTooManyNetworks(config: VxlanConfig, former: readonly Link[]): void {
   const { l3 } = config;
   const all = presentAndFormer(config, former);

@@ -1,4 +1,4 @@
-/** The VXLAN device as it should be, compared with what is there. Pure. */
+/** Plans the VXLAN device: compares the wanted one with the existing one. Pure. */
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { suppressesNeighbours } from "../../shared/netlink/bridge.ts";
@@ -23,7 +23,7 @@ export function wantedDevice(config: VxlanConfig, { local, link, mtu }: Underlay
     port,
     local,
     group: l2?.group,
-    // Bound to the interface only where it must be: else the device would go with it.
+    // Multicast needs a bound interface. Otherwise unbound: the kernel removes a bound device with its interface.
     link: l2?.group === undefined ? 0 : link.index,
     ttl,
     df: local.family === 4 ? df : DontFragment.unset,
@@ -38,13 +38,13 @@ export interface Difference {
   readonly what: string;
   readonly held: string;
   readonly wanted: string;
-  /** Whether it can be changed on the living device. */
+  /** True if the difference can be changed without recreating the device. */
   readonly isLive: boolean;
 }
 
 const text = (address: IpAddress | undefined) => (address === undefined ? "none" : formatIp(address));
 
-/** How the device is not as it should be; `master`: the bridge it should be a port of, undefined for none. */
+/** The differences of the device. `master`: its bridge, undefined for no bridge. */
 export function differencesOf(
   link: Link,
   wanted: NewVxlan,
@@ -78,7 +78,7 @@ export function differencesOf(
     .map(([what, is, should, isLive]) => ({ what, held: String(is), wanted: String(should), isLive }));
 }
 
-/** The device of that name, if it is this network's. Throws code 7 if it is something else. */
+/** Finds this network's device of that name. Throws code 7 if the name belongs to another interface. */
 export function findOwnDevice(links: readonly Link[], { device, network }: VxlanConfig): Link | undefined {
   const link = links.find(({ name }) => name === device);
   if (link === undefined || isOwnDevice(link, network)) return link;
@@ -93,13 +93,13 @@ export function findOwnDevice(links: readonly Link[], { device, network }: Vxlan
 export interface DevicePlan {
   readonly wanted: NewVxlan;
   readonly present: Link | undefined;
-  /** The present one is removed and made anew. */
+  /** The existing device is removed and made again. */
   readonly isRecreated: boolean;
-  /** Devices that the network had under other names. */
+  /** This network's devices under former names. */
   readonly stale: readonly Link[];
 }
 
-/** What cannot be changed on the living device. */
+/** Differences that need a new device. */
 function fixedDifferences(present: Link, config: VxlanConfig, wanted: NewVxlan): Difference[] {
   const fixed = differencesOf(present, wanted, config.l2, present.master).filter(({ isLive }) => !isLive);
   const held = modeOf(present);
@@ -108,7 +108,7 @@ function fixedDifferences(present: Link, config: VxlanConfig, wanted: NewVxlan):
   return [...fixed, { what: "mode", held, wanted: mode, isLive: false }];
 }
 
-/** In the mode l2 the pods of the network are on its bridge: to take the device from there would cut them off. */
+/** In the mode l2 the network's pods are on its bridge: moving the device to another bridge would disconnect them. */
 function bridgeMoves(links: readonly Link[], { network, bridge, l2 }: VxlanConfig): Difference[] {
   if (l2 === undefined) return [];
   const pod = links.find((link) => isOfNetwork(link, network) && link.master !== 0);
@@ -117,7 +117,7 @@ function bridgeMoves(links: readonly Link[], { network, bridge, l2 }: VxlanConfi
   return [{ what: "bridge", held: held.name, wanted: bridge, isLive: false }];
 }
 
-/** What has to become of the device. Throws code 7 for what cannot be done. */
+/** Decides what to do with the device. Throws code 7 for a change that is impossible. */
 export function planDevice(links: readonly Link[], config: VxlanConfig, underlay: Underlay): DevicePlan {
   const wanted = wantedDevice(config, underlay);
   const present = findOwnDevice(links, config);

@@ -1,4 +1,4 @@
-/** The guard's rule: one a network, with one set of addresses, in our table. Pure. */
+/** The guard's rule and its set of peer addresses, one each per network, in our table. Pure. */
 import { networkText } from "../../shared/cni/attachment.ts";
 import type { Family } from "../../shared/ip/address.ts";
 import {
@@ -18,12 +18,12 @@ import { loadAddress, matchFamily } from "../../shared/netfilter/nftables/own-ta
 
 export const GUARD_CHAIN = "vxlan";
 /**
- * NF_INET_LOCAL_IN: only what the node itself takes passes here, so that the packets of pods, which are forwarded, pay
- * nothing. NF_IP_PRI_RAW: first of all; a stranger's packet that is dropped here is not kept as a tracked connection.
+ * NF_INET_LOCAL_IN sees only packets to the node itself, so pods' forwarded packets pay nothing. NF_IP_PRI_RAW comes
+ * before connection tracking: a dropped packet gets no entry there.
  */
 const hook = { type: "filter", number: 1, priority: -300 } as const;
 const UDP = 17;
-/** Offsets from the UDP header: the destination port; the VNI, in the second word of the VXLAN header. */
+/** Offsets from the UDP header: the destination port, and the VNI in the second word of the VXLAN header. */
 const PORT_OFFSET = 2;
 const VNI_OFFSET = 8 + 4;
 
@@ -40,7 +40,7 @@ export function guardSet({ vni, port, family }: Guard): string {
 
 const SET_WORD = "set=";
 
-/** At most 128 characters, as nft allows. */
+/** nft's limit for a comment is 128 characters. */
 function guardComment(guard: Guard): string {
   return `${networkText(guard.network)}${SET_WORD}${guardSet(guard)} guard`;
 }
@@ -65,17 +65,17 @@ function guardRule(guard: Guard): Rule {
   };
 }
 
-/** The chain with the rule of one network; those of others stay beside it. */
+/** The chain with the rule of one network; other networks' rules stay. */
 export function guardChain(guard: Guard) {
   return { name: GUARD_CHAIN, hook, first: [], others: [guardRule(guard)] };
 }
 
-/** The rules of a network, also those for a VNI or port that it had. */
+/** The rules of a network, also those for its former VNI or port. */
 export function ownRules(rules: readonly HeldRule[], network: string): HeldRule[] {
   return rules.filter(
     (rule) => rule.chain === GUARD_CHAIN && rule.comment.startsWith(`${networkText(network)}${SET_WORD}`),
   );
 }
 
-/** The set of a rule of ours. */
+/** The set that a rule of ours uses. */
 export const setOf = ({ comment }: HeldRule) => /set=(\S+)/.exec(comment)?.[1] ?? "";

@@ -1,6 +1,7 @@
 /**
- * The guard: VXLAN frames of this network are taken from its peers only. Without it the kernel takes them from anybody
- * who knows the VNI, whatever the forwarding entries say. One rule and one set of addresses a network, in our table.
+ * The guard accepts VXLAN frames of this network from its peers only. Without it the kernel accepts them from any
+ * sender that uses the VNI, with or without forwarding entries. One rule and one set of addresses per network, in our
+ * table.
  */
 import { formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/address.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
@@ -19,7 +20,7 @@ import { GUARD_CHAIN, type Guard, guardChain, guardSet, ownRules, setOf } from "
 
 const keyText = (bytes: Uint8Array) => formatIp(fromBytes(bytes));
 
-/** The elements to remove and to add, for the set to hold just these addresses. */
+/** The elements to remove and to add, so that the set has exactly these addresses. */
 function compareSet(connection: NetlinkConnection, set: string, vteps: readonly IpAddress[]) {
   const held = new Map(allElements(connection, ownTable, set).map(({ key }) => [keyText(key), key]));
   const missing: Uint8Array[] = [];
@@ -41,7 +42,7 @@ function staleRules(
   ]);
 }
 
-/** Makes the guard let in just these addresses; one that the network had for another VNI or port goes. */
+/** Makes the guard accept exactly these addresses. Removes the network's guard for a former VNI or port. */
 export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
   const set = guardSet(guard);
   withNetfilter((connection) => {
@@ -73,7 +74,7 @@ export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
   });
 }
 
-/** Removes all guards of a network, and the chain with the last one. */
+/** Removes all guards of a network, and the chain if it becomes empty. */
 export function removeGuard(network: string): void {
   withNetfilter((connection) =>
     retryCommit(
@@ -93,7 +94,7 @@ export function removeGuard(network: string): void {
   );
 }
 
-/** The addresses that a network's guard lets in; undefined if there is none. */
+/** The addresses that a network's guard accepts; undefined without a guard. */
 export function heldVteps(guard: Guard): IpAddress[] | undefined {
   return withNetfilter((connection) => {
     if (!areInOrder(rulesOf(connection, ownTable), [guardChain(guard)])) return undefined;
@@ -101,7 +102,7 @@ export function heldVteps(guard: Guard): IpAddress[] | undefined {
   });
 }
 
-/** What is wrong with the guard, in words. */
+/** Describes the differences of the guard. */
 export function guardProblems(guard: Guard, vteps: readonly IpAddress[]): string[] {
   return withNetfilter((connection) => {
     const fault = describeFault(connection, [guardChain(guard)]);

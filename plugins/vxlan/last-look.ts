@@ -1,10 +1,10 @@
 /**
- * When the entries of a large overlay were last looked at, and found in order.
+ * Remembers when the entries of a large overlay were last compared and found in order.
  *
- * The kernel has no number that tells of a change to routes, neighbours or forwarding entries, and to list those of 5000 peers takes
- * it 8 ms, longer than the rest of an ADD. So an overlay with many entries is believed for some seconds: of pods that come one
- * after the other, one looks for all. A change by hand is found by CHECK at once, and by the first ADD after that time. Overlays
- * with fewer entries are looked at each time, and the device, its configuration and its state always are.
+ * The kernel has no counter for changes of routes, neighbours or forwarding entries. Listing those of 5000 peers takes
+ * it 8 ms, longer than the rest of an ADD. So after a comparison a large overlay counts as in order for some seconds:
+ * of several pods in a row, one ADD compares. CHECK always compares, and so does the first ADD after that time.
+ * Smaller overlays are compared each time; the device, its configuration and its state always are.
  */
 
 import { bootMilliseconds } from "../../shared/system/clock.ts";
@@ -14,17 +14,20 @@ import { fileStatus } from "../../shared/system/file-status.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 
-/** To list so many takes the kernel half a millisecond. */
+/** The kernel lists this many in half a millisecond. */
 const MANY_ENTRIES = 1000;
 const BELIEVED_MILLISECONDS = 10_000;
 
 const ROOT = "/run/podwire/vxlan";
 const pathOf = (network: string) => `${ROOT}/${sha512(network).slice(0, 20)}`;
 
-/** In which namespace, and what the device was like. */
+/** The network namespace, and the values of the device. */
 const placeText = (device: string) => `${fileStatus("/proc/thread-self/ns/net")?.inode} ${device}`;
 
-/** Whether the entries were found in order a moment ago, with the device as it is now. `device`: all that counts of it, in words. */
+/**
+ * True if the entries were in order some seconds ago, with the device as it is now. `device`: the device's values as
+ * text.
+ */
 export function wasLookedAt(network: string, device: string): boolean {
   const text = readSmallText(pathOf(network));
   if (text === undefined) return false;
@@ -32,19 +35,19 @@ export function wasLookedAt(network: string, device: string): boolean {
   return age >= 0 && age < BELIEVED_MILLISECONDS && text.slice(text.indexOf(" ") + 1) === placeText(device);
 }
 
-/** Notes that so many entries were found in order. */
+/** Remembers that this many entries were in order. */
 export function noteLook(network: string, device: string, entries: number): void {
   if (entries < MANY_ENTRIES) return;
   try {
     makeDirectory(ROOT, 0o700);
     writeFile(pathOf(network), `${bootMilliseconds()} ${placeText(device)}`, 0o600);
   } catch (thrown) {
-    // Where /run cannot be written, each ADD looks.
+    // If /run is read-only, each ADD compares.
     if (!(thrown instanceof SystemError)) throw thrown;
   }
 }
 
-/** For an overlay that is removed. */
+/** Removes the memory of a removed overlay. */
 export function forgetLook(network: string): void {
   removeFile(pathOf(network));
 }

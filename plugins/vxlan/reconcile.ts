@@ -1,4 +1,4 @@
-/** Brings the overlay on this node to what the configuration says, and makes sure that it is that. */
+/** Changes this node's overlay to match the configuration, and verifies the result. */
 import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { NetlinkError } from "../../shared/netlink/error.ts";
@@ -20,14 +20,14 @@ import { validatePeers } from "./peers/validate.ts";
 import { orderedAlias } from "./state.ts";
 import type { Underlay } from "./underlay.ts";
 
-/** The peers, found to be possible. Throws codes 6 and 7. */
+/** Reads and validates the peers. Throws codes 6 and 7. */
 export function readPeers(config: VxlanConfig, underlay: Underlay): readonly Peer[] {
   const peers = peerSource(config.discovery).read(config.discovery);
   validatePeers(config, underlay, peers);
   return peers;
 }
 
-/** Which peers are reached without encapsulation, and through which interface: those that no gateway leads to. */
+/** Finds the peers without a gateway in between, which need no encapsulation, and their interfaces. */
 export function findDirectWays(
   netlink: NetlinkConnection,
   config: VxlanConfig,
@@ -65,7 +65,9 @@ const firstProblem = (differences: readonly Difference[]): string | undefined =>
   return undefined;
 };
 
-/** A route of somebody else to a peer's subnet: it stays, and the overlay cannot have its own. */
+/**
+ * Another program's route to a peer's subnet stays, so the overlay cannot have its own: explains the kernel's error.
+ */
 function explain(thrown: unknown): unknown {
   if (!(thrown instanceof NetlinkError) || thrown.errno !== Errno.EEXIST) return thrown;
   const advice =
@@ -76,7 +78,7 @@ function explain(thrown: unknown): unknown {
 function applyEntries({ netlink, undo }: Change, overlay: Overlay): void {
   const differences = compareWithKernel(netlink, overlay);
   const additions = differences.flatMap((each) => each.additions());
-  // Whoever is needed by another goes after it.
+  // Dependents are removed before what they need.
   const removals = differences.flatMap((each) => each.removals()).reverse();
   const steps = additions.concat(removals);
   if (steps.length === 0) return;
@@ -86,7 +88,7 @@ function applyEntries({ netlink, undo }: Change, overlay: Overlay): void {
   } catch (thrown) {
     throw explain(thrown);
   }
-  // The kernel says yes to some requests that it does not do.
+  // The kernel acknowledges some requests that it does not carry out.
   const problem = firstProblem(compareWithKernel(netlink, overlay));
   if (problem === undefined) return;
   const message = `the kernel took the entries of ${overlay.device.name}, and does not have them: ${problem}`;
@@ -106,7 +108,7 @@ function applyGuard({ undo }: Change, config: VxlanConfig, guard: Guard, peers: 
 
 const vtepsOf = (peers: readonly Peer[]) => peers.map(({ vtep }) => vtep);
 
-/** Marks the device as being in order. */
+/** Marks the device as in order. */
 function seal(
   { netlink, undo }: Change,
   config: VxlanConfig,
@@ -120,7 +122,7 @@ function seal(
   netlink.execute(setLink({ index: device.index }, { alias }));
 }
 
-/** A new MAC address flushes the neighbours, so that their undo comes after that of the device: what was there is noted. */
+/** A new MAC address flushes the neighbours. Their undo must follow the device's, so it is noted first. */
 function keepForUndo(
   { netlink, undo }: Change,
   config: VxlanConfig,
@@ -136,7 +138,7 @@ function keepForUndo(
   });
 }
 
-/** Everything is found to be possible first. Throws codes 6, 7 and 11; what was done until then is in `change.undo`. */
+/** Validates everything before the first change. Throws codes 6, 7 and 11; `change.undo` has the steps until then. */
 export function reconcile(change: Change, config: VxlanConfig, underlay: Underlay, digest: string): void {
   const { netlink } = change;
   const peers = readPeers(config, underlay);
@@ -147,7 +149,7 @@ export function reconcile(change: Change, config: VxlanConfig, underlay: Underla
   const bridge = config.l2 === undefined ? undefined : ensureOverlayBridge(change, config.bridge, found);
   keepForUndo(change, config, plan, bridge);
   ensureDevice(change, config, plan);
-  // Before the device is up: it hears nobody that it should not.
+  // The guard comes before the device is up: no foreign frame gets in.
   applyGuard(change, config, guardOf(config, underlay), peers);
   const device = bringUpDevice(change, config, plan, bridge);
   const wanted = wantedEntries(config, peers, device.index, direct);
@@ -155,7 +157,7 @@ export function reconcile(change: Change, config: VxlanConfig, underlay: Underla
   seal(change, config, underlay, device, digest);
 }
 
-/** All that is not as it should be, in words. Changes nothing. */
+/** Describes all differences. Changes nothing. */
 export function entryProblems(
   netlink: NetlinkConnection,
   config: VxlanConfig,

@@ -1,4 +1,4 @@
-/** The underlay: the network that carries the encapsulated packets, seen from this node. */
+/** The underlay: the network of this node that carries the encapsulated packets. */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { type Family, formatIp, type IpAddress, isLinkLocal } from "../../shared/ip/address.ts";
 import { listAddresses } from "../../shared/netlink/address.ts";
@@ -9,7 +9,7 @@ import { overheadOf } from "../../shared/netlink/vxlan.ts";
 import type { VxlanConfig } from "./config.ts";
 import { peerSource } from "./peers/source.ts";
 
-/** The smallest MTU that IPv6 works over (RFC 8200), and IPv4 (RFC 791). */
+/** The smallest MTUs of IPv4 (RFC 791) and IPv6 (RFC 8200). */
 const smallest: Readonly<Record<Family, number>> = { 4: 68, 6: 1280 };
 
 export interface Underlay {
@@ -17,13 +17,13 @@ export interface Underlay {
   readonly local: IpAddress;
   readonly link: Link;
   readonly linkName: string;
-  /** Why it is this interface and address, for errors. */
+  /** Why this interface and address were chosen, for errors. */
   readonly choice: string;
-  /** What pods may send: of the overlay's device, and of everything behind it. */
+  /** The MTU inside the overlay: of its device and the pods. */
   readonly mtu: number;
 }
 
-/** What is missing may come back: code 11, try again later. */
+/** A missing interface or address may come back: code 11, try again later. */
 function missing(message: string, advice: string): CniError {
   return new CniError(ErrorCode.tryAgainLater, message, advice);
 }
@@ -99,7 +99,7 @@ function chooseMtu(config: VxlanConfig, link: Link, family: Family): number {
   throw new CniError(ErrorCode.invalidConfiguration, message, `${why}: use a larger MTU there`);
 }
 
-/** Finds interface, address and MTU. Throws code 7, or 11 for what is not there at the moment. */
+/** Finds interface, address and MTU. Throws code 7, or 11 for a missing one. */
 export function findUnderlay(netlink: NetlinkConnection, config: VxlanConfig): Underlay {
   const { dev } = config.underlay;
   const choice = dev === undefined ? linkToPeer(netlink, config) : namedLink(netlink, dev);

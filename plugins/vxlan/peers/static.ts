@@ -1,4 +1,4 @@
-/** Peers that are written in the configuration. */
+/** Peers from the configuration. */
 import { quote } from "../../../shared/cni/error.ts";
 import type { Fields } from "../../../shared/cni/fields.ts";
 import { type IpAddress, parseIp } from "../../../shared/ip/address.ts";
@@ -15,7 +15,7 @@ function readVtep(item: Fields): IpAddress {
   throw item.invalid("vtep", text === "" ? "is missing" : `is no IP address: ${quote(text)}`, advice);
 }
 
-/** A network without host bits, as it stands in a list of the configuration. Throws code 7. */
+/** Reads a network without host bits from a list of the configuration. Throws code 7. */
 export function readNetwork(fields: Pick<Fields, "invalid">, key: string, text: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr === undefined) {
@@ -26,7 +26,7 @@ export function readNetwork(fields: Pick<Fields, "invalid">, key: string, text: 
   throw fields.invalid(key, `has host bits set: ${quote(text)}`, `its network is ${formatCidr(network)}`);
 }
 
-/** A MAC address of one interface, in lower case. Throws code 7. */
+/** Reads a unicast MAC address, in lower case. Throws code 7. */
 export function readMac(fields: Fields, key: string, text: string): string {
   const bytes = parseMac(text);
   const mac = bytes === undefined ? "" : formatMac(bytes);

@@ -1,4 +1,4 @@
-/** What no list of peers may say, wherever it comes from. Pure. */
+/** Refuses lists of peers that cannot work, from any source. Pure. */
 import { formatIp, type IpKey, ipKey, isLinkLocal, isMulticast } from "../../../shared/ip/address.ts";
 import { type Cidr, formatCidr, hostCidr } from "../../../shared/ip/cidr.ts";
 import { type CidrTable, findOverlap } from "../../../shared/ip/cidr-table.ts";
@@ -8,7 +8,7 @@ import { type L3Config, tableOf } from "../modes.ts";
 import type { Underlay } from "../underlay.ts";
 import { invalidPeer, type Peer, placeOf } from "./peer.ts";
 
-/** Each broadcast goes out once for each peer: RFC 7348 meant multicast for that. */
+/** Replication sends each broadcast once per peer; RFC 7348 intends multicast for many. */
 const MANY_COPIES = 64;
 const TOO_MANY_COPIES = 256;
 
@@ -28,7 +28,7 @@ function refuseAddress(peer: Peer, { local, linkName }: Underlay): void {
   }
 }
 
-/** What peers have that no two of them may have. */
+/** Finds values that must be unique but that two peers have. */
 class Owners {
   private readonly known = new Map<IpKey, Peer>();
   private readonly what: (peer: Peer, key: IpKey) => string;
@@ -38,7 +38,7 @@ class Owners {
     this.what = what;
   }
 
-  /** Throws if another peer has it: the first one keeps it. */
+  /** Throws if another peer has the value. */
   add(peer: Peer, key: IpKey): void {
     const owner = this.known.get(key);
     if (owner !== undefined) {
@@ -67,14 +67,14 @@ function refuseRepetitions(config: VxlanConfig, peers: readonly Peer[]): void {
 /** A pod subnet, or the outer address of a node. */
 interface Owned {
   readonly cidr: Cidr;
-  /** Undefined: this node. */
+  /** Undefined for this node. */
   readonly peer: Peer | undefined;
   readonly isOuter: boolean;
 }
 
 /**
- * Throws if a pod subnet shares addresses with another, or holds a node's outer address: what is sent to that node would
- * go into the overlay again.
+ * Throws if a pod subnet overlaps another one, or contains a node's outer address: packets to that node would enter
+ * the overlay again.
  */
 function refuseOverlap(config: VxlanConfig, { local }: Underlay, peers: readonly Peer[]): void {
   if (config.l3 === undefined) return;

@@ -1,4 +1,4 @@
-/** The keys of `discovery`, described. */
+/** Describes the keys of `discovery`. */
 import type { Properties } from "../../../shared/cni/schema.ts";
 
 export const peerKeys = {
