@@ -1,8 +1,8 @@
-/** Help, as text. */
+/** The text of help. */
 import { helpOption } from "./arguments.ts";
 import type { Command, Option } from "./command.ts";
 
-/** Makes a text bold where the terminal shows it. */
+/** Makes a text bold if the terminal supports it. */
 export type Emphasis = (text: string) => string;
 
 export const emphasis =
@@ -23,7 +23,7 @@ function table(rows: readonly (readonly [string, string])[]): string {
 const optionRows = (options: readonly Option[]) =>
   options.map((option) => [optionWords(option), option.summary] as const);
 
-/** One line on how a command is called. */
+/** The line that shows how a command is called. */
 export const usageLine = ({ name, usage }: Command) => `usage: podwire ${name} ${usage}`.trimEnd();
 
 /** The help of one subcommand. */

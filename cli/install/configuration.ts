@@ -1,4 +1,4 @@
-/** The network configuration that is put where the runtime looks: only when asked, and after the executables. */
+/** Installs a network configuration in the runtime's folder: only on request, and after the executables. */
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
 import { closeFile, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
@@ -13,20 +13,20 @@ import type { End } from "./stay.ts";
 
 /** A conflist to write. */
 export interface Configuration {
-  /** Where it was read. */
+  /** The path it was read from. */
   readonly source: string;
   /** The name of the file to write, such as "10-single-node.conflist". */
   readonly name: string;
   readonly text: string;
   /** The executables it needs, IPAM included. */
   readonly types: readonly string[];
-  /** What is odd about it, and keeps nothing from working. */
+  /** Problems that do not keep it from working. */
   readonly oddities: readonly string[];
 }
 
 const sentence = (found: Located): string => `${placeText(found)}: ${saidText(found)}`;
 
-/** Throws for what a plugin would refuse at every ADD. Returns what else there is to say. */
+/** Throws for what a plugin would refuse at every ADD. Returns the warnings. */
 function checkText(source: string, text: string, catalogue: Catalogue): string[] {
   const found = validateText(source, text, catalogue);
   const errors = found.filter(({ severity }) => severity === "error").map(sentence);
@@ -40,7 +40,7 @@ const typesOf = (plugin: JsonObject): unknown[] => {
   return isObject(ipam) ? [type, ipam["type"]] : [type];
 };
 
-/** The types in a list that is in order. It stands alone: a folder of plugins beside it (CNI 1.1.0) is not installed. */
+/** Returns the plugin types of a valid list. Plugins in a folder beside the list (CNI 1.1.0) are not installed. */
 function readTypes(source: string, text: string): string[] {
   const { plugins } = JSON.parse(text) as JsonObject;
   if (!Array.isArray(plugins) || plugins.length === 0)
@@ -51,7 +51,7 @@ function readTypes(source: string, text: string): string[] {
   return [...new Set(types)].filter((type) => typeof type === "string" && type !== "") as string[];
 }
 
-/** Opening a pipe, and reading from one, may take for ever: neither keeps a signal from being heeded. */
+/** Opening a pipe and reading from it can block for ever, so the wait also ends by a signal. */
 function readWhole(source: string, { waitForInput }: End): string {
   const descriptor = openFile(source, OpenFlag.readOnly | OpenFlag.nonBlocking);
   try {
@@ -69,7 +69,7 @@ function readText(source: string, end: End): string {
   }
 }
 
-/** Reads a conflist, and checks it as `podwire validate` does. Throws if it could not work. */
+/** Reads a conflist and checks it as `podwire validate` does. Throws if it cannot work. */
 export function readConfiguration(
   source: string,
   givenName: string | undefined,
@@ -86,12 +86,12 @@ export function readConfiguration(
   return { source, name, text, types: readTypes(source, text), oddities };
 }
 
-/** For the nodes that a folder has no file of. */
+/** The file for nodes that have no file of their own. */
 const forAllNodes = "all-nodes.conflist";
 
 /**
- * The file that --conf means: itself, or of a folder (such as a ConfigMap's, which may be empty) the one that is named
- * after the node, or else the one for all. Undefined if the folder has neither.
+ * Finds the file that --conf means. In a folder (such as a mounted ConfigMap) it is the file named after the node,
+ * else the one for all nodes. Undefined if the folder has neither: a ConfigMap may be empty.
  */
 export function findConfiguration(given: string, node: string | undefined): string | undefined {
   if (fileStatus(given)?.isDirectory !== true) return given;
@@ -99,14 +99,14 @@ export function findConfiguration(given: string, node: string | undefined): stri
   return candidates.map((name) => `${given}/${name}`).find(isReachable);
 }
 
-/** Whether a name sorts before another one by its bytes, which is not the order of JavaScript's strings. */
+/** Compares names by bytes, as Go does. JavaScript compares UTF-16 units. */
 function sortsBefore(name: string, other: string): boolean {
   const [left, right] = [encodeText(name), encodeText(other)];
   const at = left.findIndex((byte, index) => byte !== right[index]);
   return at < 0 ? left.length < right.length : (left[at] ?? 0) < (right[at] ?? 0);
 }
 
-/** Runtimes load the files that libcni reads, sorted by bytes. */
+/** Runtimes load the files in libcni's order: sorted by bytes. */
 function filesBefore(folder: string, name: string): string[] {
   return listDirectory(folder)
     .filter((other) => extensions.some((ending) => other.endsWith(ending)))
@@ -114,7 +114,7 @@ function filesBefore(folder: string, name: string): string[] {
     .sort();
 }
 
-/** What keeps a runtime from using the configuration that was written. */
+/** Returns the reasons for which a runtime would not use the installed configuration. */
 export function configurationWarnings(
   { name, types, oddities }: Configuration,
   confFolder: string,

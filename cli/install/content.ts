@@ -1,4 +1,4 @@
-/** What is to be in a file: compared with what is, and written so that it is there whole or not at all. */
+/** Compares a file's content with the wanted one, and writes it so that a file is whole or absent. */
 import {
   closeFile,
   OpenFlag,
@@ -14,10 +14,10 @@ import { descriptorStatus, type FileStatus } from "../../shared/system/file-stat
 import { encodeText, findBytes } from "../../shared/system/text.ts";
 import type { End } from "./stay.ts";
 
-/** The bytes of a file: read piece by piece, since an executable is large. */
+/** The bytes of a file, read in pieces because an executable has megabytes. */
 export interface Content {
   readonly size: number;
-  /** Fills the buffer from a position on; returns how many bytes there were. */
+  /** Fills the buffer from a position on. Returns the number of bytes read. */
   read(buffer: Uint8Array, position: number): number;
   /** The permissions of the file. */
   readonly mode: number;
@@ -54,23 +54,23 @@ function sameBytes(one: Content, two: Content, { pass }: End): boolean {
     pass();
     const count = one.read(left, at);
     if (count === 0 || two.read(right, at) !== count) return false;
-    // Where both are as long, one stands in the other at 0, or nowhere.
+    // Texts of the same length contain each other only if they are equal.
     if (findBytes(left.subarray(0, count), right.subarray(0, count)) !== 0) return false;
     at += count;
   }
   return true;
 }
 
-/** A link to a name in its own folder is the same on the host and in a container; others may not be. */
+/** A link to a name in its own folder has the same target on the host and in a container; another link may not. */
 const staysInFolder = (path: string, { kind }: FileStatus): boolean =>
   kind !== "link" || readLink(path)?.includes("/") === false;
 
-/** Whether others may write the file, or whether it gives them its owner's rights. */
+/** True if others may write the file, or if it is setuid or setgid. */
 const isOpenToOthers = (mode: number): boolean => (mode & 0o6022) !== 0;
 
 /**
- * Whether the content is at the path already, with all the permissions that it needs and none that it must not have.
- * `status` is that of the path, of a link itself.
+ * True if the path already has the content and safe permissions. `status` is that of the path itself, also if it is a
+ * link.
  */
 export function holds(path: string, status: FileStatus, content: Content, end: End): boolean {
   if (!staysInFolder(path, status)) return false;
@@ -96,7 +96,7 @@ function writeBytes(content: Content, descriptor: number, path: string, { pass }
   }
 }
 
-/** Writes the content to a name that must be free, and waits until it is on the disk. */
+/** Writes the content to a new file and waits until it is on disk. */
 export function writeContent(path: string, content: Content, end: End): void {
   const { writeOnly, create, exclusive, noFollow } = OpenFlag;
   const descriptor = openFile(path, writeOnly | create | exclusive | noFollow, 0o600);

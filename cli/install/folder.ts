@@ -1,4 +1,4 @@
-/** The folder that is installed into: what it must be, whose turn it is, and what earlier installers left there. */
+/** The target folder: its checks, its lock, and the removal of temporary files of earlier installers. */
 import { absolutePath } from "../../shared/system/absolute-path.ts";
 import { monotonicMilliseconds } from "../../shared/system/clock.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
@@ -10,16 +10,16 @@ import { processId } from "../../shared/system/own-process.ts";
 import { failedBy, problem } from "./problem.ts";
 import type { End } from "./stay.ts";
 
-/** No runtime takes such a name for a plugin or a configuration. */
+/** Runtimes load no plugin and no configuration of this name. */
 const prefix = ".podwire-install.";
 
-/** A name for a passing file, that no other installer uses. */
+/** Returns a temporary name that no other installer uses. */
 export const passingName = (purpose: string): string =>
   `${prefix}${processId()}-${Date.now().toString(36)}.${purpose}`;
 
 /**
- * The folder as an absolute path without symbolic links. A link is refused: in a container, what it leads to is in
- * the container and not on the host. Throws too if it is missing, or no folder.
+ * Returns the folder as an absolute path without symbolic links. Throws if it is missing or not a folder. A link is
+ * refused too: in a container its target lies in the container and not on the host.
  */
 export function checkFolder(option: string, given: string): string {
   const folder = absolutePath(given);
@@ -27,7 +27,7 @@ export function checkFolder(option: string, given: string): string {
   try {
     real = realPath(folder);
   } catch (thrown) {
-    // Without /proc nothing tells where a path leads to.
+    // The path of a descriptor can only be read from /proc.
     const isThere = fileStatus(folder) !== undefined;
     if (isThere || !failedBy(thrown, [Errno.ENOENT]))
       throw problem(`cannot look at ${folder} (${option})`, thrown);
@@ -48,8 +48,8 @@ export function checkFolder(option: string, given: string): string {
 const limitSeconds = 120;
 
 /**
- * Waits until no other installer works in the folder. flock(2) on the folder itself: nothing is written, containers
- * that mount it see the same lock, and it is gone with its holder.
+ * Waits until no other installer works in the folder. flock(2) locks the folder itself: it writes nothing, containers
+ * that mount the folder see the same lock, and the kernel releases it when its holder ends.
  */
 function acquire(descriptor: number, folder: string, { pause }: End): void {
   const end = monotonicMilliseconds() + limitSeconds * 1000;
@@ -62,7 +62,7 @@ function acquire(descriptor: number, folder: string, { pause }: End): void {
   }
 }
 
-/** Does the work while no other installer works in the folder. */
+/** Runs `work` while this process holds the folder's lock. */
 export function whileFolderLocked<Value>(folder: string, end: End, work: () => Value): Value {
   const descriptor = openFile(folder, OpenFlag.readOnly);
   try {
@@ -73,10 +73,10 @@ export function whileFolderLocked<Value>(folder: string, end: End, work: () => V
   }
 }
 
-/** What cannot be removed does no harm; a later installer tries again. A folder is none of ours. */
+/** A leftover that cannot be removed does no harm, and a later installer tries again. Installers leave no folders. */
 const harmless = [Errno.EISDIR, Errno.EROFS, Errno.EACCES, Errno.EPERM];
 
-/** Removes what installers that were killed left behind. Only under the lock: else it may be in use. */
+/** Removes the temporary files of killed installers. Needs the lock: without it, a file may be in use. */
 export function removeLeftovers(folder: string): void {
   for (const name of listDirectory(folder).filter((name) => name.startsWith(prefix))) {
     try {

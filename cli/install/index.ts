@@ -1,4 +1,4 @@
-/** `podwire install`: puts the executables where a container runtime looks for them. */
+/** `podwire install`: installs the executables in the folder of a container runtime. */
 import { type Arguments, type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
 import { install, type Report, type Wish } from "./install.ts";
@@ -56,7 +56,7 @@ function print(report: Report, isJson: boolean, version: string, io: Io): void {
   for (const warning of report.warnings) io.err(`podwire install: warning: ${warning}\n`);
 }
 
-/** The command for an executable of that version that has these plugins; it goes by their names, and by its own. */
+/** Returns the command for this version. It installs the executable under its own name and each plugin's name. */
 export function installCommand(catalogue: Catalogue, version: string): Command {
   const names = [...Object.keys(catalogue), "podwire"];
   return {
@@ -100,7 +100,7 @@ export function installCommand(catalogue: Catalogue, version: string): Command {
     ],
     run: (args, io) => {
       const wish = wishOf(args, names, io);
-      // Before the work: a container's first process would never get a signal it has not asked for.
+      // Listen before the work starts: the kernel gives the first process of a container only signals that it handles.
       const end = listenForEnd();
       print(install(wish, catalogue, end), args.flag("json"), version, io);
       if (args.flag("stay")) end.stay();

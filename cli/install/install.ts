@@ -1,4 +1,4 @@
-/** Installs the executables, and a configuration if asked: all of it is checked before anything is changed. */
+/** Installs the executables and, on request, a configuration. All checks come before the first change. */
 import { closeFile, OpenFlag, openFile } from "../../shared/system/file.ts";
 import { linkStatus } from "../../shared/system/file-status.ts";
 import { OWN_EXECUTABLE } from "../../shared/system/own-process.ts";
@@ -19,17 +19,17 @@ export interface Wish {
   readonly binFolder: string;
   readonly names: readonly string[];
   readonly configuration?: {
-    /** A file, or a folder with the files of several nodes. */
+    /** A file, or a folder with a file for each node. */
     readonly source: string;
     readonly folder: string;
-    /** The name to write it under; that of the source unless given. */
+    /** The name of the installed file; the source's name by default. */
     readonly name?: string | undefined;
-    /** Which node this is. */
+    /** This node's name. */
     readonly node?: string | undefined;
   };
 }
 
-/** What was done, as `--json` prints it. */
+/** The changes, as `--json` prints them. */
 export interface Report {
   readonly binDir: string;
   readonly executables: readonly Change[];
@@ -37,7 +37,7 @@ export interface Report {
   readonly warnings: readonly string[];
 }
 
-/** The executable that runs has all plugins in it. */
+/** The running executable contains all plugins. */
 const installExecutables = (folder: string, names: readonly string[], end: End): Change[] =>
   whileFolderLocked(folder, end, () => {
     removeLeftovers(folder);
@@ -55,7 +55,7 @@ const installConfiguration = (folder: string, { name, text }: Configuration, end
     return replaceAll(folder, [name], contentOfText(text, 0o644), end);
   });
 
-/** What is to be written, and into which folder; undefined if --conf is a folder without a file for this node. */
+/** Reads the configuration and chooses its folder. Undefined if --conf is a folder without a file for this node. */
 function readWish(
   wish: Wish["configuration"],
   catalogue: Catalogue,
@@ -76,14 +76,14 @@ function noneForNode({ source, node, folder, name }: NonNullable<Wish["configura
   return `${none}; ${earlier} is there from earlier and goes on being used: remove it if it should not be`;
 }
 
-/** Does it. After an error nothing has changed, but for the executables if it is the configuration that failed. */
+/** Installs. After an error nothing has changed; only if the configuration failed, the executables remain. */
 export function install({ binFolder, names, configuration }: Wish, catalogue: Catalogue, end: End): Report {
   const binDir = checkFolder("--bin-dir", binFolder);
   const wanted = readWish(configuration, catalogue, end);
   const executables = installExecutables(binDir, names, end);
   if (configuration === undefined) return { binDir, executables, warnings: [] };
   if (wanted === undefined) return { binDir, executables, warnings: [noneForNode(configuration)] };
-  // After the executables: a runtime that sees a configuration calls what it names.
+  // The configuration comes last: a runtime that sees it calls the executables.
   const { folder, read } = wanted;
   const [change] = installConfiguration(folder, read, end);
   const warnings = configurationWarnings(read, folder, binDir);

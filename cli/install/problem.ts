@@ -1,4 +1,4 @@
-/** What goes wrong with a target, in words that a person can act on. */
+/** Failures at the target folder, in words that a person can act on. */
 import { messageOf } from "../../shared/cni/error.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { SystemError } from "../../shared/system/libc.ts";
@@ -18,7 +18,7 @@ const meanings: Readonly<Record<number, string>> = {
   [Errno.EXDEV]: mounted,
 };
 
-/** What was being done failed: the system's error, with its cause and the way out where they are known. */
+/** Makes an error from a failed step: the system's error, its likely cause, and advice if known. */
 export function problem(doing: string, thrown: unknown): Error {
   const message = messageOf(thrown);
   const meaning = thrown instanceof SystemError ? meanings[thrown.errno] : undefined;
@@ -26,6 +26,6 @@ export function problem(doing: string, thrown: unknown): Error {
   return new Error(`${doing}: ${why}`, { cause: thrown });
 }
 
-/** Whether it is a system call that failed, and in one of these ways. */
+/** True if a system call failed with one of these error numbers. */
 export const failedBy = (thrown: unknown, errnos: readonly number[]): boolean =>
   thrown instanceof SystemError && errnos.includes(thrown.errno);

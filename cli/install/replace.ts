@@ -1,4 +1,4 @@
-/** Files of a folder are exchanged for one content: all of them, or after an error none. */
+/** Replaces files of a folder by one content: all of them, or none after an error. */
 import { Rollback } from "../../shared/rollback.ts";
 import { syncDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
@@ -23,23 +23,23 @@ export interface Change {
   readonly action: Action;
 }
 
-/** What is to be done about a name. Throws for what a file must not take the place of. */
+/** Decides what to do about a name. Throws if a file must not replace what is there. */
 function plan(path: string, content: Content, known: Map<string, boolean>, end: End): Action {
   const status = linkStatus(path);
   if (status === undefined) return "installed";
   if (status.kind !== "file" && status.kind !== "link")
     throw new Error(`${path} is neither a file nor a link: remove what is there; nothing was changed`);
-  // Names of one file are compared once.
+  // Names of the same file are compared once.
   const identity = `${status.device}:${status.inode}`;
   const isSame = known.get(identity) ?? holds(path, status, content, end);
   known.set(identity, isSame);
   return isSame ? "unchanged" : "replaced";
 }
 
-/** A file system without hard links (FAT), or too many links of one file, or a file of somebody else's. */
+/** Reasons to copy: no hard links on the file system (FAT), too many links, or the file of another user. */
 const linkRefusals = [Errno.EPERM, Errno.EOPNOTSUPP, Errno.EMLINK, Errno.ENOSYS];
 
-/** Gives a file a second name; where that cannot be, a copy. */
+/** Gives a file a second name, or copies it if links are not possible. */
 function linkOrCopy(from: string, to: string, end: End): void {
   try {
     if (!linkToFreeName(from, to)) throw new Error(`${to} is there already`);
@@ -59,7 +59,7 @@ function copy(from: string, to: string, end: End): void {
   }
 }
 
-/** The old and the new file of a name, under passing names. */
+/** The old and the new file of a name, each under a temporary name. */
 interface Staged {
   readonly path: string;
   readonly fresh: string;
@@ -67,7 +67,7 @@ interface Staged {
   readonly old: string | undefined;
 }
 
-/** All that needs space or may be refused is done here, before any name is changed. */
+/** Does everything that needs space or may be refused, before any name changes. */
 class Stage {
   private readonly passing: string[] = [];
   private readonly folder: string;
@@ -84,7 +84,7 @@ class Stage {
     return path;
   }
 
-  /** A file with the content: one of the folder's that has it, or a new one. */
+  /** Returns a file with the content: one that the folder has already, or a new one. */
   base(content: Content, changes: readonly Change[]): string {
     for (const { name, action } of changes) {
       const path = `${this.folder}/${name}`;
@@ -105,19 +105,19 @@ class Stage {
     return { path, fresh, old };
   }
 
-  /** What is left is removed by the next installer. */
+  /** The next installer removes what remains. */
   clear(): void {
     for (const path of this.passing) {
       try {
         removeFile(path);
       } catch {
-        // It does no harm.
+        // A leftover does no harm.
       }
     }
   }
 }
 
-/** rename(2): whoever runs the old file goes on with it, and each name is at any moment the old or the new file. */
+/** rename(2) is atomic: a process that runs the old file keeps it, and each name is always the old or the new file. */
 function renameAll(staged: readonly Staged[], folder: string): void {
   const rollback = new Rollback();
   try {
@@ -133,8 +133,8 @@ function renameAll(staged: readonly Staged[], folder: string): void {
 }
 
 /**
- * Sees to it that all these names of the folder have the content, as hard links of one file where they are new.
- * After an error they are as they were. Call it under the folder's lock.
+ * Gives all these names of the folder the content; new ones are hard links of one file. After an error the names are
+ * as before. The caller holds the folder's lock.
  */
 export function replaceAll(folder: string, names: readonly string[], content: Content, end: End): Change[] {
   const known = new Map<string, boolean>();

@@ -1,20 +1,20 @@
-/** The end that a signal asks for: also of a container's first process, which gets none that it does not ask for. */
+/** Waits that SIGTERM, SIGINT and SIGHUP end. Process 1 of a container gets these signals only if it handles them. */
 
 import { blockSignals } from "../../shared/system/blocked-signals.ts";
 import { waitForAny } from "../../shared/system/poll.ts";
 
 export interface End {
-  /** Throws if a signal has asked for an end: call it where the work may be left as it is. */
+  /** Throws if a signal has arrived. Call it where the work can stop. */
   readonly pass: () => void;
-  /** Waits so long, as far as no signal asks for an end: then it throws. */
+  /** Waits this long. Throws if a signal arrives. */
   readonly pause: (milliseconds: number) => void;
-  /** Waits until a descriptor can be read from, as far as no signal asks for an end: then it throws. */
+  /** Waits until the descriptor is readable. Throws if a signal arrives. */
   readonly waitForInput: (descriptor: number) => void;
-  /** Stays up until a signal asks for an end, as a DaemonSet's container has to. */
+  /** Waits for a signal, as the container of a DaemonSet has to. */
   readonly stay: () => void;
 }
 
-/** From now on the signals that ask for an end are heeded. The first one is; a second one ends the process as it is. */
+/** Handles the first signal from now on. A second one ends the process at once. */
 export function listenForEnd(): End {
   const signals = blockSignals(["SIGTERM", "SIGINT"]);
   let reason: Error | undefined;
@@ -29,7 +29,7 @@ export function listenForEnd(): End {
   const pass = (): void => {
     if (heed()) throw reason;
   };
-  /** Returns whether something else than a signal has come. */
+  /** Returns false if a signal ended the wait. */
   const wait = (descriptors: readonly number[], milliseconds?: number): boolean => {
     pass();
     const ready = waitForAny([signals.descriptor, ...descriptors], "signals", milliseconds);

@@ -1,4 +1,4 @@
-/** `podwire list`: what is attached on this node. */
+/** `podwire list`: shows the attachments of this node. */
 import { messageOf } from "../../shared/cni/error.ts";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { emphasis } from "../help.ts";
@@ -9,7 +9,7 @@ import { type Listed, listAttachments } from "./attachments.ts";
 const ageOf = ({ made }: Listed, now: Date) =>
   made === undefined ? undefined : Math.max(0, Math.floor((now.getTime() - made.getTime()) / 1000));
 
-/** For programs: what is not known is null. */
+/** For programs: an unknown value is null. */
 const asObject = (attachment: Listed, now: Date) => ({
   network: attachment.network,
   containerId: attachment.containerId,
@@ -30,7 +30,7 @@ function row(attachment: Listed, now: Date): string[] {
   );
 }
 
-/** Columns two spaces apart, the last one as long as it is. */
+/** Aligns columns, two spaces apart. The last one is not padded. */
 function align(rows: readonly (readonly string[])[]): string[] {
   const widths = header.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
   return rows.map((cells) =>

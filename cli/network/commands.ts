@@ -31,7 +31,7 @@ function failureText(thrown: unknown): string {
   return `the plugin ${thrown.plugin} failed ${thrown.command} with code ${thrown.code}: ${messageOf(thrown)}`;
 }
 
-/** Runs the work; a failure is printed in words on standard error. As JSON, it is for whoever runs the commands. */
+/** Runs the work. Prints a failure as text on standard error, or with --json as an object on standard output. */
 function reported(args: Arguments, io: Io, work: () => void): number {
   try {
     work();
@@ -43,7 +43,7 @@ function reported(args: Arguments, io: Io, work: () => void): number {
   return ExitCode.success;
 }
 
-/** What nobody reads any more has worked all the same: it is remembered, and podwire list shows it. */
+/** ADD has succeeded even if standard output is closed: the attachment stays, and `podwire list` shows it. */
 function printResult(io: Io, result: JsonObject): void {
   try {
     printObject(io, result);
@@ -68,7 +68,7 @@ function settingOf(list: NetworkList | undefined, name: string, io: Io): Setting
 
 const find = (name: string, io: Io) => findNetwork(configurationFolder(io), name, warner(io));
 
-/** A network whose file is gone is taken down by the configuration that it was made with. */
+/** If the network's file is gone, DEL uses the configuration that ADD cached. */
 function findForDel(name: string, call: RuntimeCall, io: Io): NetworkList | undefined {
   const found = find(name, io);
   if (found !== undefined) return found;

@@ -1,6 +1,6 @@
 /**
- * Network configurations in a folder, by libcni's rules (libcni/conf.go): *.conflist in the order of their names, then
- * single plugins in *.conf and *.json, made lists of one.
+ * Network configurations in a folder, by libcni's rules (libcni/conf.go): first *.conflist sorted by name, then single
+ * plugins in *.conf and *.json, each as a list of one.
  */
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
@@ -18,12 +18,15 @@ export interface PluginConfiguration {
 
 export interface NetworkList {
   readonly name: string;
-  /** As the plugins get it: the newest of `cniVersions` that we know, or `cniVersion`; empty if neither is there. */
+  /**
+   * The version that the plugins get: the newest known one of `cniVersions`, else `cniVersion`. Empty if neither is
+   * given.
+   */
   readonly cniVersion: string;
   readonly disableCheck: boolean;
   readonly disableGc: boolean;
   readonly plugins: readonly PluginConfiguration[];
-  /** What libcni keeps in its cache: the list as text. */
+  /** The list as text, which libcni caches. */
   readonly text: string;
 }
 
@@ -31,7 +34,7 @@ function invalid(problem: string, advice: string): CniError {
   return new CniError(ErrorCode.invalidConfiguration, problem, advice);
 }
 
-/** libcni takes true and "true". */
+/** libcni accepts true and "true". */
 function readFlag(list: JsonObject, key: string): boolean {
   const value = list[key] ?? false;
   const text = typeof value === "string" ? value.toLowerCase() : value;
@@ -40,7 +43,7 @@ function readFlag(list: JsonObject, key: string): boolean {
   throw invalid(`"${key}" is ${quote(value)}`, "write true or false");
 }
 
-/** The version that the plugins of a list get; empty if it names none, which means 0.1.0. Throws code 6. */
+/** Returns the version that the plugins of a list get. Empty means 0.1.0. Throws code 6. */
 export function versionOf(list: JsonObject): string {
   const fields = new Fields(list);
   const single = fields.text("cniVersion") ?? "";
@@ -57,13 +60,13 @@ function readPlugin(raw: unknown, path: string): PluginConfiguration {
   return { type, raw };
 }
 
-/** The list in a text of a file in `folder`, with the plugins in the folder of its name (CNI 1.1.0). */
+/** Reads a list from the text of a file in `folder`, with the plugins in the folder of its name (CNI 1.1.0). */
 export function readList(text: string, folder: string): NetworkList {
   const list: unknown = JSON.parse(text);
   if (!isObject(list)) throw invalid("the configuration is no object", "a conflist is one JSON object");
   const name = new Fields(list).text("name") ?? "";
   if (name === "") throw invalid(`"name" is missing`, "every network needs a name");
-  // It becomes a part of paths.
+  // The name becomes part of paths.
   const nameFault = containerIdFault(name);
   if (nameFault !== undefined) throw invalid(`"name" is ${quote(name)}`, nameFault);
   const inlined = list["plugins"] ?? undefined;
@@ -113,13 +116,13 @@ export function filesIn(folder: string, extensions: readonly string[]): string[]
     .sort();
 }
 
-/** Reads a file as a list, by its ending. Throws CniError, or SyntaxError for what is no JSON. */
+/** Reads a file as a list, by its ending. Throws CniError, or SyntaxError if it is not JSON. */
 export function readNetworkFile(file: string, folder: string): NetworkList {
   const { text } = readRegularFile(file);
   return extName(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
 }
 
-/** A text that is no JSON is told with line and column, which the engine's parser does not know. */
+/** Adds line and column to a syntax error: QuickJS's parser gives none. */
 function faultOf(file: string, thrown: unknown): string {
   const mistake = thrown instanceof SyntaxError ? firstMistake(readRegularFile(file).text) : undefined;
   return mistake === undefined
@@ -133,7 +136,7 @@ const configurationsIn = (folder: string): string[] => [
   ...filesIn(folder, [".conf", ".json"]),
 ];
 
-/** The names of all networks in a folder that can be read, sorted. */
+/** The sorted names of all networks in a folder that can be read. */
 export function networkNames(folder: string): string[] {
   const names = configurationsIn(folder).flatMap((file) => {
     try {
@@ -146,8 +149,8 @@ export function networkNames(folder: string): string[] {
 }
 
 /**
- * The network of that name in a folder, the first one as with libcni; undefined if there is none. A file that cannot be
- * read does not hide those after it, as it would with libcni. `warn` is told of it, and of a second network of the name.
+ * Finds a network by name: the first one, as in libcni; undefined if the folder has none. Unlike libcni, it skips a
+ * file that cannot be read. `warn` gets the reason, and each further network of the name.
  */
 export function findNetwork(
   folder: string,

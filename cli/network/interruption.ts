@@ -1,10 +1,10 @@
-/** Ctrl-C in the midst of an ADD must not leave half an attachment that nothing remembers. */
+/** Ctrl-C during an ADD must not leave half an attachment that is in no cache. */
 import { blockSignals } from "../../shared/system/blocked-signals.ts";
 
 /**
- * Does the work to its end, whatever signal asks for an end meanwhile. A terminal sends Ctrl-C to the plugin as well,
- * and timeout(1) and systemd send theirs to all: the plugin, for which no signal is blocked, ends by it, and the work
- * fails in order.
+ * Runs the work to its end while SIGINT, SIGTERM and SIGHUP are blocked. A terminal sends Ctrl-C to the plugin as
+ * well, as timeout(1) and systemd do with their signals. The plugin has no signal blocked: it ends, and the work fails
+ * in order.
  */
 export function outliveSignals<Value>(work: () => Value): Value {
   const signals = blockSignals(["SIGINT", "SIGTERM", "SIGHUP"]);

@@ -1,4 +1,4 @@
-/** Which attachments of a network GC must not touch. */
+/** Finds the attachments of a network that GC must keep. */
 import { hostInterfaceName } from "../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
@@ -6,7 +6,7 @@ import { openNamespace } from "../../shared/system/netns.ts";
 import type { CachedAttachment } from "../node/cache.ts";
 import { type HostInterface, listHostInterfaces } from "../node/host-interfaces.ts";
 
-/** Gone is what certainly is: a namespace that was not told, or may not be looked at, counts as there. */
+/** Only a namespace that is certainly gone counts: one that is unknown or unreadable is kept. */
 function isNamespaceGone(path: string): boolean {
   if (path === "") return false;
   const opened = openNamespace(path);
@@ -23,8 +23,9 @@ function wholeOwner({ name, owner, isWhole }: HostInterface): AttachmentKey {
 }
 
 /**
- * Those of `known` that are alive, and those that only an interface of this node tells of. Alive is what has its
- * namespace, or its host's interface, which goes with the namespace. Throws if an interface does not tell whose it is.
+ * Returns the attachments of `known` that are alive, and those that only a host interface names. An attachment is
+ * alive if its namespace or its host interface exists; the kernel removes the interface with the namespace. Throws if
+ * an interface does not name its attachment.
  */
 export function livingAttachments(network: string, known: readonly CachedAttachment[]): AttachmentKey[] {
   const interfaces = listHostInterfaces();

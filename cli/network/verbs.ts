@@ -1,4 +1,4 @@
-/** What libcni does with a network (libcni/api.go): its plugins in order, and a memory of what came of it. */
+/** The verbs on a network as libcni runs them (libcni/api.go): the plugins in order, and a cache of their results. */
 import { CniError, ErrorCode, messageOf, runAll } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
@@ -28,7 +28,7 @@ export const keyOf = (
   ifname: call.ifname,
 });
 
-/** What the caller leaves open is as it was when the attachment was made. */
+/** Parameters that the caller omits are those of the cached ADD. */
 function complete(call: RuntimeCall, cached: CachedAttachment | undefined): Call {
   return {
     ...call,
@@ -37,7 +37,7 @@ function complete(call: RuntimeCall, cached: CachedAttachment | undefined): Call
   };
 }
 
-/** The cached result in the version of the configuration, which may have changed since. */
+/** The cached result in the configuration's version, which may have changed since ADD. */
 function resultIn(version: CniVersion, cached: CachedAttachment | undefined): JsonObject | undefined {
   const result = cached?.result;
   const stated = result?.["cniVersion"];
@@ -49,13 +49,13 @@ function resultIn(version: CniVersion, cached: CachedAttachment | undefined): Js
 const previous = (result: JsonObject | undefined): JsonObject =>
   result === undefined ? {} : { prevResult: result };
 
-/** How many plugins of the chain are to be taken back. One that fails cleans up itself, unless it was killed. */
+/** The number of plugins to undo. A plugin that fails cleans up itself, unless a signal killed it. */
 const toTakeBack = (done: number, thrown: unknown): number =>
   thrown instanceof PluginError && thrown.wasKilled ? done + 1 : done;
 
 /**
- * Takes back what the first plugins of the chain have done; their failures do not hide the first one. Returns whether
- * there were none.
+ * Undoes the first plugins of the chain by DEL. Returns true if all succeeded; their failures do not replace the error
+ * that caused the undo.
  */
 function takeBack(setting: Setting, call: Call, done: number, result: JsonObject | undefined): boolean {
   let isDone = true;
@@ -71,8 +71,8 @@ function takeBack(setting: Setting, call: Call, done: number, result: JsonObject
 }
 
 /**
- * ADD: `deliver` gets the last plugin's result. A failure, be it of `deliver`, and Ctrl-C leave nothing of the plugins
- * that had succeeded.
+ * ADD. `deliver` gets the last plugin's result. If a plugin or `deliver` fails, the plugins that had succeeded are
+ * undone.
  */
 export const add = (setting: Setting, call: RuntimeCall, deliver: (result: JsonObject) => void): void =>
   outliveSignals(() => {
@@ -92,8 +92,8 @@ export const add = (setting: Setting, call: RuntimeCall, deliver: (result: JsonO
   });
 
 /**
- * The specification allows no second ADD. libcni leaves it to the plugins, and takes nothing back; here the plugins
- * before the one that refuses would be taken back, and with them what they have attached.
+ * The specification allows no second ADD of an attachment. libcni leaves this to the plugins and undoes nothing.
+ * podwire undoes a failed chain, and would so undo the first ADD: it refuses before it calls a plugin.
  */
 function refuseSecond(key: AttachmentKey): void {
   if (!isCached(key)) return;
@@ -153,7 +153,7 @@ export function check(setting: Setting, call: RuntimeCall): void {
   for (const plugin of list.plugins) invoke(setting, plugin, "CHECK", complete(call, cached), result);
 }
 
-/** A result that cannot be read must not keep anything from being taken down. */
+/** DEL has to work without a readable result. */
 function resultForDel(version: CniVersion, cached: CachedAttachment | undefined): JsonObject | undefined {
   if (!isAtLeast(version, "0.4.0")) return undefined;
   try {
@@ -163,7 +163,7 @@ function resultForDel(version: CniVersion, cached: CachedAttachment | undefined)
   }
 }
 
-/** DEL: every plugin, the last one first. */
+/** DEL: every plugin, in reverse order. */
 export function del(setting: Setting, call: RuntimeCall): void {
   const cached = readCached(keyOf(setting, call));
   const result = previous(resultForDel(versionOf(setting), cached));
@@ -172,7 +172,7 @@ export function del(setting: Setting, call: RuntimeCall): void {
   removeCached(keyOf(setting, call));
 }
 
-/** GC: DEL of every attachment that is known and not to be kept, then GC by every plugin. All is tried. */
+/** GC: DEL of every cached attachment that is not to be kept, then GC by every plugin. It goes on after errors. */
 export function gc(setting: Setting, keep: (known: readonly CachedAttachment[]) => AttachmentKey[]): void {
   const { list } = setting;
   if (list.disableGc) {
@@ -193,7 +193,7 @@ function collect(setting: Setting, plugin: Setting["list"]["plugins"][number], v
   invoke(setting, plugin, "GC", noCall, { "cni.dev/valid-attachments": valid });
 }
 
-/** STATUS by every plugin; before 1.1.0 there is none, and all is well. */
+/** STATUS by every plugin. Versions before 1.1.0 have no STATUS: success. */
 export function status(setting: Setting): void {
   if (!isAtLeast(versionOf(setting), "1.1.0")) {
     setting.io.err("podwire: nothing was asked: STATUS came with cniVersion 1.1.0\n");

@@ -1,4 +1,4 @@
-/** Everything that can be found in one file. */
+/** Validates one file with every check. */
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { latestVersion } from "../../shared/cni/version.ts";
 import { extName } from "../../shared/system/path.ts";
@@ -24,17 +24,17 @@ import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./
 import { readDocument } from "./syntax.ts";
 import { inList, inPlugin } from "./unknown-keys.ts";
 
-/** In the place of a file's name. */
+/** Stands for a file's name. */
 const STANDARD_INPUT = "-";
 
 export interface Located extends Finding, Position {
   readonly file: string;
 }
 
-/** As compilers write it, which editors turn into links. */
+/** FILE:LINE:COLUMN as compilers write it; editors make it a link. */
 export const placeText = ({ file, line, column }: Located): string => `${printable(file)}:${line}:${column}`;
 
-/** What is wrong there, in words. */
+/** The finding as text. */
 export function saidText({ path, message, advice }: Located): string {
   const subject = path.length === 0 ? "" : `${pathText(path)} `;
   return printable(`${subject}${message}${advice === "" ? "" : ` (${advice})`}`);
@@ -42,7 +42,9 @@ export function saidText({ path, message, advice }: Located): string {
 
 export interface Tools {
   readonly catalogue: Catalogue;
-  /** Where executables are looked for, and whether there are other files around; undefined: only the file itself. */
+  /**
+   * The folders of executables. If undefined, only the file itself is checked, and not its surroundings on the node.
+   */
   readonly folders: readonly string[] | undefined;
 }
 
@@ -55,7 +57,7 @@ function checkPlugin(raw: unknown, shared: Shared, path: Path, tools: Tools): Fi
   ];
 }
 
-/** The schema of one plugin leaves the name to the list that it may be in. */
+/** The schema of a plugin has no name: a conflist provides it. */
 function checkName({ name }: JsonObject): Finding[] {
   return (name ?? "") === "" ? [error(["name"], "is missing", "every network has a name of its own")] : [];
 }
@@ -66,7 +68,7 @@ function checkVersion(value: JsonObject): Finding[] {
   return isMissing ? [warning(["cniVersion"], message, `write "${latestVersion}"`)] : [];
 }
 
-/** What the plugins will be told; the newest where it is of a wrong type, which the schema tells. */
+/** The version that plugins get. A version of a wrong type counts as the newest: the schema reports it. */
 function knownVersion(value: JsonObject): string {
   try {
     const version = versionOf(value);
@@ -76,7 +78,7 @@ function knownVersion(value: JsonObject): string {
   }
 }
 
-/** A conflist holds plugins; anything else is one. */
+/** A value with "plugins" is a conflist; any other is a single plugin. */
 function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
   const isList = extName(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
   const structure = checkStructure(value, isList);
@@ -96,12 +98,13 @@ function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
       ? []
       : [...(isList ? checkHasPlugins(file, value) : []), ...checkOnlyOne(file, name)]),
   ];
-  // What the schema finds, readers find again, and know what to do about it; but they stop at the first fault.
+  // Readers find the schema's findings again and add advice, but stop at the first error. Where both report a path, the
+  // reader's text wins.
   const told = new Set(others.map(({ path }) => JSON.stringify(path)));
   return [...structure.filter(({ path }) => !told.has(JSON.stringify(path))), ...others];
 }
 
-/** The plugins of a list may be in a folder of its name (CNI 1.1.0): what is wrong in their files. */
+/** Findings in the plugin files of a list: CNI 1.1.0 allows them in a folder of its name. */
 function checkPluginFiles(file: string, text: string, tools: Tools): Located[] {
   const { value } = readDocument(text);
   if (extName(file) !== ".conflist" || !isObject(value)) return [];
@@ -115,7 +118,7 @@ function checkPluginFiles(file: string, text: string, tools: Tools): Located[] {
 
 interface Content {
   readonly text: string;
-  /** Why there is none. */
+  /** The reasons why the value is missing. */
   readonly findings: readonly Finding[];
 }
 
@@ -140,7 +143,7 @@ function check(text: string, checkParsed: (value: unknown) => Finding[]): Checke
   return { findings: [...findings, ...checkParsed(value)], root };
 }
 
-/** The findings, in the order of their places. */
+/** Sorts findings by their position. */
 function place(file: string, text: string, { findings, root }: Checked): Located[] {
   return findings
     .map((finding) => ({ finding, offset: offsetOf(finding, root) }))
@@ -148,13 +151,13 @@ function place(file: string, text: string, { findings, root }: Checked): Located
     .map(({ finding, offset }) => ({ ...finding, file, ...positionAt(text, offset) }));
 }
 
-/** The findings in a file. */
+/** Adds file, line and column to findings. */
 function locate(file: string, content: Content, checkParsed: (value: unknown) => Finding[]): Located[] {
   const { text, findings } = content;
   return place(file, text, findings.length > 0 ? { findings, root: undefined } : check(text, checkParsed));
 }
 
-/** Checks the text of a file, and nothing around it: it may be meant for another folder, or another node. */
+/** Checks the text alone, without its folder and node: the file may be meant for another. */
 export const validateText = (file: string, text: string, catalogue: Catalogue): Located[] =>
   place(
     file,
@@ -162,7 +165,7 @@ export const validateText = (file: string, text: string, catalogue: Catalogue): 
     check(text, (value) => checkValue(file, value, { catalogue, folders: undefined })),
   );
 
-/** Checks a file, and the files of plugins that belong to it. */
+/** Checks a file, and the plugin files that belong to it. */
 export function validateFile(file: string, tools: Tools): Located[] {
   const content = read(file);
   return [

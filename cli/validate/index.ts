@@ -1,4 +1,4 @@
-/** `podwire validate`: says what is wrong with configurations, and where. */
+/** `podwire validate`: reports errors in configurations with their positions. */
 import { fileStatus } from "../../shared/system/file-status.ts";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
@@ -26,7 +26,7 @@ const asObject = ({ file, line: row, column, severity, path, message, advice }: 
   advice,
 });
 
-/** A folder stands for the configurations in it. */
+/** Replaces a folder by the configurations in it. */
 function expand(path: string): string[] {
   return fileStatus(path)?.isDirectory === true ? filesIn(path, extensions) : [path];
 }
