@@ -1,19 +1,19 @@
 /**
- * Measures our executables beside the reference plugins, on nodes that are thrown away afterwards: what the calls cost, and
- * what the packets cost that pass what the calls have set up.
+ * Compares our executables with the reference plugins on throw-away nodes: the cost of their calls, and of packets
+ * that pass the rules and links they made.
  *
- *   npm run bench -- [--only CASE]... [--packets] [--reference FOLDER] [--pairs N] [--held N] [--held-reference N]
- *                    [--rounds N] [--seconds S] [--settle S] [--write FILE]
+ * npm run bench -- [--only CASE]... [--packets] [--reference FOLDER] [--pairs N] [--held N] [--held-reference N]
+ * [--rounds N] [--seconds S] [--settle S] [--write FILE]
  *
- * With neither --only nor --packets it measures everything but overlays, and but the cases with nftables, which the reference of
- * Debian does not have. The case `start` is VERSION. Overlays have a benchmark of their own:
+ * Without --only and --packets it measures all cases except overlays and nftables (Debian's reference plugins have no
+ * nftables). The case `start` is VERSION. Overlays have a benchmark of their own:
  *
- *   npm run bench -- vxlan [--rounds N] [--seconds S]
+ * npm run bench -- vxlan [--rounds N] [--seconds S]
  *
- * and so have lists that may be long (peers, ports, valid attachments, reservations, routes, ranges), with which costs must not
- * grow faster than the lists:
+ * Long lists (peers, ports, valid attachments, reservations, routes, ranges) have one, too: costs must not grow faster
+ * than the lists.
  *
- *   npm run bench -- loops [--rounds N]
+ * npm run bench -- loops [--rounds N]
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -49,7 +49,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-// A Linux bridge has 1023 ports, and one is needed for the attachment that is measured.
+// A Linux bridge has at most 1023 ports, and the measured attachment needs one.
 const mostHeld = 1000;
 
 function count(text: string, least: number, most: number): number {
@@ -125,13 +125,13 @@ async function measureAllPackets(extent: Extent): Promise<MeasuredPackets[]> {
   return measured;
 }
 
-/** Overlays have a benchmark of their own: the reference plugins have none. */
+/** Overlays: the reference plugins have none to compare. */
 async function measureOverlays({ rounds, seconds }: Extent): Promise<void> {
   say(`measuring vxlan: ${rounds} rounds of ADDs, and of ${seconds} s of traffic`);
   console.log(reportVxlan(await measureScale(rounds), await measureTraffic(seconds)));
 }
 
-/** Calls with ever longer lists. */
+/** Calls with lists of growing length. */
 async function measureLoops({ rounds }: Extent): Promise<void> {
   const measured = [];
   for (const subject of loopSubjects) {
@@ -143,7 +143,7 @@ async function measureLoops({ rounds }: Extent): Promise<void> {
   console.log(reportLoops(measured));
 }
 
-/** The benchmarks with a name. */
+/** The benchmarks that are called by name. */
 const others: Readonly<Record<string, (extent: Extent) => Promise<void>>> = {
   vxlan: measureOverlays,
   loops: measureLoops,

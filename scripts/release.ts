@@ -1,11 +1,11 @@
 /**
- * Makes the archives of a release in dist/release, with SHA256SUMS and a list of what each consists of. Every executable is run
- * before: on this processor, or on the other one and on older ones by an emulator.
+ * Makes the archives of a release in dist/release, with SHA256SUMS and an SBOM each. Each executable runs before: on
+ * this processor, and in an emulator for the other processor and for the oldest of each kind.
  *
- *   npm run release -- [--write README.md] [--allow-dirty]
+ * npm run release -- [--write README.md] [--allow-dirty]
  *
- * The same commit gives the same archives: their time is the commit's (or SOURCE_DATE_EPOCH). Files that are not as in
- * the commit are refused; --allow-dirty calls the archives dirty. dist/release is there when all of it is made.
+ * The same commit gives the same archives: their time is the commit's (or SOURCE_DATE_EPOCH). Files that differ from
+ * the commit are refused; --allow-dirty marks the archives as dirty. dist/release appears when it is complete.
  */
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** What the calls of plugins cost, as Markdown. */
+/** The cost of plugin calls, as Markdown. */
 import type { Extent } from "./extent.ts";
 import { type Measured, type MeasuredVerb, verbs } from "./measure.ts";
 import type { Cost } from "./protocol.ts";

@@ -6,29 +6,29 @@ import { type Cost, sumOf } from "./protocol.ts";
 import { settle } from "./settle.ts";
 import { createSite, measuredContainer, type Site } from "./site.ts";
 
-/** Two implementations, each on an empty node and on one with attachments. */
+/** Two implementations, each on an empty node and on a full one. */
 export const places = ["oursEmpty", "theirsEmpty", "oursHeld", "theirsHeld"] as const;
 export type Place = (typeof places)[number];
 const isOurs = (place: Place): boolean => place === "oursEmpty" || place === "oursHeld";
 
-/** The verbs that are measured. */
+/** The measured verbs. */
 export const verbs = ["ADD", "DEL"] as const;
 export type MeasuredVerb = (typeof verbs)[number];
 
-/** The costs of one verb, in the order in which they were measured. */
+/** The costs of one verb, in the order of the measurements. */
 export interface Series extends Readonly<Record<Place, Cost[]>> {
-  /** Of as many programs that do nothing. */
+  /** The costs of the same number of empty programs. */
   readonly limit: Cost[];
 }
 
 export interface Measured {
   readonly subject: Case;
   readonly series: Readonly<Record<MeasuredVerb, Series>>;
-  /** The most memory, in bytes, that a call of ours had at once, the first ones included, which make everything. */
+  /** The largest memory of any call of ours, in bytes, including the first calls, which make the shared objects. */
   readonly peak: Readonly<Record<MeasuredVerb, number>>;
 }
 
-/** Calls that warm the caches before any is counted. */
+/** Uncounted calls that fill the caches. */
 export const warmUps = 5;
 
 const emptySeries = (): Series => ({
@@ -55,7 +55,7 @@ async function openSites({ network }: Case, extent: Extent) {
   return sites;
 }
 
-/** Measures a case: in every round each site attaches a container, then each detaches it. */
+/** Measures a case: in each round each site attaches a container, then each detaches it. */
 export async function measureCase(subject: Case, extent: Extent): Promise<Measured> {
   await using program = await buildEmptyProgram();
   await using limit = await createSite(program.folder, emptyNetwork(subject.network.plugins.length));
@@ -65,7 +65,7 @@ export async function measureCase(subject: Case, extent: Extent): Promise<Measur
   try {
     for (let round = 0; round < extent.pairs + warmUps; round += 1) {
       const container = measuredContainer(round);
-      // Who goes first changes with every round: the first one finds the caches as the last one left them.
+      // The order alternates: the first site finds the caches as the last one left them.
       const order = round % 2 === 0 ? places : [...places].reverse();
       for (const verb of verbs) {
         for (const place of order) {

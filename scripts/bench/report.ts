@@ -1,4 +1,4 @@
-/** The whole report as Markdown, and its place in a file. */
+/** Writes the whole report as Markdown into a file. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { referenceBin } from "../../test/helpers/index.ts";
@@ -22,7 +22,7 @@ const nameOf = (reference: string): string =>
 
 const section = (lines: readonly string[]): string[] => (lines.length === 0 ? [] : ["", ...lines]);
 
-/** What was measured; nothing is said about what was not. */
+/** Reports the measured parts only. */
 export function report({ calls, start, packets }: Findings, extent: Extent): string {
   return [
     `Ours and the reference (${nameOf(extent.reference)}) in turn on one machine:`,
@@ -37,7 +37,7 @@ export function report({ calls, start, packets }: Findings, extent: Extent): str
 const begin = "<!-- bench -->";
 const end = "<!-- /bench -->";
 
-/** Puts the report between the two marks of a Markdown file. */
+/** Replaces the text between the two marks of a Markdown file by the report. */
 export function writeReport(file: string, text: string): void {
   const old = readFileSync(file, "utf8");
   const [from, to] = [old.indexOf(begin), old.indexOf(end)];

@@ -1,4 +1,4 @@
-/** Rows of cells as a Markdown table that is also readable as it is. The first row is the heading. */
+/** A Markdown table with aligned columns. The first row is the heading. */
 export function table(rows: readonly (readonly string[])[]): string {
   const [heading = [], ...body] = rows;
   const widths = heading.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
@@ -7,14 +7,14 @@ export function table(rows: readonly (readonly string[])[]): string {
   return [heading, widths.map((width) => "-".repeat(width)), ...body].map(line).join("\n");
 }
 
-/** How a figure stands to the goal that it be no more than that. */
+/** Compares a figure with its upper limit. */
 export function judgeMost(figure: number, goal: number | undefined): string {
   if (goal === undefined) return "";
   const missed = Math.round((figure / goal - 1) * 100);
   return `<= ${goal}, ${figure <= goal ? "met" : `missed by ${missed} %`}`;
 }
 
-/** How a figure stands to the goal that it be no less than that. */
+/** Compares a figure with its lower limit. */
 export function judgeLeast(figure: number, goal: number | undefined): string {
   if (goal === undefined) return "";
   const missed = Math.round((1 - figure / goal) * 100);

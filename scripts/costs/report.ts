@@ -1,4 +1,4 @@
-/** What calls cost, to be read in a terminal. */
+/** The costs of calls as a table for a terminal. */
 import { table } from "../bench/table.ts";
 import type { Budget } from "./budget.ts";
 import { type Count, verbs } from "./measure.ts";

@@ -4,7 +4,7 @@ import type { Trial } from "./trial.ts";
 
 export interface Released extends Trial {
   readonly archive: string;
-  /** Bytes of the archive. */
+  /** Archive size in bytes. */
   readonly archiveSize: number;
 }
 
@@ -27,7 +27,7 @@ export function report(released: readonly Released[]): string {
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
 }
 
-/** Puts the table between the marks of a file. */
+/** Replaces the text between the marks of a file by the table. */
 export function writeReport(file: string, table: string): void {
   const text = readFileSync(file, "utf8");
   const [begin, end] = ["<!-- release -->", "<!-- /release -->"];

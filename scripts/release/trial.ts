@@ -1,11 +1,11 @@
-/** Every executable is run before it is released, as far as this machine can. */
+/** Runs each executable before its release, as far as this machine can. */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { Target } from "./targets.ts";
 
-/** How an executable is run here: what goes before it, and how that is told. */
+/** A way to run an executable here: the command before it, and its description. */
 interface Way {
   readonly before: readonly string[];
   readonly words: string;
@@ -13,17 +13,17 @@ interface Way {
 
 export interface Trial {
   readonly target: Target;
-  /** Bytes of the executable. */
+  /** Executable size in bytes. */
   readonly size: number;
-  /** How it was run. */
+  /** The ways it was run. */
   readonly how: string;
-  /** The least wall time of many calls of VERSION, in milliseconds; only of what runs by itself. */
+  /** The fastest of many VERSION calls in milliseconds; undefined under an emulator. */
   readonly start: number | undefined;
 }
 
 const itself: Way = { before: [], words: "run" };
 
-/** The oldest processors of the kind, as qemu-user has them: what is newer in an executable is an illegal instruction there. */
+/** The oldest processors of the kind in qemu-user: newer instructions are illegal there. */
 export const oldest: Readonly<Record<Target["processor"], Way>> = {
   x64: { before: ["qemu-x86_64", "-cpu", "Opteron_G1"], words: "as an Opteron of 2003 by qemu" },
   arm64: { before: ["qemu-aarch64", "-cpu", "cortex-a53"], words: "as a Cortex-A53 by qemu" },
@@ -35,7 +35,7 @@ const run = (executable: string, { before }: Way, args: readonly string[], varia
   return execa(file, rest, { env: { PATH, ...variables }, extendEnv: false, input });
 };
 
-/** A call that enters a namespace and speaks to the kernel there: one of its own. qemu-user knows too little of that. */
+/** A call that enters a new namespace and configures it. qemu-user does not emulate the system calls for this. */
 async function proveKernelCalls(bin: string, way: Way): Promise<void> {
   const config = JSON.stringify({ cniVersion: "1.0.0", name: "trial", type: "loopback" });
   const rights = process.getuid?.() === 0 ? [] : ["--map-root-user"];
@@ -44,7 +44,7 @@ async function proveKernelCalls(bin: string, way: Way): Promise<void> {
     CNI_CONTAINERID: "trial",
     CNI_IFNAME: "lo",
     CNI_NETNS: "/proc/self/ns/net",
-    // It is the namespace that the plugin is in.
+    // The plugin is already in that namespace.
     CNI_NETNS_OVERRIDE: "1",
     CNI_PATH: bin,
   };
@@ -52,7 +52,7 @@ async function proveKernelCalls(bin: string, way: Way): Promise<void> {
   if (!stdout.includes("127.0.0.1/8")) throw new Error(`${bin}/loopback says: ${stdout}`);
 }
 
-/** Name, version, what the command says of a configuration, and a call of host-local and one of loopback. */
+/** Tests the name, the version, a validation, and one call each of host-local and loopback. */
 async function prove(bin: string, way: Way, version: string, scratch: string): Promise<void> {
   const { stderr } = await run(join(bin, "bridge"), way, ["--version"], {});
   if (!stderr.includes(`bridge ${version}`)) throw new Error(`${bin}/bridge says: ${stderr}`);
@@ -74,7 +74,7 @@ async function prove(bin: string, way: Way, version: string, scratch: string): P
 
 const rounds = 41;
 
-/** The least, not the median: other work on the machine only ever adds. */
+/** The minimum and not the median: other work on the machine only adds time. */
 async function measureStart(executable: string): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {
@@ -85,7 +85,7 @@ async function measureStart(executable: string): Promise<number> {
   return least;
 }
 
-/** Runs the executables of a folder, as they are where that is possible, and on the oldest processor. Throws if they do not work. */
+/** Runs the executables of a folder: natively if possible, and on the oldest processor. Throws if one fails. */
 export async function tryOut(target: Target, bin: string, version: string): Promise<Trial> {
   const scratch = mkdtempSync(join(tmpdir(), "podwire-release-"));
   try {

@@ -1,9 +1,9 @@
-/** A folder that is there only when all of it is made. */
+/** A folder that exists only when it is complete. */
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 
 /**
- * Has a folder filled under another name, and gives it its own at the end. What was there before is gone from the
- * start: after a failure, or a kill, nothing that is old can be taken for new, nor what is half for whole.
+ * Fills a folder under another name and renames it at the end. The old folder is removed first: after a failure or
+ * kill, no file is old or half written.
  */
 export async function makeWhole(folder: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
   const unfinished = `${folder}.unfinished`;

@@ -1,4 +1,4 @@
-/** How many connections a second pass a node, with one attachment and with many. */
+/** Connections per second through a node, with one attachment and with many. */
 import { createOutside, distBin, type Network, type Outside } from "../../../test/helpers/index.ts";
 import { evaluator, writeMain } from "../../module.ts";
 import type { Extent } from "../extent.ts";
@@ -7,7 +7,7 @@ import { containerPort, createSite, heldContainer, type Site } from "../site.ts"
 import type { GeneratorRequest, Route, Traffic } from "./protocol.ts";
 import type { PacketSubject } from "./subjects.ts";
 
-/** The two ways of a connection that the node translates. */
+/** The two kinds of translation on a connection's path. */
 export const ways = ["masquerade", "hostPort"] as const;
 export type Way = (typeof ways)[number];
 
@@ -16,7 +16,7 @@ type Filling = (typeof fillings)[number];
 
 export interface MeasuredPackets {
   readonly subject: PacketSubject;
-  /** How many attachments the node with many has. */
+  /** The number of attachments on the full node. */
   readonly held: number;
   readonly traffic: Readonly<Record<Way, Readonly<Record<Filling, Traffic[]>>>>;
 }
@@ -29,7 +29,7 @@ interface Passage extends AsyncDisposable {
 const outsidePort = 7000;
 
 function routesOf(outside: Outside, held: number): Record<Way, Route> {
-  // In the middle: where rules are gone through one by one, this one's cost is the mean of all.
+  // The one in the middle: where rules are evaluated one by one, its cost is the mean of all.
   const { name, hostPort } = heldContainer(Math.floor(held / 2));
   const inside = `/run/netns/${name}`;
   const beyond = `/proc/${outside.pid}/ns/net`;
@@ -73,7 +73,7 @@ async function openPassage(folder: string, network: Network, held: number): Prom
   };
 }
 
-/** Measures both ways: in every round the node with one attachment and the one with many, in turn. */
+/** Measures both kinds of translation: each round on the node with one attachment and on the full one, in turn. */
 export async function measurePackets(subject: PacketSubject, extent: Extent): Promise<MeasuredPackets> {
   const [folder, held] = subject.isReference
     ? [extent.reference, extent.heldReference]

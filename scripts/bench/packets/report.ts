@@ -1,4 +1,4 @@
-/** What passing packets cost, as Markdown. */
+/** The cost of packets, as Markdown. */
 import type { Extent } from "../extent.ts";
 import { median, pairedRatio } from "../statistics.ts";
 import { judgeLeast, table } from "../table.ts";
@@ -14,7 +14,7 @@ const titles: Readonly<Record<Way, string>> = {
 const rates = (runs: readonly Traffic[]): number[] =>
   runs.map(({ connections, seconds }) => connections / seconds);
 
-/** Microseconds of CPU time a connection. */
+/** Microseconds of CPU time per connection. */
 const costs = (runs: readonly Traffic[]): number[] =>
   runs.map(({ connections, cpu }) => (1e6 * cpu) / connections);
 
@@ -38,7 +38,7 @@ function row({ subject, held, traffic }: MeasuredPackets, way: Way): string[] {
   ];
 }
 
-/** The generator's own share of its CPU time, in percent. */
+/** The share of the generator's own code in its CPU time, in percent. */
 function ownShare(measured: readonly MeasuredPackets[]): string {
   const runs = measured.flatMap(({ traffic }) => ways.flatMap((way) => Object.values(traffic[way]).flat()));
   return (100 * median(runs.map(({ own, cpu }) => own / cpu))).toFixed(0);

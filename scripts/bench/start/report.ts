@@ -1,4 +1,4 @@
-/** What starts cost, as Markdown. */
+/** The cost of starts, as Markdown. */
 import { startGoal } from "../cases.ts";
 import type { Extent } from "../extent.ts";
 import type { Cost } from "../protocol.ts";
@@ -35,7 +35,7 @@ export function reportStart({ plugins, limit }: MeasuredStart, { pairs }: Extent
     table([
       ["VERSION of", "wall ms", "wall ratio", "goal", "page faults", "memory MB"],
       ...rows,
-      // The measuring process has more memory than it: what the kernel says of it is of that one.
+      // The kernel's figure includes the measuring process, which has more memory.
       ["(empty program)", wall, "", "", faults, ""],
     ]),
   ];
