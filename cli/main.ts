@@ -2,10 +2,10 @@
 import { messageOf } from "../shared/cni/error.ts";
 import { isStandardOutputTerminal, writeStandardError, writeStandardOutput } from "../shared/system/stdio.ts";
 import { readArguments } from "./arguments.ts";
+import { isBrokenPipe } from "./broken-pipe.ts";
 import { type Command, ExitCode, type Io, UsageError } from "./command.ts";
 import { failureObject, printObject } from "./failure.ts";
 import { commandHelp, emphasis, programHelp, usageLine } from "./help.ts";
-import { isReaderGone } from "./reader-gone.ts";
 
 /** What the program is, and how it was called. */
 export interface Program {
@@ -58,7 +58,7 @@ function runCommand(command: Command, words: readonly string[], io: Io): number 
     const isUsage = thrown instanceof UsageError;
     const usage = usageLine(command);
     const hasJson = command.options.some(({ name }) => name === "json") && wantsJson(words);
-    if (!isUsage && (!hasJson || isReaderGone(thrown))) throw thrown;
+    if (!isUsage && (!hasJson || isBrokenPipe(thrown))) throw thrown;
     if (isUsage) io.err(`podwire ${command.name}: ${thrown.message}\n${usage}\n`);
     if (hasJson) printObject(io, { ...failureObject(thrown), ...(isUsage ? { usage } : {}) });
     return isUsage ? ExitCode.usage : ExitCode.failure;
@@ -97,7 +97,7 @@ export function runProgram(program: Program): number {
   try {
     return dispatch(program, io);
   } catch (thrown) {
-    if (isReaderGone(thrown)) return ExitCode.success;
+    if (isBrokenPipe(thrown)) return ExitCode.success;
     const isUsage = thrown instanceof UsageError;
     io.err(`podwire: ${messageOf(thrown)}${isUsage ? "; podwire --help lists the commands" : ""}\n`);
     if (isUsage && wantsJson(program.words)) printObject(io, failureObject(thrown));

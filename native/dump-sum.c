@@ -90,23 +90,23 @@ static void add_message(const struct selection *selection, struct sum *sum, cons
 }
 
 static int add_datagram(const struct selection *selection, struct sum *sum, const uint8_t *bytes, size_t size) {
-  int told = 0;
+  int result = 0;
   while (size >= MESSAGE_HEADER) {
     struct nlmsghdr header;
     memcpy(&header, bytes, sizeof header);
     size_t length = align(header.nlmsg_len);
     if (header.nlmsg_len < MESSAGE_HEADER || length > size) return LAST | USELESS;
-    if (header.nlmsg_flags & NLM_F_DUMP_INTR) told |= USELESS;
+    if (header.nlmsg_flags & NLM_F_DUMP_INTR) result |= USELESS;
     if (header.nlmsg_type == NLMSG_ERROR) return LAST | USELESS;
     if (header.nlmsg_type == NLMSG_DONE) {
       bool isRefused = length >= MESSAGE_HEADER + 4 && word_at(bytes + MESSAGE_HEADER) != 0;
-      return told | LAST | (isRefused ? USELESS : 0);
+      return result | LAST | (isRefused ? USELESS : 0);
     }
     add_message(selection, sum, bytes + MESSAGE_HEADER, length - MESSAGE_HEADER);
     bytes += length;
     size -= length;
   }
-  return told;
+  return result;
 }
 
 static bool read_selection(struct selection *selection, const uint8_t *bytes, size_t size) {
@@ -135,9 +135,9 @@ static JSValue sum_dump(JSContext *context, JSValueConst self, int count, JSValu
   if (memory_size != sizeof sum || !read_selection(&selection, rules, rules_size))
     return JS_ThrowRangeError(context, "sumDump needs a selection and a sum");
   memcpy(&sum, memory, sizeof sum);
-  int told = add_datagram(&selection, &sum, bytes, (size_t)used);
+  int result = add_datagram(&selection, &sum, bytes, (size_t)used);
   memcpy(memory, &sum, sizeof sum);
-  return JS_NewInt32(context, told);
+  return JS_NewInt32(context, result);
 }
 
 void dump_sum_define(JSContext *context, JSValueConst target) {

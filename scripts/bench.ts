@@ -27,11 +27,12 @@ import { loopSubjects } from "./bench/loops/subjects.ts";
 import { type Measured, measureCase } from "./bench/measure.ts";
 import { type MeasuredPackets, measurePackets } from "./bench/packets/measure.ts";
 import { packetSubjects } from "./bench/packets/subjects.ts";
-import { report, writeReport } from "./bench/report.ts";
+import { report } from "./bench/report.ts";
 import { type MeasuredStart, measureStart } from "./bench/start/measure.ts";
 import { reportVxlan } from "./bench/vxlan/report.ts";
 import { measureScale } from "./bench/vxlan/scale.ts";
 import { measureTraffic } from "./bench/vxlan/traffic.ts";
+import { replaceMarked } from "./markdown.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -165,7 +166,7 @@ async function main(): Promise<void> {
   const packets = selected.packets ? await measureAllPackets(extent) : [];
   const text = report({ calls, start, packets }, extent);
   console.log(text);
-  if (values.write !== undefined) writeReport(values.write, text);
+  if (values.write !== undefined) replaceMarked(values.write, "bench", text);
 }
 
 try {

@@ -12,14 +12,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
+import { replaceMarked } from "./markdown.ts";
 import { layOut, pack, writeSums } from "./release/archive.ts";
+import { fillFolder } from "./release/complete-folder.ts";
 import { thirdPartyLicences } from "./release/licences.ts";
-import { type Released, report, writeReport } from "./release/report.ts";
+import { type Released, report } from "./release/report.ts";
 import { makeSbom, validateSbom } from "./release/sbom.ts";
 import { labelOf, readSource, requireSame, type Source } from "./release/source.ts";
 import { type Target, targets } from "./release/targets.ts";
 import { tryOut } from "./release/trial.ts";
-import { makeWhole } from "./release/whole.ts";
 
 const { values } = parseArgs({ options: { write: { type: "string" }, "allow-dirty": { type: "boolean" } } });
 
@@ -60,7 +61,7 @@ async function main(): Promise<void> {
   const source = await readSource(root, epoch);
   const label = labelOf(version, source, values["allow-dirty"] ?? false);
   const released: Released[] = [];
-  await makeWhole(output, async (folder) => {
+  await fillFolder(output, async (folder) => {
     for (const target of targets) released.push(await release(target, source, label, folder));
     const names = released.flatMap(({ archive }) => [archive, archive.replace(".tar.gz", ".cdx.json")]);
     requireSame(source, await readSource(root, epoch));
@@ -68,7 +69,7 @@ async function main(): Promise<void> {
   });
   const table = report(released);
   console.log(table);
-  if (values.write !== undefined) writeReport(values.write, table);
+  if (values.write !== undefined) replaceMarked(values.write, "release", table);
 }
 
 try {

@@ -3,7 +3,7 @@ import type { Plugin } from "./cni/plugin.ts";
 import { runPlugin } from "./cni/runner.ts";
 import { readLink } from "./system/file.ts";
 import { baseName } from "./system/path.ts";
-import { holdStandardStreams, writeStandardError } from "./system/stdio.ts";
+import { openStandardStreams, writeStandardError } from "./system/stdio.ts";
 
 export interface Program {
   readonly version: string;
@@ -22,7 +22,7 @@ export type Start = (argv: readonly string[], environment: Readonly<Record<strin
 export const startOf =
   (program: Program): Start =>
   ([called = "", ...words], environment) => {
-    holdStandardStreams();
+    openStandardStreams();
     const isKnown = (name: string) => name === COMMAND || name in program.plugins;
     let name = baseName(called);
     // A caller may set any argv[0]; then the executable's own file name counts.
@@ -37,7 +37,7 @@ export const startOf =
 function refuseName(called: string, { plugins }: Program): number {
   const names = [...Object.keys(plugins), COMMAND].join(", ");
   writeStandardError(
-    `podwire: called as ${JSON.stringify(baseName(called))}, which is none of its plugins; call it as one of: ${names}\n`,
+    `podwire: called as ${JSON.stringify(baseName(called))}, which is not one of its plugins; call it by one of these names: ${names}\n`,
   );
   return 2;
 }

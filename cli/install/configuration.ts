@@ -7,9 +7,9 @@ import { findExecutable } from "../../shared/system/process.ts";
 import { decodeTextWithMark, encodeText } from "../../shared/system/text.ts";
 import { extensions } from "../network/configuration.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
-import { type Located, placeText, saidText, validateText } from "../validate/file.ts";
-import { problem } from "./problem.ts";
-import type { End } from "./stay.ts";
+import { findingText, type LocatedFinding, positionText, validateText } from "../validate/file.ts";
+import { stepError } from "./errors.ts";
+import type { Termination } from "./termination.ts";
 
 /** A conflist to write. */
 export interface Configuration {
@@ -24,14 +24,14 @@ export interface Configuration {
   readonly oddities: readonly string[];
 }
 
-const sentence = (found: Located): string => `${placeText(found)}: ${saidText(found)}`;
+const sentence = (found: LocatedFinding): string => `${positionText(found)}: ${findingText(found)}`;
 
 /** Throws for what a plugin would refuse at every ADD. Returns the warnings. */
 function checkText(source: string, text: string, catalogue: Catalogue): string[] {
   const found = validateText(source, text, catalogue);
   const errors = found.filter(({ severity }) => severity === "error").map(sentence);
   if (errors.length > 0)
-    throw new Error(`the configuration is no good, and nothing was changed:\n${errors.join("\n")}`);
+    throw new Error(`the configuration has errors, and nothing was changed:\n${errors.join("\n")}`);
   return found.map(sentence);
 }
 
@@ -45,14 +45,14 @@ function readTypes(source: string, text: string): string[] {
   const { plugins } = JSON.parse(text) as JsonObject;
   if (!Array.isArray(plugins) || plugins.length === 0)
     throw new Error(
-      `${source}: "plugins" is missing; a single plugin's configuration must be made a list of one`,
+      `${source}: "plugins" is missing; a single plugin's configuration must be in a list of one`,
     );
   const types = plugins.filter(isObject).flatMap(typesOf);
   return [...new Set(types)].filter((type) => typeof type === "string" && type !== "") as string[];
 }
 
 /** Opening a pipe and reading from it can block for ever, so the wait also ends by a signal. */
-function readWhole(source: string, { waitForInput }: End): string {
+function readWhole(source: string, { waitForInput }: Termination): string {
   const descriptor = openFile(source, OpenFlag.readOnly | OpenFlag.nonBlocking);
   try {
     return decodeTextWithMark(readAll(descriptor, source, () => waitForInput(descriptor)));
@@ -61,11 +61,11 @@ function readWhole(source: string, { waitForInput }: End): string {
   }
 }
 
-function readText(source: string, end: End): string {
+function readText(source: string, termination: Termination): string {
   try {
-    return readWhole(source, end);
+    return readWhole(source, termination);
   } catch (thrown) {
-    throw problem(`cannot read the configuration ${source}`, thrown);
+    throw stepError(`cannot read the configuration ${source}`, thrown);
   }
 }
 
@@ -74,14 +74,14 @@ export function readConfiguration(
   source: string,
   givenName: string | undefined,
   catalogue: Catalogue,
-  end: End,
+  termination: Termination,
 ): Configuration {
   const name = givenName ?? source.slice(source.lastIndexOf("/") + 1);
   if (!/^[^./][^/]*\.conflist$/.test(name))
     throw new Error(
-      `runtimes do not look at a file called ${JSON.stringify(name)}: --conf-name must say a name that ends in .conflist`,
+      `runtimes ignore a file called ${JSON.stringify(name)}: --conf-name must end in .conflist`,
     );
-  const text = readText(source, end);
+  const text = readText(source, termination);
   const oddities = checkText(source, text, catalogue);
   return { source, name, text, types: readTypes(source, text), oddities };
 }

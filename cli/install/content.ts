@@ -12,7 +12,7 @@ import {
 } from "../../shared/system/file.ts";
 import { descriptorStatus, type FileStatus } from "../../shared/system/file-status.ts";
 import { encodeText, findBytes } from "../../shared/system/text.ts";
-import type { End } from "./stay.ts";
+import type { Termination } from "./termination.ts";
 
 /** The bytes of a file, read in pieces because an executable has megabytes. */
 export interface Content {
@@ -47,11 +47,11 @@ export function contentOfText(text: string, mode: number): Content {
 const chunkSize = 1 << 20;
 
 /** Whether both have the same bytes. */
-function sameBytes(one: Content, two: Content, { pass }: End): boolean {
+function sameBytes(one: Content, two: Content, { throwIfRequested }: Termination): boolean {
   if (one.size !== two.size) return false;
   const [left, right] = [new Uint8Array(chunkSize), new Uint8Array(chunkSize)];
   for (let at = 0; at < one.size; ) {
-    pass();
+    throwIfRequested();
     const count = one.read(left, at);
     if (count === 0 || two.read(right, at) !== count) return false;
     // Texts of the same length contain each other only if they are equal.
@@ -72,23 +72,33 @@ const isOpenToOthers = (mode: number): boolean => (mode & 0o6022) !== 0;
  * True if the path already has the content and safe permissions. `status` is that of the path itself, also if it is a
  * link.
  */
-export function holds(path: string, status: FileStatus, content: Content, end: End): boolean {
+export function hasContent(
+  path: string,
+  status: FileStatus,
+  content: Content,
+  termination: Termination,
+): boolean {
   if (!staysInFolder(path, status)) return false;
   const descriptor = tryOpen(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
   if (descriptor < 0) return false;
   try {
     const { permissions } = descriptorStatus(descriptor);
     if ((permissions & content.mode) !== content.mode || isOpenToOthers(permissions)) return false;
-    return sameBytes(content, contentOf(descriptor, path, permissions), end);
+    return sameBytes(content, contentOf(descriptor, path, permissions), termination);
   } finally {
     closeFile(descriptor);
   }
 }
 
-function writeBytes(content: Content, descriptor: number, path: string, { pass }: End): void {
+function writeBytes(
+  content: Content,
+  descriptor: number,
+  path: string,
+  { throwIfRequested }: Termination,
+): void {
   const buffer = new Uint8Array(chunkSize);
   for (let at = 0; ; ) {
-    pass();
+    throwIfRequested();
     const count = content.read(buffer, at);
     if (count === 0) return;
     writeAll(descriptor, buffer.subarray(0, count), path);
@@ -97,11 +107,11 @@ function writeBytes(content: Content, descriptor: number, path: string, { pass }
 }
 
 /** Writes the content to a new file and waits until it is on disk. */
-export function writeContent(path: string, content: Content, end: End): void {
+export function writeContent(path: string, content: Content, termination: Termination): void {
   const { writeOnly, create, exclusive, noFollow } = OpenFlag;
   const descriptor = openFile(path, writeOnly | create | exclusive | noFollow, 0o600);
   try {
-    writeBytes(content, descriptor, path, end);
+    writeBytes(content, descriptor, path, termination);
     setPermissions(descriptor, content.mode, path);
     syncFile(descriptor, path);
   } finally {

@@ -7,14 +7,14 @@ import { closeFile, OpenFlag, openFile, removeFile } from "../../shared/system/f
 import { fileStatus, realPath } from "../../shared/system/file-status.ts";
 import { tryLockFile } from "../../shared/system/flock.ts";
 import { processId } from "../../shared/system/own-process.ts";
-import { failedBy, problem } from "./problem.ts";
-import type { End } from "./stay.ts";
+import { failedBy, stepError } from "./errors.ts";
+import type { Termination } from "./termination.ts";
 
 /** Runtimes load no plugin and no configuration of this name. */
 const prefix = ".podwire-install.";
 
 /** Returns a temporary name that no other installer uses. */
-export const passingName = (purpose: string): string =>
+export const temporaryName = (purpose: string): string =>
   `${prefix}${processId()}-${Date.now().toString(36)}.${purpose}`;
 
 /**
@@ -30,9 +30,9 @@ export function checkFolder(option: string, given: string): string {
     // The path of a descriptor can only be read from /proc.
     const isThere = fileStatus(folder) !== undefined;
     if (isThere || !failedBy(thrown, [Errno.ENOENT]))
-      throw problem(`cannot look at ${folder} (${option})`, thrown);
+      throw stepError(`cannot look at ${folder} (${option})`, thrown);
     const advice =
-      "make it, or in a container mount the host's folder there; it is not made here, where it might be the container's own";
+      "make it, or in a container mount the host's folder there; install does not make it, since it could be the container's own";
     throw new Error(`the folder ${folder} (${option}) does not exist: ${advice}`);
   }
   if (real !== folder) {
@@ -51,10 +51,10 @@ const limitSeconds = 120;
  * Waits until no other installer works in the folder. flock(2) locks the folder itself: it writes nothing, containers
  * that mount the folder see the same lock, and the kernel releases it when its holder ends.
  */
-function acquire(descriptor: number, folder: string, { pause }: End): void {
-  const end = monotonicMilliseconds() + limitSeconds * 1000;
+function acquire(descriptor: number, folder: string, { pause }: Termination): void {
+  const deadline = monotonicMilliseconds() + limitSeconds * 1000;
   while (!tryLockFile(descriptor, folder)) {
-    if (monotonicMilliseconds() > end)
+    if (monotonicMilliseconds() > deadline)
       throw new Error(
         `another installer has held ${folder} for ${limitSeconds} s: it may hang; find it with lslocks`,
       );
@@ -63,10 +63,10 @@ function acquire(descriptor: number, folder: string, { pause }: End): void {
 }
 
 /** Runs `work` while this process holds the folder's lock. */
-export function whileFolderLocked<Value>(folder: string, end: End, work: () => Value): Value {
+export function whileFolderLocked<Value>(folder: string, termination: Termination, work: () => Value): Value {
   const descriptor = openFile(folder, OpenFlag.readOnly);
   try {
-    acquire(descriptor, folder, end);
+    acquire(descriptor, folder, termination);
     return work();
   } finally {
     closeFile(descriptor);

@@ -11,10 +11,10 @@ import {
   renameFile,
 } from "../../shared/system/file.ts";
 import { descriptorStatus, linkStatus } from "../../shared/system/file-status.ts";
-import { type Content, contentOf, holds, writeContent } from "./content.ts";
-import { passingName } from "./folder.ts";
-import { failedBy, problem } from "./problem.ts";
-import type { End } from "./stay.ts";
+import { type Content, contentOf, hasContent, writeContent } from "./content.ts";
+import { failedBy, stepError } from "./errors.ts";
+import { temporaryName } from "./folder.ts";
+import type { Termination } from "./termination.ts";
 
 export type Action = "installed" | "replaced" | "unchanged";
 
@@ -24,14 +24,14 @@ export interface Change {
 }
 
 /** Decides what to do about a name. Throws if a file must not replace what is there. */
-function plan(path: string, content: Content, known: Map<string, boolean>, end: End): Action {
+function plan(path: string, content: Content, known: Map<string, boolean>, termination: Termination): Action {
   const status = linkStatus(path);
   if (status === undefined) return "installed";
   if (status.kind !== "file" && status.kind !== "link")
     throw new Error(`${path} is neither a file nor a link: remove what is there; nothing was changed`);
   // Names of the same file are compared once.
   const identity = `${status.device}:${status.inode}`;
-  const isSame = known.get(identity) ?? holds(path, status, content, end);
+  const isSame = known.get(identity) ?? hasContent(path, status, content, termination);
   known.set(identity, isSame);
   return isSame ? "unchanged" : "replaced";
 }
@@ -40,20 +40,20 @@ function plan(path: string, content: Content, known: Map<string, boolean>, end: 
 const linkRefusals = [Errno.EPERM, Errno.EOPNOTSUPP, Errno.EMLINK, Errno.ENOSYS];
 
 /** Gives a file a second name, or copies it if links are not possible. */
-function linkOrCopy(from: string, to: string, end: End): void {
+function linkOrCopy(from: string, to: string, termination: Termination): void {
   try {
     if (!linkToFreeName(from, to)) throw new Error(`${to} is there already`);
   } catch (thrown) {
     if (!failedBy(thrown, linkRefusals)) throw thrown;
-    copy(from, to, end);
+    copy(from, to, termination);
   }
 }
 
-function copy(from: string, to: string, end: End): void {
+function copy(from: string, to: string, termination: Termination): void {
   const descriptor = openFile(from, OpenFlag.readOnly);
   try {
     const mode = descriptorStatus(descriptor).permissions & 0o777;
-    writeContent(to, contentOf(descriptor, from, mode), end);
+    writeContent(to, contentOf(descriptor, from, mode), termination);
   } finally {
     closeFile(descriptor);
   }
@@ -71,15 +71,15 @@ interface Staged {
 class Stage {
   private readonly passing: string[] = [];
   private readonly folder: string;
-  private readonly end: End;
+  private readonly termination: Termination;
 
-  constructor(folder: string, end: End) {
+  constructor(folder: string, termination: Termination) {
     this.folder = folder;
-    this.end = end;
+    this.termination = termination;
   }
 
   private take(purpose: string): string {
-    const path = `${this.folder}/${passingName(purpose)}`;
+    const path = `${this.folder}/${temporaryName(purpose)}`;
     this.passing.push(path);
     return path;
   }
@@ -91,17 +91,17 @@ class Stage {
       if (action === "unchanged" && linkStatus(path)?.isFile === true) return path;
     }
     const path = this.take("content");
-    writeContent(path, content, this.end);
+    writeContent(path, content, this.termination);
     return path;
   }
 
   name({ name, action }: Change, base: string): Staged {
     const path = `${this.folder}/${name}`;
     const fresh = this.take(`${name}.new`);
-    linkOrCopy(base, fresh, this.end);
+    linkOrCopy(base, fresh, this.termination);
     if (action === "installed") return { path, fresh, old: undefined };
     const old = this.take(`${name}.old`);
-    linkOrCopy(path, old, this.end);
+    linkOrCopy(path, old, this.termination);
     return { path, fresh, old };
   }
 
@@ -136,13 +136,19 @@ function renameAll(staged: readonly Staged[], folder: string): void {
  * Gives all these names of the folder the content; new ones are hard links of one file. After an error the names are
  * as before. The caller holds the folder's lock.
  */
-export function replaceAll(folder: string, names: readonly string[], content: Content, end: End): Change[] {
+export function replaceAll(
+  folder: string,
+  names: readonly string[],
+  content: Content,
+  termination: Termination,
+): Change[] {
   const known = new Map<string, boolean>();
   const changes: Change[] = [];
-  for (const name of names) changes.push({ name, action: plan(`${folder}/${name}`, content, known, end) });
+  for (const name of names)
+    changes.push({ name, action: plan(`${folder}/${name}`, content, known, termination) });
   const wanted = changes.filter(({ action }) => action !== "unchanged");
   if (wanted.length === 0) return changes;
-  const stage = new Stage(folder, end);
+  const stage = new Stage(folder, termination);
   try {
     const base = stage.base(content, changes);
     const staged: Staged[] = [];
@@ -152,7 +158,7 @@ export function replaceAll(folder: string, names: readonly string[], content: Co
     return changes;
   } catch (thrown) {
     const list = wanted.map(({ name }) => name).join(", ");
-    throw problem(`cannot install ${list} into ${folder}, where nothing was changed`, thrown);
+    throw stepError(`cannot install ${list} into ${folder}, where nothing was changed`, thrown);
   } finally {
     stage.clear();
   }

@@ -6,7 +6,7 @@ import { type CachedAttachment, listCached } from "../node/cache.ts";
 import { type HostInterface, listHostInterfaces } from "../node/host-interfaces.ts";
 import { listReservations, type Reservation, STORE_FOLDER } from "../node/reservations.ts";
 
-export interface Listed extends AttachmentKey {
+export interface ListedAttachment extends AttachmentKey {
   /** Without prefix lengths. */
   readonly addresses: readonly string[];
   /** The host's end of the container's interface; undefined if none of ours exists. */
@@ -111,7 +111,7 @@ const compare = (a: AttachmentKey, b: AttachmentKey) => (idOf(a) < idOf(b) ? -1 
  * Returns all attachments by network, container and interface. A source that cannot be read goes to `fail`, and the
  * rest is still listed.
  */
-export function listAttachments(fail: (thrown: unknown) => void): Listed[] {
+export function listAttachments(fail: (thrown: unknown) => void): ListedAttachment[] {
   const attempt = <Item>(read: () => Item[]): Item[] => {
     try {
       return read();

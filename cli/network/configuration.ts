@@ -4,7 +4,7 @@
  */
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
-import { containerIdFault } from "../../shared/cni/names.ts";
+import { nameProblem } from "../../shared/cni/names.ts";
 import { supportedVersions } from "../../shared/cni/version.ts";
 import { listEntries } from "../../shared/system/directory.ts";
 import { extName, join } from "../../shared/system/path.ts";
@@ -54,7 +54,8 @@ export function versionOf(list: JsonObject): string {
 }
 
 function readPlugin(raw: unknown, path: string): PluginConfiguration {
-  if (!isObject(raw)) throw invalid(`${path} is no object`, `each plugin is one, such as {"type": "bridge"}`);
+  if (!isObject(raw))
+    throw invalid(`${path} is not an object`, `each plugin is one, such as {"type": "bridge"}`);
   const type = new Fields(raw, path).text("type") ?? "";
   if (type === "") throw invalid(`"${path}.type" is missing`, "it names the plugin's executable");
   return { type, raw };
@@ -63,12 +64,12 @@ function readPlugin(raw: unknown, path: string): PluginConfiguration {
 /** Reads a list from the text of a file in `folder`, with the plugins in the folder of its name (CNI 1.1.0). */
 export function readList(text: string, folder: string): NetworkList {
   const list: unknown = JSON.parse(text);
-  if (!isObject(list)) throw invalid("the configuration is no object", "a conflist is one JSON object");
+  if (!isObject(list)) throw invalid("the configuration is not an object", "a conflist is one JSON object");
   const name = new Fields(list).text("name") ?? "";
   if (name === "") throw invalid(`"name" is missing`, "every network needs a name");
   // The name becomes part of paths.
-  const nameFault = containerIdFault(name);
-  if (nameFault !== undefined) throw invalid(`"name" is ${quote(name)}`, nameFault);
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw invalid(`"name" is ${quote(name)}`, problem);
   const inlined = list["plugins"] ?? undefined;
   if (inlined !== undefined && !Array.isArray(inlined))
     throw invalid(`"plugins" is no list`, "it lists the plugins");
@@ -94,7 +95,8 @@ function readPluginFiles(folder: string): PluginConfiguration[] {
 /** A single plugin as a list of one. */
 function readSingle(text: string, folder: string): NetworkList {
   const raw: unknown = JSON.parse(text);
-  if (!isObject(raw)) throw invalid("the configuration is no object", "a configuration is one JSON object");
+  if (!isObject(raw))
+    throw invalid("the configuration is not an object", "a configuration is one JSON object");
   const fields = new Fields(raw);
   const list = {
     cniVersion: fields.text("cniVersion") ?? "",
@@ -126,8 +128,8 @@ export function readNetworkFile(file: string, folder: string): NetworkList {
 function faultOf(file: string, thrown: unknown): string {
   const mistake = thrown instanceof SyntaxError ? firstMistake(readRegularFile(file).text) : undefined;
   return mistake === undefined
-    ? `${file} is passed over: ${messageOf(thrown)}`
-    : `${file}:${mistake.line}:${mistake.column} is passed over: ${mistake.message}`;
+    ? `${file} is skipped: ${messageOf(thrown)}`
+    : `${file}:${mistake.line}:${mistake.column} is skipped: ${mistake.message}`;
 }
 
 /** The configurations of a folder in libcni's order. */
@@ -163,7 +165,7 @@ export function findNetwork(
       const list = readNetworkFile(file, folder);
       if (list.name !== name) continue;
       if (first !== undefined)
-        warn(`${file} has a network ${quote(name)} too: that of ${first.file} is taken`);
+        warn(`${file} has a network ${quote(name)} too: the one in ${first.file} is used`);
       first ??= { file, list };
     } catch (thrown) {
       warn(faultOf(file, thrown));

@@ -12,7 +12,7 @@ import type { NetworkList, PluginConfiguration } from "./configuration.ts";
 import type { RuntimeCall } from "./runtime.ts";
 
 /** The part of a call that is the same for all plugins. */
-export interface Setting {
+export interface CallContext {
   readonly list: NetworkList;
   readonly folders: readonly string[];
   readonly io: Io;
@@ -32,7 +32,7 @@ export function findPlugin(type: string, folders: readonly string[]): string {
     throw new CniError(
       ErrorCode.invalidConfiguration,
       `invalid plugin name: ${quote(type)}`,
-      "it is the plain name of an executable",
+      "it must be the plain name of an executable",
     );
   }
   const path = findExecutable(type, folders);
@@ -55,7 +55,7 @@ function runtimeConfig({ raw }: PluginConfiguration, offered: JsonObject): JsonO
 
 /** The configuration that one plugin gets on standard input. */
 export function pluginInput(
-  { list }: Setting,
+  { list }: CallContext,
   plugin: PluginConfiguration,
   call: Call,
   injected: JsonObject,
@@ -106,14 +106,14 @@ function failureOf(path: string, { exitCode, signal }: ProcessOutcome, output: s
   return new CniError(ErrorCode.internal, `${path} ended with exit code ${exitCode}`, details);
 }
 
-const environmentOf = (command: Command, setting: Setting, call: Call) => ({
-  ...setting.io.environment,
+const environmentOf = (command: Command, context: CallContext, call: Call) => ({
+  ...context.io.environment,
   CNI_COMMAND: command,
   CNI_CONTAINERID: call.containerId,
   CNI_NETNS: call.netns,
   CNI_IFNAME: call.ifname,
   CNI_ARGS: call.args.map((pair) => pair.join("=")).join(";"),
-  CNI_PATH: setting.folders.join(":"),
+  CNI_PATH: context.folders.join(":"),
 });
 
 /** Runs the plugin without a time limit, as libcni does. */
@@ -134,8 +134,8 @@ function start(
   }
 }
 
-function run(path: string, command: Command, setting: Setting, call: Call, input: JsonObject): string {
-  const outcome = start(path, environmentOf(command, setting, call), input);
+function run(path: string, command: Command, context: CallContext, call: Call, input: JsonObject): string {
+  const outcome = start(path, environmentOf(command, context, call), input);
   const output = decodeText(outcome.stdout);
   if (outcome.exitCode === 0) return output;
   throw failureOf(path, outcome, output);
@@ -143,15 +143,15 @@ function run(path: string, command: Command, setting: Setting, call: Call, input
 
 /** Runs a plugin. Returns the object it printed, if any. Throws PluginError. */
 export function invoke(
-  setting: Setting,
+  context: CallContext,
   plugin: PluginConfiguration,
   command: Command,
   call: Call,
   injected: JsonObject = {},
 ): JsonObject | undefined {
   try {
-    const path = findPlugin(plugin.type, setting.folders);
-    const output = run(path, command, setting, call, pluginInput(setting, plugin, call, injected));
+    const path = findPlugin(plugin.type, context.folders);
+    const output = run(path, command, context, call, pluginInput(context, plugin, call, injected));
     return parseObject(output);
   } catch (thrown) {
     throw thrown instanceof CniError ? new PluginError(plugin.type, command, thrown) : thrown;

@@ -1,7 +1,7 @@
 /** The inputs that cnitool takes from its environment and command line (cnitool/cnitool.go). */
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
-import { containerIdFault, interfaceNameFault } from "../../shared/cni/names.ts";
+import { interfaceNameProblem, nameProblem } from "../../shared/cni/names.ts";
 import { absolutePath } from "../../shared/system/absolute-path.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import { ownExecutablePath } from "../../shared/system/own-process.ts";
@@ -65,13 +65,13 @@ export function containerIdOf(netns: string): string {
 export function readRuntimeCall(netns: string, containerId: string | undefined, io: Io): RuntimeCall {
   const { environment } = io;
   const ifname = environment["CNI_IFNAME"] ?? "eth0";
-  const fault = interfaceNameFault(ifname);
+  const fault = interfaceNameProblem(ifname);
   if (ifname === "" || fault !== undefined)
     throw badEnvironment(`CNI_IFNAME is invalid: ${quote(ifname)}`, fault ?? "give the interface a name");
   const path = absolutePath(netns);
   const id = containerId ?? containerIdOf(path);
-  const idFault = containerIdFault(id);
-  if (idFault !== undefined) throw badEnvironment(`the container ID is invalid: ${quote(id)}`, idFault);
+  const idProblem = nameProblem(id);
+  if (idProblem !== undefined) throw badEnvironment(`the container ID is invalid: ${quote(id)}`, idProblem);
   const args = environment["CNI_ARGS"] ?? "";
   const capabilities = environment["CAP_ARGS"] ?? "";
   return {

@@ -13,14 +13,14 @@ import {
   removeCached,
   writeCached,
 } from "../node/cache.ts";
-import { outliveSignals } from "./interruption.ts";
-import { type Call, invoke, noCall, PluginError, type Setting } from "./invoke.ts";
+import { type Call, type CallContext, invoke, noCall, PluginError } from "./invoke.ts";
 import type { RuntimeCall } from "./runtime.ts";
+import { uninterrupted } from "./uninterrupted.ts";
 
-const versionOf = ({ list }: Setting): CniVersion => readVersion(list.cniVersion);
+const versionOf = ({ list }: CallContext): CniVersion => readVersion(list.cniVersion);
 
 export const keyOf = (
-  { list }: Setting,
+  { list }: CallContext,
   call: Pick<RuntimeCall, "containerId" | "ifname">,
 ): AttachmentKey => ({
   network: list.name,
@@ -57,13 +57,13 @@ const toTakeBack = (done: number, thrown: unknown): number =>
  * Undoes the first plugins of the chain by DEL. Returns true if all succeeded; their failures do not replace the error
  * that caused the undo.
  */
-function takeBack(setting: Setting, call: Call, done: number, result: JsonObject | undefined): boolean {
+function takeBack(context: CallContext, call: Call, done: number, result: JsonObject | undefined): boolean {
   let isDone = true;
-  for (const plugin of setting.list.plugins.slice(0, done).reverse()) {
+  for (const plugin of context.list.plugins.slice(0, done).reverse()) {
     try {
-      invoke(setting, plugin, "DEL", call, previous(result));
+      invoke(context, plugin, "DEL", call, previous(result));
     } catch (thrown) {
-      setting.io.err(`podwire: taking back what ${plugin.type} did failed: ${messageOf(thrown)}\n`);
+      context.io.err(`podwire: could not undo ${plugin.type}: ${messageOf(thrown)}\n`);
       isDone = false;
     }
   }
@@ -74,17 +74,17 @@ function takeBack(setting: Setting, call: Call, done: number, result: JsonObject
  * ADD. `deliver` gets the last plugin's result. If a plugin or `deliver` fails, the plugins that had succeeded are
  * undone.
  */
-export const add = (setting: Setting, call: RuntimeCall, deliver: (result: JsonObject) => void): void =>
-  outliveSignals(() => {
-    refuseSecond(keyOf(setting, call));
+export const add = (context: CallContext, call: RuntimeCall, deliver: (result: JsonObject) => void): void =>
+  uninterrupted(() => {
+    refuseSecond(keyOf(context, call));
     const given = complete(call, undefined);
-    const result = addAll(setting, call, given);
+    const result = addAll(context, call, given);
     try {
       deliver(result);
     } catch (thrown) {
-      const isUndone = takeBack(setting, given, setting.list.plugins.length, result);
-      if (isUndone) removeCached(keyOf(setting, call));
-      setting.io.err(
+      const isUndone = takeBack(context, given, context.list.plugins.length, result);
+      if (isUndone) removeCached(keyOf(context, call));
+      context.io.err(
         `podwire: the result cannot be printed: the attachment is ${isUndone ? "undone" : "left to podwire del"}\n`,
       );
       throw thrown;
@@ -105,23 +105,23 @@ function refuseSecond(key: AttachmentKey): void {
   );
 }
 
-function addAll(setting: Setting, call: RuntimeCall, given: Call): JsonObject {
-  const { list } = setting;
-  const version = versionOf(setting);
+function addAll(context: CallContext, call: RuntimeCall, given: Call): JsonObject {
+  const { list } = context;
+  const version = versionOf(context);
   let result: JsonObject | undefined;
   let done = 0;
   try {
     for (const plugin of list.plugins) {
-      const printed = invoke(setting, plugin, "ADD", given, previous(result));
+      const printed = invoke(context, plugin, "ADD", given, previous(result));
       done++;
       result = { cniVersion: version, ...requireResult(printed, plugin.type) };
     }
     if (result === undefined) throw new CniError(ErrorCode.internal, "the network has no plugins");
     const { netns, args, capabilityArgs } = given;
-    writeCached({ ...keyOf(setting, call), netns, configuration: list.text, args, capabilityArgs, result });
+    writeCached({ ...keyOf(context, call), netns, configuration: list.text, args, capabilityArgs, result });
     return result;
   } catch (thrown) {
-    takeBack(setting, given, toTakeBack(done, thrown), result);
+    takeBack(context, given, toTakeBack(done, thrown), result);
     throw thrown;
   }
 }
@@ -131,26 +131,26 @@ function requireResult(printed: JsonObject | undefined, type: string): JsonObjec
   throw new CniError(
     ErrorCode.decode,
     `the plugin ${type} printed no result for ADD`,
-    "is it a CNI plugin, and does it fit the cniVersion of the configuration?",
+    "is it a CNI plugin, and does it support the configuration's cniVersion?",
   );
 }
 
 /** CHECK: every plugin, with the result of ADD. */
-export function check(setting: Setting, call: RuntimeCall): void {
-  const { list } = setting;
-  const version = versionOf(setting);
+export function check(context: CallContext, call: RuntimeCall): void {
+  const { list } = context;
+  const version = versionOf(context);
   if (!isAtLeast(version, "0.4.0")) {
     const message = `configuration version ${JSON.stringify(list.cniVersion)} does not support the CHECK command`;
-    throw new CniError(ErrorCode.incompatibleVersion, message, "CHECK came with version 0.4.0");
+    throw new CniError(ErrorCode.incompatibleVersion, message, "CHECK exists since version 0.4.0");
   }
   if (list.disableCheck) {
-    setting.io.err("podwire: nothing was checked: the configuration sets disableCheck\n");
+    context.io.err("podwire: nothing was checked: the configuration sets disableCheck\n");
     return;
   }
-  const cached = readCached(keyOf(setting, call));
-  if (cached === undefined) setting.io.err("podwire: warning: no ADD of this attachment is remembered\n");
+  const cached = readCached(keyOf(context, call));
+  if (cached === undefined) context.io.err("podwire: warning: the cache has no ADD of this attachment\n");
   const result = previous(resultIn(version, cached));
-  for (const plugin of list.plugins) invoke(setting, plugin, "CHECK", complete(call, cached), result);
+  for (const plugin of list.plugins) invoke(context, plugin, "CHECK", complete(call, cached), result);
 }
 
 /** DEL has to work without a readable result. */
@@ -164,40 +164,47 @@ function resultForDel(version: CniVersion, cached: CachedAttachment | undefined)
 }
 
 /** DEL: every plugin, in reverse order. */
-export function del(setting: Setting, call: RuntimeCall): void {
-  const cached = readCached(keyOf(setting, call));
-  const result = previous(resultForDel(versionOf(setting), cached));
-  for (const plugin of [...setting.list.plugins].reverse())
-    invoke(setting, plugin, "DEL", complete(call, cached), result);
-  removeCached(keyOf(setting, call));
+export function del(context: CallContext, call: RuntimeCall): void {
+  const cached = readCached(keyOf(context, call));
+  const result = previous(resultForDel(versionOf(context), cached));
+  for (const plugin of [...context.list.plugins].reverse())
+    invoke(context, plugin, "DEL", complete(call, cached), result);
+  removeCached(keyOf(context, call));
 }
 
 /** GC: DEL of every cached attachment that is not to be kept, then GC by every plugin. It goes on after errors. */
-export function gc(setting: Setting, keep: (known: readonly CachedAttachment[]) => AttachmentKey[]): void {
-  const { list } = setting;
+export function gc(
+  context: CallContext,
+  keep: (known: readonly CachedAttachment[]) => AttachmentKey[],
+): void {
+  const { list } = context;
   if (list.disableGc) {
-    setting.io.err("podwire: nothing was collected: the configuration sets disableGC\n");
+    context.io.err("podwire: nothing was collected: the configuration sets disableGC\n");
     return;
   }
   const known = listCached().filter(({ network }) => network === list.name);
   const kept = keep(known);
   const idOf = ({ containerId, ifname }: AttachmentKey) => `${containerId}/${ifname}`;
   const keptIds = new Set(kept.map(idOf));
-  const steps = known.filter((entry) => !keptIds.has(idOf(entry))).map((stale) => () => del(setting, stale));
+  const steps = known.filter((entry) => !keptIds.has(idOf(entry))).map((stale) => () => del(context, stale));
   const valid = kept.map(({ containerId, ifname }) => ({ containerID: containerId, ifname }));
-  const plugins = isAtLeast(versionOf(setting), "1.1.0") ? list.plugins : [];
-  runAll([...steps, ...plugins.map((plugin) => () => collect(setting, plugin, valid))]);
+  const plugins = isAtLeast(versionOf(context), "1.1.0") ? list.plugins : [];
+  runAll([...steps, ...plugins.map((plugin) => () => collect(context, plugin, valid))]);
 }
 
-function collect(setting: Setting, plugin: Setting["list"]["plugins"][number], valid: JsonObject[]): void {
-  invoke(setting, plugin, "GC", noCall, { "cni.dev/valid-attachments": valid });
+function collect(
+  context: CallContext,
+  plugin: CallContext["list"]["plugins"][number],
+  valid: JsonObject[],
+): void {
+  invoke(context, plugin, "GC", noCall, { "cni.dev/valid-attachments": valid });
 }
 
 /** STATUS by every plugin. Versions before 1.1.0 have no STATUS: success. */
-export function status(setting: Setting): void {
-  if (!isAtLeast(versionOf(setting), "1.1.0")) {
-    setting.io.err("podwire: nothing was asked: STATUS came with cniVersion 1.1.0\n");
+export function status(context: CallContext): void {
+  if (!isAtLeast(versionOf(context), "1.1.0")) {
+    context.io.err("podwire: nothing was asked: STATUS exists since cniVersion 1.1.0\n");
     return;
   }
-  for (const plugin of setting.list.plugins) invoke(setting, plugin, "STATUS", noCall);
+  for (const plugin of context.list.plugins) invoke(context, plugin, "STATUS", noCall);
 }

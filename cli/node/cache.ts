@@ -11,7 +11,7 @@ import { linkStatus } from "../../shared/system/file-status.ts";
 import { processId } from "../../shared/system/own-process.ts";
 import { join } from "../../shared/system/path.ts";
 import { decodeText, encodeText } from "../../shared/system/text.ts";
-import { entriesIn } from "./folder.ts";
+import { entriesIn } from "./folder-entries.ts";
 import { readRegularFile } from "./regular-file.ts";
 
 export const CACHE_FOLDER = "/var/lib/cni";

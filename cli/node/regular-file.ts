@@ -18,7 +18,7 @@ export function readRegularFile(path: string): { readonly text: string; readonly
   const descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
   try {
     const status = descriptorStatus(descriptor);
-    if (!status.isFile) throw new Error(`it is ${kindOf(status)}, and no regular file`);
+    if (!status.isFile) throw new Error(`it is ${kindOf(status)}, not a regular file`);
     return { text: decodeTextWithMark(readAll(descriptor, path)), modified: dateOf(status) };
   } finally {
     closeFile(descriptor);

@@ -3,7 +3,7 @@ import { parseReservation } from "../../ipam/host-local/records.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { parseIp } from "../../shared/ip/address.ts";
 import { join } from "../../shared/system/path.ts";
-import { entriesIn } from "./folder.ts";
+import { entriesIn } from "./folder-entries.ts";
 import { readRegularFile } from "./regular-file.ts";
 
 export const STORE_FOLDER = "/var/lib/cni/networks";

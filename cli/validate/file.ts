@@ -18,29 +18,30 @@ import {
   positionAt,
   warning,
 } from "./finding.ts";
-import { checkMeaning, type Shared } from "./semantics.ts";
+import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./node-checks.ts";
+import { checkByReaders, type NetworkKeys } from "./semantics.ts";
 import { checkStructure } from "./structure.ts";
-import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./surroundings.ts";
 import { readDocument } from "./syntax.ts";
 import { inList, inPlugin } from "./unknown-keys.ts";
 
 /** Stands for a file's name. */
 const STANDARD_INPUT = "-";
 
-export interface Located extends Finding, Position {
+export interface LocatedFinding extends Finding, Position {
   readonly file: string;
 }
 
 /** FILE:LINE:COLUMN as compilers write it; editors make it a link. */
-export const placeText = ({ file, line, column }: Located): string => `${printable(file)}:${line}:${column}`;
+export const positionText = ({ file, line, column }: LocatedFinding): string =>
+  `${printable(file)}:${line}:${column}`;
 
 /** The finding as text. */
-export function saidText({ path, message, advice }: Located): string {
+export function findingText({ path, message, advice }: LocatedFinding): string {
   const subject = path.length === 0 ? "" : `${pathText(path)} `;
   return printable(`${subject}${message}${advice === "" ? "" : ` (${advice})`}`);
 }
 
-export interface Tools {
+export interface ValidationOptions {
   readonly catalogue: Catalogue;
   /**
    * The folders of executables. If undefined, only the file itself is checked, and not its surroundings on the node.
@@ -48,18 +49,23 @@ export interface Tools {
   readonly folders: readonly string[] | undefined;
 }
 
-function checkPlugin(raw: unknown, shared: Shared, path: Path, tools: Tools): Finding[] {
-  const { catalogue, folders } = tools;
+function checkPlugin(
+  raw: unknown,
+  networkKeys: NetworkKeys,
+  path: Path,
+  options: ValidationOptions,
+): Finding[] {
+  const { catalogue, folders } = options;
   return [
     ...(isObject(raw) ? inPlugin(raw, path, catalogue) : []),
-    ...checkMeaning(raw, shared, path, catalogue),
+    ...checkByReaders(raw, networkKeys, path, catalogue),
     ...(folders === undefined ? [] : checkExecutables(raw, path, folders)),
   ];
 }
 
 /** The schema of a plugin has no name: a conflist provides it. */
 function checkName({ name }: JsonObject): Finding[] {
-  return (name ?? "") === "" ? [error(["name"], "is missing", "every network has a name of its own")] : [];
+  return (name ?? "") === "" ? [error(["name"], "is missing", "every network needs a name of its own")] : [];
 }
 
 function checkVersion(value: JsonObject): Finding[] {
@@ -79,39 +85,39 @@ function knownVersion(value: JsonObject): string {
 }
 
 /** A value with "plugins" is a conflist; any other is a single plugin. */
-function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
+function checkValue(file: string, value: unknown, options: ValidationOptions): Finding[] {
   const isList = extName(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
   const structure = checkStructure(value, isList);
   if (!isObject(value)) return structure;
   const { name } = value;
-  const shared = { name, cniVersion: knownVersion(value) };
+  const networkKeys = { name, cniVersion: knownVersion(value) };
   const listed = Array.isArray(value["plugins"]) ? (value["plugins"] as unknown[]) : [];
   const plugins = isList
-    ? listed.flatMap((raw, index) => checkPlugin(raw, shared, ["plugins", index], tools))
-    : checkPlugin(value, shared, [], tools);
+    ? listed.flatMap((raw, index) => checkPlugin(raw, networkKeys, ["plugins", index], options))
+    : checkPlugin(value, networkKeys, [], options);
   const others = [
     ...checkName(value),
     ...checkVersion(value),
     ...(isList ? inList(value) : []),
     ...plugins,
-    ...(tools.folders === undefined
+    ...(options.folders === undefined
       ? []
       : [...(isList ? checkHasPlugins(file, value) : []), ...checkOnlyOne(file, name)]),
   ];
   // Readers find the schema's findings again and add advice, but stop at the first error. Where both report a path, the
   // reader's text wins.
-  const told = new Set(others.map(({ path }) => JSON.stringify(path)));
-  return [...structure.filter(({ path }) => !told.has(JSON.stringify(path))), ...others];
+  const reported = new Set(others.map(({ path }) => JSON.stringify(path)));
+  return [...structure.filter(({ path }) => !reported.has(JSON.stringify(path))), ...others];
 }
 
 /** Findings in the plugin files of a list: CNI 1.1.0 allows them in a folder of its name. */
-function checkPluginFiles(file: string, text: string, tools: Tools): Located[] {
+function checkPluginFiles(file: string, text: string, options: ValidationOptions): LocatedFinding[] {
   const { value } = readDocument(text);
   if (extName(file) !== ".conflist" || !isObject(value)) return [];
-  const shared = { name: value["name"], cniVersion: knownVersion(value) };
+  const networkKeys = { name: value["name"], cniVersion: knownVersion(value) };
   const checkFile = (raw: unknown): Finding[] => [
-    ...(isObject(raw) ? [] : [error([], "is no object", "each plugin is one")]),
-    ...checkPlugin(raw, shared, [], tools),
+    ...(isObject(raw) ? [] : [error([], "is not an object", "each plugin is one")]),
+    ...checkPlugin(raw, networkKeys, [], options),
   ];
   return pluginFiles(file, value).flatMap((other) => locate(other, read(other), checkFile));
 }
@@ -144,7 +150,7 @@ function check(text: string, checkParsed: (value: unknown) => Finding[]): Checke
 }
 
 /** Sorts findings by their position. */
-function place(file: string, text: string, { findings, root }: Checked): Located[] {
+function withPositions(file: string, text: string, { findings, root }: Checked): LocatedFinding[] {
   return findings
     .map((finding) => ({ finding, offset: offsetOf(finding, root) }))
     .sort((a, b) => a.offset - b.offset)
@@ -152,24 +158,32 @@ function place(file: string, text: string, { findings, root }: Checked): Located
 }
 
 /** Adds file, line and column to findings. */
-function locate(file: string, content: Content, checkParsed: (value: unknown) => Finding[]): Located[] {
+function locate(
+  file: string,
+  content: Content,
+  checkParsed: (value: unknown) => Finding[],
+): LocatedFinding[] {
   const { text, findings } = content;
-  return place(file, text, findings.length > 0 ? { findings, root: undefined } : check(text, checkParsed));
+  return withPositions(
+    file,
+    text,
+    findings.length > 0 ? { findings, root: undefined } : check(text, checkParsed),
+  );
 }
 
 /** Checks the text alone, without its folder and node: the file may be meant for another. */
-export const validateText = (file: string, text: string, catalogue: Catalogue): Located[] =>
-  place(
+export const validateText = (file: string, text: string, catalogue: Catalogue): LocatedFinding[] =>
+  withPositions(
     file,
     text,
     check(text, (value) => checkValue(file, value, { catalogue, folders: undefined })),
   );
 
 /** Checks a file, and the plugin files that belong to it. */
-export function validateFile(file: string, tools: Tools): Located[] {
+export function validateFile(file: string, options: ValidationOptions): LocatedFinding[] {
   const content = read(file);
   return [
-    ...locate(file, content, (value) => checkValue(file, value, tools)),
-    ...checkPluginFiles(file, content.text, tools),
+    ...locate(file, content, (value) => checkValue(file, value, options)),
+    ...checkPluginFiles(file, content.text, options),
   ];
 }

@@ -9,12 +9,12 @@ import type { Catalogue, KnownPlugin } from "./catalogue.ts";
 import { error, type Finding, type Path } from "./finding.ts";
 
 /** Keys that all plugins of a network share. Other checks report errors in them. */
-export interface Shared {
+export interface NetworkKeys {
   readonly name: unknown;
   readonly cniVersion: unknown;
 }
 
-function requestOf(raw: JsonObject, { name, cniVersion }: Shared): Request {
+function requestOf(raw: JsonObject, { name, cniVersion }: NetworkKeys): Request {
   const isName = typeof name === "string" && namePattern.test(name);
   const isVersion = typeof cniVersion === "string" && isSupported(cniVersion);
   const configuration = {
@@ -78,12 +78,17 @@ function checkRequest(plugin: KnownPlugin, request: Request, path: Path, catalog
 }
 
 /** Findings that ADD would throw for one plugin's configuration; none for plugins that are not ours. */
-export function checkMeaning(raw: unknown, shared: Shared, path: Path, catalogue: Catalogue): Finding[] {
+export function checkByReaders(
+  raw: unknown,
+  networkKeys: NetworkKeys,
+  path: Path,
+  catalogue: Catalogue,
+): Finding[] {
   if (!isObject(raw) || typeof raw["type"] !== "string") return [];
   const plugin = catalogue[raw["type"]];
   if (plugin === undefined || plugin.isIpam) return [];
   try {
-    return checkRequest(plugin, requestOf(raw, shared), path, catalogue);
+    return checkRequest(plugin, requestOf(raw, networkKeys), path, catalogue);
   } catch (thrown) {
     return [findingOf(thrown, path)];
   }

@@ -45,7 +45,7 @@ function describe({ keyword, params, message }: SchemaError, found: unknown): st
       return `is ${quote(found)}; known are ${known.map((value) => quote(value)).join(", ")}`;
     }
     case "anyOf":
-      return `is ${quote(found)}, which it cannot be`;
+      return `is ${quote(found)}, which is not allowed`;
     case "minimum":
     case "maximum":
       return `is ${quote(found)}: it must be ${String(params["comparison"])} ${String(params["limit"])}`;

@@ -3,8 +3,8 @@ import { type Node, type ParseError, parseTree, printParseErrorCode } from "json
 import { error, type Finding, type Position, positionAt, warning } from "./finding.ts";
 
 const messages: Readonly<Record<string, string>> = {
-  InvalidSymbol: "this is no JSON value",
-  InvalidNumberFormat: "this is no number as JSON writes it",
+  InvalidSymbol: "this is not a JSON value",
+  InvalidNumberFormat: "this is not a JSON number",
   PropertyNameExpected: "a key in double quotes is expected here",
   ValueExpected: "a value is expected here",
   ColonExpected: "a colon is expected here",
@@ -15,9 +15,9 @@ const messages: Readonly<Record<string, string>> = {
   InvalidCommentToken: "JSON has no comments",
   UnexpectedEndOfComment: "JSON has no comments",
   UnexpectedEndOfString: "the string does not end on its line",
-  UnexpectedEndOfNumber: "this is no number as JSON writes it",
+  UnexpectedEndOfNumber: "this is not a JSON number",
   InvalidUnicode: "\\u needs four hexadecimal digits",
-  InvalidEscapeCharacter: "there is no such escape",
+  InvalidEscapeCharacter: "JSON has no escape of this kind",
   InvalidCharacter: "a control character must be escaped",
 };
 
@@ -25,8 +25,8 @@ const strict = { disallowComments: true, allowTrailingComma: false, allowEmptyCo
 
 function findingOf({ error: code, offset }: ParseError, text: string): Finding {
   const name = printParseErrorCode(code);
-  const advice = name === "PropertyNameExpected" ? "is there a comma too many before it?" : "";
-  const message = text.trim() === "" ? "the file is empty" : (messages[name] ?? "this is no JSON");
+  const advice = name === "PropertyNameExpected" ? "remove a comma before it, if there is one" : "";
+  const message = text.trim() === "" ? "the file is empty" : (messages[name] ?? "this is not valid JSON");
   return { ...error([], message, advice), offset };
 }
 
@@ -39,7 +39,7 @@ function repeatedKeys(node: Node): Finding[] {
     if (key === undefined || value === undefined) return [];
     const name = String(key.value);
     const found = seen.has(name)
-      ? [{ ...warning([], `"${name}" stands here a second time: this one counts`), offset: key.offset }]
+      ? [{ ...warning([], `"${name}" is repeated here: the last one counts`), offset: key.offset }]
       : [];
     seen.add(name);
     return [...found, ...repeatedKeys(value)];
@@ -73,12 +73,12 @@ function tooDeep(text: string): number | undefined {
  */
 function mark(text: string): Finding | undefined {
   if (text.startsWith("\uFEFF")) {
-    const message = "the file begins with a byte order mark, which is no JSON";
+    const message = "the file begins with a byte order mark, which is not valid JSON";
     return { ...error([], message, "save it as UTF-8 without one (without BOM)"), offset: 0 };
   }
   // UTF-16's marks FE FF and FF FE, decoded as UTF-8.
   if (!text.startsWith("\uFFFD\uFFFD")) return undefined;
-  return { ...error([], "the file is no UTF-8 text", "it may be UTF-16: save it as UTF-8"), offset: 0 };
+  return { ...error([], "the file is not UTF-8 text", "it may be UTF-16: save it as UTF-8"), offset: 0 };
 }
 
 /** Reads a text. If it is not JSON, reports only the first error: the others mostly follow from it. */

@@ -29,12 +29,12 @@ function similar(key: string, known: readonly string[]): string | undefined {
 const isForeign = (key: string) => key === "$schema" || key.includes("/");
 
 function unknownKey(key: string, path: Path, known: readonly string[]): Finding {
-  const place = [...path, key];
+  const withPositions = [...path, key];
   const other = known.find((each) => each.toLowerCase() === key.toLowerCase());
   const finding =
     other === undefined
-      ? warning(place, "is a key that is not known", adviceFor(key, known))
-      : warning(place, `is read as "${other}"`, "write it the same, for other readers");
+      ? warning(withPositions, "is an unknown key", adviceFor(key, known))
+      : warning(withPositions, `is read as "${other}"`, "spell it the same, for other readers");
   return { ...finding, isAboutKey: true };
 }
 

@@ -13,12 +13,12 @@ import type { hostLocalKeys } from "./schema.ts";
 const DEFAULT_DATA_DIR = "/var/lib/cni/networks";
 
 /** The location of a network's reservations. */
-export interface Place {
+export interface StoreLocation {
   readonly dataDir: string;
   readonly network: string;
 }
 
-export interface HostLocalConfiguration extends Place {
+export interface HostLocalConfiguration extends StoreLocation {
   readonly sets: readonly RangeSet[];
   readonly routes: readonly ResultRoute[];
   /** A file in the format of resolv.conf(5) for the result's DNS part; empty for none. */
@@ -33,7 +33,7 @@ function ipamOf({ fields }: NetworkConfiguration): Fields {
 }
 
 /** Reads the keys that DEL and GC need. An invalid range must not keep them from releasing an address. */
-export function readPlace(configuration: NetworkConfiguration): Place {
+export function readStoreLocation(configuration: NetworkConfiguration): StoreLocation {
   const dataDir = configuration.fields.object("ipam")?.text("dataDir") ?? "";
   return { dataDir: dataDir === "" ? DEFAULT_DATA_DIR : dataDir, network: configuration.name };
 }
@@ -47,7 +47,7 @@ export function readHostLocal(configuration: NetworkConfiguration): HostLocalCon
   const routes: ResultRoute[] = [];
   for (const route of keys.objects("routes") ?? []) routes.push(readRoute(route));
   return {
-    ...readPlace(configuration),
+    ...readStoreLocation(configuration),
     sets,
     routes,
     resolvConf: keys.text("resolvConf") ?? "",

@@ -18,7 +18,7 @@ function describeOldest(folder: NetworkFolder, names: readonly string[]): string
   for (const name of names) {
     const file = folder.read(name);
     if (file === undefined || (oldest !== undefined && file.modified >= oldest.modified)) continue;
-    const owner = parseReservation(file.text)?.containerId ?? "nobody known";
+    const owner = parseReservation(file.text)?.containerId ?? "an unknown owner";
     const since = new Date(Number(file.modified / 1_000_000n)).toISOString();
     oldest = {
       text: `the oldest reservation is ${name}, since ${since}, of ${owner}; `,
@@ -35,6 +35,6 @@ export function exhausted(folder: NetworkFolder, set: RangeSet, index: number, c
   return new CniError(
     code,
     `failed to allocate for range ${index}: no IP addresses available in range set: ${describeSet(set)}: ${used.length} of ${total} used`,
-    `${describeOldest(folder, used)}delete attachments or widen the range; if containers are gone and their addresses are not, run GC`,
+    `${describeOldest(folder, used)}delete attachments or widen the range; if containers are gone but their reservations remain, run GC`,
   );
 }

@@ -8,12 +8,12 @@ import { listDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import {
   closeFile,
-  moveToFreeName,
   OpenFlag,
   openFile,
   readAll,
   readSmallText,
   removeFile,
+  renameToFreeName,
   setModified,
   writeFile,
 } from "../../shared/system/file.ts";
@@ -100,8 +100,8 @@ export class NetworkFolder {
    * Moves a prepared reservation to its name, if the name is free. The move is atomic. Returns false if the address is
    * taken.
    */
-  place(temporary: string, name: string): boolean {
-    return moveToFreeName(temporary, `${this.path}/${name}`);
+  putReservation(temporary: string, name: string): boolean {
+    return renameToFreeName(temporary, `${this.path}/${name}`);
   }
 
   /** Removes a reservation. Returns false if it was missing. */

@@ -6,22 +6,21 @@
  */
 
 import { isAlive } from "../../shared/attachment/liveness.ts";
-import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
-import type { Request } from "../../shared/cni/plugin.ts";
+import { runAll } from "../../shared/cni/error.ts";
+import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
+import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
 import { LONGEST_PAUSE, lockLimit } from "../../shared/system/folder-lock.ts";
 import { pause } from "../../shared/system/poll.ts";
-import { type Place, readPlace } from "./configuration.ts";
-import { storeAdvice, withAdvice } from "./faults.ts";
+import { storeAdvice, withAdvice } from "./advice.ts";
+import { readStoreLocation, type StoreLocation } from "./configuration.ts";
 import { type OwnerRecord, ownerName, recordText } from "./records.ts";
-import { indexOf, Store } from "./store.ts";
-
-type Attachments = NonNullable<Request["configuration"]["validAttachments"]>;
+import { ownerIndexOf, Store } from "./store.ts";
 
 /** Removals per lock: 100 take some 10 ms. */
 const PART = 100;
 
 /** Names of the owners to keep. A reservation that names only a container belongs to all its interfaces. */
-function keptNames(valid: Attachments): ReadonlySet<string> {
+function keptNames(valid: readonly AttachmentKey[]): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { containerId, ifname } of valid) {
     names.add(ownerName({ containerId, ifname }));
@@ -32,17 +31,7 @@ function keptNames(valid: Attachments): ReadonlySet<string> {
 
 /** A runtime's list can be wrong. An address that is on its interface is in use and stays. */
 function isInUse(record: OwnerRecord): boolean {
-  return record.held.some(({ name }) => isAlive(record, name));
-}
-
-function readAttachments(request: Request): Attachments {
-  const { validAttachments } = request.configuration;
-  if (validAttachments !== undefined) return validAttachments;
-  throw new CniError(
-    ErrorCode.invalidConfiguration,
-    `GC needs "cni.dev/valid-attachments"`,
-    "the runtime must list the attachments to keep; an empty list keeps none",
-  );
+  return record.reservations.some(({ name }) => isAlive(record, name));
 }
 
 /** An owner that seems gone. */
@@ -55,9 +44,9 @@ interface Unused {
   readonly modified: bigint | undefined;
 }
 
-function findUnused(place: Place, limit: number, kept: ReadonlySet<string>): Unused[] {
-  const owners = Store.use(place, limit, (store) => store.owners()) ?? [];
-  const index = indexOf(place);
+function findUnused(location: StoreLocation, limit: number, kept: ReadonlySet<string>): Unused[] {
+  const owners = Store.use(location, limit, (store) => store.owners()) ?? [];
+  const index = ownerIndexOf(location);
   const unused: Unused[] = [];
   for (const [name, read] of owners) {
     if (kept.has(name)) continue;
@@ -69,23 +58,23 @@ function findUnused(place: Place, limit: number, kept: ReadonlySet<string>): Unu
 }
 
 /** Releases an owner's addresses, unless its record changed or its interface uses them. */
-function release(store: Store, place: Place, { record, modified }: Unused): void {
+function release(store: Store, location: StoreLocation, { record, modified }: Unused): void {
   const found = store.find(record);
-  if (found === undefined || indexOf(place).modified(ownerName(record)) !== modified) return;
+  if (found === undefined || ownerIndexOf(location).modified(ownerName(record)) !== modified) return;
   if (modified === undefined && recordText(found) !== recordText(record)) return;
   if (!isInUse(found)) store.releaseAll(found);
 }
 
 export function gc(request: Request): void {
-  const kept = keptNames(readAttachments(request));
-  const place = readPlace(request.configuration);
+  const kept = keptNames(attachmentsToKeep(request));
+  const location = readStoreLocation(request.configuration);
   const limit = lockLimit(request.environment);
-  withAdvice(storeAdvice(place.dataDir), () => {
-    const unused = findUnused(place, limit, kept);
+  withAdvice(storeAdvice(location.dataDir), () => {
+    const unused = findUnused(location, limit, kept);
     const failures: (() => never)[] = [];
     const attempt = (store: Store, one: Unused) => {
       try {
-        release(store, place, one);
+        release(store, location, one);
       } catch (thrown) {
         failures.push(() => {
           throw thrown;
@@ -95,7 +84,7 @@ export function gc(request: Request): void {
     for (let start = 0; start < unused.length; start += PART) {
       // A waiting process polls the lock at least once in this time.
       if (start > 0) pause(LONGEST_PAUSE);
-      Store.use(place, limit, (store) => {
+      Store.use(location, limit, (store) => {
         for (const one of unused.slice(start, start + PART)) attempt(store, one);
       });
     }

@@ -7,7 +7,7 @@ import { gc } from "./gc.ts";
 import { status } from "./status.ts";
 
 const plugin: Plugin = {
-  about: "hands out IP addresses from ranges, and remembers them in files of this host",
+  about: "hands out IP addresses from ranges, and stores reservations in files of this host",
   isIpam: true,
   add,
   del,

@@ -111,7 +111,7 @@ function readSubnet(fields: RangeFields): Cidr {
   const text = fields.text("subnet") ?? "";
   const subnet = parseCidr(text);
   if (subnet === undefined) {
-    const problem = text === "" ? "is missing" : `is no network in CIDR notation: ${JSON.stringify(text)}`;
+    const problem = text === "" ? "is missing" : `is not a network in CIDR notation: ${JSON.stringify(text)}`;
     throw fields.invalid("subnet", problem, "write a network such as 10.88.0.0/16 or fd00:88::/64");
   }
   const network = networkAddress(subnet);
@@ -120,7 +120,7 @@ function readSubnet(fields: RangeFields): Cidr {
     throw fields.invalid("subnet", `has host bits set: ${text}`, advice);
   }
   if (subnet.prefixLength > bitsOf(network.family) - 2) {
-    const advice = `it needs room for a gateway and a container: /${bitsOf(network.family) - 2} or larger`;
+    const advice = `it must contain a gateway and a container: /${bitsOf(network.family) - 2} or larger`;
     throw fields.invalid("subnet", `is too small to allocate from: ${text}`, advice);
   }
   return subnet;
@@ -131,7 +131,7 @@ function readAddress(fields: RangeFields, key: "rangeStart" | "rangeEnd" | "gate
   if (text === "") return undefined;
   const address = parseIp(text);
   if (address !== undefined) return address;
-  throw fields.invalid(key, `is no IP address: ${JSON.stringify(text)}`, "write one such as 10.88.0.10");
+  throw fields.invalid(key, `is not an IP address: ${JSON.stringify(text)}`, "write one such as 10.88.0.10");
 }
 
 /** An end of the range; the subnet's own by default. */
@@ -164,7 +164,7 @@ function readRange(fields: Fields): Draft {
   const end = readBound(fields, "rangeEnd", subnet);
   if (start.value > end.value) {
     const problem = `${formatIp(start)} is after rangeEnd ${formatIp(end)}`;
-    throw fields.invalid("rangeStart", problem, "exchange them, or leave one out");
+    throw fields.invalid("rangeStart", problem, "swap them, or omit one");
   }
   const exclude = readExclusions(fields);
   return { subnet, start, end, gateway: readGateway(fields, subnet), exclude, fields };
@@ -184,11 +184,11 @@ function readExclusion(fields: RangeFields, text: string): Cidr {
   const address = parseIp(text);
   const cidr = address === undefined ? parseCidr(text) : hostCidr(address);
   if (cidr === undefined) {
-    const problem = `holds what is neither an address nor a network: ${JSON.stringify(text)}`;
+    const problem = `contains a value that is neither an address nor a network: ${JSON.stringify(text)}`;
     throw fields.invalid("exclude", problem, "write 10.88.0.10 or 10.88.0.64/26");
   }
   if (isSameIp(networkAddress(cidr), cidr.address)) return cidr;
-  const problem = `holds a network with host bits set: ${text}`;
+  const problem = `contains a network with host bits set: ${text}`;
   throw fields.invalid("exclude", problem, `did you mean ${formatCidr(networkOf(cidr))}?`);
 }
 
@@ -232,6 +232,6 @@ function finishSet(set: readonly Draft[], withheld: Readonly<Record<Family, read
     return { subnet, start, end, gateway, withheld: clip(withheld[start.family], within) };
   });
   if (capacity({ ranges }) > 0n) return { ranges };
-  const problem = `leaves no address to hand out: gateways and "exclude" take all of ${describeSet({ ranges })}`;
+  const problem = `leaves no address to hand out: gateways and "exclude" cover all of ${describeSet({ ranges })}`;
   throw (set[0]?.fields ?? new Fields({})).invalid("subnet", problem, "widen the range, or exclude less");
 }

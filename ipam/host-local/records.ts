@@ -26,7 +26,7 @@ export interface Owner {
 }
 
 /** A reservation of an owner: the file's name (an address) and its identity (inode and change time). */
-export interface Held {
+export interface Reservation {
   readonly name: string;
   /** Changes if another process removes the file and makes it again. */
   readonly file: string;
@@ -36,7 +36,7 @@ export interface OwnerRecord extends Owner {
   /** The id of the boot in which the reservations were made or first seen. */
   readonly boot: string;
   readonly namespace?: NamespaceRecord;
-  readonly held: readonly Held[];
+  readonly reservations: readonly Reservation[];
 }
 
 /** The content of a reservation, byte for byte that of the reference plugin. */
@@ -82,7 +82,7 @@ export function recordText(record: OwnerRecord): string {
 
 const isText = (value: unknown): value is string => typeof value === "string";
 
-const isHeld = (value: unknown): value is Held =>
+const isReservation = (value: unknown): value is Reservation =>
   isObject(value) && isText(value["name"]) && isText(value["file"]);
 
 /** Reads an owner's record; undefined if it is incomplete. */
@@ -95,10 +95,10 @@ export function parseRecord(text: string): OwnerRecord | undefined {
     return undefined;
   }
   if (!isObject(value)) return undefined;
-  const { containerId, ifname, boot, held, namespace } = value;
+  const { containerId, ifname, boot, reservations, namespace } = value;
   if (!isText(containerId) || !isText(ifname) || !isText(boot)) return undefined;
-  if (!Array.isArray(held) || !held.every(isHeld)) return undefined;
-  const record = { containerId, ifname, boot, held };
+  if (!Array.isArray(reservations) || !reservations.every(isReservation)) return undefined;
+  const record = { containerId, ifname, boot, reservations };
   if (!isObject(namespace) || !isText(namespace["path"]) || !isText(namespace["identity"])) return record;
   return { ...record, namespace: { path: namespace["path"], identity: namespace["identity"] } };
 }

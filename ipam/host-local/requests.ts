@@ -8,7 +8,7 @@ import { parseCidr } from "../../shared/ip/cidr.ts";
 import { describeSet, isAllowed, type RangeSet, rangeOf } from "./range.ts";
 
 /** A range set and the address requested of it. */
-export interface Wish {
+export interface AddressRequest {
   readonly set: RangeSet;
   /** The position of the set: its last_reserved_ip file is named by it. */
   readonly index: number;
@@ -34,7 +34,11 @@ function readList(fields: Fields, key: string, addresses: Requested): void {
     const address = parseRequested(text);
     if (address === undefined) {
       const advice = "write an address such as 10.88.0.10 or 10.88.0.10/16";
-      throw fields.invalid(key, `holds something that is no IP address: ${JSON.stringify(text)}`, advice);
+      throw fields.invalid(
+        key,
+        `contains a value that is not an IP address: ${JSON.stringify(text)}`,
+        advice,
+      );
     }
     addNew(addresses, address);
   }
@@ -44,7 +48,7 @@ function readArguments(args: string, addresses: Requested): void {
   for (const text of readArgs(args).ips) {
     const address = parseRequested(text);
     if (address === undefined) {
-      const message = `CNI_ARGS: IP is no IP address: ${JSON.stringify(text)}`;
+      const message = `CNI_ARGS: IP is not an IP address: ${JSON.stringify(text)}`;
       throw new CniError(ErrorCode.invalidEnvironment, message, "write IP=10.88.0.10");
     }
     addNew(addresses, address);
@@ -64,11 +68,14 @@ export function readRequested(request: Request): IpAddress[] {
 /**
  * Gives each range set the first request within it. Throws code 7 if a request fits no set or may not be handed out.
  */
-export function assignRequested(sets: readonly RangeSet[], requested: readonly IpAddress[]): Wish[] {
+export function assignRequested(
+  sets: readonly RangeSet[],
+  requested: readonly IpAddress[],
+): AddressRequest[] {
   const left = [...requested];
-  const wishes: Wish[] = [];
-  for (const set of sets) wishes.push({ set, index: wishes.length, requested: takeFirstIn(set, left) });
-  if (left.length === 0) return wishes;
+  const requests: AddressRequest[] = [];
+  for (const set of sets) requests.push({ set, index: requests.length, requested: takeFirstIn(set, left) });
+  if (left.length === 0) return requests;
   throw new CniError(
     ErrorCode.invalidConfiguration,
     `failed to allocate all requested IPs: ${enumerate(left.map(formatIp), ", ")}`,
@@ -93,6 +100,6 @@ function checkAllowed(set: RangeSet, address: IpAddress): void {
   throw new CniError(
     ErrorCode.invalidConfiguration,
     `requested IP ${formatIp(address)} is ${isGateway ? "the subnet's gateway" : "excluded"}`,
-    isGateway ? "request another address" : `request another address, or take it out of "exclude"`,
+    isGateway ? "request another address" : `request another address, or remove it from "exclude"`,
   );
 }

@@ -9,15 +9,22 @@ import { isAlive } from "../../shared/attachment/liveness.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { startOfBoot } from "./boot.ts";
 import { type NetworkFolder, prepareReservation, type ReservationFile } from "./folder.ts";
-import { type Held, isBlank, isSameOwner, type OwnerRecord, ownerName, parseReservation } from "./records.ts";
+import {
+  isBlank,
+  isSameOwner,
+  type OwnerRecord,
+  ownerName,
+  parseReservation,
+  type Reservation,
+} from "./records.ts";
 
 /** The index's knowledge of an address. */
 interface Known {
   readonly record: OwnerRecord;
-  readonly held: Held;
+  readonly reservation: Reservation;
 }
 
-export interface ScanPlace {
+export interface ScanOptions {
   readonly folder: NetworkFolder;
   /** The temporary name of a new reservation. */
   readonly temporary: string;
@@ -26,18 +33,21 @@ export interface ScanPlace {
   readonly wasComplete: boolean;
 }
 
-interface Scan extends ScanPlace {
+interface Scan extends ScanOptions {
   readonly known: ReadonlyMap<string, Known>;
   /** A reservation that is not in the index and older than this is from before the boot. */
   readonly oldest: bigint;
 }
 
 /** Reads every reservation. `before` is the index's content. Returns the new content: the records by owner. */
-export function scan(place: ScanPlace, before: ReadonlyMap<string, OwnerRecord>): Map<string, OwnerRecord> {
+export function scan(
+  options: ScanOptions,
+  before: ReadonlyMap<string, OwnerRecord>,
+): Map<string, OwnerRecord> {
   const known = new Map<string, Known>();
   for (const record of before.values())
-    for (const held of record.held) known.set(held.name, { record, held });
-  return readFolder({ ...place, known, oldest: place.wasComplete ? 0n : startOfBoot() });
+    for (const reservation of record.reservations) known.set(reservation.name, { record, reservation });
+  return readFolder({ ...options, known, oldest: options.wasComplete ? 0n : startOfBoot() });
 }
 
 function readFolder(scan: Scan): Map<string, OwnerRecord> {
@@ -45,11 +55,14 @@ function readFolder(scan: Scan): Map<string, OwnerRecord> {
   for (const name of scan.folder.names()) {
     const file = scan.folder.read(name);
     if (file === undefined) continue;
-    const record = judge(scan, name, file);
+    const record = recordFor(scan, name, file);
     if (record === undefined) continue;
     const key = ownerName(record);
     const same = records.get(key);
-    records.set(key, same === undefined ? record : { ...same, held: [...same.held, ...record.held] });
+    records.set(
+      key,
+      same === undefined ? record : { ...same, reservations: [...same.reservations, ...record.reservations] },
+    );
   }
   return records;
 }
@@ -57,9 +70,9 @@ function readFolder(scan: Scan): Map<string, OwnerRecord> {
 /**
  * Returns the owner's record for a reservation. A reservation that certainly has no owner is removed: then undefined.
  */
-function judge(scan: Scan, name: string, file: ReservationFile): OwnerRecord | undefined {
-  const { record, held } = scan.known.get(name) ?? {};
-  const isSame = held?.file === file.file;
+function recordFor(scan: Scan, name: string, file: ReservationFile): OwnerRecord | undefined {
+  const { record, reservation } = scan.known.get(name) ?? {};
+  const isSame = reservation?.file === file.file;
   const isOld = isSame ? record?.boot !== scan.boot : file.modified < scan.oldest;
   if (isOld) return discard(scan, name);
   if (isBlank(file.text)) return restore(scan, name, record);
@@ -68,7 +81,7 @@ function judge(scan: Scan, name: string, file: ReservationFile): OwnerRecord | u
   if (owner === undefined) return undefined;
   const namespace =
     isSame && record !== undefined && isSameOwner(record, owner) ? record.namespace : undefined;
-  const fresh = { ...owner, boot: scan.boot, held: [{ name, file: file.file }] };
+  const fresh = { ...owner, boot: scan.boot, reservations: [{ name, file: file.file }] };
   return namespace === undefined ? fresh : { ...fresh, namespace };
 }
 
@@ -86,6 +99,6 @@ function restore(scan: Scan, name: string, record: OwnerRecord | undefined): Own
   if (record === undefined || record.boot !== scan.boot || !isAlive(record, name)) return discard(scan, name);
   scan.folder.remove(name);
   const file = prepareReservation(scan.temporary, record);
-  scan.folder.place(scan.temporary, name);
-  return { ...record, held: [{ name, file }] };
+  scan.folder.putReservation(scan.temporary, name);
+  return { ...record, reservations: [{ name, file }] };
 }

@@ -29,10 +29,10 @@ export function search(
 }
 
 /** True if the owner's namespace is certainly gone. */
-export function hasGone(record: OwnerRecord): boolean {
+export function isNamespaceGone(record: OwnerRecord): boolean {
   return isGone(
     record,
-    record.held.map(({ name }) => name),
+    record.reservations.map(({ name }) => name),
   );
 }
 
@@ -40,8 +40,8 @@ export function hasGone(record: OwnerRecord): boolean {
  * Releases leaked reservations, whose namespaces are certainly gone. Used when a set is exhausted. Returns true if it
  * released any.
  */
-export function freeGone(store: Store): boolean {
-  const gone = store.all().filter(hasGone);
+export function releaseGone(store: Store): boolean {
+  const gone = store.all().filter(isNamespaceGone);
   for (const record of gone) store.releaseAll(record);
   return gone.length > 0;
 }

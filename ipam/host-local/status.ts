@@ -7,12 +7,12 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { isFull } from "../../shared/system/directory.ts";
 import { fileStatus, isWritable } from "../../shared/system/file-status.ts";
 import { lockLimit } from "../../shared/system/folder-lock.ts";
+import { storeAdvice, withAdvice } from "./advice.ts";
 import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
 import { exhausted } from "./exhaustion.ts";
-import { storeAdvice, withAdvice } from "./faults.ts";
 import { NetworkFolder } from "./folder.ts";
 import type { RangeSet } from "./range.ts";
-import { freeGone, search } from "./search.ts";
+import { releaseGone, search } from "./search.ts";
 import { Store } from "./store.ts";
 
 /** The folder in which an ADD would write, or make a folder. */
@@ -47,10 +47,10 @@ function findExhausted(folder: NetworkFolder, sets: readonly RangeSet[]): number
 }
 
 /** Releases what an ADD would release: reservations from before the boot, and of namespaces that are gone. */
-function freeUnused(request: Request, configuration: HostLocalConfiguration): void {
+function releaseUnused(request: Request, configuration: HostLocalConfiguration): void {
   const store = Store.open(configuration, lockLimit(request.environment));
   try {
-    if (store !== undefined) freeGone(store);
+    if (store !== undefined) releaseGone(store);
   } finally {
     store?.close();
   }
@@ -63,7 +63,7 @@ export function status(request: Request): void {
     checkWritable(configuration);
     const folder = new NetworkFolder(`${dataDir}/${network}`);
     if (findExhausted(folder, sets) < 0) return;
-    freeUnused(request, configuration);
+    releaseUnused(request, configuration);
     const index = findExhausted(folder, sets);
     const set = sets[index];
     if (set !== undefined) throw exhausted(folder, set, index, ErrorCode.notAvailable);

@@ -5,11 +5,10 @@ import { removeFile } from "../../shared/system/file.ts";
 import { lock, makeAndLock, unlock } from "../../shared/system/folder-lock.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { bootId } from "./boot.ts";
-import type { Place } from "./configuration.ts";
+import type { StoreLocation } from "./configuration.ts";
 import { NetworkFolder, prepareReservation } from "./folder.ts";
 import { OwnerIndex } from "./owner-index.ts";
 import {
-  type Held,
   isOfBoot,
   isSameOwner,
   newStamp,
@@ -17,13 +16,15 @@ import {
   type OwnerRecord,
   ownerName,
   parseReservation,
+  type Reservation,
   reservationText,
   stateText,
 } from "./records.ts";
 import { scan } from "./scan.ts";
 
 /** The owner index of a network. It may be incomplete: only a Store, which holds the lock, knows. */
-export const indexOf = ({ dataDir, network }: Place) => new OwnerIndex(`${dataDir}/.podwire/${network}`);
+export const ownerIndexOf = ({ dataDir, network }: StoreLocation) =>
+  new OwnerIndex(`${dataDir}/.podwire/${network}`);
 
 export class Store {
   readonly folder: NetworkFolder;
@@ -42,26 +43,30 @@ export class Store {
   /** Reserved addresses that are in no record yet. While there are any, the index is incomplete. */
   readonly #unsaved = new Set<string>();
 
-  private constructor(place: Place, lockDescriptor: number) {
-    this.folder = new NetworkFolder(`${place.dataDir}/${place.network}`);
-    this.#index = indexOf(place);
+  private constructor(location: StoreLocation, lockDescriptor: number) {
+    this.folder = new NetworkFolder(`${location.dataDir}/${location.network}`);
+    this.#index = ownerIndexOf(location);
     this.#lock = lockDescriptor;
   }
 
   /** Locks a network's reservations, and makes the folder if needed. */
-  static make(place: Place, limitSeconds: number): Store {
-    return new Store(place, makeAndLock(`${place.dataDir}/${place.network}`, limitSeconds));
+  static make(location: StoreLocation, limitSeconds: number): Store {
+    return new Store(location, makeAndLock(`${location.dataDir}/${location.network}`, limitSeconds));
   }
 
   /** Locks a network's reservations; undefined if its folder is missing: then it has no reservations. */
-  static open(place: Place, limitSeconds: number): Store | undefined {
-    const descriptor = lock(`${place.dataDir}/${place.network}`, limitSeconds);
-    return descriptor === undefined ? undefined : new Store(place, descriptor);
+  static open(location: StoreLocation, limitSeconds: number): Store | undefined {
+    const descriptor = lock(`${location.dataDir}/${location.network}`, limitSeconds);
+    return descriptor === undefined ? undefined : new Store(location, descriptor);
   }
 
   /** Runs `work` with a network's reservations locked; undefined if its folder is missing. */
-  static use<Value>(place: Place, limitSeconds: number, work: (store: Store) => Value): Value | undefined {
-    const store = Store.open(place, limitSeconds);
+  static use<Value>(
+    location: StoreLocation,
+    limitSeconds: number,
+    work: (store: Store) => Value,
+  ): Value | undefined {
+    const store = Store.open(location, limitSeconds);
     try {
       return store && work(store);
     } finally {
@@ -81,9 +86,9 @@ export class Store {
     const record =
       this.#scanned === undefined ? this.#index.read(owner) : this.#scanned.get(ownerName(owner));
     if (record === undefined || !isSameOwner(record, owner)) return undefined;
-    const held: Held[] = [];
-    for (const each of record.held) if (this.isHeldBy(owner, each.name)) held.push(each);
-    return held.length === 0 ? undefined : { ...record, held };
+    const reservations: Reservation[] = [];
+    for (const each of record.reservations) if (this.isReservedBy(owner, each.name)) reservations.push(each);
+    return reservations.length === 0 ? undefined : { ...record, reservations };
   }
 
   /** All records, limited to reservations that exist. */
@@ -94,7 +99,7 @@ export class Store {
   }
 
   /** True if an address's file names this owner. */
-  isHeldBy(owner: Owner, name: string): boolean {
+  isReservedBy(owner: Owner, name: string): boolean {
     const text = this.folder.read(name)?.text;
     if (text === undefined) return false;
     if (text === reservationText(owner)) return true;
@@ -103,16 +108,16 @@ export class Store {
   }
 
   /** The owner in an address's file. */
-  holderOf(name: string): Owner | undefined {
+  ownerOf(name: string): Owner | undefined {
     const file = this.folder.read(name);
     return file === undefined ? undefined : parseReservation(file.text);
   }
 
   /** Reserves an address; undefined if it is taken. The caller saves the owner's record. */
-  take(name: string, owner: Owner): Held | undefined {
+  take(name: string, owner: Owner): Reservation | undefined {
     this.#prepared ??= this.#prepare(owner);
     this.#unsaved.add(name);
-    if (!this.folder.place(this.#index.temporary, name)) {
+    if (!this.folder.putReservation(this.#index.temporary, name)) {
       this.#unsaved.delete(name);
       return undefined;
     }
@@ -134,11 +139,11 @@ export class Store {
   }
 
   /** Releases addresses. */
-  release(held: readonly Held[]): void {
-    if (held.length === 0) return;
+  release(reservations: readonly Reservation[]): void {
+    if (reservations.length === 0) return;
     this.#isChanged = true;
     this.#guard(() => {
-      for (const { name } of held) {
+      for (const { name } of reservations) {
         this.folder.remove(name);
         this.#unsaved.delete(name);
       }
@@ -147,7 +152,7 @@ export class Store {
 
   /** Releases the owner's addresses, as `find` returned them, and removes its record. */
   releaseAll(record: OwnerRecord): void {
-    this.release(record.held);
+    this.release(record.reservations);
     this.#guard(() => this.#index.remove(record));
     this.#scanned?.delete(ownerName(record));
   }

@@ -5,7 +5,7 @@ import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { type Cidr, contains, parseCidr } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLinkByIndex } from "../../shared/netlink/link.ts";
-import { findOutputInterface } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 import { readSysctl, setSysctl } from "../../shared/system/sysctl.ts";
 import type { Forwarding, Mapping } from "./adaptor.ts";
 

@@ -12,7 +12,7 @@ import {
 } from "../../shared/netfilter/conntrack.ts";
 import { withNetfilter } from "../../shared/netfilter/host.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { findOutputInterface } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 import type { Forwarding, Mapping, TransportProtocol } from "./adaptor.ts";
 import { isClaimed } from "./claims.ts";
 import { describeMapping } from "./port-requests.ts";

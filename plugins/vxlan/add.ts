@@ -1,7 +1,7 @@
 /** ADD: repairs this node's overlay if needed, and attaches the pod. */
 import { openContainer } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
@@ -13,12 +13,12 @@ import { ensureOverlay, hasDevice } from "./overlay.ts";
 import { podDelegation } from "./pod.ts";
 
 /** Other nodes only have routes to this node's subnets. */
-function refuseForeignAddress({ l3 }: VxlanConfig, { ips }: Result): void {
+function validateAddresses({ l3 }: VxlanConfig, { ips }: Result): void {
   if (l3 === undefined) return;
   const foreign = ips.find(({ address }) => !l3.subnets.some((subnet) => contains(subnet, address.address)));
   if (foreign === undefined) return;
   const message = `IPAM gave the address ${formatCidr(foreign.address)}, which is not in this node's l3.subnets`;
-  const advice = "other nodes could not reach it: take the ranges out of ipam, or correct them";
+  const advice = "other nodes could not reach it: remove the ranges from ipam, or correct them";
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);
 }
 
@@ -26,10 +26,10 @@ function attach(request: Request, config: VxlanConfig, netlink: NetlinkConnectio
   const change = { netlink, undo };
   const underlay = step("overlay", () => ensureOverlay(change, config, request));
   const { type, request: made } = podDelegation(request, config, underlay.mtu);
-  const plugin = ownPlugin(request, type);
+  const plugin = builtinPlugin(request, type);
   const result = step(`${type} ADD`, () => plugin.add(made));
   undo.onFailure(() => plugin.del({ ...made, command: "DEL" }));
-  refuseForeignAddress(config, result);
+  validateAddresses(config, result);
   if (!hasDevice(netlink, config)) ensureOverlay(change, config, request);
   return result;
 }

@@ -1,7 +1,7 @@
 /** CHECK: compares overlay and attachment with what ADD made. Reports all differences. */
 import { drift } from "../../shared/attachment/check.ts";
 import { enumerate, messageOf, runAll } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLink } from "../../shared/netlink/link.ts";
@@ -13,9 +13,8 @@ import { podDelegation } from "./pod.ts";
 import { entryProblems, guardOf, readPeers } from "./reconcile.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
 
-const NEXT_ADD = "the next ADD of a pod of this network on this node repairs it";
-const NEXT_FIRST_ADD =
-  "delete the pods of this network on this node: the next ADD makes the device anew, which it does not while pods use it";
+const NEXT_ADD = "the next ADD in this network on this node repairs it";
+const NEXT_FIRST_ADD = "delete this network's pods on this node: then the next ADD recreates the device";
 
 function report(problems: readonly string[], advice: string): void {
   if (problems.length > 0) throw drift(enumerate(problems, "; "), advice);
@@ -73,7 +72,10 @@ export function check(request: Request): void {
   try {
     const { type, request: made } = podDelegation(request, config);
     // The pod first: an invalid namespace has a code of its own, which drift would hide.
-    runAll([() => ownPlugin(request, type).check(made), () => asDrift(() => checkOverlay(netlink, config))]);
+    runAll([
+      () => builtinPlugin(request, type).check(made),
+      () => asDrift(() => checkOverlay(netlink, config)),
+    ]);
   } finally {
     netlink.close();
   }

@@ -3,7 +3,7 @@
  */
 import { quote } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
-import { interfaceNameFault } from "../../shared/cni/names.ts";
+import { interfaceNameProblem } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
 import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
@@ -71,9 +71,9 @@ function readNumber(
 function readInterface(fields: Fields, key: string): string | undefined {
   const name = fields.text(key) ?? "";
   if (name === "") return undefined;
-  const fault = interfaceNameFault(name);
+  const fault = interfaceNameProblem(name);
   if (fault === undefined) return name;
-  throw fields.invalid(key, `is no interface name: ${quote(name)}`, fault);
+  throw fields.invalid(key, `is not an interface name: ${quote(name)}`, fault);
 }
 
 const noFields = new Fields({});
@@ -83,8 +83,8 @@ function readUnderlay(fields: VxlanFields): VxlanConfig["underlay"] {
   const text = underlay.text("local") ?? "";
   const local = parseIp(text);
   if (text !== "" && local === undefined) {
-    const advice = "give an address of this node, or leave it out";
-    throw underlay.invalid("local", `is no IP address: ${quote(text)}`, advice);
+    const advice = "give an address of this node, or omit it";
+    throw underlay.invalid("local", `is not an IP address: ${quote(text)}`, advice);
   }
   return { dev: readInterface(underlay, "dev"), local };
 }
@@ -103,7 +103,7 @@ function readSourcePorts(fields: VxlanFields): readonly [number, number] {
   if (list.length === 2 && isPort(low) && isPort(high) && Number(low) <= Number(high))
     return [Number(low), Number(high)];
   const advice = "give the lowest and the highest UDP port, such as [49152, 65535]";
-  throw fields.invalid("srcPort", `is no range of ports: ${quote(list)}`, advice);
+  throw fields.invalid("srcPort", `is not a range of ports: ${quote(list)}`, advice);
 }
 
 function readMtu(fields: VxlanFields): number | undefined {
@@ -126,7 +126,11 @@ function readMode(fields: VxlanFields): "l2" | "l3" {
 function readLearning(fields: VxlanFields, mode: "l2" | "l3"): boolean {
   const learning = fields.boolean("learning") ?? mode === "l2";
   if (!learning || mode === "l2") return learning;
-  throw fields.invalid("learning", "is true in the mode l3", "all is known there: remove the key");
+  throw fields.invalid(
+    "learning",
+    "is true in the mode l3",
+    "remove the key: the mode l3 knows all addresses",
+  );
 }
 
 /** With multicast alone the peers are unknown, so the guard has no list. */
@@ -134,14 +138,14 @@ function readGuard(fields: VxlanFields, l2: L2Config | undefined, discovery: Fie
   const canGuard = l2?.flood !== "multicast" || discovery.first("peers") !== undefined;
   const guard = fields.boolean("guard") ?? canGuard;
   if (!guard || canGuard) return guard;
-  const advice = "list the peers, or leave the guard out";
+  const advice = "list the peers, or omit the guard";
   throw fields.invalid("guard", "needs peers, and a multicast group names none", advice);
 }
 
-function refuseTooManyNetworks(network: string, l3: L3Config | undefined): void {
+function validateNetworkCount(network: string, l3: L3Config | undefined): void {
   if (l3 === undefined || hasRoomFor({ network, l3 }, l3.networks)) return;
-  const problem = `has ${l3.networks.length} networks, and the alias of the VXLAN device, 255 bytes, has no room for all`;
-  const advice = "give fewer and larger ones, such as 10.0.0.0/8: the pod subnets need only be inside of one";
+  const problem = `has ${l3.networks.length} networks, too many for the alias of the VXLAN device, which has 255 bytes`;
+  const advice = "give fewer and larger ones, such as 10.0.0.0/8: each pod subnet must be inside of one";
   throw l3.fields.invalid("network", problem, advice);
 }
 
@@ -155,7 +159,7 @@ export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const discovery = keys.object("discovery") ?? noFields;
   const l2 = mode === "l2" ? readL2(fields, underlay) : undefined;
   const l3 = mode === "l3" ? readL3(fields, ipamType) : undefined;
-  refuseTooManyNetworks(name, l3);
+  validateNetworkCount(name, l3);
   const mac = keys.text("mac") ?? "auto";
   return {
     network: name,

@@ -2,7 +2,7 @@
  * DEL: removes the attachment. With the last attachment it removes the overlay, unless the configuration keeps it.
  */
 import { runAll } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { readVxlanConfig, type VxlanConfig } from "./config.ts";
 import { removeOverlayIfUnused } from "./overlay.ts";
@@ -22,7 +22,7 @@ export function del(request: Request): void {
   const { type, request: made } = removalDelegation(request);
   const config = configurationIfValid(request);
   runAll([
-    () => ownPlugin(request, type).del(made),
+    () => builtinPlugin(request, type).del(made),
     () => {
       if (config?.keepDevice === false) removeOverlayIfUnused(config);
     },

@@ -8,7 +8,7 @@ import { type Cidr, formatCidr, isSameCidr, parseCidr } from "../../shared/ip/ci
 import type { Link } from "../../shared/netlink/link.ts";
 
 /** The part of a configuration that the alias holds. */
-interface Told {
+interface AliasContent {
   readonly network: string;
   readonly l3: { readonly networks: readonly Cidr[] } | undefined;
 }
@@ -26,7 +26,7 @@ export function isOwnDevice({ kind, alias }: Link, network: string): boolean {
   return kind === "vxlan" && alias.startsWith(deviceText(network));
 }
 
-function withMode(start: string, { l3 }: Pick<Told, "l3">, networks: readonly Cidr[]): string {
+function withMode(start: string, { l3 }: Pick<AliasContent, "l3">, networks: readonly Cidr[]): string {
   const list = networks.length === 0 ? "" : `=${networks.map(formatCidr).join(",")}`;
   return `${start} ${l3 === undefined ? "l2" : "l3"}${list}`;
 }
@@ -38,17 +38,17 @@ const DIGESTS = "0123456789abcdef.0123456789abcdef";
  * True if the alias has room for these networks. An unlisted network has no owner: another overlay could take it, and
  * routes into it would stay.
  */
-export function hasRoomFor(config: Told, networks: readonly Cidr[]): boolean {
+export function hasRoomFor(config: AliasContent, networks: readonly Cidr[]): boolean {
   return withMode(`${deviceText(config.network)}${DIGESTS}`, config, networks).length <= MOST_BYTES;
 }
 
 /** The alias of a device in order: with the digests of its configuration and of the kernel's entries. */
-export function sealedAlias(config: Told, digest: string, state: string): string {
+export function verifiedAlias(config: AliasContent, digest: string, state: string): string {
   return withMode(`${deviceText(config.network)}${digest}.${state}`, config, config.l3?.networks ?? []);
 }
 
 /** The networks that routes may lead into during a change: the configured and the former ones. */
-export function presentAndFormer(config: Told, former: readonly Link[]): Cidr[] {
+export function currentAndFormer(config: AliasContent, former: readonly Link[]): Cidr[] {
   const known = [...(config.l3?.networks ?? [])];
   for (const one of former.flatMap(routedNetworks)) {
     if (!known.some((each) => isSameCidr(each, one))) known.push(one);
@@ -57,8 +57,8 @@ export function presentAndFormer(config: Told, former: readonly Link[]): Cidr[] 
 }
 
 /** The alias of a device during a change. */
-export function pendingAlias(config: Told, former: readonly Link[]): string {
-  return withMode(`${deviceText(config.network)}pending`, config, presentAndFormer(config, former));
+export function pendingAlias(config: AliasContent, former: readonly Link[]): string {
+  return withMode(`${deviceText(config.network)}pending`, config, currentAndFormer(config, former));
 }
 
 /** The networks in a device's alias. */

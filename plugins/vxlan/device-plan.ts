@@ -5,7 +5,7 @@ import { suppressesNeighbours } from "../../shared/netlink/bridge.ts";
 import { formatMac, type Link, parseMac } from "../../shared/netlink/link.ts";
 import { DontFragment, type NewVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
 import type { VxlanConfig } from "./config.ts";
-import { refuseOtherDevices, refuseSharedNetworks, refuseTooManyNetworks } from "./conflicts.ts";
+import { validateNetworkCount, validateNetworks, validateOtherDevices } from "./conflicts.ts";
 import { isInUse, isOfNetwork } from "./context.ts";
 import { isOwnDevice, modeOf } from "./device-alias.ts";
 import type { Underlay } from "./underlay.ts";
@@ -85,7 +85,7 @@ export function findOwnDevice(links: readonly Link[], { device, network }: Vxlan
   const whose = link.alias === "" ? "" : ` (${link.alias})`;
   throw new CniError(
     ErrorCode.invalidConfiguration,
-    `the interface ${quote(device)}${whose} exists and is not of the network ${quote(network)}`,
+    `the interface ${quote(device)}${whose} exists and does not belong to the network ${quote(network)}`,
     'choose another name with "device", or remove the interface; nothing that others made is taken over',
   );
 }
@@ -121,10 +121,10 @@ function bridgeMoves(links: readonly Link[], { network, bridge, l2 }: VxlanConfi
 export function planDevice(links: readonly Link[], config: VxlanConfig, underlay: Underlay): DevicePlan {
   const wanted = wantedDevice(config, underlay);
   const present = findOwnDevice(links, config);
-  refuseOtherDevices(links, config, wanted);
-  refuseSharedNetworks(links, config);
+  validateOtherDevices(links, config, wanted);
+  validateNetworks(links, config);
   const stale = links.filter((link) => isOwnDevice(link, config.network) && link.name !== config.device);
-  refuseTooManyNetworks(config, present === undefined ? stale : [present, ...stale]);
+  validateNetworkCount(config, present === undefined ? stale : [present, ...stale]);
   const fixed = present === undefined ? [] : fixedDifferences(present, config, wanted);
   const moved = bridgeMoves(links, config);
   if (fixed.length + stale.length + moved.length > 0 && isInUse(links, config.network)) {
@@ -142,7 +142,7 @@ function inUse(
     fixed.length === 0
       ? `the name (${link?.name}, configured is ${device})`
       : fixed.map(({ what, held, wanted }) => `the ${what} (${held}, configured is ${wanted})`).join(", ");
-  const message = `pods of the network ${quote(network)} use the VXLAN device ${link?.name}, of which ${changes} cannot be changed`;
+  const message = `pods of the network ${quote(network)} use the VXLAN device ${link?.name}: ${changes} cannot be changed`;
   const advice =
     "delete the pods of this network on this node first, or give the new configuration another network name";
   return new CniError(ErrorCode.invalidConfiguration, message, advice);

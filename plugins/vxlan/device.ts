@@ -36,12 +36,12 @@ export function findOverlayBridge(links: readonly Link[], config: VxlanConfig): 
     link.kind === "vxlan" && link.master === bridge.index && link.name !== config.device;
   const other = links.find(isOther);
   if (other === undefined) return bridge;
-  const message = `the bridge ${bridge.name} already has the VXLAN device ${other.name}: the two networks would be one`;
+  const message = `the bridge ${bridge.name} already has the VXLAN device ${other.name}: the two networks would be joined`;
   throw new CniError(ErrorCode.invalidConfiguration, message, "give each network a bridge of its own");
 }
 
 /** A bridge that was made for local pods gets the alias of an overlay's bridge: other nodes are behind it now. */
-function takeOver({ netlink, undo }: Change, { index, alias }: Link): void {
+function markAsOverlayBridge({ netlink, undo }: Change, { index, alias }: Link): void {
   undo.onFailure(() => netlink.attempt(setLink({ index }, { alias }), Errno.ENODEV));
   netlink.execute(setLink({ index }, { alias: OVERLAY_BRIDGE_ALIAS }));
 }
@@ -49,7 +49,7 @@ function takeOver({ netlink, undo }: Change, { index, alias }: Link): void {
 /** Makes the bridge if it is missing. */
 export function ensureOverlayBridge(change: Change, name: string, found: Link | undefined): Link {
   const { netlink, undo } = change;
-  if (found?.alias === BRIDGE_ALIAS) takeOver(change, found);
+  if (found?.alias === BRIDGE_ALIAS) markAsOverlayBridge(change, found);
   if (found?.isUp) return found;
   if (found === undefined) {
     undo.onFailure(() => {
@@ -72,7 +72,7 @@ export function ensureOverlayBridge(change: Change, name: string, found: Link | 
 
 function vanished(name: string): never {
   const message = `the interface ${name} vanished right after it was made`;
-  throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
+  throw new CniError(ErrorCode.tryAgainLater, message, "another program on this node deletes interfaces");
 }
 
 /** Adds the likely cause to the kernel's error for a new device. */
@@ -84,7 +84,7 @@ function refusal(thrown: unknown, { name, port, local }: NewVxlan): unknown {
     return new CniError(ErrorCode.notAvailable, `this kernel has no VXLAN: ${message}`, advice, thrown);
   }
   if (errno === Errno.EADDRINUSE) {
-    const advice = `ss -uanp sport = :${port} may tell which; give the network another "port", the same on all of its nodes`;
+    const advice = `ss -uanp sport = :${port} shows which; give the network another "port", the same on all of its nodes`;
     const problem = `the UDP port ${port}, which ${name} needs, is taken by another VXLAN device or program`;
     return new CniError(ErrorCode.invalidConfiguration, problem, advice, thrown);
   }
@@ -199,6 +199,6 @@ export function bringUpDevice(
     `the ${wrong.what} of ${name} is ${wrong.held} after it was set to ${wrong.wanted}`,
     wrong.what === "MAC address"
       ? "a network manager changes it: for systemd-udevd, write a .link file with MACAddressPolicy=none for this interface"
-      : "the kernel does not do what it was asked for, or something on this node changes the interface",
+      : "the kernel ignores the change, or another program on this node reverts it",
   );
 }

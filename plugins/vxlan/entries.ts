@@ -41,7 +41,7 @@ function overlayAddress(subnets: readonly Cidr[], family: Family): IpAddress | u
 }
 
 /** Peers on the same link as this node, with the interface that reaches them without encapsulation. */
-export type DirectWays = ReadonlyMap<Peer, number>;
+export type DirectPeers = ReadonlyMap<Peer, number>;
 
 const families: readonly Family[] = [4, 6];
 
@@ -86,7 +86,7 @@ function routedEntries(
   config: VxlanConfig,
   peers: readonly Peer[],
   device: number,
-  direct: DirectWays,
+  direct: DirectPeers,
 ): Entries {
   const routed: Routed = { routes: [], neighbours: [], fdb: [] };
   for (const peer of peers) addPeer(routed, peer, device, direct.get(peer));
@@ -119,7 +119,7 @@ export function wantedEntries(
   config: VxlanConfig,
   peers: readonly Peer[],
   device: number,
-  direct: DirectWays,
+  direct: DirectPeers,
 ): Entries {
   return config.l3 === undefined
     ? bridgedEntries(config, peers)

@@ -1,6 +1,6 @@
 /** GC: removes attachments of this network that are not in cni.dev/valid-attachments. */
 import { runAll } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { configurationIfValid } from "./del.ts";
 import { removeOverlayIfUnused } from "./overlay.ts";
@@ -11,7 +11,7 @@ export function gc(request: Request): void {
   const { type, request: made } = removalDelegation(request);
   const config = configurationIfValid(request);
   runAll([
-    () => ownPlugin(request, type).gc(made),
+    () => builtinPlugin(request, type).gc(made),
     () => {
       if (config?.keepDevice === false) removeOverlayIfUnused(config);
     },

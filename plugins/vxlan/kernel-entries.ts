@@ -26,7 +26,7 @@ const MAIN_TABLE = 254;
 /**
  * The overlay's routes into its current and former networks: those on its device, and those to peers on the same link.
  */
-function heldRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: Link): RouteEntry[] {
+function readRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: Link): RouteEntry[] {
   const networks = [...(l3?.networks ?? []), ...routedNetworks(device)];
   if (networks.length === 0) return [];
   const isMeant = ({ index, destination }: RouteEntry) =>
@@ -37,7 +37,7 @@ function heldRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: Lin
 }
 
 /** The network's entries in the kernel: all on its own device, and marked ones on other interfaces. */
-export function heldEntries(
+export function readEntries(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   device: Link,
@@ -58,7 +58,7 @@ export function heldEntries(
     ),
     fdb: fdb.filter(({ isOfBridge }) => !isOfBridge),
     bridgeFdb: fdb.filter(({ isOfBridge }) => isOfBridge),
-    routes: heldRoutes(netlink, config, device),
+    routes: readRoutes(netlink, config, device),
   };
 }
 
@@ -99,7 +99,7 @@ const routeKind: Kind<RouteEntry> = {
     (one.isOnLink ?? false) === (other.isOnLink ?? false) &&
     isSameOrNone(one.gateway, other.gateway),
   text: ({ destination, gateway, index, isOnLink = false }) =>
-    `route ${formatCidr(destination)} via ${gateway === undefined ? "nobody" : formatIp(gateway)} on interface number ${index}${isOnLink ? " onlink" : ""}`,
+    `route ${formatCidr(destination)} via ${gateway === undefined ? "no gateway" : formatIp(gateway)} on interface number ${index}${isOnLink ? " onlink" : ""}`,
   set: (route, isReplacement) => addRoute(route.index, route, isReplacement ? "replace" : "exclusive"),
   remove: (route) => deleteRoute(route.index, route),
 };

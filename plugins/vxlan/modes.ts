@@ -64,7 +64,7 @@ function readGroup(fields: L2Fields, flood: Flood, { dev, local }: UnderlayKeys)
     throw fields.invalid("group", `is set, but "flood" is ${quote(flood)}`, 'set "flood" to "multicast"');
   }
   if (group === undefined || !isGroup(group)) {
-    const problem = text === "" ? "is missing" : `is no multicast address: ${quote(text)}`;
+    const problem = text === "" ? "is missing" : `is not a multicast address: ${quote(text)}`;
     throw fields.invalid("group", problem, "give one of 239.0.0.0/8 (RFC 2365) or ff05::/16 (RFC 4291)");
   }
   if (dev === undefined) {
@@ -72,10 +72,10 @@ function readGroup(fields: L2Fields, flood: Flood, { dev, local }: UnderlayKeys)
     throw fields.invalid("group", "needs underlay.dev: a group is joined on one interface", advice);
   }
   if (local !== undefined && local.family !== group.family) {
-    const advice = "all outer addresses of an overlay are of one family";
+    const advice = "all outer addresses of an overlay must have the same family";
     throw fields.invalid(
       "group",
-      `${text} is of another family than underlay.local ${formatIp(local)}`,
+      `${text} has another family than underlay.local ${formatIp(local)}`,
       advice,
     );
   }
@@ -131,13 +131,13 @@ function refuseOutside(fields: Fields, networks: readonly Cidr[], subnets: reado
  * With DF set, a packet too large for a later link would vanish. The router's ICMP error reaches this node and not the
  * pod, unless forwarded packets use the path MTU (ip_forward_use_pmtu, Documentation/networking/ip-sysctl.rst).
  */
-function refuseBlackHole(parent: Fields): void {
+function validateForwardedMtu(parent: Fields): void {
   const df = parent.text("df") ?? "unset";
   if (df === "unset" || readSysctl("ipv4/ip_forward_use_pmtu") === "1") return;
-  const advice = "run: sysctl -w net.ipv4.ip_forward_use_pmtu=1, or leave df out";
+  const advice = "run: sysctl -w net.ipv4.ip_forward_use_pmtu=1, or omit df";
   throw parent.invalid(
     "df",
-    `is ${quote(df)} in the mode l3, where pods would not hear of a smaller MTU`,
+    `is ${quote(df)} in the mode l3, where pods would not learn of a smaller MTU`,
     advice,
   );
 }
@@ -150,7 +150,7 @@ export function readL3(parent: Fields, ipamType: string): L3Config {
       'packets are routed to addresses, so there must be some: add "ipam": {"type": "host-local"}';
     throw parent.invalid("ipam", "names no plugin", advice);
   }
-  refuseBlackHole(parent);
+  validateForwardedMtu(parent);
   const keys: L3Fields = fields;
   const networks = readNetworks(keys, "network");
   const subnets = readNetworks(keys, "subnets");

@@ -12,9 +12,9 @@ import type { VxlanConfig } from "./config.ts";
 import { type Change, isInUse, PROTOCOL } from "./context.ts";
 import { isOwnDevice, routedNetworks } from "./device-alias.ts";
 import { removeGuard } from "./guard.ts";
-import { forgetLook } from "./last-look.ts";
+import { removeCheck } from "./last-check.ts";
 import { reconcile } from "./reconcile.ts";
-import { configurationDigest, isInOrder } from "./state.ts";
+import { configurationDigest, isUnchanged } from "./state.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
 
 const MAIN_TABLE = 254;
@@ -35,12 +35,12 @@ export function ensureOverlay(change: Change, config: VxlanConfig, request: Requ
   const { netlink } = change;
   const underlay = findUnderlay(netlink, config);
   const digest = configurationDigest(request.configuration.raw, underlay);
-  if (isInOrder(netlink, config, underlay, digest)) return underlay;
+  if (isUnchanged(netlink, config, underlay, digest)) return underlay;
   // The undo takes the lock again, since it may run much later.
   const undo = { onFailure: (step: () => void) => change.undo.onFailure(() => withOverlayLock(step)) };
   withOverlayLock(() => {
     // Another process may have repaired it meanwhile.
-    if (isInOrder(netlink, config, underlay, digest)) return;
+    if (isUnchanged(netlink, config, underlay, digest)) return;
     reconcile({ netlink, undo }, config, underlay, digest);
   });
   return underlay;
@@ -74,7 +74,7 @@ export function removeOverlayIfUnused(config: VxlanConfig): void {
       removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
       for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
       removeGuard(config.network);
-      forgetLook(config.network);
+      removeCheck(config.network);
       const bridge = links.find(({ name, alias }) => name === config.bridge && isMadeBridge(alias));
       if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
       netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);

@@ -3,21 +3,21 @@ import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { NetlinkError } from "../../shared/netlink/error.ts";
 import { findLink, formatMac, type Link, listLinks, setLink } from "../../shared/netlink/link.ts";
-import { findWays } from "../../shared/netlink/route.ts";
+import { lookUpRoutes } from "../../shared/netlink/route-lookup.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import type { VxlanConfig } from "./config.ts";
 import type { Change } from "./context.ts";
 import { bringUpDevice, ensureDevice, ensureOverlayBridge, findOverlayBridge } from "./device.ts";
 import { type DevicePlan, planDevice } from "./device-plan.ts";
 import type { Difference } from "./difference.ts";
-import { type DirectWays, type Entries, wantedEntries } from "./entries.ts";
+import { type DirectPeers, type Entries, wantedEntries } from "./entries.ts";
 import { ensureGuard, heldVteps, removeGuard } from "./guard.ts";
 import type { Guard } from "./guard-rule.ts";
-import { compareAll, heldEntries } from "./kernel-entries.ts";
+import { compareAll, readEntries } from "./kernel-entries.ts";
 import type { Peer } from "./peers/peer.ts";
 import { peerSource } from "./peers/source.ts";
 import { validatePeers } from "./peers/validate.ts";
-import { orderedAlias } from "./state.ts";
+import { currentAlias } from "./state.ts";
 import type { Underlay } from "./underlay.ts";
 
 /** Reads and validates the peers. Throws codes 6 and 7. */
@@ -28,17 +28,18 @@ export function readPeers(config: VxlanConfig, underlay: Underlay): readonly Pee
 }
 
 /** Finds the peers without a gateway in between, which need no encapsulation, and their interfaces. */
-export function findDirectWays(
+export function findDirectPeers(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   peers: readonly Peer[],
-): DirectWays {
+): DirectPeers {
   const direct = new Map<Peer, number>();
   if (config.l3?.directRouting !== true) return direct;
-  const ways = findWays(netlink, vtepsOf(peers));
-  ways.forEach((way, index) => {
+  const routes = lookUpRoutes(netlink, vtepsOf(peers));
+  routes.forEach((route, index) => {
     const peer = peers[index];
-    if (peer !== undefined && way !== undefined && way.gateway === undefined) direct.set(peer, way.index);
+    if (peer !== undefined && route !== undefined && route.gateway === undefined)
+      direct.set(peer, route.index);
   });
   return direct;
 }
@@ -55,7 +56,7 @@ interface Overlay {
 }
 
 const compareWithKernel = (netlink: NetlinkConnection, { config, device, bridge, wanted }: Overlay) =>
-  compareAll(heldEntries(netlink, config, device, bridge), wanted, device, bridge);
+  compareAll(readEntries(netlink, config, device, bridge), wanted, device, bridge);
 
 const firstProblem = (differences: readonly Difference[]): string | undefined => {
   for (const difference of differences) {
@@ -71,7 +72,7 @@ const firstProblem = (differences: readonly Difference[]): string | undefined =>
 function explain(thrown: unknown): unknown {
   if (!(thrown instanceof NetlinkError) || thrown.errno !== Errno.EEXIST) return thrown;
   const advice =
-    "something else on this node routes that network: remove its route, or correct the peer's subnets";
+    "another program on this node routes that network: remove its route, or correct the peer's subnets";
   return new CniError(ErrorCode.invalidConfiguration, thrown.message, advice, thrown);
 }
 
@@ -91,11 +92,11 @@ function applyEntries({ netlink, undo }: Change, overlay: Overlay): void {
   // The kernel acknowledges some requests that it does not carry out.
   const problem = firstProblem(compareWithKernel(netlink, overlay));
   if (problem === undefined) return;
-  const message = `the kernel took the entries of ${overlay.device.name}, and does not have them: ${problem}`;
+  const message = `the kernel accepted the entries of ${overlay.device.name} but lacks them: ${problem}`;
   throw new CniError(
     ErrorCode.internal,
     message,
-    "something else on this node may be changing them: run ADD again",
+    "another program on this node may change them: run ADD again",
   );
 }
 
@@ -109,30 +110,30 @@ function applyGuard({ undo }: Change, config: VxlanConfig, guard: Guard, peers: 
 const vtepsOf = (peers: readonly Peer[]) => peers.map(({ vtep }) => vtep);
 
 /** Marks the device as in order. */
-function seal(
+function markVerified(
   { netlink, undo }: Change,
   config: VxlanConfig,
   underlay: Underlay,
   device: Link,
   digest: string,
 ): void {
-  const alias = orderedAlias(netlink, config, underlay, digest);
+  const alias = currentAlias(netlink, config, underlay, digest);
   if (alias === undefined || alias === device.alias) return;
   undo.onFailure(() => void netlink.transact([setLink({ index: device.index }, { alias: device.alias })]));
   netlink.execute(setLink({ index: device.index }, { alias }));
 }
 
 /** A new MAC address flushes the neighbours. Their undo must follow the device's, so it is noted first. */
-function keepForUndo(
+function restoreNeighboursOnFailure(
   { netlink, undo }: Change,
   config: VxlanConfig,
   { present, wanted, isRecreated }: DevicePlan,
   bridge: Link | undefined,
 ): void {
   if (present === undefined || isRecreated || present.mac === formatMac(wanted.mac)) return;
-  const before = heldEntries(netlink, config, present, bridge);
+  const before = readEntries(netlink, config, present, bridge);
   undo.onFailure(() => {
-    const now = heldEntries(netlink, config, present, bridge);
+    const now = readEntries(netlink, config, present, bridge);
     const differences = compareAll(now, before, present, bridge);
     netlink.transact(differences.flatMap((each) => each.additions().map(({ message }) => message)));
   });
@@ -145,16 +146,16 @@ export function reconcile(change: Change, config: VxlanConfig, underlay: Underla
   const links = listLinks(netlink);
   const plan = planDevice(links, config, underlay);
   const found = config.l2 === undefined ? undefined : findOverlayBridge(links, config);
-  const direct = findDirectWays(netlink, config, peers);
+  const direct = findDirectPeers(netlink, config, peers);
   const bridge = config.l2 === undefined ? undefined : ensureOverlayBridge(change, config.bridge, found);
-  keepForUndo(change, config, plan, bridge);
+  restoreNeighboursOnFailure(change, config, plan, bridge);
   ensureDevice(change, config, plan);
   // The guard comes before the device is up: no foreign frame gets in.
   applyGuard(change, config, guardOf(config, underlay), peers);
   const device = bringUpDevice(change, config, plan, bridge);
   const wanted = wantedEntries(config, peers, device.index, direct);
   applyEntries(change, { config, device, bridge, wanted });
-  seal(change, config, underlay, device, digest);
+  markVerified(change, config, underlay, device, digest);
 }
 
 /** Describes all differences. Changes nothing. */
@@ -165,7 +166,7 @@ export function entryProblems(
   device: Link,
 ): string[] {
   const bridge = config.l2 === undefined ? undefined : findLink(netlink, config.bridge);
-  const wanted = wantedEntries(config, peers, device.index, findDirectWays(netlink, config, peers));
+  const wanted = wantedEntries(config, peers, device.index, findDirectPeers(netlink, config, peers));
   try {
     const differences = compareWithKernel(netlink, { config, device, bridge, wanted });
     return differences.flatMap((each) => each.problems());

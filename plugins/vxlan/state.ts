@@ -24,9 +24,9 @@ import { readVxlan } from "../../shared/netlink/vxlan.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import type { VxlanConfig } from "./config.ts";
 import { PROTOCOL } from "./context.ts";
-import { deviceText, sealedAlias } from "./device-alias.ts";
+import { deviceText, verifiedAlias } from "./device-alias.ts";
 import { GUARD_CHAIN, guardSet } from "./guard-rule.ts";
-import { noteLook, wasLookedAt } from "./last-look.ts";
+import { recordCheck, wasCheckedRecently } from "./last-check.ts";
 import type { Underlay } from "./underlay.ts";
 
 /** Keys that do not affect the overlay: they are for the pod or the runtime. */
@@ -173,7 +173,7 @@ function stateOf(
 }
 
 /** The device's alias if the overlay is in order; undefined if that is unknown. */
-export function orderedAlias(
+export function currentAlias(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   underlay: Underlay,
@@ -182,11 +182,11 @@ export function orderedAlias(
   const device = findLink(netlink, config.device);
   if (device === undefined) return undefined;
   const state = stateOf(netlink, config, underlay, device);
-  return state === undefined ? undefined : sealedAlias(config, digest, state.digest);
+  return state === undefined ? undefined : verifiedAlias(config, digest, state.digest);
 }
 
 /** True if the overlay is unchanged since this configuration made it. */
-export function isInOrder(
+export function isUnchanged(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   underlay: Underlay,
@@ -196,9 +196,9 @@ export function isInOrder(
   const device = findLink(netlink, config.device);
   if (device === undefined || !device.alias.startsWith(`${deviceText(network)}${digest}.`)) return false;
   const text = `${device.index} ${device.alias} ${linkText(device)}`;
-  if (wasLookedAt(network, text)) return true;
+  if (wasCheckedRecently(network, text)) return true;
   const state = stateOf(netlink, config, underlay, device);
-  if (state === undefined || device.alias !== sealedAlias(config, digest, state.digest)) return false;
-  noteLook(network, text, state.entries);
+  if (state === undefined || device.alias !== verifiedAlias(config, digest, state.digest)) return false;
+  recordCheck(network, text, state.entries);
   return true;
 }

@@ -1,6 +1,6 @@
 /** STATUS: checks whether an ADD would work now. */
 import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { listLinks } from "../../shared/netlink/link.ts";
@@ -39,7 +39,7 @@ function checkPort(netlink: NetlinkConnection, { port }: VxlanConfig): void {
     (link) => link.kind === "vxlan" && link.isUp && readVxlan(link).port === port,
   );
   if (isOurs || !isPortTaken(port)) return;
-  const advice = `ss -uanp sport = :${port} may tell by what; give the network another "port", the same on all of its nodes`;
+  const advice = `ss -uanp sport = :${port} shows which; give the network another "port", the same on all of its nodes`;
   throw unavailable(`the UDP port ${port} is taken on this node`, advice);
 }
 
@@ -73,7 +73,7 @@ export function status(request: Request): void {
       () => checkKernel(netlink),
       () => checkUnderlay(netlink, config),
       () => checkPort(netlink, config),
-      () => ownPlugin(request, type).status(made),
+      () => builtinPlugin(request, type).status(made),
     ]);
   } finally {
     netlink.close();

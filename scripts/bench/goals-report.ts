@@ -1,10 +1,12 @@
 /** Goals and results as Markdown. */
+
+import { table } from "../markdown.ts";
 import { memoryGoal, startGoal } from "./cases.ts";
 import type { Extent } from "./extent.ts";
+import { judgeMost } from "./goals.ts";
 import { type Measured, type MeasuredVerb, type Series, verbs } from "./measure.ts";
 import type { MeasuredStart } from "./start/measure.ts";
 import { ratioOf } from "./statistics.ts";
-import { judgeMost, table } from "./table.ts";
 import { heldOf, titleOf } from "./titles.ts";
 
 /** A call with goals. */

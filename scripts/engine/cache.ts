@@ -47,7 +47,7 @@ function markUsed(path: string): void {
 }
 
 /** The content of a kept file; undefined if it is missing or its digest is wrong. */
-export function readKept(name: string): Buffer | undefined {
+export function readCached(name: string): Buffer | undefined {
   try {
     const path = join(cacheFolder(), name);
     const file = readOwn(path);
@@ -89,7 +89,7 @@ function write(path: string, content: Uint8Array): void {
 }
 
 /** Keeps a file for later builds. Reports a failure on standard error. */
-export function keep(name: string, content: Uint8Array): void {
+export function writeCached(name: string, content: Uint8Array): void {
   try {
     write(join(cacheFolder(), name), content);
   } catch (error) {

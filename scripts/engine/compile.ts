@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { digest, digestOfFile } from "../digest.ts";
-import { keep, readKept } from "./cache.ts";
+import { readCached, writeCached } from "./cache.ts";
 import { changed, changes } from "./changes.ts";
 import { pins, release } from "./release.ts";
 import { run } from "./run.ts";
@@ -77,8 +77,8 @@ async function keyOf({ compiler, flags, linked }: Toolchain): Promise<string> {
 /** Puts the archive of the engine's objects into the folder: from the cache, or compiled. */
 async function provideEngine(toolchain: Toolchain, folder: string): Promise<void> {
   const name = `engine/${toolchain.name}-${await keyOf(toolchain)}.a`;
-  const kept = readKept(name);
-  if (kept === undefined) keep(name, await compileEngine(toolchain, folder));
+  const kept = readCached(name);
+  if (kept === undefined) writeCached(name, await compileEngine(toolchain, folder));
   else writeFileSync(join(folder, "engine.a"), kept);
 }
 

@@ -1,7 +1,7 @@
 /** The C library to link: this machine's musl or, for another processor, Debian's package of it. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { keep, readKept } from "./cache.ts";
+import { readCached, writeCached } from "./cache.ts";
 import { debianMirrors, inTemporaryFolder, withApt } from "./debian.ts";
 import { type Linked, readMusl } from "./linked.ts";
 import { run } from "./run.ts";
@@ -51,10 +51,10 @@ async function download(architecture: string, version: string): Promise<Buffer> 
 export async function unpackMusl(architecture: string, folder: string): Promise<void> {
   const version = await ownPackage();
   const name = `musl/musl-dev_${version}_${architecture}`;
-  let content = readKept(name);
+  let content = readCached(name);
   if (content === undefined) {
     content = await download(architecture, version);
-    keep(name, content);
+    writeCached(name, content);
   }
   mkdirSync(folder);
   const file = join(folder, "musl-dev.deb");

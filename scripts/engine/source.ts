@@ -6,7 +6,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { EnvHttpProxyAgent, fetch } from "undici";
 import { digest } from "../digest.ts";
-import { keep, readKept } from "./cache.ts";
+import { readCached, writeCached } from "./cache.ts";
 import { debianArchitecture, debianMirrors, inTemporaryFolder, withApt } from "./debian.ts";
 import { pins, release } from "./release.ts";
 import { run } from "./run.ts";
@@ -113,11 +113,11 @@ async function findOrigins(): Promise<Origin[]> {
 }
 
 /** The archive's name in the cache. */
-export const KEPT = `source/quickjs-${release.version}`;
+export const CACHED_ARCHIVE = `source/quickjs-${release.version}`;
 
 /** The engine's files, name to content. Throws the errors of all origins, with advice. */
 export async function engineSource(): Promise<Map<string, Buffer>> {
-  const kept = readKept(KEPT);
+  const kept = readCached(CACHED_ARCHIVE);
   const known = kept && (await unpack(kept, "what an earlier build kept").catch(() => undefined));
   if (known !== undefined) return known;
   const failures: string[] = [];
@@ -125,7 +125,7 @@ export async function engineSource(): Promise<Map<string, Buffer>> {
     try {
       const archive = await read();
       const files = await unpack(archive, name);
-      keep(KEPT, archive);
+      writeCached(CACHED_ARCHIVE, archive);
       return files;
     } catch (error) {
       failures.push(`  ${(error as Error).message.trim().replaceAll("\n", "\n    ")}`);

@@ -1,5 +1,5 @@
 /** The table of a release, for the README. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { table } from "../markdown.ts";
 import type { Trial } from "./trial.ts";
 
 export interface Released extends Trial {
@@ -18,20 +18,5 @@ export function report(released: readonly Released[]): string {
     start === undefined ? "" : `${start.toFixed(1)} ms`,
     how,
   ]);
-  const all = [["archive", "size", "executable", "start", "tried out"], ...rows];
-  const widths =
-    all[0]?.map((_cell, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
-  const [head = [], ...body] = all;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
-}
-
-/** Replaces the text between the marks of a file by the table. */
-export function writeReport(file: string, table: string): void {
-  const text = readFileSync(file, "utf8");
-  const [begin, end] = ["<!-- release -->", "<!-- /release -->"];
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${file} has no marks ${begin} and ${end}`);
-  writeFileSync(file, `${text.slice(0, from + begin.length)}\n${table}\n${text.slice(to)}`);
+  return table([["archive", "size", "executable", "start", "tried out"], ...rows]);
 }

@@ -47,14 +47,14 @@ function linkedComponent({ name, version, licence, cpe, files, changed }: Linked
 }
 
 /** Data that is not in the build. */
-export interface Told {
+export interface BuildFacts {
   readonly version: string;
   readonly commit: string | undefined;
   /** In seconds since 1970. */
   readonly time: number;
 }
 
-function ownComponent(built: string, { version, commit }: Told): Models.Component {
+function ownComponent(built: string, { version, commit }: BuildFacts): Models.Component {
   const url = `pkg:generic/podwire@${version}`;
   const own = new Models.Component(Enums.ComponentType.Application, "podwire", {
     bomRef: url,
@@ -68,11 +68,11 @@ function ownComponent(built: string, { version, commit }: Told): Models.Componen
 }
 
 /** The document of one build, for the executable with that checksum under any of its names. */
-export function makeSbom(root: string, built: string, told: Told): string {
+export function makeSbom(root: string, built: string, facts: BuildFacts): string {
   const bom = new Models.Bom();
-  const own = ownComponent(built, told);
+  const own = ownComponent(built, facts);
   bom.metadata.component = own;
-  bom.metadata.timestamp = new Date(told.time * 1000);
+  bom.metadata.timestamp = new Date(facts.time * 1000);
   const direct = [
     ...linkedParts(built).map(linkedComponent),
     ...bundledPackages(built).map((name) => npmComponent(root, name)),

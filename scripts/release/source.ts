@@ -43,7 +43,7 @@ export function labelOf(version: string, { changes }: Source, allowDirty: boolea
   if (changes.length === 0) return version;
   if (allowDirty) return `${version}-dirty`;
   throw new Error(
-    `these files are not as in the commit, and nobody could make the same release again:\n${changes.join("\n")}\n` +
+    `these files differ from the commit, so the release could not be reproduced:\n${changes.join("\n")}\n` +
       "commit or remove them; --allow-dirty makes archives that are called dirty",
   );
 }

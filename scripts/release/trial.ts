@@ -6,7 +6,7 @@ import { execa } from "execa";
 import type { Target } from "./targets.ts";
 
 /** A way to run an executable here: the command before it, and its description. */
-interface Way {
+interface Runner {
   readonly before: readonly string[];
   readonly words: string;
 }
@@ -21,25 +21,31 @@ export interface Trial {
   readonly start: number | undefined;
 }
 
-const itself: Way = { before: [], words: "run" };
+const itself: Runner = { before: [], words: "run" };
 
 /** The oldest processors of the kind in qemu-user: newer instructions are illegal there. */
-export const oldest: Readonly<Record<Target["processor"], Way>> = {
+export const oldest: Readonly<Record<Target["processor"], Runner>> = {
   x64: { before: ["qemu-x86_64", "-cpu", "Opteron_G1"], words: "as an Opteron of 2003 by qemu" },
   arm64: { before: ["qemu-aarch64", "-cpu", "cortex-a53"], words: "as a Cortex-A53 by qemu" },
 };
 
-const run = (executable: string, { before }: Way, args: readonly string[], variables: object, input = "") => {
+const run = (
+  executable: string,
+  { before }: Runner,
+  args: readonly string[],
+  variables: object,
+  input = "",
+) => {
   const [file = "", ...rest] = [...before, executable, ...args];
   const { PATH = "" } = process.env;
   return execa(file, rest, { env: { PATH, ...variables }, extendEnv: false, input });
 };
 
 /** A call that enters a new namespace and configures it. qemu-user does not emulate the system calls for this. */
-async function proveKernelCalls(bin: string, way: Way): Promise<void> {
+async function proveKernelCalls(bin: string, runner: Runner): Promise<void> {
   const config = JSON.stringify({ cniVersion: "1.0.0", name: "trial", type: "loopback" });
   const rights = process.getuid?.() === 0 ? [] : ["--map-root-user"];
-  const inside = { ...way, before: ["unshare", "--net", ...rights, ...way.before] };
+  const inside = { ...runner, before: ["unshare", "--net", ...rights, ...runner.before] };
   const names = {
     CNI_CONTAINERID: "trial",
     CNI_IFNAME: "lo",
@@ -53,8 +59,8 @@ async function proveKernelCalls(bin: string, way: Way): Promise<void> {
 }
 
 /** Tests the name, the version, a validation, and one call each of host-local and loopback. */
-async function prove(bin: string, way: Way, version: string, scratch: string): Promise<void> {
-  const { stderr } = await run(join(bin, "bridge"), way, ["--version"], {});
+async function prove(bin: string, runner: Runner, version: string, scratch: string): Promise<void> {
+  const { stderr } = await run(join(bin, "bridge"), runner, ["--version"], {});
   if (!stderr.includes(`bridge ${version}`)) throw new Error(`${bin}/bridge says: ${stderr}`);
   const ipam = {
     type: "host-local",
@@ -63,13 +69,13 @@ async function prove(bin: string, way: Way, version: string, scratch: string): P
   };
   const config = JSON.stringify({ cniVersion: "1.0.0", name: "trial", type: "host-local", ipam });
   const names = { CNI_CONTAINERID: "trial", CNI_IFNAME: "eth0", CNI_NETNS: "/proc/none", CNI_PATH: bin };
-  const added = await run(join(bin, "host-local"), way, [], { CNI_COMMAND: "ADD", ...names }, config);
+  const added = await run(join(bin, "host-local"), runner, [], { CNI_COMMAND: "ADD", ...names }, config);
   if (!added.stdout.includes("10.1.2.2/24")) throw new Error(`${bin}/host-local says: ${added.stdout}`);
-  await run(join(bin, "host-local"), way, [], { CNI_COMMAND: "DEL", ...names }, config);
+  await run(join(bin, "host-local"), runner, [], { CNI_COMMAND: "DEL", ...names }, config);
   const list = JSON.stringify({ cniVersion: "1.0.0", name: "trial", plugins: [{ type: "bridge", ipam }] });
-  const checked = await run(join(bin, "podwire"), way, ["validate", "-"], { CNI_PATH: bin }, list);
+  const checked = await run(join(bin, "podwire"), runner, ["validate", "-"], { CNI_PATH: bin }, list);
   if (checked.stdout !== "-: ok") throw new Error(`${bin}/podwire says: ${checked.stdout}`);
-  if (way === itself) await proveKernelCalls(bin, way);
+  if (runner === itself) await proveKernelCalls(bin, runner);
 }
 
 const rounds = 41;
@@ -90,10 +96,10 @@ export async function tryOut(target: Target, bin: string, version: string): Prom
   const scratch = mkdtempSync(join(tmpdir(), "podwire-release-"));
   try {
     const isOwn = target.processor === process.arch;
-    const ways = [...(isOwn ? [itself] : []), oldest[target.processor]];
-    for (const [at, way] of ways.entries()) await prove(bin, way, version, join(scratch, `${at}`));
+    const runners = [...(isOwn ? [itself] : []), oldest[target.processor]];
+    for (const [at, runner] of runners.entries()) await prove(bin, runner, version, join(scratch, `${at}`));
     const executable = join(bin, "bridge");
-    const how = ways.map(({ words }) => words).join("; ");
+    const how = runners.map(({ words }) => words).join("; ");
     const start = isOwn ? await measureStart(executable) : undefined;
     return { target, size: statSync(executable).size, how, start };
   } finally {

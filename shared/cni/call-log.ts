@@ -67,7 +67,7 @@ export function logCall(path: string, made: Call): void {
     append(path, lineOf(made));
   } catch (thrown) {
     try {
-      writeStandardError(`podwire: the log of calls cannot be written: ${messageOf(thrown)}\n`);
+      writeStandardError(`podwire: the call log cannot be written: ${messageOf(thrown)}\n`);
     } catch {
       // Standard error is closed, too.
     }

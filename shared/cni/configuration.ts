@@ -1,10 +1,10 @@
 /** Reads the common part of the network configuration from standard input. */
 import { readStandardInput } from "../system/stdio.ts";
 import { decodeText } from "../system/text.ts";
-import { type ListPlace, parseDeferring } from "./deferred-list.ts";
+import { type ListPath, parseDeferring } from "./deferred-list.ts";
 import { CniError, ErrorCode, isStackOverflow, quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
-import { namePattern } from "./names.ts";
+import { nameProblem } from "./names.ts";
 import type { Command, NetworkConfiguration } from "./plugin.ts";
 import type { Result } from "./result.ts";
 import { readDns, readResult } from "./result-input.ts";
@@ -36,12 +36,12 @@ export function readInput(): Uint8Array {
   throw new CniError(
     ErrorCode.decode,
     `the network configuration on standard input has more than ${MOST_BYTES} bytes`,
-    "look for a list that grows with every change; what no one network can hold, several can",
+    "look for a list that grows without limit, or split the network",
   );
 }
 
 /** Parses standard input. Throws code 6 if it is not a JSON object. A deferred list throws when it is read. */
-export function parseInput(input: Uint8Array, deferred?: ListPlace): JsonObject {
+export function parseInput(input: Uint8Array, deferred?: ListPath): JsonObject {
   const text = decodeText(input);
   const value = parseDeferring(text, deferred, parseJson);
   if (isObject(value)) return value;
@@ -73,7 +73,7 @@ function nestedTooDeeply(code: number, thrown: unknown): CniError {
   return new CniError(
     code,
     message,
-    "take out the key that holds so many brackets, or raise the limit of the stack (ulimit -s)",
+    "remove the key with so many brackets, or raise the stack limit (ulimit -s)",
     thrown,
   );
 }
@@ -96,9 +96,9 @@ function readName(fields: Fields): string {
     const advice = "every network configuration needs a name";
     throw new CniError(ErrorCode.invalidConfiguration, "missing network name", advice);
   }
-  if (namePattern.test(name)) return name;
-  const advice = "it must start with a letter or digit and hold only letters, digits, '_', '.' and '-'";
-  throw fields.invalid("name", `holds invalid characters: ${quote(name)}`, advice);
+  const problem = nameProblem(name);
+  if (problem === undefined) return name;
+  throw fields.invalid("name", `contains invalid characters: ${quote(name)}`, problem);
 }
 
 function checkVerb(command: Command, version: CniVersion): void {
@@ -118,7 +118,7 @@ function readAttachments(fields: Fields): NetworkConfiguration["validAttachments
     const ifname = item.text("ifname") ?? "";
     if (containerId !== "" && ifname !== "") return { containerId, ifname };
     const key = containerId === "" ? "containerID" : "ifname";
-    throw item.invalid(key, "is missing", "every attachment to keep needs its containerID and its ifname");
+    throw item.invalid(key, "is missing", "every attachment to keep needs a containerID and an ifname");
   });
 }
 

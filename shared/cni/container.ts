@@ -1,7 +1,7 @@
 /** The container of a request: its namespace, and a netlink connection in it. */
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { lockNamespace } from "../system/lock.ts";
-import { isOwnNamespace, type Namespace, type NamespaceFault, openNamespace } from "../system/netns.ts";
+import { isOwnNamespace, type Namespace, type NamespaceProblem, openNamespace } from "../system/netns.ts";
 import { allowsOwnNamespace } from "./environment.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import type { Request } from "./plugin.ts";
@@ -12,11 +12,10 @@ export interface Container {
   close(): void;
 }
 
-const faults: Readonly<Record<NamespaceFault, string>> = {
-  missing: "there is no such file: the container has ended, or its namespace was made elsewhere",
-  "not-a-namespace":
-    "the file there is no network namespace: it may be what is left of one that was unmounted",
-  denied: "it may not be opened: the plugin must run as root in the host's namespaces",
+const faults: Readonly<Record<NamespaceProblem, string>> = {
+  missing: "the file does not exist: the container has ended, or its namespace is on another node",
+  "not-a-namespace": "the file there is not a network namespace: an unmounted namespace leaves one",
+  denied: "permission denied: the plugin must run as root in the host's namespaces",
 };
 
 function connect(namespace: Namespace): Container {
@@ -31,9 +30,9 @@ function connect(namespace: Namespace): Container {
   };
 }
 
-function failure(netns: string, fault: NamespaceFault): CniError {
+function failure(netns: string, problem: NamespaceProblem): CniError {
   const message = `failed to open the network namespace ${netns}`;
-  return new CniError(ErrorCode.invalidNamespace, message, faults[fault]);
+  return new CniError(ErrorCode.invalidNamespace, message, faults[problem]);
 }
 
 /** Opens CNI_NETNS for CHECK, and for an ADD that makes no interface. Throws code 8 on failure. */
@@ -51,7 +50,7 @@ export function openContainer({ netns }: Request): Container {
  * The plugin's own namespace (CNI_NETNS_OVERRIDE) is not locked: it has the lock of lock.ts already, and would wait
  * for itself.
  */
-export function openContainerAlone(request: Request): Container {
+export function openContainerExclusively(request: Request): Container {
   const container = openContainer(request);
   const { environment, netns } = request;
   if (allowsOwnNamespace(environment) && isOwnNamespace(netns)) return container;

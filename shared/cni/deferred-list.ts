@@ -8,7 +8,7 @@
  */
 
 /** The list's position: the key of an object in the configuration, and the list's key in that object. */
-export type ListPlace = readonly [object: string, key: string];
+export type ListPath = readonly [object: string, key: string];
 
 /** A shorter text is parsed at once. */
 const LONG = 16384;
@@ -48,7 +48,7 @@ function cut(text: string, key: string): Cut | undefined {
 }
 
 /** The object with the mark, and so with the list: no other text can become the mark at that position. */
-function holderOf({ rest }: Cut, [object, key]: ListPlace): { whole: unknown; holder: Holder } | undefined {
+function holderOf({ rest }: Cut, [object, key]: ListPath): { whole: unknown; holder: Holder } | undefined {
   let whole: unknown;
   try {
     whole = JSON.parse(rest);
@@ -78,7 +78,7 @@ function deferList(holder: Holder, key: string, text: string, read: () => unknow
 }
 
 /** Parses the list; if the cut was too long, returns the value at its position. */
-function readList(text: string, list: string, [object, key]: ListPlace, parse: Parse): unknown {
+function readList(text: string, list: string, [object, key]: ListPath, parse: Parse): unknown {
   try {
     return JSON.parse(list);
   } catch {
@@ -87,7 +87,7 @@ function readList(text: string, list: string, [object, key]: ListPlace, parse: P
 }
 
 /** Parses a text by `parse`. A long list at `place` is parsed when it is read. */
-export function parseDeferring(text: string, place: ListPlace | undefined, parse: Parse): unknown {
+export function parseDeferring(text: string, place: ListPath | undefined, parse: Parse): unknown {
   const parts = place === undefined || text.length < LONG ? undefined : cut(text, place[1]);
   if (place === undefined || parts === undefined) return parse(text);
   const found = holderOf(parts, place);
@@ -96,7 +96,7 @@ export function parseDeferring(text: string, place: ListPlace | undefined, parse
   return found.whole;
 }
 
-/** The text of a list that is not parsed yet; undefined if there is none at the key. */
+/** The text of a list that is not parsed yet; undefined if the key has none. */
 export function unparsedText(holder: object, key: string): string | undefined {
   const list = lists.get(holder);
   return list?.key === key && !list.isParsed ? list.text : undefined;

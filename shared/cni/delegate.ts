@@ -44,7 +44,7 @@ export function findDelegate(request: Request, type: string): Delegate {
     throw new CniError(ErrorCode.invalidConfiguration, `invalid plugin name: ${quote(type)}`, advice);
   }
   if (request.path.length === 0) {
-    const advice = `the network needs the plugin ${type}, and CNI_PATH says where to find it`;
+    const advice = `the network needs the plugin ${type}, and CNI_PATH must list its folder`;
     throw new CniError(ErrorCode.invalidEnvironment, "required env variables [CNI_PATH] missing", advice);
   }
   for (const folder of request.path) {
@@ -96,7 +96,7 @@ function runExecutable(delegate: Delegate, request: Request, command: Command): 
     throw new CniError(
       ErrorCode.tryAgainLater,
       `the plugin ${delegate.path} did not finish ${command} within ${seconds} s and was killed`,
-      "look at what it waits for; PODWIRE_DELEGATE_TIMEOUT sets another limit, in seconds",
+      "find out what it waits for; PODWIRE_DELEGATE_TIMEOUT sets another limit, in seconds",
     );
   }
   const output = decodeText(outcome.stdout);
@@ -135,7 +135,7 @@ function runAdd(request: Request, type: string): Result {
     throw new CniError(
       ErrorCode.decode,
       message,
-      `it must print JSON on standard output, and printed ${said}`,
+      `it must print JSON on standard output, but it printed ${said}`,
     );
   } catch (thrown) {
     throw withCleanup(delegate, request, thrown);

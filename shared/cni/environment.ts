@@ -1,6 +1,6 @@
 /** Reads the CNI_* variables: the required ones of each verb, and their valid values. */
 import { CniError, ErrorCode, quote } from "./error.ts";
-import { containerIdFault, interfaceNameFault } from "./names.ts";
+import { interfaceNameProblem, nameProblem } from "./names.ts";
 import type { Command } from "./plugin.ts";
 
 export type Environment = Readonly<Record<string, string>>;
@@ -9,15 +9,15 @@ interface Variable {
   readonly name: string;
   readonly neededBy: readonly Command[];
   /** Returns the problem of a value, or undefined. */
-  readonly fault: (value: string) => string | undefined;
+  readonly problemOf: (value: string) => string | undefined;
 }
 
 const commands: readonly string[] = ["ADD", "DEL", "CHECK", "STATUS", "GC", "VERSION"] satisfies Command[];
 
 const variables: readonly Variable[] = [
-  { name: "CNI_CONTAINERID", neededBy: ["ADD", "DEL", "CHECK"], fault: containerIdFault },
-  { name: "CNI_NETNS", neededBy: ["ADD", "CHECK"], fault: () => undefined },
-  { name: "CNI_IFNAME", neededBy: ["ADD", "DEL", "CHECK"], fault: interfaceNameFault },
+  { name: "CNI_CONTAINERID", neededBy: ["ADD", "DEL", "CHECK"], problemOf: nameProblem },
+  { name: "CNI_NETNS", neededBy: ["ADD", "CHECK"], problemOf: () => undefined },
+  { name: "CNI_IFNAME", neededBy: ["ADD", "DEL", "CHECK"], problemOf: interfaceNameProblem },
 ];
 
 /** Reads CNI_COMMAND. Throws code 4 if it is not in the specification. */
@@ -42,9 +42,9 @@ export function checkEnvironment(command: Command, environment: Environment): vo
       `the runtime must set them for ${command}`,
     );
   }
-  for (const { name, fault } of needed) {
+  for (const { name, problemOf } of needed) {
     const value = environment[name] ?? "";
-    const problem = fault(value);
+    const problem = problemOf(value);
     if (problem === undefined) continue;
     throw new CniError(ErrorCode.invalidEnvironment, `${name} is invalid: ${quote(value)}`, problem);
   }

@@ -45,7 +45,7 @@ function valueText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch (thrown) {
-    if (isStackOverflow(thrown)) return "a value that is nested too deeply";
+    if (isStackOverflow(thrown)) return "a value nested too deeply";
     throw thrown;
   }
 }

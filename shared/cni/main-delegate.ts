@@ -9,10 +9,10 @@ import type { JsonObject } from "./fields.ts";
 import type { Plugin, Request } from "./plugin.ts";
 
 /** The plugin of that name in this executable. */
-export function ownPlugin(request: Request, type: string): Plugin {
+export function builtinPlugin(request: Request, type: string): Plugin {
   const plugin = request.builtin(type);
   if (plugin !== undefined) return plugin;
-  throw new CniError(ErrorCode.internal, `the plugin ${type} is not part of this program`, "build it anew");
+  throw new CniError(ErrorCode.internal, `the plugin ${type} is not part of this program`, "rebuild it");
 }
 
 /** The same call with another configuration, for the delegate and its IPAM plugin. */

@@ -4,10 +4,10 @@ import { encodeText } from "../system/text.ts";
 /** Specification, "Parameters": CNI_CONTAINERID. Network names follow the same rule. */
 export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
-/** Returns the problem of a container ID, or undefined. */
-export function containerIdFault(value: string): string | undefined {
+/** Returns the problem of a container ID or a network name, or undefined. */
+export function nameProblem(value: string): string | undefined {
   if (namePattern.test(value)) return undefined;
-  return "it must start with a letter or digit and hold only letters, digits, '_', '.' and '-'";
+  return "it must start with a letter or digit and contain only letters, digits, '_', '.' and '-'";
 }
 
 /** The kernel's isspace() reads Latin-1, in which this byte is white space, too. */
@@ -19,7 +19,7 @@ const forbidden = [0x2f, 0x3a, 0x25, 0x7f, NO_BREAK_SPACE];
  * bytes, but not "." or "..", '/', ':' or white space. It replaces a pattern with '%' by another name, so '%' is
  * refused here, as are control characters.
  */
-export function interfaceNameFault(value: string): string | undefined {
+export function interfaceNameProblem(value: string): string | undefined {
   const bytes = encodeText(value);
   if (bytes.length > 15) return "an interface name has at most 15 bytes";
   // /proc/sys/net has folders "all" and "default" beside those of interfaces.
@@ -27,7 +27,7 @@ export function interfaceNameFault(value: string): string | undefined {
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;
     if (byte > 0x20 && !forbidden.includes(byte)) continue;
-    return "an interface name holds no '/', ':', '%', white space or control character (and no byte A0)";
+    return "an interface name contains no '/', ':', '%', white space or control character (and no byte A0)";
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 /** The contract between the runner and a plugin. */
-import type { ListPlace } from "./deferred-list.ts";
+import type { ListPath } from "./deferred-list.ts";
 import type { Fields, JsonObject } from "./fields.ts";
 import type { Dns, Result } from "./result.ts";
 import type { CniVersion } from "./version.ts";
@@ -66,7 +66,7 @@ export interface Plugin {
    * A list of possibly thousands of objects in the configuration. ADD parses it only if it does not know its text from
    * an earlier ADD (deferred-list.ts).
    */
-  readonly deferredList?: ListPlace;
+  readonly deferredList?: ListPath;
   add(request: Request): Result;
   del(request: Request): void;
   check(request: Request): void;

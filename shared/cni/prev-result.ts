@@ -9,7 +9,7 @@ export function requirePrevResult({ command, configuration }: Request): Result {
   if (prevResult !== undefined) return prevResult;
   const advice =
     command === "ADD"
-      ? "it works on what a plugin before it in the chain has made: put it behind one, such as bridge"
+      ? "it changes what an earlier plugin of the chain has made: put it after one, such as bridge"
       : "the runtime must pass the result of ADD as prevResult";
   throw new CniError(ErrorCode.invalidConfiguration, `${command} needs prevResult`, advice);
 }

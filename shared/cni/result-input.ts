@@ -15,7 +15,7 @@ function readIp(fields: Fields, key: string): IpAddress | undefined {
   const text = fields.text(key);
   if (text === undefined || text === "") return undefined;
   const address = parseIp(text);
-  if (address === undefined) throw fields.invalid(key, `is no IP address: ${quote(text)}`, "");
+  if (address === undefined) throw fields.invalid(key, `is not an IP address: ${quote(text)}`, "");
   return address;
 }
 
@@ -24,7 +24,7 @@ function readCidr(fields: Fields, key: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr === undefined) {
     const advice = "an address with its prefix length is expected, such as 10.1.0.2/24";
-    throw fields.invalid(key, `is no address in CIDR notation: ${quote(text)}`, advice);
+    throw fields.invalid(key, `is not an address in CIDR notation: ${quote(text)}`, advice);
   }
   return cidr;
 }

@@ -185,12 +185,12 @@ function writeError(thrown: unknown, cniVersion: string): JsonObject {
 }
 
 const OUT_OF_MEMORY = "out of memory";
-const memoryAdvice = "the limit is that of the caller: its memory cgroup, or ulimit -v and -d";
+const memoryAdvice = "raise the caller's limit: its memory cgroup, or ulimit -v and -d";
 
 const exhausted: Readonly<Record<string, string>> = {
   [OUT_OF_MEMORY]: memoryAdvice,
   "out of memory in regexp execution": memoryAdvice,
-  "stack overflow": "raise the caller's limit of the stack (ulimit -s), or make the input less deeply nested",
+  "stack overflow": "raise the caller's stack limit (ulimit -s), or nest the input less deeply",
 };
 
 function toCniError(thrown: unknown): CniError {
@@ -199,7 +199,7 @@ function toCniError(thrown: unknown): CniError {
   if (thrown === null) return new CniError(ErrorCode.internal, OUT_OF_MEMORY, memoryAdvice);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (thrown instanceof SystemError) return new CniError(ErrorCode.io, message, "", thrown);
-  const cause = exhausted[message] ?? "an error of podwire itself, to be reported with these lines";
+  const cause = exhausted[message] ?? "an error in podwire: please report it with these lines";
   const details = thrown instanceof Error ? `${cause}\n${sourceStack(thrown)}` : cause;
   return new CniError(ErrorCode.internal, message, details, thrown);
 }

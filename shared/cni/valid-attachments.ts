@@ -6,7 +6,6 @@ import type { AttachmentKey, Request } from "./plugin.ts";
 export function attachmentsToKeep(request: Request): AttachmentKey[] {
   const { name, validAttachments } = request.configuration;
   if (validAttachments !== undefined) return validAttachments.map((item) => ({ network: name, ...item }));
-  const advice =
-    "without the list of live attachments everything would look dead; an empty list is taken at its word";
+  const advice = "without the list GC would remove living attachments; an empty list removes all";
   throw new CniError(ErrorCode.invalidConfiguration, "cni.dev/valid-attachments is missing", advice);
 }

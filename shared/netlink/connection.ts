@@ -5,9 +5,9 @@ import { Errno } from "../system/errno.ts";
 import { closeFile } from "../system/file.ts";
 import { call, SystemError, tryCall } from "../system/libc.ts";
 import { waitForInput } from "../system/poll.ts";
-import { Attributes } from "./attributes.ts";
+import { type Answer, addToAnswer, newAnswer } from "./answer.ts";
 import { compileSelection, type Selection } from "./dump-sum.ts";
-import { NetlinkError } from "./error.ts";
+import type { NetlinkError } from "./error.ts";
 import { type Acknowledged, decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_NETLINK = 16;
@@ -17,13 +17,6 @@ const SOL_SOCKET = 1;
 const SO_SNDBUFFORCE = 32;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
-/** Message types of all protocols. */
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
-/** Flags of an error message: the request is cut off, attributes follow. */
-const NLM_F_CAPPED = 0x100;
-const NLM_F_ACK_TLVS = 0x200;
-const NLMSGERR_ATTR_MSG = 1;
 /** A dump that changed meanwhile is repeated. After this many times the node is too busy. */
 const DUMP_ATTEMPTS = 10;
 
@@ -37,18 +30,6 @@ const receiveBuffer = new Uint8Array(16384);
 const MOST_ANSWERS = 60;
 
 export const Protocol = { route: 0, netfilter: 12 } as const;
-
-/** The kernel's answer to one message of a batch. */
-export interface Answer {
-  /** Set if the kernel refused the message. */
-  error?: NetlinkError;
-  /** The bodies of the answer's messages. */
-  readonly bodies: Uint8Array[];
-  /** The state changed during a dump. */
-  interrupted: boolean;
-  /** True after the last part of the answer. */
-  complete: boolean;
-}
 
 /** A netlink socket in the network namespace where it was opened, until it is closed. */
 export class NetlinkConnection {
@@ -105,7 +86,7 @@ export class NetlinkConnection {
     const first = this.sequence;
     this.sequence += messages.length;
     this.send(encodeMessages(messages, first, acknowledged));
-    const answers = messages.map<Answer>(() => ({ bodies: [], interrupted: false, complete: false }));
+    const answers = messages.map(newAnswer);
     // The kernel answers in order, so the last message with an answer ends the batch.
     const isAnswered = ({ flags }: NetlinkMessage, index: number) =>
       (flags & (Flag.ack | Flag.dump)) !== 0 && (acknowledged === "each" || index === messages.length - 1);
@@ -124,7 +105,7 @@ export class NetlinkConnection {
     const first = this.sequence++;
     const bytes = encodeMessages([message], first);
     this.send(bytes);
-    const answer: Answer = { bodies: [], interrupted: false, complete: false };
+    const answer = newAnswer();
     while (!answer.complete && answer.bodies.length === 0) this.receive([message], [answer], first);
     const [body] = answer.bodies;
     return {
@@ -158,18 +139,7 @@ export class NetlinkConnection {
       const answer = answers[received.sequence - first];
       const message = messages[received.sequence - first];
       if (answer === undefined || message === undefined) continue;
-      if ((received.flags & Flag.dumpInterrupted) !== 0) answer.interrupted = true;
-      if (received.type === NLMSG_ERROR) {
-        answer.complete = true;
-        const error = readError(received.body, received.flags, message.purpose);
-        if (error !== undefined && error.errno !== message.dispensable) answer.error = error;
-      } else if (received.type === NLMSG_DONE) {
-        answer.complete = true;
-        const error = readDone(received.body, message.purpose);
-        if (error !== undefined) answer.error = error;
-      } else {
-        answer.bodies.push(received.body);
-      }
+      addToAnswer(answer, received, message);
     }
   }
 
@@ -219,10 +189,10 @@ export class NetlinkConnection {
     const flags = message.flags | Flag.request | Flag.dump;
     this.send(encodeMessages([{ ...message, flags }], this.sequence++));
     const compiled = compileSelection(selection);
-    for (let isWhole = true; ; ) {
+    for (let isComplete = true; ; ) {
       const { isLast, isUseless } = sumDump(receiveBuffer, this.receiveBytes(MSG_DONTWAIT), compiled, sum);
-      if (isUseless) isWhole = false;
-      if (isLast) return isWhole;
+      if (isUseless) isComplete = false;
+      if (isLast) return isComplete;
     }
   }
 
@@ -250,22 +220,4 @@ export class NetlinkConnection {
     if (length < 0) return [new Uint8Array(0)];
     return decodeMessages(receiveBuffer.slice(0, length)).map((message) => message.body);
   }
-}
-
-function readError(body: Uint8Array, flags: number, purpose: string): NetlinkError | undefined {
-  const view = new DataView(body.buffer, body.byteOffset, body.length);
-  const errno = -view.getInt32(0, true);
-  if (errno === 0) return undefined;
-  // struct nlmsgerr: the errno and the request's header, followed by the whole request unless capped.
-  const request = (flags & NLM_F_CAPPED) !== 0 ? 16 : view.getUint32(4, true);
-  const explained = (flags & NLM_F_ACK_TLVS) !== 0;
-  const explanation = explained ? new Attributes(body, 4 + request).text(NLMSGERR_ATTR_MSG) : undefined;
-  return new NetlinkError(purpose, errno, explanation ?? "");
-}
-
-function readDone(body: Uint8Array, purpose: string): NetlinkError | undefined {
-  if (body.length < 4) return undefined;
-  const errno = -new DataView(body.buffer, body.byteOffset, body.length).getInt32(0, true);
-  if (errno === 0) return undefined;
-  return new NetlinkError(purpose, errno, new Attributes(body, 4).text(NLMSGERR_ATTR_MSG) ?? "");
 }

@@ -196,7 +196,7 @@ export function wakeLink({ index, name }: { index: number; name: string }): Netl
     type: LinkMessage.set,
     flags: Flag.request | Flag.ack,
     body: body.finish(),
-    purpose: `let frames pass the interface ${name}`,
+    purpose: `bring up the interface ${name}`,
   };
 }
 

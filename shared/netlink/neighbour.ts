@@ -66,7 +66,7 @@ export function setNeighbour(
     flags: Flag.request | Flag.ack | Flag.create | Flag.replace,
     body: body.finish(),
     get purpose() {
-      return `tell interface number ${index} of its neighbour ${formatIp(address)}`;
+      return `set the neighbour ${formatIp(address)} of interface number ${index}`;
     },
     ...(state === NeighbourState.permanent ? {} : { dispensable: Errno.ENOBUFS }),
   };

@@ -15,7 +15,7 @@ function workingFolder(path: string): string {
   // For a folder outside of the root, getcwd(2) returns "(unreachable)/...".
   const folder = length < 0 ? "" : decodeText(buffer.subarray(0, length - 1));
   if (folder.startsWith("/")) return folder;
-  throw new Error(`${path} is meant from the working folder, which is gone: give an absolute path`);
+  throw new Error(`${path} is relative to the working folder, which is gone: give an absolute path`);
 }
 
 /**

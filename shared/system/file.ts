@@ -151,7 +151,7 @@ export function renameFile(from: string, to: string): void {
 const RENAME_NOREPLACE = 1;
 
 /** Renames a file to a free name. Returns false if the name is taken. */
-export function moveToFreeName(from: string, to: string): boolean {
+export function renameToFreeName(from: string, to: string): boolean {
   const failed = tryCall("renameat2", AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
   if (failed === 0) return true;
   if (failed === -Errno.EEXIST) return false;

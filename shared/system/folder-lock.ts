@@ -55,7 +55,7 @@ function heldTooLong(folder: string, limitSeconds: number): CniError {
   return new CniError(
     ErrorCode.tryAgainLater,
     `the lock ${folder}/lock was not free within ${limitSeconds} s`,
-    "another plugin's process holds it, and may hang: find it with `fuser` or `lslocks`; " +
+    "a process that holds it may hang: find it with `fuser` or `lslocks`; " +
       "PODWIRE_LOCK_TIMEOUT sets another limit, in seconds",
   );
 }

@@ -23,7 +23,7 @@ export interface Namespace {
 }
 
 /** The reason why a path is not a usable network namespace. */
-export type NamespaceFault = "missing" | "not-a-namespace" | "denied";
+export type NamespaceProblem = "missing" | "not-a-namespace" | "denied";
 
 /** The number of attempts to return. */
 const RETURNS = 3;
@@ -59,7 +59,7 @@ function runInside<Value>(target: number, path: string, work: () => Value): Valu
  * Opens the network namespace at a path. For a missing path or another kind of file, returns the reason. An unmounted
  * namespace leaves a plain file. Changes nothing.
  */
-export function openNamespace(path: string): Namespace | NamespaceFault {
+export function openNamespace(path: string): Namespace | NamespaceProblem {
   let descriptor: number;
   try {
     // Non-blocking: a FIFO at the path must not block the call.
@@ -67,10 +67,10 @@ export function openNamespace(path: string): Namespace | NamespaceFault {
   } catch (thrown) {
     return faultOf(thrown);
   }
-  const fault = tryEntering(descriptor);
-  if (fault !== undefined) {
+  const problem = tryEntering(descriptor);
+  if (problem !== undefined) {
     closeFile(descriptor);
-    return fault;
+    return problem;
   }
   return {
     path,
@@ -92,7 +92,7 @@ const noNamespace: readonly number[] = [
   Errno.ENAMETOOLONG,
 ];
 
-function faultOf(thrown: unknown): NamespaceFault {
+function faultOf(thrown: unknown): NamespaceProblem {
   if (!(thrown instanceof SystemError)) throw thrown;
   if (thrown.errno === Errno.ENOENT || thrown.errno === Errno.ENOTDIR) return "missing";
   if (thrown.errno === Errno.EACCES || thrown.errno === Errno.EPERM) return "denied";
@@ -101,7 +101,7 @@ function faultOf(thrown: unknown): NamespaceFault {
 }
 
 /** setns(2) refuses any other file, and other types of namespaces, with EINVAL. */
-function tryEntering(descriptor: number): NamespaceFault | undefined {
+function tryEntering(descriptor: number): NamespaceProblem | undefined {
   const back = homeDescriptor();
   const failed = tryCall("setns", descriptor, CLONE_NEWNET);
   if (failed < 0) return failed === -Errno.EPERM ? "denied" : "not-a-namespace";

@@ -9,7 +9,7 @@ const F_GETFD = 1;
  * Opens the standard streams that the caller closed. Otherwise a later file would get such a number, and output would
  * go into it. Reading and writing them still fails.
  */
-export function holdStandardStreams(): void {
+export function openStandardStreams(): void {
   for (let descriptor = 0; descriptor <= 2; descriptor++)
     if (tryCall("fcntl", descriptor, F_GETFD, 0) === -Errno.EBADF) tryOpen("/", OpenFlag.path);
 }

@@ -80,8 +80,8 @@ kill -KILL $$
     const added = await runOn(node, ["add", "net", netns], env);
     expect(added).toMatchObject({ exitCode: 0 });
     expect(added.stderr.split("\n")).toEqual([
-      expect.stringContaining("10-net.conflist is passed over: it is a FIFO, and no regular file"),
-      expect.stringContaining("30-net.conflist is passed over: it is a device, and no regular file"),
+      expect.stringContaining("10-net.conflist is skipped: it is a FIFO, not a regular file"),
+      expect.stringContaining("30-net.conflist is skipped: it is a device, not a regular file"),
     ]);
     await node.exec("mkfifo", ["/var/lib/cni/results/net-c2-eth0", "/var/lib/cni/networks/net/10.1.0.9"]);
     expect(JSON.parse((await runOn(node, ["list", "--json"])).stdout)).toHaveLength(1);

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { report, writeReport } from "../../scripts/release/report.ts";
+import { replaceMarked } from "../../scripts/markdown.ts";
+import { fillFolder } from "../../scripts/release/complete-folder.ts";
+import { report } from "../../scripts/release/report.ts";
 import { targets } from "../../scripts/release/targets.ts";
-import { makeWhole } from "../../scripts/release/whole.ts";
 import { useScratch } from "../helpers/scratch.ts";
 
 let scratch: string;
@@ -16,7 +17,7 @@ describe("the folder of a release", () => {
 
   test("is there when all of it is, and no older one before", async () => {
     for (const text of ["old", "new"]) {
-      await makeWhole(output(), async (unfinished) => {
+      await fillFolder(output(), async (unfinished) => {
         expect(existsSync(output())).toBe(false);
         expect(readdirSync(unfinished)).toEqual([]);
         writeFileSync(join(unfinished, "archive"), text);
@@ -27,13 +28,13 @@ describe("the folder of a release", () => {
   });
 
   test("is not there after a failure, and the next run begins anew", async () => {
-    const failing = makeWhole(output(), async (unfinished) => {
+    const failing = fillFolder(output(), async (unfinished) => {
       writeFileSync(join(unfinished, "half"), "");
       throw new Error("no space");
     });
     await expect(failing).rejects.toThrow("no space");
     expect(existsSync(output())).toBe(false);
-    await makeWhole(output(), async (unfinished) => writeFileSync(join(unfinished, "whole"), ""));
+    await fillFolder(output(), async (unfinished) => writeFileSync(join(unfinished, "whole"), ""));
     expect(readdirSync(output())).toEqual(["whole"]);
   });
 });
@@ -53,9 +54,9 @@ describe("the table of a release", () => {
   test("takes the place of the one before, and nothing else changes", () => {
     const file = join(scratch, "README.md");
     writeFileSync(file, "before\n<!-- release -->\nold\n<!-- /release -->\nafter\n");
-    writeReport(file, table);
+    replaceMarked(file, "release", table);
     expect(readFileSync(file, "utf8")).toBe(`before\n<!-- release -->\n${table}\n<!-- /release -->\nafter\n`);
     writeFileSync(file, "no marks\n");
-    expect(() => writeReport(file, table)).toThrow(/no marks/);
+    expect(() => replaceMarked(file, "release", table)).toThrow(/no marks/);
   });
 });

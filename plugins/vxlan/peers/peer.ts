@@ -35,11 +35,11 @@ export interface PeerSource {
 }
 
 /** The peer's path in the configuration. */
-export const placeOf = ({ position }: Peer): string => `discovery.peers[${position}]`;
+export const pathOfPeer = ({ position }: Peer): string => `discovery.peers[${position}]`;
 
 /** An error about one peer, with code 7. */
 export function invalidPeer(peer: Peer, problem: string, advice: string): CniError {
   const { name = formatIp(peer.vtep) } = peer;
   const label = name === "" ? "" : ` (${name})`;
-  return new CniError(ErrorCode.invalidConfiguration, `"${placeOf(peer)}"${label} ${problem}`, advice);
+  return new CniError(ErrorCode.invalidConfiguration, `"${pathOfPeer(peer)}"${label} ${problem}`, advice);
 }

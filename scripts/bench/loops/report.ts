@@ -1,6 +1,6 @@
 import { cpus, release } from "node:os";
+import { table } from "../../markdown.ts";
 import { each, median } from "../statistics.ts";
-import { table } from "../table.ts";
 import type { LoopFigure, MeasuredLoop } from "./measure.ts";
 import type { LoopSubject } from "./subjects.ts";
 

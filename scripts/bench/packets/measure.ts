@@ -8,8 +8,8 @@ import type { GeneratorRequest, Route, Traffic } from "./protocol.ts";
 import type { PacketSubject } from "./subjects.ts";
 
 /** The two kinds of translation on a connection's path. */
-export const ways = ["masquerade", "hostPort"] as const;
-export type Way = (typeof ways)[number];
+export const translations = ["masquerade", "hostPort"] as const;
+export type Translation = (typeof translations)[number];
 
 const fillings = ["one", "many"] as const;
 type Filling = (typeof fillings)[number];
@@ -18,17 +18,17 @@ export interface MeasuredPackets {
   readonly subject: PacketSubject;
   /** The number of attachments on the full node. */
   readonly held: number;
-  readonly traffic: Readonly<Record<Way, Readonly<Record<Filling, Traffic[]>>>>;
+  readonly traffic: Readonly<Record<Translation, Readonly<Record<Filling, Traffic[]>>>>;
 }
 
 /** A node with attachments, between one of them and the outside. */
 interface Passage extends AsyncDisposable {
-  run(way: Way, seconds: number): Promise<Traffic>;
+  run(translation: Translation, seconds: number): Promise<Traffic>;
 }
 
 const outsidePort = 7000;
 
-function routesOf(outside: Outside, held: number): Record<Way, Route> {
+function routesOf(outside: Outside, held: number): Record<Translation, Route> {
   // The one in the middle: where rules are evaluated one by one, its cost is the mean of all.
   const { name, hostPort } = heldContainer(Math.floor(held / 2));
   const inside = `/run/netns/${name}`;
@@ -58,8 +58,8 @@ async function openPassage(folder: string, network: Network, held: number): Prom
   const generator = await writeMain("scripts/bench/packets/generator.ts");
   const routes = routesOf(outside, held);
   return {
-    run: async (way, seconds) => {
-      const request: GeneratorRequest = { route: routes[way], seconds };
+    run: async (translation, seconds) => {
+      const request: GeneratorRequest = { route: routes[translation], seconds };
       const timeout = (seconds + 20) * 1000;
       return site.node.execJson<Traffic>(evaluator, [...generator.words, JSON.stringify(request)], {
         timeout,
@@ -82,15 +82,15 @@ export async function measurePackets(subject: PacketSubject, extent: Extent): Pr
   await using many = await openPassage(folder, subject.network, held);
   const passages = { one, many };
   const traffic = { masquerade: { one: [], many: [] }, hostPort: { one: [], many: [] } } as Record<
-    Way,
+    Translation,
     Record<Filling, Traffic[]>
   >;
   await settle(extent.settle);
   for (let round = 0; round < extent.rounds; round += 1) {
     const order = round % 2 === 0 ? fillings : [...fillings].reverse();
-    for (const way of ways)
+    for (const translation of translations)
       for (const filling of order)
-        traffic[way][filling].push(await passages[filling].run(way, extent.seconds));
+        traffic[translation][filling].push(await passages[filling].run(translation, extent.seconds));
   }
   return { subject, held, traffic };
 }

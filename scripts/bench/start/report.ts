@@ -1,9 +1,11 @@
 /** The cost of starts, as Markdown. */
+
+import { table } from "../../markdown.ts";
 import { startGoal } from "../cases.ts";
 import type { Extent } from "../extent.ts";
+import { judgeMost } from "../goals.ts";
 import type { Cost } from "../protocol.ts";
 import { each, median, ratioOf } from "../statistics.ts";
-import { judgeMost, table } from "../table.ts";
 import type { MeasuredStart } from "./measure.ts";
 
 const shown = (costs: readonly Cost[]): string[] => {

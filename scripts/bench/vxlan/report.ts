@@ -1,6 +1,7 @@
 import { cpus, release } from "node:os";
+import { table } from "../../markdown.ts";
+import { judgeLeast, judgeMost } from "../goals.ts";
 import { median, pairedRatio } from "../statistics.ts";
-import { judgeLeast, judgeMost, table } from "../table.ts";
 import type { ScaleMeasured } from "./scale.ts";
 import type { Traffic, TrafficMeasured } from "./traffic.ts";
 

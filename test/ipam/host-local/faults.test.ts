@@ -167,7 +167,7 @@ describe.runIf(canRun())("CHECK", () => {
       msg: "the address fd00:1::3 of container c1 eth0 is reserved for container c2 eth0",
     });
     expect((await subject.with(result("10.1.0.9/24")).fail("CHECK", "c1")).msg).toContain(
-      "reserved for nobody",
+      "reserved for no container",
     );
     expect(await subject.with(result("10.1.0.2/24")).fail("CHECK", "c1", { ifname: "net1" })).toMatchObject({
       code: 999,

@@ -88,7 +88,10 @@ describe("an owner's record", () => {
   const record: fc.Arbitrary<OwnerRecord> = fc
     .tuple(
       owner,
-      fc.record({ boot: fc.uuid(), held: fc.array(fc.record({ name: fc.ipV4(), file: fc.string() })) }),
+      fc.record({
+        boot: fc.uuid(),
+        reservations: fc.array(fc.record({ name: fc.ipV4(), file: fc.string() })),
+      }),
       fc.option(fc.record({ path: fc.string(), identity: fc.string() })),
     )
     .map(([who, what, namespace]) => ({ ...who, ...what, ...(namespace === null ? {} : { namespace }) }));
@@ -110,7 +113,7 @@ describe("an owner's record", () => {
     );
   });
 
-  test.each(["null", "[]", "{}", '"text"', '{"containerId":1,"ifname":"","boot":"","held":[]}'])(
+  test.each(["null", "[]", "{}", '"text"', '{"containerId":1,"ifname":"","boot":"","reservations":[]}'])(
     "%s is none",
     (text) => {
       expect(parseRecord(text)).toBeUndefined();
@@ -120,14 +123,14 @@ describe("an owner's record", () => {
   const base = { containerId: "c1", ifname: "eth0", boot: "b" };
 
   test("with a list of something else is none", () => {
-    expect(parseRecord(JSON.stringify({ ...base, held: ["10.1.0.2"] }))).toBeUndefined();
-    expect(parseRecord(JSON.stringify({ ...base, held: {} }))).toBeUndefined();
+    expect(parseRecord(JSON.stringify({ ...base, reservations: ["10.1.0.2"] }))).toBeUndefined();
+    expect(parseRecord(JSON.stringify({ ...base, reservations: {} }))).toBeUndefined();
   });
 
   test("with half a namespace has none", () => {
-    expect(parseRecord(JSON.stringify({ ...base, held: [], namespace: { path: "/x" } }))).toEqual({
+    expect(parseRecord(JSON.stringify({ ...base, reservations: [], namespace: { path: "/x" } }))).toEqual({
       ...base,
-      held: [],
+      reservations: [],
     });
   });
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { hostState } from "../attachment/witness.ts";
 import { bad, discovery, peers } from "./bad-configurations.ts";
+import { badL3 } from "./bad-l3-configurations.ts";
 import { createWorld, failed, l2Network, l3Network, programs, succeeded, type World } from "./world.ts";
 
 const canRunAll = canRun(...programs);
@@ -17,7 +18,7 @@ afterAll(async () => {
 });
 
 describe.runIf(canRunAll)("a configuration with", () => {
-  test.each(bad)(
+  test.each([...bad, ...badL3])(
     "$what is refused by ADD, which changes nothing",
     async ({ mode, keys, code = 7, words }) => {
       const host = world.host(0);

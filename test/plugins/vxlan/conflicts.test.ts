@@ -79,7 +79,7 @@ describe.runIf(canRun(...programs))("a conflict", () => {
     await using own = await createWorld(2);
     await own.host(0).node.exec("ip", ["link", "add", "vx100", "type", "bridge"]);
     const run = await own.host(0).call("ADD", await own.host(0).pod("pod"), l3Network(own, 0));
-    failed(run, 7, /"vx100" exists and is not of the network "net"/);
+    failed(run, 7, /"vx100" exists and does not belong to the network "net"/);
   });
 
   test("with a program on the port is named, and leaves nothing", async () => {

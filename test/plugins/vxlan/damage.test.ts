@@ -186,7 +186,7 @@ describe.runIf(canRun(...programs))("damage by hand", () => {
     const run = await host.call("CHECK", one, { ...network(0), prevResult: one?.result });
     failed(run, 999, damage.words);
     if (damage.what === "another device in its place") {
-      failed(await host.call("ADD", await host.pod("new"), network(0)), 7, /is not of the network/);
+      failed(await host.call("ADD", await host.pod("new"), network(0)), 7, /does not belong to the network/);
       return;
     }
     await attach(host, "new", network(0));
@@ -223,7 +223,7 @@ describe.runIf(canRun(...programs))("a device in the place of ours, with its ali
       await host.node.exec("ip", ["link", "set", "vx100", "alias", found?.ifalias ?? "", "up"]);
       const run = await host.call("CHECK", one, { ...config, prevResult: one.result });
       failed(run, 999, words);
-      failed(run, 999, /delete the pods of this network on this node/);
+      failed(run, 999, /delete this network's pods on this node/);
       failed(await host.call("ADD", await host.pod("two"), config), 7, /pods of the network "net" use/);
       await host.del(one, config);
       await attach(host, "three", config);

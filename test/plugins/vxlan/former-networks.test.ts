@@ -117,7 +117,7 @@ describe.runIf(canRun(...programs))("routes into networks that an overlay has no
     expect(await routesOf(host.node)).toHaveLength(8);
     const before = await hostState(host.node);
     const run = await host.call("ADD", await host.pod("two"), network(list(150)));
-    failed(run, 7, /"l3.network" replaces networks of vx100.*all 17.*take the former ones out first/);
+    failed(run, 7, /"l3.network" replaces networks of vx100.*all 17.*remove the former ones first/);
     expect(await hostState(host.node)).toEqual(before);
     await attach(host, "three", network([]));
     expect(await routesOf(host.node)).toEqual([]);
@@ -136,9 +136,17 @@ describe.runIf(canRun(...programs))("routes into networks that an overlay has no
       l3: { network: "10.0.0.0/8", subnets: ["10.244.1.0/24"] },
     });
     const run = await host.call("ADD", await host.pod("two"), intruder);
-    failed(run, 7, /"l3.network" has 10.0.0.0\/8, of which the VXLAN device vx100 .*network=net/);
+    failed(
+      run,
+      7,
+      /"l3.network" has 10.0.0.0\/8, which overlaps the networks of the VXLAN device vx100 .*network=net/,
+    );
     expect(await hostState(host.node)).toEqual(before);
-    failed(await host.call("STATUS", undefined, intruder), 7, /of which the VXLAN device vx100/);
+    failed(
+      await host.call("STATUS", undefined, intruder),
+      7,
+      /overlaps the networks of the VXLAN device vx100/,
+    );
   });
 });
 

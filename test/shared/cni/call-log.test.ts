@@ -131,7 +131,7 @@ describe.runIf(canRun("ip", "iptables", "ipset"))("a log that cannot be written"
       const made = { netns, config: { ...config, ...keys } };
       const added = await call(node, { command: "ADD", ...made }, env);
       expect(added).toMatchObject({ exitCode: 0, json: { ips: [{}] } });
-      expect(added.stderr).toMatch(/^podwire: the log of calls cannot be written: /);
+      expect(added.stderr).toMatch(/^podwire: the call log cannot be written: /);
       expect(added.stderr).toContain(file);
       expect(await call(node, { command: "DEL", ...made }, env)).toMatchObject({ exitCode: 0, stdout: "" });
     }

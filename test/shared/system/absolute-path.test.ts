@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 describe.runIf(canRun("ip"))("an absolute path", () => {
-  test("is meant from the working folder, unless it is one already", async () => {
+  test("is relative to the working folder, unless it is absolute", async () => {
     const paths = await onNode(
       node,
       'say(["a", "../b/./c/", "", "/x/../y"].map((path) => places.absolutePath(path)));',
@@ -27,7 +27,7 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     const { stdout } = await node.exec("sh", ["-c", without, "sh", evaluator, ...script.words]);
     expect(JSON.parse(stdout)).toMatchObject([
       "/b",
-      { message: expect.stringMatching(/^a is meant from .* gone/) },
+      { message: expect.stringMatching(/^a is relative to .* gone/) },
     ]);
   });
 

@@ -141,7 +141,7 @@ describe.runIf(canRun("ip"))("a file that is moved", () => {
     write("/run/b", "b");
     const moved = await onNode(
       node,
-      'say([files.moveToFreeName("/run/a", "/run/b"), files.moveToFreeName("/run/a", "/run/c"), failure(() => files.moveToFreeName("/run/a", "/run/d"))]);',
+      'say([files.renameToFreeName("/run/a", "/run/b"), files.renameToFreeName("/run/a", "/run/c"), failure(() => files.renameToFreeName("/run/a", "/run/d"))]);',
     );
     expect(moved).toMatchObject([false, true, { errno: 2 }]);
     expect([read("/run/b"), read("/run/c")]).toEqual(["b", "a"]);

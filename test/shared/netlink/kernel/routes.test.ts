@@ -192,7 +192,7 @@ describe.runIf(canRun("ip"))("the way to an address", () => {
   const way = (address: string) =>
     onNode<string>(
       node,
-      `const index = routes.findOutputInterface(host, parseIp("${address}"));
+      `const index = routeLookups.findOutputInterface(host, parseIp("${address}"));
        say(index === undefined ? "none" : links.findLinkByIndex(host, index).name);`,
     );
 

@@ -3,23 +3,22 @@ import { messageOf } from "../../shared/cni/error.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 
-const mounted =
-  "a file is in the way that is mounted from elsewhere; unmount it, and mount the folder instead";
+const mounted = "the file there is mounted from elsewhere; unmount it, and mount the folder instead";
 
 const meanings: Readonly<Record<number, string>> = {
-  [Errno.ENOSPC]: "no space is left there; free some: what is new is written before the old goes",
+  [Errno.ENOSPC]: "no space is left there; free some: new files are written before old ones are removed",
   [Errno.EDQUOT]: "the disk quota there is used up; raise it or free some space",
   [Errno.EROFS]:
-    "the file system is read-only; mount it writable, or give a folder that is: some systems keep the executables elsewhere",
+    "the file system is read-only; mount it writable, or give a writable folder: some systems keep the executables elsewhere",
   [Errno.EACCES]:
-    "permission denied; run as root, with CAP_DAC_OVERRIDE if the folder is another user's, and see whether SELinux or AppArmor forbids it",
-  [Errno.EPERM]: "not permitted; run as root, and see whether the file is immutable (lsattr)",
+    "permission denied; run as root, with CAP_DAC_OVERRIDE if the folder is another user's, and check whether SELinux or AppArmor forbids it",
+  [Errno.EPERM]: "not permitted; run as root, and check whether the file is immutable (lsattr)",
   [Errno.EBUSY]: mounted,
   [Errno.EXDEV]: mounted,
 };
 
 /** Makes an error from a failed step: the system's error, its likely cause, and advice if known. */
-export function problem(doing: string, thrown: unknown): Error {
+export function stepError(doing: string, thrown: unknown): Error {
   const message = messageOf(thrown);
   const meaning = thrown instanceof SystemError ? meanings[thrown.errno] : undefined;
   const why = meaning === undefined ? message : `${meaning} (${message})`;

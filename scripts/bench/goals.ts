@@ -1,11 +1,4 @@
-/** A Markdown table with aligned columns. The first row is the heading. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const [heading = [], ...body] = rows;
-  const widths = heading.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    `| ${widths.map((width, column) => (cells[column] ?? "").padEnd(width)).join(" | ")} |`;
-  return [heading, widths.map((width) => "-".repeat(width)), ...body].map(line).join("\n");
-}
+/** Compares figures with goals. */
 
 /** Compares a figure with its upper limit. */
 export function judgeMost(figure: number, goal: number | undefined): string {

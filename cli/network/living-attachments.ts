@@ -17,8 +17,8 @@ function isNamespaceGone(path: string): boolean {
 
 function wholeOwner({ name, owner, isWhole }: HostInterface): AttachmentKey {
   if (isWhole) return owner;
-  const message = `whose ${name} is cannot be told: its alias has a name that is cut, and the cache does not know it`;
-  const advice = `GC would remove it; take it down first: podwire list shows it`;
+  const message = `${name} does not name its attachment: its alias is cut, and the cache has no entry for it`;
+  const advice = `GC would remove it; run podwire del for it first: podwire list shows it`;
   throw new CniError(ErrorCode.internal, message, advice);
 }
 

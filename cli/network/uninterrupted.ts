@@ -6,7 +6,7 @@ import { blockSignals } from "../../shared/system/blocked-signals.ts";
  * well, as timeout(1) and systemd do with their signals. The plugin has no signal blocked: it ends, and the work fails
  * in order.
  */
-export function outliveSignals<Value>(work: () => Value): Value {
+export function uninterrupted<Value>(work: () => Value): Value {
   const signals = blockSignals(["SIGINT", "SIGTERM", "SIGHUP"]);
   try {
     return work();

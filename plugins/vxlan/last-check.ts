@@ -16,31 +16,31 @@ import { SystemError } from "../../shared/system/libc.ts";
 
 /** The kernel lists this many in half a millisecond. */
 const MANY_ENTRIES = 1000;
-const BELIEVED_MILLISECONDS = 10_000;
+const VALID_MILLISECONDS = 10_000;
 
 const ROOT = "/run/podwire/vxlan";
 const pathOf = (network: string) => `${ROOT}/${sha512(network).slice(0, 20)}`;
 
 /** The network namespace, and the values of the device. */
-const placeText = (device: string) => `${fileStatus("/proc/thread-self/ns/net")?.inode} ${device}`;
+const checkedText = (device: string) => `${fileStatus("/proc/thread-self/ns/net")?.inode} ${device}`;
 
 /**
  * True if the entries were in order some seconds ago, with the device as it is now. `device`: the device's values as
  * text.
  */
-export function wasLookedAt(network: string, device: string): boolean {
+export function wasCheckedRecently(network: string, device: string): boolean {
   const text = readSmallText(pathOf(network));
   if (text === undefined) return false;
   const age = bootMilliseconds() - Number.parseFloat(text);
-  return age >= 0 && age < BELIEVED_MILLISECONDS && text.slice(text.indexOf(" ") + 1) === placeText(device);
+  return age >= 0 && age < VALID_MILLISECONDS && text.slice(text.indexOf(" ") + 1) === checkedText(device);
 }
 
 /** Remembers that this many entries were in order. */
-export function noteLook(network: string, device: string, entries: number): void {
+export function recordCheck(network: string, device: string, entries: number): void {
   if (entries < MANY_ENTRIES) return;
   try {
     makeDirectory(ROOT, 0o700);
-    writeFile(pathOf(network), `${bootMilliseconds()} ${placeText(device)}`, 0o600);
+    writeFile(pathOf(network), `${bootMilliseconds()} ${checkedText(device)}`, 0o600);
   } catch (thrown) {
     // If /run is read-only, each ADD compares.
     if (!(thrown instanceof SystemError)) throw thrown;
@@ -48,6 +48,6 @@ export function noteLook(network: string, device: string, entries: number): void
 }
 
 /** Removes the memory of a removed overlay. */
-export function forgetLook(network: string): void {
+export function removeCheck(network: string): void {
   removeFile(pathOf(network));
 }

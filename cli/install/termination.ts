@@ -1,11 +1,11 @@
-/** Waits that SIGTERM, SIGINT and SIGHUP end. Process 1 of a container gets these signals only if it handles them. */
+/** Waits that end on SIGTERM or SIGINT. The kernel gives process 1 of a container only signals that it handles. */
 
 import { blockSignals } from "../../shared/system/blocked-signals.ts";
 import { waitForAny } from "../../shared/system/poll.ts";
 
-export interface End {
+export interface Termination {
   /** Throws if a signal has arrived. Call it where the work can stop. */
-  readonly pass: () => void;
+  readonly throwIfRequested: () => void;
   /** Waits this long. Throws if a signal arrives. */
   readonly pause: (milliseconds: number) => void;
   /** Waits until the descriptor is readable. Throws if a signal arrives. */
@@ -15,10 +15,10 @@ export interface End {
 }
 
 /** Handles the first signal from now on. A second one ends the process at once. */
-export function listenForEnd(): End {
+export function listenForTermination(): Termination {
   const signals = blockSignals(["SIGTERM", "SIGINT"]);
   let reason: Error | undefined;
-  const heed = (): boolean => {
+  const hasArrived = (): boolean => {
     const signal = reason === undefined ? signals.take() : undefined;
     if (signal !== undefined) {
       reason = new Error(`interrupted by ${signal}`);
@@ -26,24 +26,24 @@ export function listenForEnd(): End {
     }
     return reason !== undefined;
   };
-  const pass = (): void => {
-    if (heed()) throw reason;
+  const throwIfRequested = (): void => {
+    if (hasArrived()) throw reason;
   };
   /** Returns false if a signal ended the wait. */
   const wait = (descriptors: readonly number[], milliseconds?: number): boolean => {
-    pass();
+    throwIfRequested();
     const ready = waitForAny([signals.descriptor, ...descriptors], "signals", milliseconds);
-    pass();
+    throwIfRequested();
     return ready.some((descriptor) => descriptor !== signals.descriptor);
   };
   return {
-    pass,
+    throwIfRequested,
     pause: (milliseconds) => void wait([], milliseconds),
     waitForInput: (descriptor) => {
       while (!wait([descriptor]));
     },
     stay: () => {
-      while (!heed()) waitForAny([signals.descriptor], "signals");
+      while (!hasArrived()) waitForAny([signals.descriptor], "signals");
     },
   };
 }

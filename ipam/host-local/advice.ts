@@ -14,4 +14,4 @@ export function withAdvice<Value>(advice: string, work: () => Value): Value {
 
 /** The advice if a reservation cannot be read or removed. */
 export const storeAdvice = (dataDir: string) =>
-  `"ipam.dataDir" is ${dataDir}: is it there as it was at ADD, and writable?`;
+  `"ipam.dataDir" is ${dataDir}: check that it is the same folder as at ADD, and writable`;
