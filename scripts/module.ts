@@ -13,7 +13,7 @@ export const evaluator = join(distFolder, "evaluate");
  * Bundles a TypeScript module for the engine. Paths in it are relative to the project's folder. The optional export
  * `main` gets the words after the script's path and returns the exit code.
  */
-export async function bundleModule(source: string): Promise<string> {
+async function bundleModule(source: string): Promise<string> {
   const result = await build({
     ...forEngine,
     stdin: { contents: source, resolveDir: root, loader: "ts" },

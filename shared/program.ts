@@ -29,12 +29,12 @@ export const startOf =
     if (!isKnown(name)) name = baseName(readLink("/proc/self/exe") ?? "");
     if (name === COMMAND) return program.command(words, environment);
     const plugin = program.plugins[name];
-    if (plugin === undefined) return refuseName(called, program);
+    if (plugin === undefined) return reportUnknownName(called, program);
     const builtin = (wanted: string) => program.plugins[wanted];
     return runPlugin({ name, version: program.version, plugin, builtin, environment, arguments: words });
   };
 
-function refuseName(called: string, { plugins }: Program): number {
+function reportUnknownName(called: string, { plugins }: Program): number {
   const names = [...Object.keys(plugins), COMMAND].join(", ");
   writeStandardError(
     `podwire: called as ${JSON.stringify(baseName(called))}, which is not one of its plugins; call it by one of these names: ${names}\n`,

@@ -119,7 +119,7 @@ export function filesIn(folder: string, extensions: readonly string[]): string[]
 }
 
 /** Reads a file as a list, by its ending. Throws CniError, or SyntaxError if it is not JSON. */
-export function readNetworkFile(file: string, folder: string): NetworkList {
+function readNetworkFile(file: string, folder: string): NetworkList {
   const { text } = readRegularFile(file);
   return extName(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
 }

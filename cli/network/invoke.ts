@@ -54,7 +54,7 @@ function runtimeConfig({ raw }: PluginConfiguration, offered: JsonObject): JsonO
 }
 
 /** The configuration that one plugin gets on standard input. */
-export function pluginInput(
+function pluginInput(
   { list }: CallContext,
   plugin: PluginConfiguration,
   call: Call,

@@ -50,14 +50,19 @@ const previous = (result: JsonObject | undefined): JsonObject =>
   result === undefined ? {} : { prevResult: result };
 
 /** The number of plugins to undo. A plugin that fails cleans up itself, unless a signal killed it. */
-const toTakeBack = (done: number, thrown: unknown): number =>
+const countToUndo = (done: number, thrown: unknown): number =>
   thrown instanceof PluginError && thrown.wasKilled ? done + 1 : done;
 
 /**
  * Undoes the first plugins of the chain by DEL. Returns true if all succeeded; their failures do not replace the error
  * that caused the undo.
  */
-function takeBack(context: CallContext, call: Call, done: number, result: JsonObject | undefined): boolean {
+function undoPlugins(
+  context: CallContext,
+  call: Call,
+  done: number,
+  result: JsonObject | undefined,
+): boolean {
   let isDone = true;
   for (const plugin of context.list.plugins.slice(0, done).reverse()) {
     try {
@@ -76,13 +81,13 @@ function takeBack(context: CallContext, call: Call, done: number, result: JsonOb
  */
 export const add = (context: CallContext, call: RuntimeCall, deliver: (result: JsonObject) => void): void =>
   uninterrupted(() => {
-    refuseSecond(keyOf(context, call));
+    checkNotAttached(keyOf(context, call));
     const given = complete(call, undefined);
     const result = addAll(context, call, given);
     try {
       deliver(result);
     } catch (thrown) {
-      const isUndone = takeBack(context, given, context.list.plugins.length, result);
+      const isUndone = undoPlugins(context, given, context.list.plugins.length, result);
       if (isUndone) removeCached(keyOf(context, call));
       context.io.err(
         `podwire: the result cannot be printed: the attachment is ${isUndone ? "undone" : "left to podwire del"}\n`,
@@ -93,9 +98,9 @@ export const add = (context: CallContext, call: RuntimeCall, deliver: (result: J
 
 /**
  * The specification allows no second ADD of an attachment. libcni leaves this to the plugins and undoes nothing.
- * podwire undoes a failed chain, and would so undo the first ADD: it refuses before it calls a plugin.
+ * podwire undoes a failed chain, and would also undo the first ADD: it refuses before it calls a plugin.
  */
-function refuseSecond(key: AttachmentKey): void {
+function checkNotAttached(key: AttachmentKey): void {
   if (!isCached(key)) return;
   const { network, containerId, ifname } = key;
   throw new CniError(
@@ -121,7 +126,7 @@ function addAll(context: CallContext, call: RuntimeCall, given: Call): JsonObjec
     writeCached({ ...keyOf(context, call), netns, configuration: list.text, args, capabilityArgs, result });
     return result;
   } catch (thrown) {
-    takeBack(context, given, toTakeBack(done, thrown), result);
+    undoPlugins(context, given, countToUndo(done, thrown), result);
     throw thrown;
   }
 }

@@ -60,12 +60,7 @@ function inIpam(value: JsonObject, path: Path, catalogue: Catalogue): Finding[] 
 }
 
 /** The unknown keys of an object and of its values. */
-export function inObject(
-  object: JsonObject,
-  properties: Properties,
-  path: Path,
-  catalogue: Catalogue,
-): Finding[] {
+function inObject(object: JsonObject, properties: Properties, path: Path, catalogue: Catalogue): Finding[] {
   return Object.entries(object).flatMap(([key, value]) => {
     const shape = Object.hasOwn(properties, key) ? properties[key] : undefined;
     if (shape !== undefined) return inValue(value, shape, [...path, key], catalogue);

@@ -69,7 +69,7 @@ export function clip(merged: readonly Interval[], within: Interval): Interval[] 
   return clipped;
 }
 
-export function isInRange({ start, end }: Range, { family, value }: IpAddress): boolean {
+function isInRange({ start, end }: Range, { family, value }: IpAddress): boolean {
   return family === start.family && value >= start.value && value <= end.value;
 }
 

@@ -79,7 +79,7 @@ export function differencesOf(
 }
 
 /** Finds this network's device of that name. Throws code 7 if the name belongs to another interface. */
-export function findOwnDevice(links: readonly Link[], { device, network }: VxlanConfig): Link | undefined {
+function findOwnDevice(links: readonly Link[], { device, network }: VxlanConfig): Link | undefined {
   const link = links.find(({ name }) => name === device);
   if (link === undefined || isOwnDevice(link, network)) return link;
   const whose = link.alias === "" ? "" : ` (${link.alias})`;

@@ -20,7 +20,7 @@ import { findUnderlay, type Underlay } from "./underlay.ts";
 const MAIN_TABLE = 254;
 
 /** One process at a time changes the node's overlays. An overlay that is in order needs no lock. */
-export function withOverlayLock<Value>(work: () => Value): Value {
+function withOverlayLock<Value>(work: () => Value): Value {
   const lock = lockOwnNamespace();
   try {
     lock.makeExclusive();

@@ -28,7 +28,7 @@ export function readPeers(config: VxlanConfig, underlay: Underlay): readonly Pee
 }
 
 /** Finds the peers without a gateway in between, which need no encapsulation, and their interfaces. */
-export function findDirectPeers(
+function findDirectPeers(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   peers: readonly Peer[],

@@ -7,7 +7,7 @@ import { settle } from "./settle.ts";
 import { createSite, measuredContainer, type Site } from "./site.ts";
 
 /** Two implementations, each on an empty node and on a full one. */
-export const siteNames = ["oursEmpty", "theirsEmpty", "oursHeld", "theirsHeld"] as const;
+const siteNames = ["oursEmpty", "theirsEmpty", "oursHeld", "theirsHeld"] as const;
 export type SiteName = (typeof siteNames)[number];
 const isOurs = (name: SiteName): boolean => name === "oursEmpty" || name === "oursHeld";
 

@@ -13,7 +13,7 @@ import { measure, type Program, start, wait } from "./process.ts";
 import type { Answer, Cost, Verb, WorkerRequest, WorkerSetup } from "./protocol.ts";
 
 /** An attachment and ADD's results so far: a runtime passes them to the next plugin and to DEL. */
-interface Held {
+interface AttachmentState {
   readonly attachment: Attachment;
   result?: Result;
 }
@@ -21,13 +21,13 @@ interface Held {
 /** One call of one plugin. */
 interface Call {
   readonly verb: Verb;
-  readonly held: Held;
+  readonly held: AttachmentState;
   readonly program: Program;
 }
 
 /** The runtime that this worker plays: its executables, its network, its attachments and measurements. */
 interface Runtime extends WorkerSetup {
-  readonly attached: Map<string, Held>;
+  readonly attached: Map<string, AttachmentState>;
 }
 
 /** The indices of the network's plugins, in the order of the verb's calls. */
@@ -44,7 +44,7 @@ const validAttachments = ({ attached }: Runtime) => ({
   })),
 });
 
-function prepare(runtime: Runtime, verb: Verb, index: number, held: Held): Call {
+function prepare(runtime: Runtime, verb: Verb, index: number, held: AttachmentState): Call {
   const { folder, network, scratch } = runtime;
   const type = network.plugins[index]?.type ?? "";
   const base = `${scratch}/${held.attachment.containerId}-${type}`;

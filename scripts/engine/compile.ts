@@ -14,7 +14,7 @@ import { run } from "./run.ts";
 import { engineSource } from "./source.ts";
 import type { Toolchain } from "./toolchain.ts";
 
-export const nativeFolder = fileURLToPath(new URL("../../native", import.meta.url));
+const nativeFolder = fileURLToPath(new URL("../../native", import.meta.url));
 
 /** Files that are compiled with the engine: a change of one compiles the engine again. */
 const engineParts = ["engine.c", "engine.h", "image.h", "fortify.h"];

@@ -65,12 +65,12 @@ function body(shape: Shape, nullable: Nullable): Json {
 }
 
 /** The schema of one value. */
-export function jsonSchema(shape: Shape, nullable: Nullable): Json {
+function jsonSchema(shape: Shape, nullable: Nullable): Json {
   return { ...body(shape, nullable), ...annotations(shape) };
 }
 
 /** The schemas of the keys of an object. */
-export function propertySchemas(properties: Properties, required: readonly string[] = []): Json {
+function propertySchemas(properties: Properties, required: readonly string[] = []): Json {
   return Object.fromEntries(
     Object.entries(properties).map(([key, shape]) => [
       key,

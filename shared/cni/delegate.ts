@@ -38,7 +38,7 @@ function fileStatusIfAny(path: string): FileStatus | undefined {
 }
 
 /** Finds the delegate on CNI_PATH. Throws code 7 if its name is a path, 4 without CNI_PATH, 5 if it is missing. */
-export function findDelegate(request: Request, type: string): Delegate {
+function findDelegate(request: Request, type: string): Delegate {
   if (type === "" || type.includes("/") || type.includes("..") || type.includes("\0")) {
     const advice = `"type" must be the plain name of an executable in a folder of CNI_PATH`;
     throw new CniError(ErrorCode.invalidConfiguration, `invalid plugin name: ${quote(type)}`, advice);

@@ -108,7 +108,7 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
     environment,
     builtin: invocation.builtin,
   };
-  refuseOwnNamespace(request);
+  validateNamespace(request);
   dispatch(plugin, request, state);
   return undefined;
 }
@@ -150,7 +150,7 @@ function addAndPrint(plugin: Plugin, request: Request, state: State): void {
 }
 
 /** Comes first: an attachment of the host to itself would change the host. */
-function refuseOwnNamespace({ command, netns, environment }: Request): void {
+function validateNamespace({ command, netns, environment }: Request): void {
   const verbs: readonly Command[] = ["ADD", "DEL", "CHECK"];
   if (!verbs.includes(command) || netns === "" || allowsOwnNamespace(environment)) return;
   if (!isOwnNamespace(netns)) return;

@@ -1,5 +1,5 @@
 /** IP addresses of links. Constants: include/uapi/linux/if_addr.h. */
-import { type Family, formatIp, fromBytes, toBytes } from "../ip/address.ts";
+import { type Family, fromBytes, toBytes } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { formatCidr, lastAddress } from "../ip/cidr.ts";
 import { Attributes } from "./attributes.ts";
@@ -22,7 +22,6 @@ const NO_DAD = 0x02;
 const DAD_FAILED = 0x08;
 const TENTATIVE = 0x40;
 const NO_PREFIX_ROUTE = 0x200;
-const SCOPE_LINK = 253;
 
 export interface InterfaceAddress {
   readonly index: number;
@@ -123,9 +122,4 @@ export function listAddresses(
       .flatMap((body) => readAddress(body) ?? [])
       .filter((address) => index === 0 || address.index === index);
   });
-}
-
-/** True for an address that an attachment may have got: not link-local, not loopback. */
-export function isGlobal(address: InterfaceAddress): boolean {
-  return address.scope < SCOPE_LINK && !formatIp(address.cidr.address).startsWith("127.");
 }

@@ -5,7 +5,6 @@
 import { Errno } from "./errno.ts";
 import { closeFile } from "./file.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
-import { waitForAny } from "./poll.ts";
 import { signalName } from "./signals.ts";
 
 /** The signals that request an end; signals.ts has all. */
@@ -60,10 +59,4 @@ export function blockSignals(signals: readonly Signal[]): BlockedSignals {
       closeFile(descriptor);
     },
   };
-}
-
-/** Waits for one of the signals, without a limit by default; undefined on timeout. */
-export function waitForSignal(signals: BlockedSignals, milliseconds?: number): Signal | undefined {
-  waitForAny([signals.descriptor], "signals", milliseconds);
-  return signals.take();
 }

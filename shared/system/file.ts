@@ -116,16 +116,6 @@ export function writeAll(descriptor: number, data: string | Uint8Array, object: 
   }
 }
 
-/** Overwrites an existing file or sysctl with one write. */
-export function writeExisting(path: string, text: string): void {
-  const descriptor = openFile(path, OpenFlag.writeOnly | OpenFlag.truncate);
-  try {
-    writeAll(descriptor, text, path);
-  } finally {
-    closeFile(descriptor);
-  }
-}
-
 /** Writes a file from its start, and makes it if needed. Refuses a symbolic link. Returns the file's new status. */
 export function writeFile(
   path: string,

@@ -127,7 +127,7 @@ describe.runIf(canRun("fish"))("completion for fish", () => {
     using folder = files({ "podwire.fish": await script("fish") });
     const offered = async (line: string) => offeredByFish(folder.path, line);
     expect(await offered("podwire va")).toMatch(/^validate\treport errors/);
-    expect(await offered("podwire gc --a")).toMatch(/^--all\tkeep none/);
+    expect(await offered("podwire gc --a")).toMatch(/^--all\tdetach all/);
     expect((await offered("podwire completion ")).split("\n").sort()).toEqual(["bash", "fish", "zsh"]);
   });
 });

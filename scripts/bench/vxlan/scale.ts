@@ -5,7 +5,7 @@ import { createUnderlay, type Member, type Underlay } from "../../../test/helper
 import { evaluator, type ModuleScript, writeMain } from "../../module.ts";
 import type { Cost } from "../protocol.ts";
 
-export const peerCounts = [10, 100, 1000, 5000] as const;
+const peerCounts = [10, 100, 1000, 5000] as const;
 
 export interface ScaleMeasured {
   readonly peers: number;
