@@ -31,7 +31,7 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     ]);
   });
 
-  test("without links is that of a folder, a file or a FIFO", async () => {
+  test("without links is that of what is there, be it a folder, a file or a FIFO", async () => {
     mkdirSync(node.path("/run/folder/below"), { recursive: true });
     writeFileSync(node.path("/run/folder/below/file"), "");
     symlinkSync("folder", node.path("/run/first"));
@@ -43,14 +43,14 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     expect(real).toEqual(witness.stdout.split("\n"));
   });
 
-  test("without links says why it does not exist", async () => {
+  test("without links says why there is none", async () => {
     symlinkSync("itself", node.path("/run/itself"));
     writeFileSync(node.path("/run/file"), "");
-    const outcome = await onNode(
+    const told = await onNode(
       node,
       'say(["/run/none", "/run/file/x", "/run/itself"].map((path) => failure(() => statuses.realPath(path))));',
     );
-    expect(outcome).toMatchObject([
+    expect(told).toMatchObject([
       { errno: 2, message: "openat /run/none: no such file or directory" },
       { errno: 20 },
       { errno: 40 },
