@@ -10,6 +10,7 @@ const excluded: readonly string[] = [
   "CONTRIBUTING.md",
   "README.md",
   "conf-examples/",
+  "deploy/",
   "ipam/host-local/README.md",
   "plugins/bridge/",
   "plugins/loopback/",
