@@ -88,16 +88,11 @@ describe("podwire validate", () => {
       "string",
     ],
     ["a number that is too large", withBridge({ vlan: 4095 }), "plugins[0].vlan", "4095"],
-    [
-      "a word that is none of the known",
-      withBridge({ ipMasqBackend: "pf" }),
-      "plugins[0].ipMasqBackend",
-      "pf",
-    ],
+    ["an unknown word", withBridge({ ipMasqBackend: "pf" }), "plugins[0].ipMasqBackend", "pf"],
     ["a missing key", withIpam({ ranges: [[{}]] }), "plugins[0].ipam.ranges[0][0].subnet", "missing"],
     ["a missing name", network({ name: undefined }), "name", "missing"],
     ["a bad name", network({ name: "a b" }), "name", "a b"],
-    ["a version that nobody speaks", network({ cniVersion: "7" }), "cniVersion", "7"],
+    ["an unknown version", network({ cniVersion: "7" }), "cniVersion", "7"],
     ["a list without plugins", network({ plugins: [] }), "plugins", "0 elements"],
     ["a plugin without a type", network({ plugins: [{}] }), "plugins[0].type", "missing"],
     [
@@ -123,7 +118,7 @@ describe("podwire validate", () => {
     expect(await validate(content)).toContainEqual(found(path, words));
   });
 
-  test("asks the plugins in the version that they will be told", async () => {
+  test("asks the plugins in the version that they will get", async () => {
     const l2 = { type: "bridge" };
     const of = (keys: object) => validate(network({ cniVersion: undefined, plugins: [l2], ...keys }));
     expect(await of({ cniVersion: "0.2.0" })).toEqual([
@@ -136,7 +131,7 @@ describe("podwire validate", () => {
     ]);
   });
 
-  test("tells each fault once, and all of them", async () => {
+  test("reports each error once, and all of them", async () => {
     const faults = await validate(
       network({}, [
         { type: "portmap", backend: 7, snat: 1, markMasqBit: 32 },
@@ -161,7 +156,7 @@ describe("podwire validate", () => {
       ipam: { type: "host-local" },
     };
     expect(await validate(network({ plugins: [vxlan] }))).toEqual([]);
-    const odd = { ...vxlan, nonMasqueradeCIDRs: ["10.0.0.1/8"], discovery: { peers: [{ vtep: "nobody" }] } };
+    const odd = { ...vxlan, nonMasqueradeCIDRs: ["10.0.0.1/8"], discovery: { peers: [{ vtep: "unknown" }] } };
     expect(await validate(network({ plugins: [odd] }))).toEqual([
       found("plugins[0].discovery.peers[0].vtep", "not an IP address"),
     ]);

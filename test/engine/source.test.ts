@@ -85,7 +85,7 @@ describe("what is not the engine's source", () => {
     expect(existsSync(join(scratch, "cache"))).toBe(false);
   }
 
-  test("is an archive with a file that has one byte more, and it is told which", async () => {
+  test("is an archive with a file that has one byte more, and the error names it", async () => {
     const changed = await repack(original, scratch, (folder) =>
       writeFileSync(join(folder, "cutils.c"), "\n", { flag: "a" }),
     );

@@ -27,7 +27,7 @@ describe("the folder of a release", () => {
     }
   });
 
-  test("is not there after a failure, and the next run begins anew", async () => {
+  test("is not there after a failure, and the next run starts from nothing", async () => {
     const failing = fillFolder(output(), async (unfinished) => {
       writeFileSync(join(unfinished, "half"), "");
       throw new Error("no space");

@@ -28,7 +28,7 @@ describe("the keys", () => {
     expect(sets(ranges(v6))).toEqual(["fd00:1::1-fd00:1::ffff:ffff:ffff:ffff"]);
   });
 
-  test("a range may begin with the network's address and end with the broadcast address, if told", () => {
+  test("a range may begin with the network's address and end with the broadcast address, if configured", () => {
     expect(sets(ranges({ ...v4, rangeStart: "10.1.0.0", rangeEnd: "10.1.0.255" }))).toEqual([
       "10.1.0.0-10.1.0.255",
     ]);

@@ -58,7 +58,7 @@ export const bad: readonly Bad[] = [
     words: /peers\[0\]" must be/,
   },
   {
-    what: "peer with an address that is none",
+    what: "peer with an invalid address",
     keys: discovery([{ vtep: "192.0.2.2" }, { vtep: "192.0.2.256" }]),
     words: /peers\[1\].vtep" is not an IP address: "192.0.2.256"/,
   },
@@ -78,7 +78,7 @@ export const bad: readonly Bad[] = [
     words: /own address 2001:db8::1/,
   },
   {
-    what: "local address that is none",
+    what: "invalid local address",
     keys: { underlay: { local: "here" } },
     words: /"underlay.local" is not an IP/,
   },
@@ -153,7 +153,7 @@ export const bad: readonly Bad[] = [
     words: /in macs 10.10.0.9, as/,
   },
   {
-    what: "pod address that is none",
+    what: "invalid pod address",
     keys: peer({ macs: { "0a:58:0a:0a:00:09": "10.10.0.9/24" } }),
     words: /contains no IP address: "10.10.0.9\/24"/,
   },
@@ -182,7 +182,7 @@ export const bad: readonly Bad[] = [
     words: /"l2.group" needs underlay.dev/,
   },
   {
-    what: "group that is none",
+    what: "invalid group",
     keys: { underlay: { dev: "eth0" }, l2: { flood: "multicast", group: "10.1.1.1" } },
     words: /not a multicast address/,
   },

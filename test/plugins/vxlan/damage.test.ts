@@ -147,7 +147,7 @@ const damages: readonly Damage[] = [
     words: /chain vxlan has type filter hook prerouting priority -300 instead of .*hook input/,
   },
   {
-    what: "guard's chain made anew, elsewhere",
+    what: "guard's chain made again, elsewhere",
     mode: "l2",
     program: "nft",
     command:
@@ -210,7 +210,7 @@ describe.runIf(canRun(...programs))("a device in the place of ours, with its ali
     ["checksum", "id 100 dstport 4789 local 192.0.2.1 noudpcsum", /UDP checksum of vx100 is false/],
     ["group", "id 100 dstport 4789 local 192.0.2.1 group 239.1.1.1 dev eth0", /group of vx100 is 239.1.1.1/],
   ])(
-    "is found by CHECK to have another %s, and is made anew once no pod is there",
+    "is found by CHECK to have another %s, and is recreated once no pod is there",
     async (_, kind, words) => {
       await using world = await createWorld(2);
       const host = world.host(0);

@@ -1,4 +1,4 @@
-/** What an overlay had before its configuration was changed: it goes, and nothing of anybody else's. */
+/** What an overlay had before its configuration was changed: it goes, and nothing of others. */
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
 import { hostState, link } from "../attachment/witness.ts";
@@ -87,7 +87,7 @@ describe.runIf(canRun(...programs))("routes into networks that an overlay has no
     }
   });
 
-  test("are told of by CHECK", async () => {
+  test("are reported by CHECK", async () => {
     await using world = await createWorld(2);
     const host = world.host(0);
     const one = await attach(host, "one", elsewhere(world, {}, { directRouting: true }));
@@ -155,7 +155,7 @@ describe.runIf(canRun(...programs))("a network that is configured for the other 
     ["l3", "l2"],
     ["l2", "l3"],
   ] as const)(
-    "from %s to %s is refused while pods are there, and made anew without any",
+    "from %s to %s is refused while pods are there, and recreated without any",
     async (from, to) => {
       await using world = await createWorld(2);
       const configOf = (index: number, mode: "l2" | "l3") =>

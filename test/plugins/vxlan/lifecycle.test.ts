@@ -65,7 +65,7 @@ describe.runIf(canRun(...programs))("the underlay", () => {
     expect(await reaches(two, one)).toBe(true);
   });
 
-  test("may change the node's address: the device follows, the peers are told by their configuration", async () => {
+  test("may change the node's address: the device follows, and the peers' configuration has it", async () => {
     await using world = await createWorld(2);
     const [one, two] = await attachEverywhere(world, (index) => l3Network(world, index));
     const { node } = world.host(0);

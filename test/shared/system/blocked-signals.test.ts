@@ -27,7 +27,7 @@ const saidBy = ({ stdout }: { readonly stdout: string }): unknown[] =>
     .map((line) => JSON.parse(line));
 
 describe.runIf(canRun("ip"))("signals that are blocked", () => {
-  test.each(["SIGINT", "SIGTERM"] as const)("are waited for and told by name: %s", async (signal) => {
+  test.each(["SIGINT", "SIGTERM"] as const)("are waited for and named: %s", async (signal) => {
     await using running = await start("say(next());");
     expect(saidBy(await running.stop(signal))).toEqual([signal]);
   });

@@ -87,7 +87,7 @@ describe.runIf(canRun("ip"))("an address", () => {
     expect(await networks()).toEqual([cidr.replace(/2\//, "0/").replace("::0/", "::/")]);
   });
 
-  test("of IPv6 is usable at once when nobody else can have it", async () => {
+  test("of IPv6 is usable at once when no other node can have it", async () => {
     await up("v0", "v1");
     await doOnNode(node, add("fd00::2/64"));
     const found = (await ipAddresses()).find(({ local }) => local === "fd00::2");
@@ -106,7 +106,7 @@ describe.runIf(canRun("ip"))("an address", () => {
     expect(await list()).toContainEqual(expect.objectContaining({ cidr: "fd00::2/64", tentative: true }));
   });
 
-  test("that another node has is told to be a duplicate", async () => {
+  test("that another node has is marked as a duplicate", async () => {
     await node.addNetns("c");
     await node.exec("ip", ["link", "set", "v1", "netns", "c"]);
     await node.exec("ip", ["link", "set", "v1", "up"], { netns: "c" });

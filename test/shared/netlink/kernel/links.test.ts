@@ -75,9 +75,9 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
 
   test("comes back as the kernel made it", async () => {
     await node.addNetns("c");
-    const told = await onNode<IpLink[]>(node, `${newBridge}\n${pair}\nsay(bodies.map(links.readLink));`);
+    const read = await onNode<IpLink[]>(node, `${newBridge}\n${pair}\nsay(bodies.map(links.readLink));`);
     const made = await ipLink(node, "veth0");
-    expect(told).toMatchObject([{ name: "veth0", index: made?.ifindex, mtu: 1300, kind: "veth" }]);
+    expect(read).toMatchObject([{ name: "veth0", index: made?.ifindex, mtu: 1300, kind: "veth" }]);
   });
 
   test("that is dormant is no port that forwards, whatever its ends and time do, until it is awake", async () => {
@@ -115,7 +115,7 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
       .toBe("forwarding");
   });
 
-  test("has addresses that the kernel takes for set, so that nobody else sets them", async () => {
+  test("has addresses that the kernel takes for set, so that no other program sets them", async () => {
     await node.addNetns("c");
     await doOnNode(node, `${newBridge}\n${pair}`);
     // NET_ADDR_SET of include/uapi/linux/netdevice.h.
