@@ -1,10 +1,10 @@
 /**
- * Builds dist/bin: one executable with all plugins and the command, hard-linked under the name of each.
+ * Builds dist/bin: one executable with all plugins and the command, hard-linked under each name.
  *
- * esbuild bundles the TypeScript, and the engine evaluates it now: the executable holds the heap (native/image.h). A folder in
- * plugins/ or ipam/ with an index.ts is a plugin: there is no list to keep.
+ * esbuild bundles the TypeScript, and the engine evaluates it at build time: the executable contains the heap
+ * (native/image.h). A folder in plugins/ or ipam/ with an index.ts is a plugin; no list is kept.
  *
- *   node --import tsx scripts/build.ts [--output FOLDER] [--processor x64|arm64 | --sanitized] [--symbols]
+ * node --import tsx scripts/build.ts [--output FOLDER] [--processor x64|arm64 | --sanitized] [--symbols]
  */
 import { linkSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -37,7 +37,7 @@ async function chooseToolchain(folder: string): Promise<Toolchain> {
   throw new Error(`--processor ${processor}: podwire knows x64 and arm64`);
 }
 
-/** Makes all that dist holds in a folder of its own. Returns the bytes of the image. */
+/** Makes the content of dist in a temporary folder. Returns the image's size in bytes. */
 async function make(work: string, names: readonly string[]): Promise<number> {
   const [native, bin] = [join(work, "native"), join(work, "bin")];
   for (const folder of [native, bin]) mkdirSync(folder);

@@ -6,7 +6,7 @@ import { containerMac } from "../../shared/attachment/mac.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
 import { refuseTakenName, type Veth } from "../../shared/attachment/veth.ts";
-import { type Container, openContainerAlone } from "../../shared/cni/container.ts";
+import { type Container, openContainerExclusively } from "../../shared/cni/container.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
@@ -128,7 +128,7 @@ function withCurrentMtu(host: NetlinkConnection, devices: Devices, { configurati
 /** Attaches the container. A failure at any step leaves everything as it was. */
 export function add(request: Request): Result {
   const config = readBridgeConfig(request);
-  const container = openContainerAlone(request);
+  const container = openContainerExclusively(request);
   const context = {
     netlink: new NetlinkConnection(Protocol.route),
     undo: new Rollback(),

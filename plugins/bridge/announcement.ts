@@ -15,7 +15,7 @@ import {
 } from "../../shared/attachment/container-interface.ts";
 import { containerMac, macOfIp } from "../../shared/attachment/mac.ts";
 import type { Container } from "../../shared/cni/container.ts";
-import { interfaceNameFault } from "../../shared/cni/names.ts";
+import { interfaceNameProblem } from "../../shared/cni/names.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
 import type { Family } from "../../shared/ip/address.ts";
@@ -65,7 +65,7 @@ export function rememberReported(request: Request): void {
   try {
     for (const { name, sandbox = "" } of result.interfaces) {
       // A runtime may pass anything for a result.
-      const isOnNode = sandbox === "" && interfaceNameFault(name) === undefined;
+      const isOnNode = sandbox === "" && interfaceNameProblem(name) === undefined;
       const link = isOnNode ? findLink(host, name) : undefined;
       if (link?.kind === "bridge") remember(link, families);
     }

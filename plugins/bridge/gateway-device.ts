@@ -62,7 +62,7 @@ export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, 
   const device = findLink(netlink, name);
   if (device !== undefined) return device;
   const problem = `the gateway interface ${name} vanished right after it was made`;
-  throw new CniError(ErrorCode.tryAgainLater, problem, "something else on this node deletes interfaces");
+  throw new CniError(ErrorCode.tryAgainLater, problem, "another program on this node deletes interfaces");
 }
 
 /** Finishes a device that was found: whoever made it may have been killed half-way. */

@@ -24,7 +24,7 @@ import {
   type TrackedConnection,
 } from "../../shared/netlink/conntrack.ts";
 import { withNetfilter } from "../../shared/netlink/netfilter.ts";
-import { findOutputInterface } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 
 const isSame = (one: Endpoint, other: Endpoint) =>
   one.port === other.port && isSameIp(one.address, other.address);

@@ -6,7 +6,7 @@ import { containerMac } from "../../shared/attachment/mac.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
 import { createVeth, type HostChange, refuseTakenName } from "../../shared/attachment/veth.ts";
-import { type Container, openContainerAlone } from "../../shared/cni/container.ts";
+import { type Container, openContainerExclusively } from "../../shared/cni/container.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
@@ -50,7 +50,7 @@ function attach(request: Request, config: PtpConfig, container: Container, chang
 /** Attaches the container. A failure at any step leaves everything as it was. */
 export function add(request: Request): Result {
   const config = readPtpConfig(request);
-  const container = openContainerAlone(request);
+  const container = openContainerExclusively(request);
   const change = { netlink: new NetlinkConnection(Protocol.route), undo: new Rollback() };
   try {
     const result = attach(request, config, container, change);

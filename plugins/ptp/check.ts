@@ -24,7 +24,7 @@ import { listAddresses } from "../../shared/netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import type { Link } from "../../shared/netlink/link.ts";
 import { listNeighbours } from "../../shared/netlink/neighbour.ts";
-import { findOutputInterface } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 import { familiesOf, gatewaysOf, planRoutes, type RoutedIp, withGateways } from "./addressing.ts";
 import { type PtpConfig, readPtpConfig } from "./config.ts";
 

@@ -16,7 +16,8 @@ import {
   setLink,
 } from "../../shared/netlink/link.ts";
 import { setNeighbour } from "../../shared/netlink/neighbour.ts";
-import { addRoute, findOutputInterface } from "../../shared/netlink/route.ts";
+import { addRoute } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { setSysctl } from "../../shared/system/sysctl.ts";
 import type { Addressing } from "./addressing.ts";

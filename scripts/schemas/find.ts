@@ -1,4 +1,4 @@
-/** The descriptions of all plugins: schema.ts in their folders. */
+/** Finds the descriptions of all plugins: schema.ts in their folders. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -13,7 +13,7 @@ export interface Described {
   readonly schema: PluginSchema;
 }
 
-/** Every plugin has one: a folder without it is an error. */
+/** A plugin without schema.ts is an error. */
 export async function findSchemas(): Promise<Described[]> {
   const found: Described[] = [];
   for (const kind of ["plugins", "ipam"]) {

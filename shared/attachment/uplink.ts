@@ -2,7 +2,7 @@
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLinkByIndex } from "../netlink/link.ts";
-import { findOutputInterface } from "../netlink/route.ts";
+import { findOutputInterface } from "../netlink/route-lookup.ts";
 
 /** An address in the world, to ask the routing table about: TEST-NET-1 (RFC 5737) and its IPv6 like (RFC 3849). */
 const somewhere = ["192.0.2.1", "2001:db8::1"];

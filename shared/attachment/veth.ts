@@ -96,7 +96,7 @@ function createPair(netlink: NetlinkConnection, name: string, messages: readonly
   const host = echo === undefined ? findLink(netlink, name) : readLink(echo);
   if (host !== undefined) return host;
   const message = `the veth pair ${name} vanished right after it was made`;
-  throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
+  throw new CniError(ErrorCode.tryAgainLater, message, "another program on this node deletes interfaces");
 }
 
 /**

@@ -19,14 +19,14 @@ const config: NonNullable<ParseArgsConfig["options"]> = {
 };
 
 /** Behind its first sentence, Node.js has advice for programs that know nothing else of a command's words. */
-const toldBy = (thrown: unknown) => (thrown as Error).message.replace(/\. To .*/s, "");
+const messageIn = (thrown: unknown) => (thrown as Error).message.replace(/\. To .*/s, "");
 
 function ours(words: readonly string[]): unknown {
   try {
     const { positionals, values } = parseWords(options, words);
     return { positionals, values: Object.fromEntries(values) };
   } catch (thrown) {
-    return toldBy(thrown);
+    return messageIn(thrown);
   }
 }
 
@@ -40,7 +40,7 @@ function theirs(words: readonly string[]): unknown {
     ]);
     return { positionals, values: Object.fromEntries(entries) };
   } catch (thrown) {
-    return toldBy(thrown);
+    return messageIn(thrown);
   }
 }
 

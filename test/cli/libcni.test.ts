@@ -43,9 +43,9 @@ describe.runIf(canRun("ip", "nft", "go", `${sources}/src/github.com/containernet
         const theirs = cache(node);
         expect(await libcni(node, folder.path, "DEL", netns)).toMatchObject({ exitCode: 0 });
         expect(await podwire(node, folder.path, "add", netns)).toMatchObject({ exitCode: 0 });
-        const { netns: told, ...ours } = cache(node);
+        const { netns: cachedNetns, ...ours } = cache(node);
         // This version of libcni does not keep the namespace, newer ones do.
-        expect(told).toBe(netns);
+        expect(cachedNetns).toBe(netns);
         // An address that was released rests, and so the next one is another.
         const comparable = ({ result, ...rest }: { result: object }) => ({
           ...rest,

@@ -33,7 +33,7 @@ const examples = readdirSync(join(projectRoot, "conf-examples"))
   )
   .flatMap(({ plugins }) => plugins);
 
-/** Nobody's to read: libcni's, and the runner's, for which a log is no reason to fail. */
+/** Keys that no plugin reads: libcni's, and the runner's, for which a log is no reason to fail. */
 const unread: readonly string[] = ["cniVersion", "name", "type", "capabilities", "podwireLog"];
 
 function pathsIn(properties: Properties, all: readonly Described[]): Path[] {
@@ -113,13 +113,13 @@ async function readAll(plugins: readonly Json[], all: readonly Described[]): Pro
     ({ name, isIpam }, at) => `"${name}": { isIpam: ${isIpam}, validate: validate${at} }`,
   );
   await using script = await writeModule(`${imports.join("\n")}
-    import { checkMeaning } from "./cli/validate/semantics.ts";
+    import { checkByReaders } from "./cli/validate/semantics.ts";
     import { readStandardInput } from "./shared/system/stdio.ts";
     import { decodeText } from "./shared/system/text.ts";
     const catalogue = { __proto__: null, ${entries.join(", ")} };
     const plugins = JSON.parse(decodeText(readStandardInput()));
     const shared = { name: "net", cniVersion: "1.1.0" };
-    console.log(JSON.stringify(plugins.map((raw) => checkMeaning(raw, shared, [], catalogue))));`);
+    console.log(JSON.stringify(plugins.map((raw) => checkByReaders(raw, shared, [], catalogue))));`);
   const { stdout } = await execa(evaluator, script.words, { input: JSON.stringify(plugins) });
   return JSON.parse(stdout) as Found[][];
 }

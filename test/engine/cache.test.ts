@@ -15,8 +15,8 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { execa } from "execa";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { cacheFolder, keep, readKept } from "../../scripts/engine/cache.ts";
-import { engineSource, KEPT } from "../../scripts/engine/source.ts";
+import { cacheFolder, readCached, writeCached } from "../../scripts/engine/cache.ts";
+import { CACHED_ARCHIVE, engineSource } from "../../scripts/engine/source.ts";
 import { projectRoot, requireRoot } from "../helpers/index.ts";
 import { useScratch } from "../helpers/scratch.ts";
 import { closedAddress, originalArchive, serveFiles } from "./archives.ts";
@@ -33,7 +33,7 @@ beforeAll(async () => {
   original = await originalArchive();
 });
 
-const kept = () => join(scratch, "cache", KEPT);
+const kept = () => join(scratch, "cache", CACHED_ARCHIVE);
 
 describe("what a build keeps", () => {
   test("is where PODWIRE_CACHE or XDG_CACHE_HOME say, or in the user's home", () => {
@@ -80,24 +80,24 @@ describe("what a build keeps", () => {
     expect(server.asked).toHaveLength(2);
     await engineSource();
     expect(server.asked).toHaveLength(2);
-    expect(readKept(KEPT)?.equals(original)).toBe(true);
+    expect(readCached(CACHED_ARCHIVE)?.equals(original)).toBe(true);
   });
 
   test("is refused by the pins, if it is another archive that was kept whole", async () => {
-    keep(KEPT, Buffer.from("another archive"));
+    writeCached(CACHED_ARCHIVE, Buffer.from("another archive"));
     await using server = await serveFiles({ "/engine": original });
     vi.stubEnv("PODWIRE_ENGINE_SOURCE", `${server.address}/engine`);
     await engineSource();
     expect(server.asked).toHaveLength(1);
-    expect(readKept(KEPT)?.equals(original)).toBe(true);
+    expect(readCached(CACHED_ARCHIVE)?.equals(original)).toBe(true);
   });
 
-  test("is whole at any time while several builds keep it at once", async () => {
+  test("is whole at any time while several builds writeCached it at once", async () => {
     const script = (letter: string) => `
-      import { keep } from "./scripts/engine/cache.ts";
-      for (let round = 0; round < 200; round++) keep("engine/shared.a", Buffer.alloc(1 << 16, "${letter}"));
+      import { writeCached } from "./scripts/engine/cache.ts";
+      for (let round = 0; round < 200; round++) writeCached("engine/shared.a", Buffer.alloc(1 << 16, "${letter}"));
     `;
-    keep("engine/shared.a", Buffer.alloc(1 << 16, "0"));
+    writeCached("engine/shared.a", Buffer.alloc(1 << 16, "0"));
     const builds = ["a", "b", "c"].map((letter) =>
       execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script(letter)], {
         cwd: projectRoot,
@@ -109,7 +109,7 @@ describe("what a build keeps", () => {
     });
     const seen = new Set<string>();
     while (atWork) {
-      seen.add(readKept("engine/shared.a")?.toString("latin1") ?? "broken");
+      seen.add(readCached("engine/shared.a")?.toString("latin1") ?? "broken");
       await setImmediate();
     }
     await end;
@@ -118,25 +118,25 @@ describe("what a build keeps", () => {
     expect(readdirSync(join(scratch, "cache/engine"))).toEqual(["shared.a"]);
   });
 
-  test("is dropped when nobody has used it for long, as is what a killed build has left", () => {
-    for (const name of ["old", "used"]) keep(`engine/${name}`, Buffer.from(name));
+  test("is dropped when no build has used it for long, as is what a killed build has left", () => {
+    for (const name of ["old", "used"]) writeCached(`engine/${name}`, Buffer.from(name));
     const folder = join(scratch, "cache/engine");
     mkdirSync(join(folder, ".new-killed"));
     const past = new Date(Date.now() - 100 * 24 * 3600_000);
     for (const name of ["old", "used", ".new-killed"]) utimesSync(join(folder, name), past, past);
-    expect(readKept("engine/used")?.toString()).toBe("used");
-    keep("engine/new", Buffer.from("new"));
+    expect(readCached("engine/used")?.toString()).toBe("used");
+    writeCached("engine/new", Buffer.from("new"));
     expect(readdirSync(folder).sort()).toEqual(["new", "used"]);
   });
 
   test("is for its user alone", () => {
-    keep("engine/own.a", Buffer.from("own"));
+    writeCached("engine/own.a", Buffer.from("own"));
     expect(statSync(join(scratch, "cache/engine")).mode & 0o777).toBe(0o700);
     expect(statSync(join(scratch, "cache/engine/own.a")).mode & 0o777).toBe(0o600);
   });
 });
 
-describe("a build that can keep nothing", () => {
+describe("a build that can writeCached nothing", () => {
   /** What is said on standard error meanwhile. */
   async function saidBy(work: () => Promise<void>): Promise<string> {
     const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);

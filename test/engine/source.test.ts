@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { digest } from "../../scripts/digest.ts";
-import { readKept } from "../../scripts/engine/cache.ts";
+import { readCached } from "../../scripts/engine/cache.ts";
 import { pins, release } from "../../scripts/engine/release.ts";
-import { engineSource, KEPT } from "../../scripts/engine/source.ts";
+import { CACHED_ARCHIVE, engineSource } from "../../scripts/engine/source.ts";
 import { useScratch } from "../helpers/scratch.ts";
 import { closedAddress, originalArchive, repack, serve, serveFiles } from "./archives.ts";
 
@@ -81,11 +81,11 @@ describe("what is not the engine's source", () => {
     writeFileSync(file(), archive);
     lookAt(file());
     await expect(engineSource()).rejects.toThrow(message);
-    expect(readKept(KEPT)).toBeUndefined();
+    expect(readCached(CACHED_ARCHIVE)).toBeUndefined();
     expect(existsSync(join(scratch, "cache"))).toBe(false);
   }
 
-  test("is an archive with a file that has one byte more, and it is told which", async () => {
+  test("is an archive with a file that has one byte more, and the error names it", async () => {
     const changed = await repack(original, scratch, (folder) =>
       writeFileSync(join(folder, "cutils.c"), "\n", { flag: "a" }),
     );

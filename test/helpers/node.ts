@@ -39,7 +39,7 @@ export interface Node extends AsyncDisposable {
   startPlugin(executable: string, call: PluginCall): RunningCommand;
   /**
    * All the state of the node that a plugin could change, in a form made for comparison. Files are those below
-   * `folders`: /run and /var/lib unless told.
+   * `folders`: /run and /var/lib by default.
    */
   snapshot(folders?: readonly string[]): Promise<Snapshot>;
   /** Where a file of the node (of its own /run or /var/lib too) is found from outside, for node:fs. */

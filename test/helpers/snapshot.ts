@@ -5,8 +5,8 @@ import type { Place } from "./enter.ts";
 import { otherProcesses } from "./processes.ts";
 
 /**
- * The state of a node, one list of lines per kind, for `expect(after).toEqual(before)`. What changes without
- * anybody changing it (counters, timers, random seeds of sets) is left out.
+ * The state of a node, one list of lines per kind, for `expect(after).toEqual(before)`. What changes by
+ * itself (counters, timers, random seeds of sets) is left out.
  */
 export interface Snapshot {
   readonly links: string[];

@@ -9,7 +9,7 @@ const inside = (netns: string | undefined) => (netns === undefined ? {} : { netn
 
 /**
  * True when `address` (v4 or v6) answers a ping from the node, or from one of its named namespaces. Tries for
- * `seconds` (5 unless told): until neighbours are found, a first packet may be lost on a sound network.
+ * `seconds` (5 by default): until neighbours are found, a first packet may be lost on a sound network.
  */
 export async function ping(
   node: Node,
@@ -32,7 +32,7 @@ export async function startEcho(node: Node, port: number, netns?: string): Promi
 
 /**
  * Connects to a server of `startEcho` and returns the source address that the server saw, or undefined when
- * no connection came about in `milliseconds` (3000 unless told).
+ * no connection came about in `milliseconds` (3000 by default).
  */
 export async function seenAddress(
   node: Node,

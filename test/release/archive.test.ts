@@ -69,7 +69,7 @@ describe("an archive", () => {
 
   test("takes nothing from the environment that tar and gzip would take", async () => {
     const plain = readFileSync(await makeArchive("one"));
-    const taste = { TAR_OPTIONS: "--owner=nobody --format=pax", GZIP: "-1", LC_ALL: "en_US.UTF-8" };
+    const taste = { TAR_OPTIONS: "--owner=daemon --format=pax", GZIP: "-1", LC_ALL: "en_US.UTF-8" };
     for (const [name, value] of Object.entries(taste)) vi.stubEnv(name, value);
     try {
       expect(readFileSync(await makeArchive("other")).equals(plain)).toBe(true);

@@ -18,8 +18,8 @@ useScratch((folder) => {
 });
 
 describe("the list of what an executable consists of", () => {
-  const told = { version: "1.2.3", commit: "c0ffee", time };
-  const sbom = () => makeSbom(projectRoot, dist, told);
+  const facts = { version: "1.2.3", commit: "c0ffee", time };
+  const sbom = () => makeSbom(projectRoot, dist, facts);
 
   test("names the executable by its checksum, and the commit", () => {
     const { metadata } = JSON.parse(sbom());

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { writeBetweenMarks } from "../../scripts/marked.ts";
+import { writeBetweenMarks } from "../../scripts/markdown.ts";
+import { fillFolder } from "../../scripts/release/complete-folder.ts";
 import { report } from "../../scripts/release/report.ts";
 import { targets } from "../../scripts/release/targets.ts";
-import { makeWhole } from "../../scripts/release/whole.ts";
 import { useScratch } from "../helpers/scratch.ts";
 
 let scratch: string;
@@ -17,7 +17,7 @@ describe("the folder of a release", () => {
 
   test("is there when all of it is, and no older one before", async () => {
     for (const text of ["old", "new"]) {
-      await makeWhole(output(), async (unfinished) => {
+      await fillFolder(output(), async (unfinished) => {
         expect(existsSync(output())).toBe(false);
         expect(readdirSync(unfinished)).toEqual([]);
         writeFileSync(join(unfinished, "archive"), text);
@@ -27,14 +27,14 @@ describe("the folder of a release", () => {
     }
   });
 
-  test("is not there after a failure, and the next run begins anew", async () => {
-    const failing = makeWhole(output(), async (unfinished) => {
+  test("is not there after a failure, and the next run starts from nothing", async () => {
+    const failing = fillFolder(output(), async (unfinished) => {
       writeFileSync(join(unfinished, "half"), "");
       throw new Error("no space");
     });
     await expect(failing).rejects.toThrow("no space");
     expect(existsSync(output())).toBe(false);
-    await makeWhole(output(), async (unfinished) => writeFileSync(join(unfinished, "whole"), ""));
+    await fillFolder(output(), async (unfinished) => writeFileSync(join(unfinished, "whole"), ""));
     expect(readdirSync(output())).toEqual(["whole"]);
   });
 });

@@ -15,7 +15,7 @@ describe.runIf(canRun("git"))("the source of a release", () => {
   const git = (...args: string[]) =>
     execa("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...args], { cwd: scratch });
 
-  test("is a commit and its time, and files that are not as in it are refused or told", async () => {
+  test("is a commit and its time, and files that are not as in it are refused or named", async () => {
     await git("init", "-q");
     writeFileSync(join(scratch, "file"), "a");
     await git("add", ".");

@@ -24,7 +24,7 @@ export class Target implements AsyncDisposable {
     return new Target(node);
   }
 
-  /** Installs, into the folder unless told; a failure is returned. */
+  /** Installs, into the folder by default; a failure is returned. */
   install(...args: string[]): Promise<CommandResult> {
     const where = args.includes("--bin-dir") ? [] : ["--bin-dir", folder];
     return this.node.exec(installer, ["install", ...where, ...args], { reject: false });

@@ -32,7 +32,7 @@ describe("a reservation", () => {
     expect(reservationText({ containerId: "c1", ifname: "eth0" })).toBe("c1\r\neth0");
   });
 
-  test("tells its owner", () => {
+  test("names its owner", () => {
     fc.assert(
       fc.property(owner, (each) => {
         expect(parseReservation(reservationText(each))).toEqual(each);
@@ -50,7 +50,7 @@ describe("a reservation", () => {
   });
 
   test.each(["", "kept for the printer", "../c1\r\neth0", "c1\r\neth0\r\nmore", "c1\r\na/b", "\0\0"])(
-    "%j is of nobody",
+    "%j has no owner",
     (text) => {
       expect(parseReservation(text)).toBeUndefined();
     },
@@ -88,7 +88,10 @@ describe("an owner's record", () => {
   const record: fc.Arbitrary<OwnerRecord> = fc
     .tuple(
       owner,
-      fc.record({ boot: fc.uuid(), held: fc.array(fc.record({ name: fc.ipV4(), file: fc.string() })) }),
+      fc.record({
+        boot: fc.uuid(),
+        reservations: fc.array(fc.record({ name: fc.ipV4(), file: fc.string() })),
+      }),
       fc.option(fc.record({ path: fc.string(), identity: fc.string() })),
     )
     .map(([who, what, namespace]) => ({ ...who, ...what, ...(namespace === null ? {} : { namespace }) }));
@@ -110,8 +113,8 @@ describe("an owner's record", () => {
     );
   });
 
-  test.each(["null", "[]", "{}", '"text"', '{"containerId":1,"ifname":"","boot":"","held":[]}'])(
-    "%s is none",
+  test.each(["null", "[]", "{}", '"text"', '{"containerId":1,"ifname":"","boot":"","reservations":[]}'])(
+    "%s is invalid",
     (text) => {
       expect(parseRecord(text)).toBeUndefined();
     },
@@ -119,15 +122,15 @@ describe("an owner's record", () => {
 
   const base = { containerId: "c1", ifname: "eth0", boot: "b" };
 
-  test("with a list of something else is none", () => {
-    expect(parseRecord(JSON.stringify({ ...base, held: ["10.1.0.2"] }))).toBeUndefined();
-    expect(parseRecord(JSON.stringify({ ...base, held: {} }))).toBeUndefined();
+  test("with a list of something else is invalid", () => {
+    expect(parseRecord(JSON.stringify({ ...base, reservations: ["10.1.0.2"] }))).toBeUndefined();
+    expect(parseRecord(JSON.stringify({ ...base, reservations: {} }))).toBeUndefined();
   });
 
   test("with half a namespace has none", () => {
-    expect(parseRecord(JSON.stringify({ ...base, held: [], namespace: { path: "/x" } }))).toEqual({
+    expect(parseRecord(JSON.stringify({ ...base, reservations: [], namespace: { path: "/x" } }))).toEqual({
       ...base,
-      held: [],
+      reservations: [],
     });
   });
 });

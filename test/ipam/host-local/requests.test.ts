@@ -83,9 +83,14 @@ describe("a requested address", () => {
     ["is excluded", { cni: ["10.1.0.200"] }, 7, "requested IP 10.1.0.200 is excluded"],
     ["is in no range", { cni: ["10.9.0.1"] }, 7, "failed to allocate all requested IPs: 10.9.0.1"],
     ["is one too many for its set", { cni: ["10.1.0.9", "10.2.0.9"] }, 7, "requested IPs: 10.2.0.9"],
-    ["is no address", { capability: ["10.1.0.300"] }, 7, '"runtimeConfig.ips" holds something that is no IP'],
-    ["is empty", { cni: [""] }, 7, '"args.cni.ips" holds something that is no IP address: ""'],
-    ["is no address in CNI_ARGS", { args: "IP=ten" }, 4, 'CNI_ARGS: IP is no IP address: "ten"'],
+    [
+      "is no address",
+      { capability: ["10.1.0.300"] },
+      7,
+      '"runtimeConfig.ips" contains a value that is not an IP',
+    ],
+    ["is empty", { cni: [""] }, 7, '"args.cni.ips" contains a value that is not an IP address: ""'],
+    ["is no address in CNI_ARGS", { args: "IP=ten" }, 4, 'CNI_ARGS: IP is not an IP address: "ten"'],
     ["is no text", { capability: [1] }, 6, '"runtimeConfig.ips[0]" must be a string'],
   ])("is refused when it %s", (_, wanted, code, message) => {
     expect(refused(wanted)).toMatchObject({ code, message: expect.stringContaining(message) });

@@ -1,4 +1,4 @@
-/** One segment with a gateway on each node: out of the overlay there is masquerade, inside there is none. */
+/** One segment with a gateway on each node: masquerade applies to traffic out of the overlay only. */
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, ping, seenAddress, startEcho } from "../../helpers/index.ts";
 import { addresses, defaultRoutes } from "../attachment/witness.ts";

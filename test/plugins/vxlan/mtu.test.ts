@@ -52,7 +52,7 @@ describe.runIf(canRun(...programs))("the MTU", () => {
     expect((await link(world.host(0).node, "eth0", "pod")).mtu).toBe(8950);
   });
 
-  test("is told to a pod whose own is larger: fragmentation needed", async () => {
+  test("is sent to a pod whose own is larger: fragmentation needed", async () => {
     await using world = await createWorld(2);
     const pods = await attachEverywhere(world, (index) => l3Network(world, index));
     const { node } = world.host(0);

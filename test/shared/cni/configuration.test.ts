@@ -136,7 +136,7 @@ describe("a configuration", () => {
     expect(() => read({ cniVersion: "1.0.0", prevResult }, "CHECK")).toThrow(coded(7));
   });
 
-  test("takes a prevResult that is no object for none in DEL", () => {
+  test("takes a prevResult that is not an object for none in DEL", () => {
     expect(read({ cniVersion: "1.0.0", prevResult: "gone" }, "DEL").prevResult).toBeUndefined();
   });
 });

@@ -62,7 +62,7 @@ export const prepare = async (node: Node, cniVersion = "1.0.0"): Promise<void> =
   await node.exec("ip", ["route", "add", "default", "via", "192.0.2.1"]);
 };
 
-/** A call of a built plugin that works unless told otherwise: container c, interface eth0. */
+/** A call of a built plugin that works by default: container c, interface eth0. */
 export const run = (
   node: Node,
   plugin: string,

@@ -46,7 +46,7 @@ describe("a table of networks", () => {
     );
   });
 
-  test("keeps the first item of a network, and tells of it", () => {
+  test("keeps the first item of a network, and returns it", () => {
     const table = new CidrTable<string>();
     expect(table.add(cidr("10.0.0.0/8"), "first")).toBeUndefined();
     expect(table.add(cidr("10.0.0.0/8"), "second")).toBe("first");
@@ -68,7 +68,7 @@ describe("two networks that overlap", () => {
     );
   });
 
-  test("are told with the wider one first, of the same ones the first", () => {
+  test("are returned with the wider one first, of the same ones the first", () => {
     const find = (...list: string[]) => texts(findOverlap(list.map(cidr), (each) => each));
     expect(find("10.1.0.0/24", "10.0.0.0/8")).toEqual(["10.0.0.0/8", "10.1.0.0/24"]);
     expect(find("10.1.0.0/24", "fd00::/8", "10.2.0.0/24")).toBeUndefined();

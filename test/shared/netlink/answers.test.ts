@@ -9,10 +9,10 @@ import { decodeMessages } from "../../../shared/netlink/message.ts";
 /** What `ip -d link show` was answered, and what it made of it. */
 interface Recorded {
   readonly datagrams: readonly string[];
-  readonly told: readonly Told[];
+  readonly shown: readonly IpLink[];
 }
 
-interface Told {
+interface IpLink {
   readonly ifindex: number;
   readonly ifname: string;
   readonly flags: readonly string[];
@@ -69,28 +69,28 @@ describe("the recorded answer of the kernel", () => {
       .flatMap(decodeMessages)
       .filter(({ type }) => type === NEWLINK)
       .map(({ body }) => readLink(body));
-    const nameOf = (index: number) => recorded.told.find(({ ifindex }) => ifindex === index)?.ifname;
-    for (const [at, told] of recorded.told.entries()) {
-      const port = told.linkinfo?.info_slave_data;
+    const nameOf = (index: number) => recorded.shown.find(({ ifindex }) => ifindex === index)?.ifname;
+    for (const [at, shown] of recorded.shown.entries()) {
+      const port = shown.linkinfo?.info_slave_data;
       const link = links[at];
-      if (link === undefined) throw new Error(told.ifname);
+      if (link === undefined) throw new Error(shown.ifname);
       expect(link).toMatchObject({
-        index: told.ifindex,
-        name: told.ifname,
-        mac: told.address,
-        mtu: told.mtu,
-        isUp: told.flags.includes("UP"),
-        isLoopback: told.flags.includes("LOOPBACK"),
-        kind: told.linkinfo?.info_kind ?? "",
-        alias: told.ifalias ?? "",
-        promiscuity: told.promiscuity,
+        index: shown.ifindex,
+        name: shown.ifname,
+        mac: shown.address,
+        mtu: shown.mtu,
+        isUp: shown.flags.includes("UP"),
+        isLoopback: shown.flags.includes("LOOPBACK"),
+        kind: shown.linkinfo?.info_kind ?? "",
+        alias: shown.ifalias ?? "",
+        promiscuity: shown.promiscuity,
       });
       expect(isHairpin(link)).toBe(port?.["hairpin"] ?? false);
       expect(isIsolated(link)).toBe(port?.["isolated"] ?? false);
       expect(isForwarding(link)).toBe(port?.["state"] === "forwarding");
-      expect(nameOf(link.master)).toBe(told.master);
-      expect(nameOf(link.peer)).toBe(told.link);
+      expect(nameOf(link.master)).toBe(shown.master);
+      expect(nameOf(link.peer)).toBe(shown.link);
     }
-    expect(links.map(({ name }) => name)).toEqual(recorded.told.map(({ ifname }) => ifname));
+    expect(links.map(({ name }) => name)).toEqual(recorded.shown.map(({ ifname }) => ifname));
   });
 });

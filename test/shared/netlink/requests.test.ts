@@ -7,7 +7,7 @@ const recorded = JSON.parse(
   readFileSync(new URL("recorded/requests.json", import.meta.url), "utf8"),
 ) as Record<string, { command: string; bytes: string }>;
 
-/** How the payload of an attribute is to be read; what is not told is bytes. */
+/** How the payload of an attribute is to be read; other payloads are bytes. */
 type Payload = "text" | { readonly header?: number; readonly nested: Readonly<Record<number, Payload>> };
 
 const peer: Payload = { header: 16, nested: { 3: "text" } };
@@ -77,7 +77,7 @@ describe("a request", () => {
     const message = made[name];
     if (message === undefined) throw new Error(name);
     const { type, flags, body } = message;
-    // Ours alone ask to be told of the result.
+    // Ours alone ask for the result.
     return { type, flags: flags & ~ECHO, said: decode(Buffer.from(body), bodies[type]) };
   };
 

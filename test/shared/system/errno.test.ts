@@ -11,7 +11,7 @@ describe("errno", () => {
 
   test("has words for every value that the plugins tell apart", () => {
     for (const [name, value] of Object.entries(Errno)) {
-      if (name === "EINTR") continue; // It is retried, and never told.
+      if (name === "EINTR") continue; // It is retried, and never reported.
       expect(describeErrno(value), name).not.toMatch(/errno/);
     }
   });

@@ -1,4 +1,4 @@
-/** What a configuration needs around it: the executables it names, and a name of its own in its folder. */
+/** Checks a configuration's surroundings on the node: its executables, and the other networks of its folder. */
 import { CniError } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { namePattern } from "../../shared/cni/names.ts";
@@ -20,7 +20,7 @@ function checkExecutable(type: unknown, path: Path, folders: readonly string[]):
   }
 }
 
-/** The executables of a plugin and of its IPAM plugin must be there. */
+/** Checks that the executables of a plugin and its IPAM plugin exist. */
 export function checkExecutables(raw: unknown, path: Path, folders: readonly string[]): Finding[] {
   if (!isObject(raw)) return [];
   const ipam = isObject(raw["ipam"]) ? raw["ipam"]["type"] : undefined;
@@ -30,7 +30,7 @@ export function checkExecutables(raw: unknown, path: Path, folders: readonly str
   ];
 }
 
-/** The files of plugins that belong to a conflist, by libcni's rules: those in the folder of the network's name. */
+/** The plugin files of a conflist by libcni's rules: *.conf in the folder of the network's name. */
 export function pluginFiles(file: string, list: JsonObject): string[] {
   const { name } = list;
   const onlyInlined = /^true$/i.test(String(list["loadOnlyInlinedPlugins"] ?? ""));
@@ -38,7 +38,7 @@ export function pluginFiles(file: string, list: JsonObject): string[] {
   return filesIn(join(dirName(absolutePath(file)), name), [".conf"]);
 }
 
-/** A list without any plugin is refused. One whose "plugins" is of another type, or empty, the schema tells. */
+/** Reports a list without plugins. The schema reports "plugins" of another type or an empty one. */
 export function checkHasPlugins(file: string, list: JsonObject): Finding[] {
   if ((list["plugins"] ?? undefined) !== undefined || pluginFiles(file, list).length > 0) return [];
   return [

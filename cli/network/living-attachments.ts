@@ -1,4 +1,4 @@
-/** Which attachments of a network GC must not touch. */
+/** Finds the attachments of a network that GC must keep. */
 import { hostInterfaceName } from "../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
@@ -6,7 +6,7 @@ import { openNamespace } from "../../shared/system/netns.ts";
 import type { CachedAttachment } from "../node/cache.ts";
 import { type HostInterface, listHostInterfaces } from "../node/host-interfaces.ts";
 
-/** Gone is what certainly is: a namespace that was not told, or may not be looked at, counts as there. */
+/** Only a namespace that is certainly gone counts: one that is unknown or unreadable is kept. */
 function isNamespaceGone(path: string): boolean {
   if (path === "") return false;
   const opened = openNamespace(path);
@@ -17,14 +17,15 @@ function isNamespaceGone(path: string): boolean {
 
 function wholeOwner({ name, owner, isWhole }: HostInterface): AttachmentKey {
   if (isWhole) return owner;
-  const message = `whose ${name} is cannot be told: its alias has a name that is cut, and the cache does not know it`;
-  const advice = `GC would remove it; take it down first: podwire list shows it`;
+  const message = `${name} does not name its attachment: its alias is cut, and the cache has no entry for it`;
+  const advice = `GC would remove it; run podwire del for it first: podwire list shows it`;
   throw new CniError(ErrorCode.internal, message, advice);
 }
 
 /**
- * Those of `known` that are alive, and those that only an interface of this node tells of. Alive is what has its
- * namespace, or its host's interface, which goes with the namespace. Throws if an interface does not tell whose it is.
+ * Returns the attachments of `known` that are alive, and those that only a host interface names. An attachment is
+ * alive if its namespace or its host interface exists; the kernel removes the interface with the namespace. Throws if
+ * an interface does not name its attachment.
  */
 export function livingAttachments(network: string, known: readonly CachedAttachment[]): AttachmentKey[] {
   const interfaces = listHostInterfaces();

@@ -1,5 +1,14 @@
-/** The generated parts of Markdown files, each between two marks: <!-- name --> and <!-- /name -->. */
+/** Markdown for the reports in README.md and docs/: tables, and generated parts between <!-- name --> and <!-- /name -->. */
 import { readFileSync, writeFileSync } from "node:fs";
+
+/** A Markdown table with aligned columns. The first row is the heading. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const [heading = [], ...body] = rows;
+  const widths = heading.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${widths.map((width, column) => (cells[column] ?? "").padEnd(width)).join(" | ")} |`;
+  return [heading, widths.map((width) => "-".repeat(width)), ...body].map(line).join("\n");
+}
 
 const marksOf = (name: string) => ({ begin: `<!-- ${name} -->`, end: `<!-- /${name} -->` });
 

@@ -1,9 +1,9 @@
-/** What is in folders that may be missing, or go while they are looked at; what cannot be read is not empty. */
+/** Reads folders that may be missing or be removed meanwhile. An unreadable folder is an error, never an empty list. */
 import { type DirectoryEntry, listEntries } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 
-/** None if the folder is missing, or is none. Throws SystemError if it cannot be read. */
+/** Returns the entries; empty if the path is missing or not a folder. Throws SystemError if it cannot be read. */
 export function entriesIn(folder: string): DirectoryEntry[] {
   try {
     return listEntries(folder);

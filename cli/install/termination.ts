@@ -1,24 +1,24 @@
-/** The end that a signal asks for: also of a container's first process, which gets none that it does not ask for. */
+/** Waits that end on SIGTERM or SIGINT. The kernel gives process 1 of a container only signals that it handles. */
 
 import { blockSignals } from "../../shared/system/blocked-signals.ts";
 import { waitForAny } from "../../shared/system/poll.ts";
 
-export interface End {
-  /** Throws if a signal has asked for an end: call it where the work may be left as it is. */
-  readonly pass: () => void;
-  /** Waits so long, as far as no signal asks for an end: then it throws. */
+export interface Termination {
+  /** Throws if a signal has arrived. Call it where the work can stop. */
+  readonly throwIfRequested: () => void;
+  /** Waits this long. Throws if a signal arrives. */
   readonly pause: (milliseconds: number) => void;
-  /** Waits until a descriptor can be read from, as far as no signal asks for an end: then it throws. */
+  /** Waits until the descriptor is readable. Throws if a signal arrives. */
   readonly waitForInput: (descriptor: number) => void;
-  /** Stays up until a signal asks for an end, as a DaemonSet's container has to. */
+  /** Waits for a signal, as the container of a DaemonSet has to. */
   readonly stay: () => void;
 }
 
-/** From now on the signals that ask for an end are heeded. The first one is; a second one ends the process as it is. */
-export function listenForEnd(): End {
+/** Handles the first signal from now on. A second one ends the process at once. */
+export function listenForTermination(): Termination {
   const signals = blockSignals(["SIGTERM", "SIGINT"]);
   let reason: Error | undefined;
-  const heed = (): boolean => {
+  const hasArrived = (): boolean => {
     const signal = reason === undefined ? signals.take() : undefined;
     if (signal !== undefined) {
       reason = new Error(`interrupted by ${signal}`);
@@ -26,24 +26,24 @@ export function listenForEnd(): End {
     }
     return reason !== undefined;
   };
-  const pass = (): void => {
-    if (heed()) throw reason;
+  const throwIfRequested = (): void => {
+    if (hasArrived()) throw reason;
   };
-  /** Returns whether something else than a signal has come. */
+  /** Returns false if a signal ended the wait. */
   const wait = (descriptors: readonly number[], milliseconds?: number): boolean => {
-    pass();
+    throwIfRequested();
     const ready = waitForAny([signals.descriptor, ...descriptors], "signals", milliseconds);
-    pass();
+    throwIfRequested();
     return ready.some((descriptor) => descriptor !== signals.descriptor);
   };
   return {
-    pass,
+    throwIfRequested,
     pause: (milliseconds) => void wait([], milliseconds),
     waitForInput: (descriptor) => {
       while (!wait([descriptor]));
     },
     stay: () => {
-      while (!heed()) waitForAny([signals.descriptor], "signals");
+      while (!hasArrived()) waitForAny([signals.descriptor], "signals");
     },
   };
 }

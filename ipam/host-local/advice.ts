@@ -1,8 +1,8 @@
-/** System errors as errors that a person can act on. */
+/** System errors with advice. */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 
-/** Runs `work`; a failed system call becomes an error with code 5 and the advice. */
+/** Runs `work`. A failed system call becomes an error with code 5 and the advice. */
 export function withAdvice<Value>(advice: string, work: () => Value): Value {
   try {
     return work();
@@ -12,6 +12,6 @@ export function withAdvice<Value>(advice: string, work: () => Value): Value {
   }
 }
 
-/** The advice when a reservation cannot be read or removed. */
+/** The advice if a reservation cannot be read or removed. */
 export const storeAdvice = (dataDir: string) =>
-  `"ipam.dataDir" is ${dataDir}: is it there as it was at ADD, and writable?`;
+  `"ipam.dataDir" is ${dataDir}: check that it is the same folder as at ADD, and writable`;
