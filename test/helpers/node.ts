@@ -85,6 +85,8 @@ async function bootNode(machine: readonly string[]) {
  * and its named network namespaces, are to meet first, as if the machine had them.
  */
 export async function createNode(machine: readonly string[] = machineSysctls): Promise<Node> {
+  if (process.env["PODWIRE_TIER"] === "pure")
+    throw new Error("a pure test makes no node: see test/README.md");
   const { pid, ended } = await bootNode(machine);
   const place = { pid };
   const exec: Node["exec"] = (command, args = [], options = {}) => runCommand(place, command, args, options);
