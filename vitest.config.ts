@@ -39,7 +39,7 @@ export default defineConfig({
           name: "sanitized",
           include: ["test/native/*.test.ts", "test/shared/cni/protocol/*.test.ts"],
           exclude: [pure, slow],
-          env: { PODWIRE_DIST: "dist/sanitized" },
+          env: { PODWIRE_DIST: "dist/sanitized", PODWIRE_TIER: "sanitized" },
         },
       },
     ],

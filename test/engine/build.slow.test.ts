@@ -27,7 +27,7 @@ const stranger = {
   LANG: "de_DE.UTF-8",
   SOURCE_DATE_EPOCH: "86400",
   API_TOKEN: "squeamish-ossifrage",
-  // What compilers, tar and xz would heed.
+  // What compilers, tar and xz would obey.
   CPATH: "/run/wrong-headers",
   C_INCLUDE_PATH: "/run/wrong-headers",
   LIBRARY_PATH: "/run/wrong-libraries",

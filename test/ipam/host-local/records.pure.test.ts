@@ -32,7 +32,7 @@ describe("a reservation", () => {
     expect(reservationText({ containerId: "c1", ifname: "eth0" })).toBe("c1\r\neth0");
   });
 
-  test("tells its owner", () => {
+  test("names its owner", () => {
     fc.assert(
       fc.property(owner, (each) => {
         expect(parseReservation(reservationText(each))).toEqual(each);
@@ -50,7 +50,7 @@ describe("a reservation", () => {
   });
 
   test.each(["", "kept for the printer", "../c1\r\neth0", "c1\r\neth0\r\nmore", "c1\r\na/b", "\0\0"])(
-    "%j is of nobody",
+    "%j has no owner",
     (text) => {
       expect(parseReservation(text)).toBeUndefined();
     },
@@ -111,7 +111,7 @@ describe("an owner's record", () => {
   });
 
   test.each(["null", "[]", "{}", '"text"', '{"containerId":1,"ifname":"","boot":"","held":[]}'])(
-    "%s is none",
+    "%s is no record",
     (text) => {
       expect(parseRecord(text)).toBeUndefined();
     },
@@ -119,7 +119,7 @@ describe("an owner's record", () => {
 
   const base = { containerId: "c1", ifname: "eth0", boot: "b" };
 
-  test("with a list of something else is none", () => {
+  test("with a list of something else is no record", () => {
     expect(parseRecord(JSON.stringify({ ...base, held: ["10.1.0.2"] }))).toBeUndefined();
     expect(parseRecord(JSON.stringify({ ...base, held: {} }))).toBeUndefined();
   });

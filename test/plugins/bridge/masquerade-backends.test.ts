@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type CniCommand, canRun } from "../../helpers/index.ts";
-import { traced } from "../attachment/started.ts";
-import { hostState, links, reservations } from "../attachment/witness.ts";
+import { hostState, links, reservations } from "../attachment/kernel-state.ts";
+import { traced } from "../attachment/started-programs.ts";
 import { failed, Host, type Keys, type Pod, programs, succeeded } from "./host.ts";
 import {
   config,
@@ -138,7 +138,7 @@ describe.runIf(canRun(...programs))("ipMasq where the packet filter refuses nfta
   });
 });
 
-/** The environment in which iptables is the old one, which has a lock; somebody holds it for as long as the node is. */
+/** The environment in which iptables is the old one, which has a lock; a process holds it as long as the node lives. */
 const holdLock = async (host: Host) => {
   const script = `mkdir /run/tools
     for tool in iptables ip6tables; do ln -s /usr/sbin/$tool-legacy-restore /run/tools/$tool-restore; done`;

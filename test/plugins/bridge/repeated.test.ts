@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState, links, ports, reservations } from "../attachment/witness.ts";
+import { hostState, links, ports, reservations } from "../attachment/kernel-state.ts";
 import { Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const config = network({

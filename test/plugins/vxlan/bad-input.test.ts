@@ -1,7 +1,7 @@
 /** Configurations that cannot work: a clear error, and nothing changed. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { bad, discovery, peers } from "./bad-configurations.ts";
 import { createWorld, failed, l2Network, l3Network, programs, succeeded, type World } from "./world.ts";
 
@@ -28,7 +28,7 @@ describe.runIf(canRunAll)("a configuration with", () => {
         const run = await host.call("ADD", pod, config);
         failed(run, code, words);
         const after = await hostState(host.node);
-        // A file of IPAM's index is nobody's, as our empty table; forwarding is switched on for the node.
+        // A file of IPAM's index has no owner, nor has our empty table; forwarding is switched on for the node.
         const shared = { files: [], sysctls: [], nftables: [] };
         expect({ ...after, ...shared }).toEqual({ ...before, ...shared });
         expect(after.nftables.join()).not.toContain("vteps");

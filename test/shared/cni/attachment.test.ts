@@ -107,7 +107,7 @@ describe.runIf(canRun("ip"))("the names of attachments", () => {
     }
   });
 
-  test("give MAC addresses for one interface each, made here and by nobody", () => {
+  test("give MAC addresses for one interface each, marked as locally administered", () => {
     for (const { containerMac, hostMac } of named) {
       for (const mac of [containerMac, hostMac]) {
         expect(mac).toHaveLength(12);
