@@ -54,12 +54,14 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
       await host.node.exec("ip", stale, { netns: "friend" });
     }
     const { interfaces } = await host.add(pod, { ...dual, args: { cni: { ips: wanted } } });
-    const known = await host.node.execJson<{ dst: string; lladdr: string }[]>("ip", ["-j", "neigh"], {
-      netns: "friend",
-    });
-    for (const address of wanted) {
-      expect(known.find(({ dst }) => dst === address)?.lladdr).toBe(interfaces[2].mac);
-    }
+    const known = async (address: string) => {
+      const all = await host.node.execJson<{ dst: string; lladdr: string }[]>("ip", ["-j", "neigh"], {
+        netns: "friend",
+      });
+      return all.find(({ dst }) => dst === address)?.lladdr;
+    };
+    // The kernel sends the announcement of an IPv6 address from a work queue.
+    for (const address of wanted) await expect.poll(() => known(address)).toBe(interfaces[2].mac);
   });
 
   test.concurrent("asks whether an address is taken only when it can be heard", async () => {

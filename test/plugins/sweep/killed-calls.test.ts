@@ -52,14 +52,14 @@ async function killEach(stage: Stage, steps: readonly Step[], clearUp: () => Pro
 }
 
 describe.each(subjects)("$name, killed before any of its changes", (subject) => {
-  const { programs, plugin, isPossible = true, isInside = false } = subject;
+  const { programs, isPossible = true, isInside = false } = subject;
   const runs = test.runIf(isPossible && canRun("strace", ...programs));
 
   runs.each(cures)(
     "ADD leaves nothing after %s",
     async (cure, start, clearUp) => {
       await using stage = await Stage.create(subject);
-      const sites = sitesOf(changesOf(await stage.stepsOfAdd()), `${cure} ${plugin}`);
+      const sites = sitesOf(changesOf(await stage.stepsOfAdd()), cure);
       await killEach(stage, everyOther(sites, start), async () => {
         await clearUp(stage);
         if (isInside) await stage.del();
@@ -72,7 +72,7 @@ describe.each(subjects)("$name, killed before any of its changes", (subject) => 
     "DEL leaves nothing after the next DEL",
     async () => {
       await using stage = await Stage.create(subject);
-      const steps = sitesOf(changesOf(await stage.stepsOfDel()), `killed DEL ${plugin}`);
+      const steps = sitesOf(changesOf(await stage.stepsOfDel()), "DEL");
       await forEachStep(steps, async (step) => {
         await stage.add();
         await stage.callWith("DEL", step, "signal=SIGKILL");

@@ -3,26 +3,32 @@ import { isWholeSweep } from "../../helpers/sweep.ts";
 import { isChange } from "./sites.ts";
 import type { Step } from "./system-calls.ts";
 
-const visited = new Map<string, Set<string>>();
+/** The sites that a question has visited, and in how many rows of the table. */
+interface Visited {
+  readonly sites: ReadonlySet<string>;
+  readonly rows: number;
+}
+const visited = new Map<string, Visited>();
 
-/** Of sites that were visited before, one in so many is visited again: what comes before a site differs from row to row. */
+/** Of sites that were visited before, one in so many is visited again: what was done before it differs from row to row. */
 const AGAIN = 6;
 
 /**
- * Each system call site once; with PODWIRE_SWEEP=all, each step. Most sites that this file has visited before under `scenario`
- * are left out: the rows of a plugin, such as its modes or its packet filters, have most of their code in common.
+ * Each system call site once; with PODWIRE_SWEEP=all, each step. Most sites that this file has visited before for the same
+ * `question` are left out: plugins, their modes and their packet filters have most of their code in common.
  */
-export const sitesOf = (steps: readonly Step[], scenario: string): Step[] => {
+export const sitesOf = (steps: readonly Step[], question: string): Step[] => {
   if (isWholeSweep) return [...steps];
-  const former = visited.get(scenario) ?? new Set();
+  const { sites, rows } = visited.get(question) ?? { sites: new Set(), rows: 0 };
   const seen = new Set<string>();
-  let repeated = 0;
+  // From row to row it is another one in so many.
+  let repeated = rows;
   const chosen = steps.filter(({ site }) => {
     if (seen.has(site)) return false;
     seen.add(site);
-    return !former.has(site) || ++repeated % AGAIN === 0;
+    return !sites.has(site) || ++repeated % AGAIN === 0;
   });
-  visited.set(scenario, new Set([...former, ...seen]));
+  visited.set(question, { sites: new Set([...sites, ...seen]), rows: rows + 1 });
   return chosen;
 };
 
