@@ -1,4 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RunningCommand } from "./command.ts";
 import type { Node } from "./node.ts";
 
 /** One captured frame, from the Ethernet header on. */
@@ -13,6 +15,18 @@ export function readPcap(bytes: Buffer): Frame[] {
     at += 16 + length;
   }
   return frames;
+}
+
+/** Waits until tcpdump has written all frames that the kernel has for it, 10 s at most. On SIGUSR1 it prints both numbers. */
+async function haveAllWritten(running: RunningCommand): Promise<void> {
+  const statistics = /(\d+) packets? captured, (\d+) packets? received by filter/g;
+  for (let attempt = 0; attempt < 500; attempt++) {
+    process.kill(running.pid, "SIGUSR1");
+    await sleep(20);
+    const [, captured, received] = [...running.printed().matchAll(statistics)].at(-1) ?? [];
+    if (captured !== undefined && captured === received) return;
+  }
+  throw new Error(`tcpdump has frames that it does not write:\n${running.printed()}`);
 }
 
 let captures = 0;
@@ -51,11 +65,43 @@ export async function capture(
   // "listening on ...": what is sent before that is not seen.
   await running.firstLine();
   await work();
-  // What the kernel has handed over is written within a moment; the last frame is given that.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await haveAllWritten(running);
   await running.stop("SIGINT");
   const path = node.path(file);
   const frames = readPcap(readFileSync(path));
   rmSync(path);
   return frames;
+}
+
+/** Where frames are captured: the arguments of `capture`. */
+export interface Place {
+  readonly node: Node;
+  readonly device: string;
+  readonly filter: string;
+  readonly netns?: string;
+  readonly direction?: "in" | "out";
+}
+
+/** Captures at several places while `work` runs, which begins when all of them listen. Returns the frames of each. */
+export async function captureEach(
+  places: readonly Place[],
+  work: () => Promise<unknown>,
+): Promise<Frame[][]> {
+  const [place, ...others] = places;
+  if (place === undefined) {
+    await work();
+    return [];
+  }
+  const { node, device, filter, ...options } = place;
+  let inner: Frame[][] = [];
+  const own = await capture(
+    node,
+    device,
+    filter,
+    async () => {
+      inner = await captureEach(others, work);
+    },
+    options,
+  );
+  return [own, ...inner];
 }
