@@ -106,7 +106,7 @@ describe("the executables", () => {
     expect((await execa(evaluator, script.words)).stderr).toMatch(about("bridge"));
   });
 
-  test("refuse an unknown name, and say which there are", async () => {
+  test("refuse a name that is none of theirs, and say which there are", async () => {
     const stranger = join(folder("stranger"), "no-such-plugin");
     copyFileSync(builtPlugin("bridge"), stranger);
     const { exitCode, stderr } = await run(stranger, { CNI_COMMAND: "VERSION" });

@@ -4,7 +4,7 @@ import { canRun, createNode, distBin } from "../helpers/index.ts";
 import { cached, cacheOf, files, linksIn, network, podwire, runOn } from "./podwire.ts";
 
 describe.runIf(canRun("ip", "nft"))("podwire add, when something comes between,", () => {
-  /** A plugin that gets Ctrl-C halfway through ADD, as podwire does at a terminal; once it has said that it worked. */
+  /** A plugin that gets Ctrl-C in the midst of ADD, as podwire does at a terminal; once it has said that it worked. */
   const interrupted = `#!/bin/sh
 echo "$CNI_COMMAND" >> "\${0%/*}/calls"
 [ "$CNI_COMMAND" = ADD ] || exit 0
@@ -122,7 +122,7 @@ kill -KILL $$
     expect(stdout.split("\n")).toEqual(["networks", "results"]);
   });
 
-  test("has worked when the reader of the result is gone, as after head -1", async () => {
+  test("has worked when nobody reads the result any more, as after head -1", async () => {
     using folder = files({ "10-net.conflist": network() });
     await using node = await createNode();
     const netns = await node.addNetns("c1");

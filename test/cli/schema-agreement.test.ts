@@ -33,7 +33,7 @@ const examples = readdirSync(join(projectRoot, "conf-examples"))
   )
   .flatMap(({ plugins }) => plugins);
 
-/** Keys of libcni, which no plugin reads, and of the runner, for which a log is no reason to fail. */
+/** Nobody's to read: libcni's, and the runner's, for which a log is no reason to fail. */
 const unread: readonly string[] = ["cniVersion", "name", "type", "capabilities", "podwireLog"];
 
 function pathsIn(properties: Properties, all: readonly Described[]): Path[] {

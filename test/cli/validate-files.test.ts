@@ -19,7 +19,7 @@ describe("podwire validate, of what is in a file,", () => {
     ]);
   });
 
-  test("reports a file that cannot be read", async () => {
+  test("tells of a file that cannot be read", async () => {
     const { exitCode, stdout } = await run(["validate", "/nonexistent/10-net.conflist"]);
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/^\/nonexistent\/10-net\.conflist:1:1: error: .*no such file/);

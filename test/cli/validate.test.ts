@@ -88,11 +88,16 @@ describe("podwire validate", () => {
       "string",
     ],
     ["a number that is too large", withBridge({ vlan: 4095 }), "plugins[0].vlan", "4095"],
-    ["an unknown word", withBridge({ ipMasqBackend: "pf" }), "plugins[0].ipMasqBackend", "pf"],
+    [
+      "a word that is none of the known",
+      withBridge({ ipMasqBackend: "pf" }),
+      "plugins[0].ipMasqBackend",
+      "pf",
+    ],
     ["a missing key", withIpam({ ranges: [[{}]] }), "plugins[0].ipam.ranges[0][0].subnet", "missing"],
     ["a missing name", network({ name: undefined }), "name", "missing"],
     ["a bad name", network({ name: "a b" }), "name", "a b"],
-    ["an unknown version", network({ cniVersion: "7" }), "cniVersion", "7"],
+    ["a version that nobody speaks", network({ cniVersion: "7" }), "cniVersion", "7"],
     ["a list without plugins", network({ plugins: [] }), "plugins", "0 elements"],
     ["a plugin without a type", network({ plugins: [{}] }), "plugins[0].type", "missing"],
     [
@@ -131,7 +136,7 @@ describe("podwire validate", () => {
     ]);
   });
 
-  test("reports each fault once, and all of them", async () => {
+  test("tells each fault once, and all of them", async () => {
     const faults = await validate(
       network({}, [
         { type: "portmap", backend: 7, snat: 1, markMasqBit: 32 },
@@ -156,7 +161,7 @@ describe("podwire validate", () => {
       ipam: { type: "host-local" },
     };
     expect(await validate(network({ plugins: [vxlan] }))).toEqual([]);
-    const odd = { ...vxlan, nonMasqueradeCIDRs: ["10.0.0.1/8"], discovery: { peers: [{ vtep: "pigeon" }] } };
+    const odd = { ...vxlan, nonMasqueradeCIDRs: ["10.0.0.1/8"], discovery: { peers: [{ vtep: "nobody" }] } };
     expect(await validate(network({ plugins: [odd] }))).toEqual([
       found("plugins[0].discovery.peers[0].vtep", "no IP address"),
     ]);
@@ -208,7 +213,7 @@ describe("podwire validate", () => {
     expect(stdout).toContain("30-other.conflist: ok");
   });
 
-  test("warns of keys that no plugin reads, and of those that are written in another case or twice", async () => {
+  test("warns of keys that nobody reads, and of those that are written in another case or twice", async () => {
     const text = JSON.stringify(withBridge({ ISGATEWAY: true, colour: 1, "example.com/note": 1 }));
     const twice = text.replace('"bridge":"br0"', '"bridge":"br0","bridge":"br1"');
     expect(await validate(twice)).toEqual([

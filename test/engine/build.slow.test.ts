@@ -28,7 +28,7 @@ const stranger = {
   LANG: "de_DE.UTF-8",
   SOURCE_DATE_EPOCH: "86400",
   API_TOKEN: "squeamish-ossifrage",
-  // What compilers, tar and xz would obey.
+  // What compilers, tar and xz would heed.
   CPATH: "/run/wrong-headers",
   C_INCLUDE_PATH: "/run/wrong-headers",
   LIBRARY_PATH: "/run/wrong-libraries",

@@ -118,7 +118,7 @@ describe("what a build keeps", () => {
     expect(readdirSync(join(scratch, "cache/engine"))).toEqual(["shared.a"]);
   });
 
-  test("is dropped when no build has used it for long, as is what a killed build has left", () => {
+  test("is dropped when nobody has used it for long, as is what a killed build has left", () => {
     for (const name of ["old", "used"]) keep(`engine/${name}`, Buffer.from(name));
     const folder = join(scratch, "cache/engine");
     mkdirSync(join(folder, ".new-killed"));

@@ -42,7 +42,7 @@ describe.runIf(canRun("musl-gcc", "setpriv"))("the set-up for a build", () => {
     expect(await setUp("build")).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
   });
 
-  test("says what root has to install", async () => {
+  test("tells what root has to install", async () => {
     const { exitCode, stderr } = await setUp("build", await pathWith("few", ["apt-get", "tar", "ar"]));
     expect(exitCode).toBe(1);
     expect(stderr).toBe(
@@ -50,7 +50,7 @@ describe.runIf(canRun("musl-gcc", "setpriv"))("the set-up for a build", () => {
     );
   });
 
-  test("says what is needed where there is no apt", async () => {
+  test("tells what is needed where there is no apt", async () => {
     const { exitCode, stderr } = await setUp("build", await pathWith("other", ["gcc", "tar", "ar", "xz"]));
     expect(exitCode).toBe(1);
     expect(stderr).toBe("setup: missing musl-gcc: Debian's packages with these are musl-tools");

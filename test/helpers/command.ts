@@ -13,7 +13,7 @@ export interface CommandResult {
 export interface CommandOptions {
   /** Run in this named network namespace of the node, not in the node's own. */
   readonly netns?: string;
-  /** Standard input; empty if not given. */
+  /** Standard input; without it there is none. */
   readonly input?: string | Uint8Array;
   /** The whole environment of the command; without it the test's own is passed on. */
   readonly env?: Readonly<Record<string, string>>;

@@ -9,7 +9,7 @@ export interface Place {
 }
 
 /**
- * The command line that runs `command` in a place. The process is killed together with the one that started it, so that
+ * The command line that runs `command` in a place. The process is killed with whoever started it, so that
  * it cannot outlive a killed test run; no process stays between the caller and the command, so that signals
  * sent to the child reach the command itself.
  */

@@ -203,7 +203,7 @@ describe.runIf(canRun("ip"))("runModule", () => {
     expect(await runModule(node, source)).toEqual({ nothing: [], parent: true, links: ["lo"] });
   });
 
-  test("reports what a module throws, with the line", async () => {
+  test("tells what a module throws, with the line", async () => {
     await using node = await createNode();
     const run = runModule(node, "\nconst fail = () => { throw new TypeError('by itself'); };\nfail();");
     await expect(run).rejects.toThrow(/TypeError: by itself\n {4}at fail \(module.js:\d+:\d+\)/);

@@ -146,7 +146,7 @@ const selection: fc.Arbitrary<Selection> = fc.record(
 const everything: Selection = { header: [{ kept: ~0 }, { kept: ~0 }], attributes: [1, 2, 3, 4, 5] };
 
 describe("the sum over a datagram", () => {
-  test("is of what is selected, and has a mark at its end", async () => {
+  test("is of what is selected, and tells of its end", async () => {
     const pair = selection.chain((one) =>
       fc.tuple(fc.array(messageWith(one.header.length), { maxLength: 6 }), fc.constant(one)),
     );

@@ -67,7 +67,7 @@ describe.runIf(canRun(...programs))("a machine", patience, () => {
     await expect.poll(() => groups(observer)).not.toContain(group);
   });
 
-  test("shows no other process what is written to its folders", async () => {
+  test("shows nobody what is written to its folders", async () => {
     await using machine = await createMachine();
     machine.write("/etc/podwire-test", "here");
     expect((await machine.node.exec("cat", ["/etc/podwire-test"])).stdout).toBe("here");

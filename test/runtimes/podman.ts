@@ -70,7 +70,7 @@ export class Podman {
     await this.remove("warm-up");
   }
 
-  /** The addresses of a container, as podman reports them. */
+  /** The addresses of a container, as podman tells them. */
   async addresses(name: string): Promise<string[]> {
     const [container] = JSON.parse(await this.call("inspect", name)) as [Container];
     return Object.values(container.NetworkSettings.Networks)

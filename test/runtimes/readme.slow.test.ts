@@ -1,4 +1,4 @@
-/** The instructions of the README for each runtime, followed word by word. */
+/** What the README tells users of a runtime to do is done here, word by word. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-/** What surrounds a call and must not influence it: files, variables, the working folder. */
+/** What surrounds a call and is none of its business: files, variables, the working folder. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -90,7 +90,7 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
     expect(written()).toBe(text("n2"));
   });
 
-  test("names the keys of it that no plugin reads", async () => {
+  test("tells the keys of it that nobody reads", async () => {
     await using target = await createTarget();
     const text =
       '{ "cniVersion": "1.0.0", "name": "n", "plugins": [\n{ "type": "bridge", "isGatway": true }] }';
@@ -104,11 +104,11 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
   test("takes the place of one of that name, and leaves it where the new one is no good", async () => {
     await using target = await createTarget();
     const path = target.node.path(`${folder}/single-node.conflist`);
-    writeFileSync(path, "of another program");
+    writeFileSync(path, "of somebody else");
     writeFileSync(target.node.path("/run/bad.conflist"), '{ "name": ');
     const asked = ["--conf-dir", folder, "--conf-name", "single-node.conflist"];
     expect((await target.install("--conf", "/run/bad.conflist", ...asked)).exitCode).toBe(1);
-    expect(readFileSync(path, "utf8")).toBe("of another program");
+    expect(readFileSync(path, "utf8")).toBe("of somebody else");
     expect((await withConf(target)).stdout).toContain(`${folder}/single-node.conflist: replaced`);
     expect(readFileSync(path, "utf8")).toBe(readFileSync(example, "utf8"));
   });

@@ -70,7 +70,7 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     expect(await target.names()).toEqual([]);
   });
 
-  test("ends on SIGTERM while it waits for a configuration that never comes", async () => {
+  test("ends on SIGTERM while it waits for a configuration that nobody writes", async () => {
     await using target = await Target.create();
     await target.node.exec("mkfifo", ["/run/pipe"]);
     const conf = ["--conf", "/run/pipe", "--conf-name", "a.conflist", "--conf-dir", folder];
@@ -83,7 +83,7 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     expect(await target.names()).toEqual([]);
   });
 
-  test("ends on SIGTERM halfway through writing, and leaves nothing", async () => {
+  test("ends on SIGTERM in the midst of writing, and leaves nothing", async () => {
     await using target = await Target.create();
     await target.layOld();
     // Each write takes a while, as on a slow disk.

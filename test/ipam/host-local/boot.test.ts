@@ -88,7 +88,7 @@ describe.runIf(canRun("mount"))("after a boot", () => {
     expect(await subject.add("c2")).not.toContain("10.1.0.2");
   });
 
-  test("a file that an administrator keeps an address with goes as well, if it is from before", async () => {
+  test("a file that somebody keeps an address with goes as well, if it is from before", async () => {
     const subject = new HostLocal(node);
     await subject.add("c1");
     for (const address of ["10.1.0.50", "10.1.0.51"]) {

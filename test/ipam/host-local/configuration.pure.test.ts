@@ -142,16 +142,8 @@ describe("refused with code 7", () => {
     ["null for a range set", { ranges: [null] }, '"ipam.ranges[0]" is an empty range set'],
     ["null for a range", { ranges: [[null]] }, '"ipam.ranges[0][0]" is null'],
     ["no subnet", ranges({}), '"ipam.ranges[0][0].subnet" is missing'],
-    [
-      "an address in place of a subnet",
-      ranges(v6, { subnet: "10.1.0.0" }),
-      '"ipam.ranges[0][1].subnet" is no network',
-    ],
-    [
-      "a word in place of the flat subnet",
-      { subnet: "ten" },
-      '"ipam.subnet" is no network in CIDR notation: "ten"',
-    ],
+    ["a subnet that is none", ranges(v6, { subnet: "10.1.0.0" }), '"ipam.ranges[0][1].subnet" is no network'],
+    ["a flat subnet that is none", { subnet: "ten" }, '"ipam.subnet" is no network in CIDR notation: "ten"'],
     ["an IPv4-mapped subnet", ranges({ subnet: "::ffff:10.1.0.0/120" }), "is no network in CIDR notation"],
     ["host bits", ranges({ subnet: "10.1.0.7/24" }), "has host bits set: 10.1.0.7/24"],
     ["a /31", ranges({ subnet: "10.1.0.0/31" }), "is too small to allocate from: 10.1.0.0/31"],

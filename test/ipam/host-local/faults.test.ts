@@ -98,7 +98,7 @@ describe.runIf(canRun())("a full data folder", () => {
   });
 });
 
-describe.runIf(canRun())("a path that is no data folder", () => {
+describe.runIf(canRun())("a data folder that is none", () => {
   test("fails ADD with code 5; DEL has nothing to release there", async () => {
     writeFileSync(node.path("/run/file"), "");
     const subject = new HostLocal(node, networkOf({ ranges: [[v4]], dataDir: "/run/file" }));

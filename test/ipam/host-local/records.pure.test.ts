@@ -32,7 +32,7 @@ describe("a reservation", () => {
     expect(reservationText({ containerId: "c1", ifname: "eth0" })).toBe("c1\r\neth0");
   });
 
-  test("names its owner", () => {
+  test("tells its owner", () => {
     fc.assert(
       fc.property(owner, (each) => {
         expect(parseReservation(reservationText(each))).toEqual(each);
@@ -50,7 +50,7 @@ describe("a reservation", () => {
   });
 
   test.each(["", "kept for the printer", "../c1\r\neth0", "c1\r\neth0\r\nmore", "c1\r\na/b", "\0\0"])(
-    "%j has no owner",
+    "%j is of nobody",
     (text) => {
       expect(parseReservation(text)).toBeUndefined();
     },
@@ -111,7 +111,7 @@ describe("an owner's record", () => {
   });
 
   test.each(["null", "[]", "{}", '"text"', '{"containerId":1,"ifname":"","boot":"","held":[]}'])(
-    "%s is no record",
+    "%s is none",
     (text) => {
       expect(parseRecord(text)).toBeUndefined();
     },
@@ -119,7 +119,7 @@ describe("an owner's record", () => {
 
   const base = { containerId: "c1", ifname: "eth0", boot: "b" };
 
-  test("with a list of something else is no record", () => {
+  test("with a list of something else is none", () => {
     expect(parseRecord(JSON.stringify({ ...base, held: ["10.1.0.2"] }))).toBeUndefined();
     expect(parseRecord(JSON.stringify({ ...base, held: {} }))).toBeUndefined();
   });

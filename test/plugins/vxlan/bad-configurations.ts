@@ -55,7 +55,7 @@ export const bad: readonly Bad[] = [
     words: /peers\[0\]" must be/,
   },
   {
-    what: "peer whose address is a word",
+    what: "peer with an address that is none",
     keys: discovery([{ vtep: "192.0.2.2" }, { vtep: "192.0.2.256" }]),
     words: /peers\[1\].vtep" is no IP address: "192.0.2.256"/,
   },
@@ -75,7 +75,7 @@ export const bad: readonly Bad[] = [
     words: /own address 2001:db8::1/,
   },
   {
-    what: "local address that is a word",
+    what: "local address that is none",
     keys: { underlay: { local: "here" } },
     words: /"underlay.local" is no IP/,
   },
@@ -150,7 +150,7 @@ export const bad: readonly Bad[] = [
     words: /in macs 10.10.0.9, as/,
   },
   {
-    what: "pod address that is a word",
+    what: "pod address that is none",
     keys: peer({ macs: { "0a:58:0a:0a:00:09": "10.10.0.9/24" } }),
     words: /holds no IP address: "10.10.0.9\/24"/,
   },
@@ -179,7 +179,7 @@ export const bad: readonly Bad[] = [
     words: /"l2.group" needs underlay.dev/,
   },
   {
-    what: "group that is no multicast address",
+    what: "group that is none",
     keys: { underlay: { dev: "eth0" }, l2: { flood: "multicast", group: "10.1.1.1" } },
     words: /no multicast address/,
   },

@@ -28,7 +28,7 @@ describe.runIf(canRunAll)("a configuration with", () => {
         const run = await host.call("ADD", pod, config);
         failed(run, code, words);
         const after = await hostState(host.node);
-        // A file of IPAM's index has no owner, nor has our empty table; forwarding is switched on for the node.
+        // A file of IPAM's index is nobody's, as our empty table; forwarding is switched on for the node.
         const shared = { files: [], sysctls: [], nftables: [] };
         expect({ ...after, ...shared }).toEqual({ ...before, ...shared });
         expect(after.nftables.join()).not.toContain("vteps");

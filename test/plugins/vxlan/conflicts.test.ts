@@ -97,7 +97,7 @@ describe.runIf(canRun(...programs))("a conflict", () => {
     expect(strip(await hostState(node))).toEqual(strip(before));
   });
 
-  test("with a route of another program is named, and leaves nothing", async () => {
+  test("with a route of somebody else is named, and leaves nothing", async () => {
     await using own = await createWorld(2);
     const { node } = own.host(0);
     await node.exec("ip", "route add 10.244.2.0/24 via 192.0.2.9".split(" "));

@@ -1,4 +1,4 @@
-/** One segment with a gateway on each node: packets that leave the overlay are masqueraded, others are not. */
+/** One segment with a gateway on each node: out of the overlay there is masquerade, inside there is none. */
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, ping, seenAddress, startEcho } from "../../helpers/index.ts";
 import { addresses, defaultRoutes } from "../attachment/kernel-state.ts";

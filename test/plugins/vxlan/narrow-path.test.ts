@@ -85,7 +85,7 @@ describe.runIf(canRun("nstat", ...programs))("a router with a smaller MTU betwee
   ] as const)(
     "is told of to the pods where packets must not be taken apart: %s over IPv%s, df %s",
     async (mode, family, df) => {
-      // As the mode l3 asks for; in the mode l2 it is the bridge that answers, whatever this says.
+      // As the mode l3 asks for; in the mode l2 it is the bridge that tells, whatever this says.
       await using world = await createNarrowWorld(mode === "l3");
       const [, two] = await attachPods(world, mode, family, { df });
       const addresses = two?.addresses ?? [];

@@ -16,7 +16,7 @@ describe.runIf(canRun(...programs))("STATUS", () => {
     succeeded(await host.call("STATUS", undefined, l3Network(world, 0)));
   });
 
-  test("says that the underlay is down, missing, or too small", async () => {
+  test("tells that the underlay is down, missing, or too small", async () => {
     await using world = await createWorld(2);
     const host = world.host(0);
     const config = l3Network(world, 0, { underlay: { dev: "eth0", local: "192.0.2.1" } });

@@ -62,7 +62,7 @@ describe.runIf(canRun(...programs))("containerd with a chain whose last plugin f
     expect(await machine.state()).toEqual(before);
   });
 
-  // As with a containerd that takes the namespace away although DEL failed: no other DEL follows.
+  // As with a containerd that takes the namespace away although DEL failed: nobody asks for DEL again.
   test("has addresses left after 20 retries whose namespaces went without DEL", async () => {
     await using machine = await createMachine();
     const { node } = machine;

@@ -36,7 +36,7 @@ describe("an interface's alias", () => {
   });
 
   test.each(["", "uplink to the rack", "podwire network=net container=c1 interface=eth0", "x masquerade=y"])(
-    "of another kind has no meaning: %j",
+    "of another kind tells nothing: %j",
     (alias) => {
       expect(masqueradedIn(alias)).toBeUndefined();
       expect(ownerIn(alias, "net")).toBeUndefined();

@@ -121,9 +121,9 @@ describe.runIf(canRun("ip", "iptables", "ipset"))("a log that cannot be written"
     ["a folder", "/run"],
     ["in a folder that is not there", "/run/none/calls.log"],
     ["a device that is full", "/dev/full"],
-    ["a pipe without a reader", "/run/pipe"],
+    ["a pipe that nobody reads", "/run/pipe"],
     ["no path at all", "a\u0001b/c"],
-  ])("%s: the call works, its output is its own, and standard error has the reason", async (_, file) => {
+  ])("%s: the call works, its output is its own, and standard error tells", async (_, file) => {
     await using node = await createNode();
     await node.exec("mkfifo", ["/run/pipe"]);
     const netns = await node.addNetns("c1");

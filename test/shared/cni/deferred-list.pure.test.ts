@@ -1,4 +1,4 @@
-/** A long list of objects is parsed when it is read: the result is the same, only the time differs. */
+/** A long list of objects is parsed when it is read: only the time it takes tells. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseInput } from "../../../shared/cni/configuration.ts";
@@ -41,7 +41,7 @@ describe("a long list", () => {
     expect(JSON.stringify(parse(text))).toBe(text);
   });
 
-  test("returns its first item, if it has one, without being parsed", () => {
+  test("tells its first item, and whether there is one, without being parsed", () => {
     const value = parse(JSON.stringify(configuration));
     expect(new Fields(discoveryIn(value)).first("peers")).toEqual(peers[0]);
     expect(isDeferred(value)).toBe(true);
@@ -50,7 +50,7 @@ describe("a long list", () => {
   test.each([
     ["one with an object in it", [{ macs: { a: "b" }, name: padding }]],
     ["one with a brace in a text", [{ name: `}${padding}` }]],
-  ])("returns its first item, %s", (_, list) => {
+  ])("tells its first item, %s", (_, list) => {
     const value = parse(JSON.stringify({ discovery: { peers: list } }));
     expect(new Fields(discoveryIn(value)).first("peers")).toEqual(list[0]);
   });
@@ -116,7 +116,7 @@ const wholeWith = (peers: fc.Arbitrary<unknown>) =>
     z: fc.jsonValue(),
   });
 
-test("a configuration whose list has objects only, or is missing, is what it would be without", () => {
+test("a configuration whose list has objects only, or is none, is what it would be without", () => {
   const peers = fc.oneof(
     fc.array(item),
     fc.jsonValue().filter((value) => !Array.isArray(value)),

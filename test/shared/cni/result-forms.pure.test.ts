@@ -104,7 +104,7 @@ describe("a result that is read", () => {
 
   test.each([
     ["an unknown version", { cniVersion: "3.0.0" }, 1],
-    ["an object in place of the list of addresses", { ips: {} }, 6],
+    ["a list of addresses that is none", { ips: {} }, 6],
     ["an address that is a number", { ips: [{ address: 1 }] }, 6],
     ["an address without its prefix", { ips: [{ address: "192.0.2.1" }] }, 7],
     ["a prefix that is too long", { ips: [{ address: "192.0.2.1/33" }] }, 7],
@@ -128,7 +128,7 @@ describe("a result that is read", () => {
     expect(route?.destination).toEqual({ address: { family: 4, value: 0xc0000200n }, prefixLength: 24 });
   });
 
-  test.each(["", "garbage", "[]", "null", "7", '"text"', '{"ips":'])("is no result if it is %j", (text) => {
+  test.each(["", "garbage", "[]", "null", "7", '"text"', '{"ips":'])("is none if it is %j", (text) => {
     expect(parseResult(text, "1.0.0", "it")).toBeUndefined();
   });
 });

@@ -46,7 +46,7 @@ describe("a table of networks", () => {
     );
   });
 
-  test("keeps the first item of a network, and reports it", () => {
+  test("keeps the first item of a network, and tells of it", () => {
     const table = new CidrTable<string>();
     expect(table.add(cidr("10.0.0.0/8"), "first")).toBeUndefined();
     expect(table.add(cidr("10.0.0.0/8"), "second")).toBe("first");

@@ -40,7 +40,7 @@ describe("malformed input", () => {
     );
   });
 
-  test("holds the same attributes in a list and one by one", () => {
+  test("holds the same attributes for whoever lists them and whoever asks for them", () => {
     fc.assert(
       fc.property(anything, fc.nat(24), (bytes, offset) => {
         const asked = new Attributes(bytes, offset);

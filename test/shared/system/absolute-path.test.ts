@@ -31,7 +31,7 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     ]);
   });
 
-  test("without links is that of a folder, a file or a FIFO that is there", async () => {
+  test("without links is that of what is there, be it a folder, a file or a FIFO", async () => {
     mkdirSync(node.path("/run/folder/below"), { recursive: true });
     writeFileSync(node.path("/run/folder/below/file"), "");
     symlinkSync("folder", node.path("/run/first"));
@@ -43,7 +43,7 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     expect(real).toEqual(witness.stdout.split("\n"));
   });
 
-  test("without links says why it is missing", async () => {
+  test("without links says why there is none", async () => {
     symlinkSync("itself", node.path("/run/itself"));
     writeFileSync(node.path("/run/file"), "");
     const told = await onNode(

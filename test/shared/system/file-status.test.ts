@@ -36,7 +36,7 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(await statusOf("/run/file")).toMatchObject({ inode: String(ino), modified: String(mtimeNs) });
   });
 
-  test("says of what kind it is, and who may do what with it", async () => {
+  test("tells of what kind it is, and who may do what with it", async () => {
     const make =
       "cd /run; touch file; chmod 4751 file; mkdir -m 1777 folder; ln -s file link; mkfifo -m 604 pipe; mknod -m 640 block b 7 0; mknod -m 602 char c 1 3";
     await node.exec("sh", ["-c", make]);
@@ -82,7 +82,7 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(outcome).toMatchObject({ errno: 40, message: expect.stringContaining("/run/loop") });
   });
 
-  test("says whether two are the same file", async () => {
+  test("tells whether two are the same file", async () => {
     writeFileSync(node.path("/run/a"), "");
     writeFileSync(node.path("/run/b"), "");
     await node.exec("ln", ["/run/a", "/run/hard"]);
@@ -96,7 +96,7 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(same).toEqual([true, false, false, true]);
   });
 
-  test("says what is there, may be written, and may be executed", async () => {
+  test("tells what is there, may be written, and may be executed", async () => {
     writeFileSync(node.path("/run/file"), "");
     await node.exec("sh", ["-c", "mkdir /run/ro; mount -t tmpfs -o ro tmpfs /run/ro"]);
     const told = await onNode(
@@ -153,7 +153,7 @@ describe.runIf(canRun("ip"))("a folder", () => {
     expect(listed).toEqual(readdirSync(node.path("/run/many")).sort());
   });
 
-  test("says which of its names are folders, and takes no link for one", async () => {
+  test("tells which of its names are folders, and takes no link for one", async () => {
     mkdirSync(node.path("/run/all/folder"), { recursive: true });
     writeFileSync(node.path("/run/all/file"), "");
     symlinkSync("folder", node.path("/run/all/link"));

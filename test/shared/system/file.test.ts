@@ -158,7 +158,7 @@ describe.runIf(canRun("ip"))("a file that is moved", () => {
     expect(read("/run/b")).toBe("a");
   });
 
-  test("is gone when it is removed, and a second removal finds nothing", async () => {
+  test("is gone when it is removed, and then there is none to remove", async () => {
     write("/run/a", "a");
     mkdirSync(node.path("/run/folder"));
     const removed = await onNode(

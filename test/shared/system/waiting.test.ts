@@ -15,7 +15,7 @@ const [one, two] = ["/run/one", "/run/two"].map((path) => files.openFile(path, f
 const wait = (limit) => polls.waitForAny([one, two], "pipes", limit).map((ready) => (ready === one ? "one" : "two"));`;
 
 describe.runIf(canRun("ip"))("waiting for input", () => {
-  test("says which of several has some, and that none has when the time is over", async () => {
+  test("tells which of several has some, and that none has when the time is over", async () => {
     const ready = await onNode(
       node,
       `${open}

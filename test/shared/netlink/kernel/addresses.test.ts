@@ -88,7 +88,7 @@ describe.runIf(canRun("ip"))("an address", () => {
     expect(await networks()).toEqual([cidr.replace(/2\//, "0/").replace("::0/", "::/")]);
   });
 
-  test("of IPv6 is usable at once when no other host can have it", async () => {
+  test("of IPv6 is usable at once when nobody else can have it", async () => {
     await up("v0", "v1");
     await doOnNode(node, add("fd00::2/64"));
     const found = (await ipAddresses()).find(({ local }) => local === "fd00::2");
@@ -167,7 +167,7 @@ describe.runIf(canRun("ip"))("the list of addresses", () => {
     expect(await of(', links.findLink(host, "lo").index')).toEqual(["127.0.0.1/8", "::1/128"]);
   });
 
-  test("distinguishes global addresses from those of the link and of the host", async () => {
+  test("tells global addresses from those of the link and of the host", async () => {
     await up("v0", "v1");
     for (const cidr of given) await doOnNode(node, add(cidr));
     const isLinkLocal = ({ cidr }: Listed) => cidr.startsWith("fe80:");

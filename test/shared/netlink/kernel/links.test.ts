@@ -136,7 +136,7 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
       .toBe("forwarding");
   });
 
-  test("has addresses that the kernel takes for set, so that no other program sets them", async () => {
+  test("has addresses that the kernel takes for set, so that nobody else sets them", async () => {
     await node.addNetns("c");
     await doOnNode(node, `${newBridge}\n${pair}`);
     // NET_ADDR_SET of include/uapi/linux/netdevice.h.

@@ -132,7 +132,7 @@ describe.runIf(canRun("ip"))("a route", () => {
     },
   );
 
-  test("through a gateway that is out of reach is refused, in words that name it", async () => {
+  test("through a gateway that nobody can reach is refused, in words that name it", async () => {
     const refused = await onNode<{ message: string }>(
       node,
       `say(failure(() => { ${add("192.0.2.0/24", "198.51.100.1")} }));`,
@@ -196,7 +196,7 @@ describe.runIf(canRun("ip"))("the way to an address", () => {
        say(index === undefined ? "none" : links.findLinkByIndex(host, index).name);`,
     );
 
-  test("is out of the interface that ip(8) finds, or missing as there", async () => {
+  test("is out of the interface that ip(8) finds, or there is none", async () => {
     expect(await way("10.1.0.9")).toBe("v0");
     expect(await way("127.0.0.5")).toBe("lo");
     expect(await way("10.1.0.2")).toBe("lo");
@@ -207,7 +207,7 @@ describe.runIf(canRun("ip"))("the way to an address", () => {
     expect(await way("192.0.2.1")).toBe("v0");
   });
 
-  test.each(["unreachable", "blackhole", "prohibit"])("is missing where the routes say %s", async (kind) => {
+  test.each(["unreachable", "blackhole", "prohibit"])("is none where the routes say %s", async (kind) => {
     await node.exec("ip", ["route", "add", kind, "192.0.2.0/24"]);
     expect(await way("192.0.2.1")).toBe("none");
   });

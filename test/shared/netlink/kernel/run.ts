@@ -32,7 +32,7 @@ export const doOnNode = async (node: Node, statements: string): Promise<void> =>
   await onNode(node, `${statements}\nsay(null);`);
 };
 
-/** A link, an address or a route as the package netlink reports it, with its own socket and its own codec. */
+/** A link, an address or a route as the package netlink tells it, with its own socket and its own codec. */
 export interface Witnessed {
   readonly data: Readonly<Record<string, unknown>>;
   readonly attrs: Readonly<Record<string, unknown>>;
