@@ -2,9 +2,11 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-const every = "test/**/*.test.ts";
-const pure = "test/**/*.pure.test.ts";
-const slow = "test/**/*.slow.test.ts";
+/** All tests lie in test/, but for those of a plugin that is one folder. */
+const withEnding = (ending: string) => [`test/**/*${ending}`, `{plugins,ipam}/[!_]*/test/*${ending}`];
+const every = withEnding(".test.ts");
+const pure = withEnding(".pure.test.ts");
+const slow = withEnding(".slow.test.ts");
 
 /** Starts the slow files first: one that begins last would keep a single core busy at the end. */
 class SlowFirst extends BaseSequencer {
@@ -23,22 +25,22 @@ export default defineConfig({
         extends: true,
         test: {
           name: "pure",
-          include: [pure],
+          include: pure,
           pool: "threads",
           isolate: false,
           // No build is there, and no node can be made: test/helpers/node.ts.
           env: { PODWIRE_DIST: "no-build", PODWIRE_TIER: "pure" },
         },
       },
-      { extends: true, test: { name: "kernel", include: [every], exclude: [pure, slow] } },
-      { extends: true, test: { name: "slow", include: [slow] } },
+      { extends: true, test: { name: "kernel", include: every, exclude: [...pure, ...slow] } },
+      { extends: true, test: { name: "slow", include: slow } },
       // The same tests of natives and protocol, on an executable that the sanitizers watch.
       {
         extends: true,
         test: {
           name: "sanitized",
           include: ["test/native/*.test.ts", "test/shared/cni/protocol/*.test.ts"],
-          exclude: [pure, slow],
+          exclude: [...pure, ...slow],
           env: { PODWIRE_DIST: "dist/sanitized", PODWIRE_TIER: "sanitized" },
         },
       },

@@ -119,7 +119,7 @@ export const reservations = async (node: Node, name = "net"): Promise<string[]> 
 
 /**
  * host-local's index can be made again from its store, so of an entry only the name counts: whose it is. The
- * scratch file for the next write, and the time at which the index was last right, have no owner.
+ * scratch file for the next write, and the time at which the index was last right, belong to no attachment.
  */
 const withoutIndexContents = (files: readonly string[]): string[] =>
   files

@@ -1,4 +1,4 @@
-/** What an administrator may do to the packet filter, as a line for a shell. */
+/** What other programs may do to the packet filter, as a line for a shell. */
 
 /** Loads our table again with a chain of it at another hook, written as nft prints it: "input priority raw". */
 export const moveChain = (chain: string, from: string, to: string): string =>

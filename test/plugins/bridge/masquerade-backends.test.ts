@@ -138,7 +138,7 @@ describe.runIf(canRun(...programs))("ipMasq where the packet filter refuses nfta
   });
 });
 
-/** The environment in which iptables is the old one, which has a lock; a process holds it as long as the node lives. */
+/** The environment in which iptables is the old one, which has a lock; a program holds it for as long as the node is. */
 const holdLock = async (host: Host) => {
   const script = `mkdir /run/tools
     for tool in iptables ip6tables; do ln -s /usr/sbin/$tool-legacy-restore /run/tools/$tool-restore; done`;
