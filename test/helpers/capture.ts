@@ -17,16 +17,17 @@ export function readPcap(bytes: Buffer): Frame[] {
   return frames;
 }
 
-/** Waits until tcpdump has written all frames that the kernel has for it, 10 s at most. On SIGUSR1 it prints both numbers. */
-async function haveAllWritten(running: RunningCommand): Promise<void> {
-  const statistics = /(\d+) packets? captured, (\d+) packets? received by filter/g;
-  for (let attempt = 0; attempt < 500; attempt++) {
-    process.kill(running.pid, "SIGUSR1");
-    await sleep(20);
-    const [, captured, received] = [...running.printed().matchAll(statistics)].at(-1) ?? [];
-    if (captured !== undefined && captured === received) return;
+/** What the kernel sends by itself after the work, such as announcements from its work queues, is captured for so long. */
+const AFTERWARDS = 300;
+
+/** Waits until tcpdump has written all frames that it has got, 10 s at most: only then it sleeps (proc_pid_stat(5)). */
+async function untilAsleep({ pid }: RunningCommand): Promise<void> {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const [, state] = /\) (\w) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    if (state === "S") return;
+    await sleep(10);
   }
-  throw new Error(`tcpdump has frames that it does not write:\n${running.printed()}`);
+  throw new Error("tcpdump has frames that it does not write");
 }
 
 let captures = 0;
@@ -65,7 +66,8 @@ export async function capture(
   // "listening on ...": what is sent before that is not seen.
   await running.firstLine();
   await work();
-  await haveAllWritten(running);
+  await sleep(AFTERWARDS);
+  await untilAsleep(running);
   await running.stop("SIGINT");
   const path = node.path(file);
   const frames = readPcap(readFileSync(path));

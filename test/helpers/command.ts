@@ -33,8 +33,6 @@ export interface RunningCommand extends AsyncDisposable {
   readonly ended: Promise<CommandResult>;
   /** Waits for the first line it prints, and returns it. Throws if it ends before. */
   firstLine(): Promise<string>;
-  /** What it has printed on standard output until now. */
-  printed(): string;
   /** Sends a signal (SIGTERM unless told) and waits until it has ended. */
   stop(signal?: NodeJS.Signals): Promise<CommandResult>;
 }
@@ -74,7 +72,7 @@ export async function runCommand(
   return commandResult(await execa(file, fileArgs, { ...execaOptions(options), reject }));
 }
 
-function readOutput(stdout: NodeJS.ReadableStream, ended: Promise<CommandResult>) {
+function firstLineOf(stdout: NodeJS.ReadableStream, ended: Promise<CommandResult>): Promise<string> {
   let text = "";
   const line = new Promise<string>((resolve) => {
     stdout.on("data", (chunk: Buffer) => {
@@ -86,7 +84,7 @@ function readOutput(stdout: NodeJS.ReadableStream, ended: Promise<CommandResult>
   const early = ended.then(({ stderr }): never => {
     throw new Error(`ended before it printed a line: ${stderr}`);
   });
-  return { firstLine: Promise.race([line, early]), printed: () => text };
+  return Promise.race([line, early]);
 }
 
 /** Starts a command in a place. Without `timeout` it may run for as long as the process that started it. */
@@ -105,14 +103,13 @@ export function startCommand(
     child.kill(signal);
     return ended;
   };
-  // Listened for from the start: what is printed before a test asks would be lost.
-  const { firstLine, printed } = readOutput(child.stdout, ended);
+  // Listened for from the start: what is printed before anybody asks would be lost.
+  const firstLine = firstLineOf(child.stdout, ended);
   firstLine.catch(() => undefined);
   return {
     pid: child.pid,
     ended,
     firstLine: () => firstLine,
-    printed,
     stop,
     [Symbol.asyncDispose]: async () => void (await stop("SIGKILL")),
   };

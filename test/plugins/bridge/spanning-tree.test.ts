@@ -33,7 +33,9 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
     expect(await ping(host.node, "10.1.0.1", { netns: "a" })).toBe(true);
   });
 
-  test.concurrent("announces the address to the neighbours only when they can hear it", async () => {
+  test.concurrent("announces the address to the neighbours only when they can hear it", async ({
+    expect,
+  }) => {
     await using host = await hostWithSpanningTree(200);
     const [friend, pod] = await host.pods("friend", "a");
     const dual = { ...config, ipam: hostLocal([subnet4, subnet6]) };

@@ -115,7 +115,7 @@ describe("the names of attachments", () => {
     }
   });
 
-  test("give MAC addresses for one interface each, marked as locally administered", () => {
+  test("give MAC addresses for one interface each, made here and by nobody", () => {
     for (const { containerMac, hostMac } of named) {
       for (const mac of [containerMac, hostMac]) {
         expect(mac).toHaveLength(12);
