@@ -1,6 +1,6 @@
 // Makes a fresh clone ready to run: npm packages, and the programs that the build, the demo, the tests or the bench call.
 // Plain JavaScript without packages, since it runs before there are any.
-//   node scripts/setup.mjs [build | demo | demo:vxlan | test | bench | release]
+//   node scripts/setup.mjs [ok | build | demo | demo:vxlan | test | bench | release]
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -78,6 +78,8 @@ const testPrograms = {
 };
 
 const programsFor = {
+  // Types, lint and the pure tests: npm packages are enough.
+  ok: {},
   build: buildPrograms,
   demo: demoPrograms,
   "demo:vxlan": overlayPrograms,

@@ -5,6 +5,9 @@ import { projectRoot } from "./paths.ts";
 
 const program = join(projectRoot, "test/helpers/traffic.mjs");
 
+/** For bash, which starts in a tenth of the time that Node.js takes. */
+const connect = 'exec 3<>"/dev/tcp/$0/$1" && exec cat <&3';
+
 const inside = (netns: string | undefined) => (netns === undefined ? {} : { netns });
 
 /**
@@ -40,8 +43,11 @@ export async function seenAddress(
   port: number,
   options: { readonly netns?: string; readonly milliseconds?: number } = {},
 ): Promise<string | undefined> {
-  const args = [program, "connect", host, String(port), String(options.milliseconds ?? 3000)];
-  const run = await node.exec(process.execPath, args, { reject: false, ...inside(options.netns) });
+  const limit = String((options.milliseconds ?? 3000) / 1000);
+  const run = await node.exec("timeout", [limit, "bash", "-c", connect, host, String(port)], {
+    reject: false,
+    ...inside(options.netns),
+  });
   return run.exitCode === 0 ? run.stdout.trim() : undefined;
 }
 

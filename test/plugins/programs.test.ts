@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { builtPlugin, canRun, createNode, distBin, type Node } from "../helpers/index.ts";
 import { Host, hostLocal, type Keys, type Pod, subnet4, subnet6 } from "./attachment/host.ts";
-import { traced } from "./attachment/started.ts";
+import { traced } from "./attachment/started-programs.ts";
 
 const ipam = hostLocal([subnet4, subnet6]);
 const backends = ["iptables", "nftables"] as const;

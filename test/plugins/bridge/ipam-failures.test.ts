@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun, distBin } from "../../helpers/index.ts";
-import { hostState, links, ports } from "../attachment/witness.ts";
+import { hostState, links, ports } from "../attachment/kernel-state.ts";
 import { failed, Host, type Keys, network, type Pod, programs } from "./host.ts";
 
 const folder = "/run/fake";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping, seenAddress, startEcho } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, programs, subnet4 } from "./host.ts";
 import {
   backends,
@@ -117,7 +117,7 @@ describe.runIf(canRun(...programs)).each(backends)("ipMasq by %s", (backend) => 
     failed(await host.call("CHECK", a, more), 999, /masquerade/);
   });
 
-  test("refuses a list of networks that is none, before anything is changed", async () => {
+  test("refuses a list of networks with a word in it, before anything is changed", async () => {
     await using host = await Host.create();
     const pod = await host.pod("a");
     const before = await hostState(host.node);

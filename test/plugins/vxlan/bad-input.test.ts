@@ -1,7 +1,7 @@
 /** Configurations that cannot work: a clear error, and nothing changed. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { bad, discovery, peers } from "./bad-configurations.ts";
 import { badL3 } from "./bad-l3-configurations.ts";
 import { createWorld, failed, l2Network, l3Network, programs, succeeded, type World } from "./world.ts";

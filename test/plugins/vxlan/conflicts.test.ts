@@ -1,7 +1,7 @@
 /** What is there already and leaves no room for the overlay: named, and nothing changed. */
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { createWorld, failed, l2Network, l3Network, programs } from "./world.ts";
 
 describe.runIf(canRun(...programs))("a conflict", () => {

@@ -1,7 +1,7 @@
 /** What an overlay had before its configuration was changed: it goes, and nothing of others. */
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { hostState, link } from "../attachment/witness.ts";
+import { hostState, link } from "../attachment/kernel-state.ts";
 import {
   attach,
   createWorld,

@@ -1,7 +1,7 @@
 /** What happens to an overlay over time: CHECK names it, the next ADD repairs it, pods that are there lose nothing. */
 import { describe, expect, test } from "vitest";
 import { canRun, type Node, ping } from "../../helpers/index.ts";
-import { link, links } from "../attachment/witness.ts";
+import { link, links } from "../attachment/kernel-state.ts";
 import {
   type AttachedPod,
   attach,

@@ -1,7 +1,7 @@
 /** A configuration that is changed while pods talk: not one packet is lost, and none comes twice. */
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { link } from "../attachment/witness.ts";
+import { link } from "../attachment/kernel-state.ts";
 import {
   type AttachedPod,
   attach,

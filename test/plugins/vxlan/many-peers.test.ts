@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { stepsOf } from "../attachment/system-calls.ts";
+import { stepsOf } from "../sweep/system-calls.ts";
 import {
   attach,
   createWorld,

@@ -1,7 +1,7 @@
 /** Packets of every size, and what carries them. */
 import { describe, expect, test } from "vitest";
 import { canRun, type Node, seenAddress, startEcho } from "../../helpers/index.ts";
-import { link } from "../attachment/witness.ts";
+import { link } from "../attachment/kernel-state.ts";
 import { attachEverywhere, createWorld, l2Network, l3Network, programs } from "./world.ts";
 
 /** A ping with a payload of that size that must not be fragmented. */

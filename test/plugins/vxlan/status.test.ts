@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { attach, createWorld, failed, l2Network, l3Network, programs, succeeded } from "./world.ts";
 
 describe.runIf(canRun(...programs))("STATUS", () => {

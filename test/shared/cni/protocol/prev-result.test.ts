@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { writeResult } from "../../../../shared/cni/result-output.ts";
 import type { CniVersion } from "../../../../shared/cni/version.ts";
 import { canRun, createNode, type Node, referencePlugin } from "../../../helpers/index.ts";
+import { sweepSize } from "../../../helpers/sweep.ts";
 import { results } from "../arbitraries.ts";
 import { expectError, expectResult, expectSilence, run, versions } from "../subjects.ts";
 
@@ -117,8 +118,9 @@ describe.runIf(canRun("ip"))("a previous result", () => {
           comparable(expectResult(theirs)),
         );
       });
-      await fc.assert(property, { numRuns: 40 });
+      await fc.assert(property, { numRuns: sweepSize({ spread: 15, all: 200 }) });
     },
+    300_000,
   );
 });
 

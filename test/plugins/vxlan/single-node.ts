@@ -1,7 +1,5 @@
 /** A node that is alone with its configuration: for what is done to one call of the plugin. */
-import type { FaultStage } from "../attachment/fault-stage.ts";
 import type { Host, Keys } from "../attachment/host.ts";
-import { containerState, hostState } from "../attachment/witness.ts";
 import { overlayOf } from "./world.ts";
 
 /** A network over an interface that `makeUnderlay` makes; its peers have these numbers. */
@@ -43,9 +41,5 @@ export const makeUnderlay = async ({ node }: Host): Promise<void> => {
   await node.exec("sysctl", ["-qw", "net.ipv4.ip_forward=1"]);
 };
 
-/** All that an ADD could change, and the overlay in words. */
-export const stateOf = async ({ host }: Pick<FaultStage, "host">) => ({
-  ...(await hostState(host.node)),
-  container: await containerState(host.node, "a"),
-  overlay: await overlayOf(host.node).catch(() => undefined),
-});
+/** The overlay in words; undefined without its device. */
+export const overlayIfAny = ({ node }: Host) => overlayOf(node).catch(() => undefined);

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { projectRoot } from "../helpers/index.ts";
+import { projectRoot } from "../helpers/paths.ts";
 
 const namesIn = (folder: string, ending: string): string[] =>
   readdirSync(join(projectRoot, folder))

@@ -112,7 +112,7 @@ describe.runIf(canRun("buildah", "mmdebstrap", "ip", "iptables", "ipset"))("the 
       ];
       const container = await buildah.from(testImage);
       // A missing program must be an error, and not a test that is skipped.
-      const command = ["env", "CI=true", "node_modules/.bin/vitest", "run", "--project", "podwire", ...some];
+      const command = ["env", "CI=true", "node_modules/.bin/vitest", "run", "--project", "kernel", ...some];
       const run = await buildah.runPrivileged(container, WorkingDir, ...command);
       expect(run.exitCode, `${run.stdout}\n${run.stderr}`).toBe(0);
       expect(run.stdout).toMatch(/Tests .*\d+ passed/);
