@@ -5,7 +5,7 @@ import { containerMac } from "../../shared/attachment/mac.ts";
 import { applyMasquerade, refuseImpossibleMasquerade } from "../../shared/attachment/masquerade.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
-import { refuseTakenName, type Veth } from "../../shared/attachment/veth.ts";
+import { type Veth, validateNameIsFree } from "../../shared/attachment/veth.ts";
 import { type Container, openContainerAlone } from "../../shared/cni/container.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
@@ -42,7 +42,7 @@ function refuseImpossible(
   config: BridgeConfig,
   request: Request,
 ): Link | undefined {
-  refuseTakenName(container, request.ifname);
+  validateNameIsFree(container, request.ifname);
   refuseImpossibleMasquerade(request, config.masquerade);
   if (config.spoofCheck) prepareSpoofCheck();
   const bridge = findBridge(host, config.bridge);

@@ -1,5 +1,5 @@
 /** What the IPAM result means for the container and for the bridge. Pure. */
-import { refuseUnusable } from "../../shared/attachment/addresses.ts";
+import { validateAddresses } from "../../shared/attachment/addresses.ts";
 import { isLinkScope, resolveRoutes } from "../../shared/attachment/routes.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Result, ResultIp, ResultRoute } from "../../shared/cni/result.ts";
@@ -74,7 +74,7 @@ function withDefaultRoutes(routes: readonly ResultRoute[], ips: readonly ResultI
 
 /** Works out addresses, routes and gateways from what IPAM gave. Throws code 7. */
 export function planAddressing(ipam: Result, { isGateway, isDefaultGateway }: Options): Addressing {
-  refuseUnusable(ipam);
+  validateAddresses(ipam);
   const ips = ipam.ips.map((ip) => withGateway(ip, isGateway));
   const routes = isDefaultGateway ? withDefaultRoutes(ipam.routes, ips) : ipam.routes;
   const gateways: Cidr[] = [];

@@ -14,6 +14,7 @@ import {
 import { checkForwarding } from "../../shared/attachment/forwarding.ts";
 import { checkApplied } from "../../shared/attachment/masquerade.ts";
 import { resolveRoutes } from "../../shared/attachment/routes.ts";
+import { ownedVeth } from "../../shared/attachment/veth.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
@@ -157,7 +158,7 @@ function checkFilters({ request, config, result, attached }: Checked, port: Link
 
 function checkEverything(checked: Checked, container: Container): void {
   const { request, config, result, attached } = checked;
-  const inside = checkContainerLink(container, attached.reported);
+  const inside = checkContainerLink(container, attached.reported, ownedVeth.link);
   const { ipamType } = request.configuration;
   runAll([
     () => {

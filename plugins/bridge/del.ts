@@ -1,5 +1,6 @@
 /** DEL: everything of the attachment goes. The bridge stays. */
 import { detach } from "../../shared/attachment/detach.ts";
+import { ownedVeth } from "../../shared/attachment/veth.ts";
 import { hostInterfaceName } from "../../shared/cni/attachment.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
@@ -12,6 +13,6 @@ export function del(request: Request): void {
   runAll([
     // First: as soon as its addresses are free, another container may get them.
     () => rememberReported(request),
-    () => detach(request, [() => removeSpoofCheck(owner, hostInterfaceName(owner))]),
+    () => detach(request, ownedVeth, [() => removeSpoofCheck(owner, hostInterfaceName(owner))]),
   ]);
 }

@@ -1,7 +1,8 @@
 /** The bridge itself: found or created. Shared by every attachment on it. */
 import { BRIDGE_ALIAS, FOUND_BRIDGE_ALIAS, isMadeBridge } from "../../shared/attachment/bridge-alias.ts";
+import type { HostChange } from "../../shared/attachment/host-change.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
-import type { HostChange } from "../../shared/attachment/veth.ts";
+
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { isVlanFiltering, newBridge, setVlanFiltering } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";

@@ -1,9 +1,10 @@
 /** GC: what belongs to attachments of this network that the runtime no longer knows goes. The bridge stays. */
 import { collectGarbage } from "../../shared/attachment/garbage.ts";
+import { ownedVeth } from "../../shared/attachment/veth.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { collectSpoofChecks } from "../../shared/netfilter/spoof-check.ts";
 
 /** Collects the garbage of the request's network. */
 export function gc(request: Request): void {
-  collectGarbage(request, collectSpoofChecks);
+  collectGarbage(request, ownedVeth, collectSpoofChecks);
 }

@@ -1,5 +1,5 @@
 /** What the IPAM result means for the two ends of the link. Pure. */
-import { refuseUnusable } from "../../shared/attachment/addresses.ts";
+import { validateAddresses } from "../../shared/attachment/addresses.ts";
 import { isSameRoute, resolveRoutes } from "../../shared/attachment/routes.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Result, ResultIp, ResultRoute } from "../../shared/cni/result.ts";
@@ -101,7 +101,7 @@ function refuseUnreachable(routes: readonly Route[]): void {
 
 /** Works out addresses and routes from what IPAM gave. Throws code 7. */
 export function planAddressing(ipam: Result): Addressing {
-  refuseUnusable(ipam);
+  validateAddresses(ipam);
   const ips = withGateways(ipam.ips);
   refuseOwnGateway(ips);
   const routes = planRoutes(ips, ipam.routes);

@@ -12,6 +12,7 @@ import {
 } from "../../shared/attachment/check.ts";
 import { checkForwarding } from "../../shared/attachment/forwarding.ts";
 import { checkApplied } from "../../shared/attachment/masquerade.ts";
+import { ownedVeth } from "../../shared/attachment/veth.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
@@ -80,7 +81,7 @@ interface Checked {
 function checkEverything({ request, config, result, attached, host }: Checked, container: Container): void {
   const ips = withGateways(ipsOf(result, attached.index));
   const addresses = ips.map((ip) => ip.address);
-  const inside = checkContainerLink(container, attached.reported);
+  const inside = checkContainerLink(container, attached.reported, ownedVeth.link);
   runAll([
     () => checkIsUp(inside, `in ${container.namespace.path}`),
     () => {

@@ -1,6 +1,7 @@
 /** What CHECK asks of any interface with addresses: that the container's side is as the result says. */
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
+import type { OwnedLink } from "../cni/plugin.ts";
 import type { Result, ResultInterface, ResultIp } from "../cni/result.ts";
 import { formatCidr, isSameCidr } from "../ip/cidr.ts";
 import { listAddresses } from "../netlink/address.ts";
@@ -35,13 +36,15 @@ export function ipsOf(result: Result, index: number): readonly ResultIp[] {
   return result.ips.filter((ip) => ip.interface === undefined || ip.interface === index);
 }
 
-/** Compares the container's link with the result. Returns it. */
-export function checkContainerLink(container: Container, reported: ResultInterface): Link {
+/** Compares the container's link with the result, and with what the plugin makes. Returns it. */
+export function checkContainerLink(container: Container, reported: ResultInterface, owned: OwnedLink): Link {
   const where = `${reported.name} in ${container.namespace.path}`;
   const link = findLink(container.netlink, reported.name);
   if (link === undefined) throw drift(`the interface ${where} is missing`, RECREATE);
-  if (link.kind !== "veth")
-    throw drift(`the interface ${where} is no veth but ${link.kind || "another kind"}`, RECREATE);
+  if (owned.place !== "moved" && link.kind !== owned.kind) {
+    const kind = link.kind || "of a physical device";
+    throw drift(`the interface ${where} has the kind ${kind}, expected ${owned.kind}`, RECREATE);
+  }
   const mac = reported.mac?.toLowerCase();
   if (mac !== undefined && mac !== link.mac) {
     throw drift(`the interface ${where} has the MAC address ${link.mac}, expected ${mac}`, RECREATE);
@@ -70,7 +73,8 @@ export function checkMtu(inside: Link, outside: Link): void {
 /** The host's end of the container's veth. It must be the one in the result, with its MAC address and MTU. */
 export function checkHostEnd(host: NetlinkConnection, inside: Link, result: Result): Link {
   const end = findLinkByIndex(host, inside.peer);
-  if (end?.kind !== "veth") throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
+  if (end?.kind !== inside.kind)
+    throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
   const reported = result.interfaces.find((item) => item.name === end.name && (item.sandbox ?? "") === "");
   if (reported === undefined) {
     const message = `the host's end of ${inside.name} is called ${end.name}, which prevResult does not know`;

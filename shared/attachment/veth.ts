@@ -1,30 +1,27 @@
 /** The veth pair that joins a container to its node: made, and found to be ready. */
 import { linkAlias } from "../cni/alias.ts";
-import { hostInterfaceName } from "../cni/attachment.ts";
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
-import type { AttachmentKey } from "../cni/plugin.ts";
+import type { AttachmentKey, Owned } from "../cni/plugin.ts";
 import { step } from "../cni/steps.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
-import { NetlinkError } from "../netlink/error.ts";
-import { deleteLink, findLink, findLinkByIndex, formatMac, type Link, readLink } from "../netlink/link.ts";
+import { findLink, findLinkByIndex, formatMac, type Link } from "../netlink/link.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { newVethPair } from "../netlink/veth.ts";
-import type { Rollback } from "../rollback.ts";
-import { Errno } from "../system/errno.ts";
 import { setSysctlIfPresent, trySysctl } from "../system/sysctl.ts";
+import { createOnHost } from "./create-link.ts";
+import type { HostChange } from "./host-change.ts";
 import { hostMac } from "./mac.ts";
+
+const KIND = "veth";
+
+/** What an attachment by such a pair owns. */
+export const ownedVeth = { link: { place: "pair", kind: KIND }, masquerade: true } as const satisfies Owned;
 
 /** RTNLGRP_LINK. */
 const LINK_EVENTS = 1;
 const READY_LIMIT_MILLISECONDS = 5_000;
-
-/** What a step that changes the host needs. */
-export interface HostChange {
-  readonly netlink: NetlinkConnection;
-  readonly undo: Rollback;
-}
 
 export interface Veth {
   readonly host: Link;
@@ -46,7 +43,7 @@ export interface NewVeth {
 }
 
 /** Throws if CNI_IFNAME is taken (specification, ADD: "MUST return an error"). */
-export function refuseTakenName({ netlink, namespace }: Container, ifname: string): void {
+export function validateNameIsFree({ netlink, namespace }: Container, ifname: string): void {
   const taken = findLink(netlink, ifname);
   if (taken === undefined) return;
   throw new CniError(
@@ -57,20 +54,20 @@ export function refuseTakenName({ netlink, namespace }: Container, ifname: strin
 }
 
 /** Creates the pair. The container's end stays down. */
-export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth {
+export function createVeth(change: HostChange, wanted: NewVeth): Veth {
   const { owner, container, mac, mtu, master } = wanted;
-  const name = hostInterfaceName(owner);
-  undo.onFailure(() => netlink.attempt(deleteLink({ name }), Errno.ENODEV));
-  const pair = newVethPair({
-    host: { name, mac: hostMac(owner) },
-    container: { name: owner.ifname, mac },
-    namespace: container.namespace.descriptor,
-    mtu,
-    ...(master === undefined ? {} : { master, isDormant: true }),
-  });
-  const settings = wanted.settings(name, linkAlias(owner, wanted.masqueraded));
-  const host = step("veth", () => createPair(netlink, name, [pair, settings]));
-  quietIpv6(name, master !== undefined);
+  const pair = (name: string) =>
+    newVethPair({
+      host: { name, mac: hostMac(owner) },
+      container: { name: owner.ifname, mac },
+      namespace: container.namespace.descriptor,
+      mtu,
+      ...(master === undefined ? {} : { master, isDormant: true }),
+    });
+  const alias = linkAlias(owner, wanted.masqueraded);
+  const messages = (name: string) => [pair(name), wanted.settings(name, alias)];
+  const host = createOnHost(change, { owner, kind: KIND, messages });
+  quietIpv6(host.name, master !== undefined);
   return { host, container: { name: owner.ifname, index: host.peer, mac: formatMac(mac), mtu } };
 }
 
@@ -81,26 +78,6 @@ export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth
 function quietIpv6(name: string, isPort: boolean): void {
   if (isPort) trySysctl(`ipv6/conf/${name}/disable_ipv6`, "1");
   else setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
-}
-
-/**
- * Creates the pair; what has its name goes first. That is left of this very attachment: ADD died, or the container's
- * namespace was exchanged without DEL. CNI_IFNAME is free, so its other end serves nobody. Returns the host's end.
- */
-function createPair(netlink: NetlinkConnection, name: string, messages: readonly NetlinkMessage[]): Link {
-  let bodies: readonly Uint8Array[];
-  try {
-    bodies = netlink.execute(...messages);
-  } catch (thrown) {
-    if (!(thrown instanceof NetlinkError) || thrown.errno !== Errno.EEXIST) throw thrown;
-    netlink.attempt(deleteLink({ name }), Errno.ENODEV);
-    bodies = netlink.execute(...messages);
-  }
-  const [echo] = bodies;
-  const host = echo === undefined ? findLink(netlink, name) : readLink(echo);
-  if (host !== undefined) return host;
-  const message = `the veth pair ${name} vanished right after it was made`;
-  throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
 }
 
 /**

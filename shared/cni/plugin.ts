@@ -52,6 +52,26 @@ export interface Request {
 }
 
 /**
+ * The interface that an attachment owns. DEL and GC find it by its place, and remove nothing else:
+ * - pair: one end is in the container. The other is on the host, with a name and an alias made from the attachment.
+ * - host: it is on the host only, with a name and an alias made from the attachment.
+ * - container: it is in the container only, with an alias made from the attachment. The kernel deletes it with the namespace.
+ * - moved: it is a device of the host. DEL moves it back from the container, under its former name.
+ *
+ * `kind` is the kernel's (IFLA_INFO_KIND, `ip -d link`): "veth", "macvlan", "dummy"; "tun" for tap devices.
+ */
+export type OwnedLink =
+  | { readonly place: "pair" | "host" | "container"; readonly kind: string }
+  | { readonly place: "moved" };
+
+/** What an attachment of a plugin owns besides its addresses, which are the IPAM plugin's. */
+export interface Owned {
+  readonly link: OwnedLink;
+  /** Its addresses may be masqueraded (shared/attachment/masquerade.ts). */
+  readonly masquerade: boolean;
+}
+
+/**
  * A plugin. Every function is synchronous, validates all input before its first change, and throws CniError.
  *
  * - add returns the result (the runner converts it to the configuration's version) and leaves nothing behind
@@ -63,6 +83,8 @@ export interface Plugin {
   readonly about: string;
   /** Whether it hands out addresses, and so may be the delegate in `ipam`. */
   readonly isIpam: boolean;
+  /** Of a plugin that makes or moves an interface. */
+  readonly owns?: Owned;
   /**
    * A list of objects in the configuration, of which there may be thousands, that ADD reads unless its text is known to be the
    * one that an earlier ADD has read (deferred-list.ts).

@@ -36,6 +36,9 @@ function homeDescriptor(): number {
   return home;
 }
 
+/** A descriptor of the namespace that the plugin runs in, for IFLA_NET_NS_FD. It stays open. */
+export const ownNamespaceDescriptor = homeDescriptor;
+
 /**
  * The kernel may lack the memory for it at the moment (ENOMEM). Whoever stayed inside would take back its work there, and
  * leave the host as it is.
