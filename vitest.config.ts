@@ -4,7 +4,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { extends: true, test: { name: "podwire", include: ["test/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: { name: "podwire", include: ["test/**/*.test.ts", "{plugins,ipam}/[!_]*/test/*.test.ts"] },
+      },
       // The same tests of natives and protocol, on an executable that the sanitizers watch.
       {
         extends: true,

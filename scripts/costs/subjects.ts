@@ -1,7 +1,11 @@
-/** Which calls are counted: each plugin with what most networks have, and without programs of the machine in between. */
+/**
+ * Which calls are counted: each plugin with what most networks have, and without programs of the machine in between. One whose
+ * interfaces this machine's kernel may lack is not counted.
+ */
 import { createOutside, type Network } from "../../test/helpers/index.ts";
 import { bridge, hostLocal, masqueraded, network, portmap, ptp } from "../bench/networks.ts";
 import type { Site } from "../bench/site.ts";
+import { exampleOf, findPluginFolders, scenariosOf } from "../plugins.ts";
 
 export interface Subject {
   readonly plugin: string;
@@ -28,7 +32,7 @@ const subject = (...plugins: Network["plugins"]): Subject => ({
 });
 
 /** A chain stands for its last plugin. iptables and ipset would be counted along, and differ from machine to machine. */
-export const subjects: readonly Subject[] = [
+const own: readonly Subject[] = [
   subject(masqueraded(bridge, "nftables")),
   subject(masqueraded(ptp, "nftables")),
   { ...subject(vxlan), furnish: ({ node }) => createOutside(node) },
@@ -36,3 +40,11 @@ export const subjects: readonly Subject[] = [
   subject(ptp, portmap("nftables")),
   subject(hostLocal),
 ];
+
+/** Plugins with an example in their folder are counted by it. */
+const examples = findPluginFolders()
+  .filter((plugin) => scenariosOf(plugin) === undefined)
+  .flatMap((plugin) => exampleOf(plugin) ?? [])
+  .map(({ plugins }) => subject(...plugins));
+
+export const subjects: readonly Subject[] = [...own, ...examples];
