@@ -1,6 +1,6 @@
 /** Which addresses an attachment gets: requested ones, its own from before, or the next free. */
 
-import { describeNamespace, isAlive } from "../../shared/attachment/liveness.ts";
+import { describeNamespace, isAttached } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
 import { exhausted } from "./exhaustion.ts";
@@ -63,7 +63,7 @@ function ownOf({ set, requested }: Wish, before: OwnerRecord, netns: string): Ip
   for (const { name } of before.held) {
     const address = parseIp(name);
     if (address === undefined || rangeOf(set, address) === undefined) continue;
-    if (isAlive(before, name, netns)) throw duplicate(before, address);
+    if (isAttached(before, name, netns)) throw duplicate(before, address);
     const fits = requested === undefined || isSameIp(address, requested);
     if (fits && isAllowed(set, address)) own ??= address;
   }

@@ -5,7 +5,7 @@
  * at a time. In between the owners are judged, and what they hold may change; so each is looked at once more before it goes.
  */
 
-import { isAlive } from "../../shared/attachment/liveness.ts";
+import { isAttached } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { LONGEST_PAUSE, lockLimit } from "../../shared/system/folder-lock.ts";
@@ -32,7 +32,7 @@ function keptNames(valid: Attachments): ReadonlySet<string> {
 
 /** A runtime's list can be wrong; an address that is on its interface is in use, whatever the list says. */
 function isInUse(record: OwnerRecord): boolean {
-  return record.held.some(({ name }) => isAlive(record, name));
+  return record.held.some(({ name }) => isAttached(record, name));
 }
 
 function readAttachments(request: Request): Attachments {

@@ -5,7 +5,7 @@
  * On the way it removes what nobody owns: reservations from before the boot, and blank files.
  */
 
-import { isAlive } from "../../shared/attachment/liveness.ts";
+import { isAttached } from "../../shared/attachment/liveness.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { startOfBoot } from "./boot.ts";
 import { type NetworkFolder, prepareReservation, type ReservationFile } from "./folder.ts";
@@ -81,7 +81,8 @@ function discard(scan: Scan, name: string): undefined {
 
 /** A blank file is nobody's, unless the index knows an owner whose interface has the address right now. */
 function restore(scan: Scan, name: string, record: OwnerRecord | undefined): OwnerRecord | undefined {
-  if (record === undefined || record.boot !== scan.boot || !isAlive(record, name)) return discard(scan, name);
+  if (record === undefined || record.boot !== scan.boot || !isAttached(record, name))
+    return discard(scan, name);
   scan.folder.remove(name);
   const file = prepareReservation(scan.temporary, record);
   scan.folder.place(scan.temporary, name);

@@ -1,6 +1,6 @@
 /** The search for a free address. */
 
-import { isGone } from "../../shared/attachment/liveness.ts";
+import { isNetnsGone } from "../../shared/attachment/liveness.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { NetworkFolder } from "./folder.ts";
 import { findCandidate, type RangeSet } from "./range.ts";
@@ -30,7 +30,7 @@ export function search(
 
 /** Whether the namespace of an owner is gone for certain. */
 export function hasGone(record: OwnerRecord): boolean {
-  return isGone(
+  return isNetnsGone(
     record,
     record.held.map(({ name }) => name),
   );

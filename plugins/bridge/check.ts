@@ -1,4 +1,4 @@
-/** CHECK: whether everything that ADD made is still there and right, on both sides. Reports all it finds. */
+/** CHECK: compares the container, the bridge and the port with the result and the configuration. Reports all differences. */
 import {
   type Attached,
   checkAddresses,
@@ -84,9 +84,9 @@ function checkPort({ config, result, host }: Checked, inside: Link, bridge: Link
     const advice = `bridge link set dev ${port.name} ${name} ${wanted} repairs it`;
     throw drift(`the bridge port ${port.name} does not have ${name} ${wanted}`, advice);
   }
-  // An interface that the configuration keeps down has no carrier, so its port does not forward.
+  // The port of an interface that the configuration keeps down has no carrier, and does not forward.
   if (!config.disableContainerInterface && !isForwarding(port)) {
-    const advice = `bridge link show dev ${port.name} tells the state; spanning tree on the bridge would explain it`;
+    const advice = `bridge link show dev ${port.name} shows the state; spanning tree on the bridge may be the cause`;
     throw drift(`the bridge port ${port.name} does not forward`, advice);
   }
   return port;
@@ -112,7 +112,7 @@ function checkPortVlans({ config, host }: Checked, bridge: Link, port: Link): vo
       wanted.first === wanted.last ? `VLAN ${wanted.first}` : `VLANs ${wanted.first}-${wanted.last}`;
     throw drift(
       `the bridge port ${port.name} is not in ${which}`,
-      `bridge vlan show dev ${port.name} tells what it is in`,
+      `bridge vlan show dev ${port.name} shows its VLANs`,
     );
   }
 }
@@ -181,7 +181,7 @@ function checkEverything(checked: Checked, container: Container): void {
   ]);
 }
 
-/** Throws if the attachment is not as ADD left it, later plugins' changes in prevResult allowed for. */
+/** Throws if the attachment is not as prevResult says, which has the changes of later plugins. */
 export function check(request: Request): void {
   const config = readBridgeConfig(request);
   const result = requirePrevResult(request);

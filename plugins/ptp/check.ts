@@ -1,4 +1,4 @@
-/** CHECK: whether everything that ADD made is still there and right, on both sides. Reports all it finds. */
+/** CHECK: compares both ends with the result and the configuration. Reports all differences. */
 import {
   type Attached,
   checkAddresses,
@@ -38,7 +38,7 @@ function checkGatewayAddresses(host: NetlinkConnection, end: Link, gateways: rea
   throw drift(`missing on ${end.name}: the gateway address ${texts.join(", ")}`, advice);
 }
 
-/** Asked as a lookup: it finds a route that another one hides, too. */
+/** A lookup: it also finds a route that hides the right one. */
 function checkHostRoute(host: NetlinkConnection, end: Link, address: IpAddress): void {
   if (findOutputInterface(host, address) === end.index) return;
   const text = formatCidr(hostCidr(address));
@@ -46,7 +46,7 @@ function checkHostRoute(host: NetlinkConnection, end: Link, address: IpAddress):
   throw drift(`the node's route to ${text} does not lead to ${end.name}`, advice);
 }
 
-/** Entries come and go, but a permanent one that is wrong stays wrong. */
+/** The kernel renews other entries, but a permanent one that is wrong stays wrong. */
 function checkNeighbours(
   connection: NetlinkConnection,
   link: Link,
@@ -100,7 +100,7 @@ function checkEverything({ request, config, result, attached, host }: Checked, c
   ]);
 }
 
-/** Throws if the attachment is not as ADD left it, later plugins' changes in prevResult allowed for. */
+/** Throws if the attachment is not as prevResult says, which has the changes of later plugins. */
 export function check(request: Request): void {
   const config = readPtpConfig(request);
   const result = requirePrevResult(request);

@@ -1,4 +1,4 @@
-/** What IPAM gave: validated, and as the result and the kernel get it. Pure. */
+/** The addresses and routes that IPAM gave: validated, and as the result and the kernel get them. Pure. */
 import { CniError, ErrorCode } from "../cni/error.ts";
 import type { Result, ResultIp, ResultRoute } from "../cni/result.ts";
 import { formatIp } from "../ip/address.ts";

@@ -7,8 +7,8 @@ import { Rollback } from "../rollback.ts";
 import type { HostChange } from "./host-change.ts";
 
 /**
- * Attaches the container by what `work` does. No other ADD works in the container meanwhile. If `work` throws, the steps that it has
- * told `undo` of are taken back, the last one first.
+ * Attaches the container: opens its namespace and a connection on the host, and runs `work`. No other ADD works in this container
+ * meanwhile. If `work` throws, the undos run, the last one first.
  */
 export function attach(request: Request, work: (container: Container, change: HostChange) => Result): Result {
   const container = openContainerAlone(request);

@@ -1,4 +1,4 @@
-/** What CHECK asks of any interface with addresses: that the container's side is as the result says. */
+/** CHECK: comparisons of an interface, its addresses and routes with the result. */
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
 import type { OwnedLink } from "../cni/plugin.ts";
@@ -9,12 +9,12 @@ import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLink, findLinkByIndex, type Link } from "../netlink/link.ts";
 import { type KernelRoute, listRoutes, type Route, satisfies } from "../netlink/route.ts";
 
-/** A CHECK failure: what is not as it should be, and what to do. */
+/** A failure of CHECK: the difference, and what to do. */
 export function drift(message: string, advice: string): CniError {
   return new CniError(ErrorCode.internal, message, advice);
 }
 
-/** What to do when somebody changed what ADD made. */
+/** The advice where no single command repairs it. */
 export const RECREATE = "something changed it after the container was attached; recreate the container";
 
 export interface Attached {
@@ -58,8 +58,7 @@ export function checkIsUp(link: Link, where: string): void {
 }
 
 /**
- * Compares the MTU of the two ends of a pair. A smaller one inside is a later plugin's doing (tuning); a larger one
- * loses frames.
+ * Compares the MTU of the two ends of a pair. A later plugin (tuning) may make it smaller inside. A larger one inside loses frames.
  */
 export function checkMtu(inside: Link, outside: Link): void {
   if (inside.mtu <= outside.mtu) return;
@@ -88,7 +87,7 @@ export function checkHostEnd(host: NetlinkConnection, inside: Link, result: Resu
   return end;
 }
 
-/** Whether every address of the result is on the link. More of them are fine: a chained plugin may add some. */
+/** Throws if an address of the result is missing on the link. There may be more: a later plugin may add some. */
 export function checkAddresses(container: Container, link: Link, ips: readonly ResultIp[]): void {
   const held = listAddresses(container.netlink, link.index);
   const missing = ips.filter(({ address }) => !held.some(({ cidr }) => isSameCidr(cidr, address)));
@@ -98,8 +97,7 @@ export function checkAddresses(container: Container, link: Link, ips: readonly R
 }
 
 /**
- * Whether every route of the result is there. A route that names no table may be in any: plugins later in the
- * chain (sbr, vrf) move routes.
+ * Throws if a route of the result is missing. A route that names no table may be in any: later plugins (sbr, vrf) move routes.
  */
 export function checkRoutes(container: Container, routes: readonly Route[]): void {
   const held = { 4: [] as KernelRoute[], 6: [] as KernelRoute[] };

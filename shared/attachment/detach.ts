@@ -7,10 +7,10 @@ import { step } from "../cni/steps.ts";
 import { type RemovalRequest, removeMasquerade } from "../netfilter/masquerade.ts";
 import { removeOwnedLink } from "./owned-link.ts";
 
-/** What the masquerade's removal is told of an attachment. */
+/** What the removal of the masquerade needs to know. */
 type Remains = Pick<RemovalRequest, "hasSiblings" | "addresses">;
 
-/** Removes the link. Returns what that says of its masquerade. */
+/** Removes the link. Returns what the removal of its masquerade needs. */
 function removeLink(request: Request, { link }: Owned): Remains {
   const { alias, hasSiblings } = removeOwnedLink(request, link);
   const addresses = alias === undefined ? undefined : masqueradedIn(alias)?.map(({ address }) => address);
@@ -18,8 +18,8 @@ function removeLink(request: Request, { link }: Owned): Remains {
 }
 
 /**
- * Detaches the container: its link, its masquerade, what `steps` remove, and its addresses. Every step is tried; what
- * is gone already is fine.
+ * Detaches the container: removes its link, its masquerade, what `steps` remove, and its addresses. Tries every step. Succeeds on what
+ * is gone.
  */
 export function detach(request: Request, owned: Owned, steps: readonly (() => void)[] = []): void {
   const { environment, configuration } = request;

@@ -1,4 +1,4 @@
-/** GC: what belongs to attachments that are not in cni.dev/valid-attachments goes, and nothing else. */
+/** GC: removes what belongs to attachments that are not in cni.dev/valid-attachments. */
 import { delegateGc } from "../cni/delegate.ts";
 import { runAll } from "../cni/error.ts";
 import type { AttachmentKey, Owned, Request } from "../cni/plugin.ts";
@@ -6,7 +6,7 @@ import { attachmentsToKeep } from "../cni/valid-attachments.ts";
 import { collectMasquerade } from "../netfilter/masquerade.ts";
 import { collectOwnedLinks } from "./owned-link.ts";
 
-/** A plugin's own part of the collection. */
+/** The part of GC that only one plugin needs. */
 export type Collect = (network: string, keep: readonly AttachmentKey[]) => void;
 
 /** Collects the garbage of the request's network: links, masquerade, what `own` knows of, addresses. All are tried. */

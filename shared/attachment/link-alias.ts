@@ -1,4 +1,4 @@
-/** Whose a link is: by its alias, and without one by the result that the runtime passes. Pure. */
+/** The owner of a link: by its alias, or without one by the result that the runtime passes. Pure. */
 import { networkText, ownerText } from "../cni/attachment.ts";
 import type { AttachmentKey, Request } from "../cni/plugin.ts";
 import type { Link } from "../netlink/link.ts";

@@ -20,7 +20,7 @@ export function readMtu(fields: Fields, zero: string | number = "the uplink's"):
   );
 }
 
-/** The MTU of a new interface: the configured one, else the uplink's, else the fallback. */
+/** The MTU of a new interface: the configured one, else the uplink's, else `fallback`. */
 export function chooseMtu(
   host: NetlinkConnection,
   configured: number | undefined,

@@ -11,7 +11,7 @@ import { collectMovedDevices, returnDevice } from "./moved-device.ts";
 
 type MadeLink = Exclude<OwnedLink, { place: "moved" }>;
 
-/** What the removal of a link has found out. */
+/** What the removal of a link has found. */
 export interface RemovedLink {
   /** Of the link on the host; undefined if there was none. */
   readonly alias?: string;
@@ -46,7 +46,7 @@ function removeInside(request: Request, owned: MadeLink, host?: NetlinkConnectio
     const link = findLink(netlink, ifname);
     if (link !== undefined && isOwn(request, owned, link, host))
       netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
-    // Only a pair's other end says what else there is to be removed.
+    // Only the removal of a masquerade needs it, and only pairs have one.
     const others = owned.place === "pair" ? listLinks(netlink) : [];
     return { hasSiblings: others.some(({ kind, name }) => kind === owned.kind && name !== ifname) };
   } finally {
@@ -63,7 +63,7 @@ function onHost<Value>(work: (host: NetlinkConnection) => Value): Value {
   }
 }
 
-/** Removes the link by its end on the host, which needs no namespace; without such an end from inside. */
+/** Removes the link by its end on the host, which needs no namespace. If that is gone, removes a pair from inside. */
 function removeFromHost(request: Request, owned: MadeLink, host: NetlinkConnection): RemovedLink {
   const link = findLink(host, hostLinkName(attachmentOf(request), owned.kind));
   if (link === undefined)
@@ -72,7 +72,7 @@ function removeFromHost(request: Request, owned: MadeLink, host: NetlinkConnecti
   return { alias: link.alias, hasSiblings: true };
 }
 
-/** Removes the attachment's link, or gives the moved device back. Succeeds on what is gone, and leaves alone what is another's. */
+/** Removes the attachment's link, or gives the moved device back. Succeeds on what is gone. Leaves links of other attachments alone. */
 export function removeOwnedLink(request: Request, owned: OwnedLink): RemovedLink {
   if (owned.place === "container") return removeInside(request, owned);
   return onHost((host) => {

@@ -1,4 +1,4 @@
-/** The veth pair that joins a container to its node: made, and found to be ready. */
+/** The veth pair that joins a container to its node. */
 import { linkAlias } from "../cni/alias.ts";
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
@@ -38,11 +38,11 @@ export interface NewVeth {
   readonly master?: number;
   /** The addresses that will be masqueraded. */
   readonly masqueraded: readonly Cidr[];
-  /** Settings of the host's end; they are made in the system call that makes the pair. */
+  /** Settings of the host's end, sent in the system call that makes the pair. */
   readonly settings: (name: string, alias: string) => NetlinkMessage;
 }
 
-/** Throws if CNI_IFNAME is taken (specification, ADD: "MUST return an error"). */
+/** Throws code 4 if the container has an interface CNI_IFNAME (specification, ADD: "MUST return an error"). */
 export function validateNameIsFree({ netlink, namespace }: Container, ifname: string): void {
   const taken = findLink(netlink, ifname);
   if (taken === undefined) return;
@@ -72,8 +72,8 @@ export function createVeth(change: HostChange, wanted: NewVeth): Veth {
 }
 
 /**
- * A container must not configure its host by router advertisements (CVE-2020-10749). A bridge's port has no use for IPv6 at
- * all: without it, the node's routing table is not searched for the port's routes whenever another port comes or goes.
+ * A container must not configure its host by router advertisements (CVE-2020-10749). A bridge port needs no IPv6: without it the kernel
+ * does not search the node's routes for the port's whenever another port comes or goes.
  */
 function quietIpv6(name: string, isPort: boolean): void {
   if (isPort) trySysctl(`ipv6/conf/${name}/disable_ipv6`, "1");
@@ -81,8 +81,8 @@ function quietIpv6(name: string, isPort: boolean): void {
 }
 
 /**
- * Returns when the link is in the wanted state. The kernel gets there by itself within a millisecond, in a work
- * queue: the events say when. Throws what `failure` returns when it does not.
+ * Returns when the link is in the wanted state. The kernel's work queue gets there within a millisecond, and sends an event. Throws what
+ * `failure` returns after 5 s.
  */
 export function waitForLink(
   netlink: NetlinkConnection,
