@@ -1,20 +1,14 @@
 /** Bundles TypeScript into one script for the engine, with a table from its lines to the sources' lines. */
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { relative } from "node:path";
 import { eachMapping, type SourceMapInput, TraceMap } from "@jridgewell/trace-mapping";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { findPluginFolders, root } from "./plugins.ts";
 
-export const root = fileURLToPath(new URL("..", import.meta.url));
+export { root } from "./plugins.ts";
 
 /** Maps plugin names to module paths: folders in plugins/ or ipam/ with an index.ts. */
 export function findPlugins(): Map<string, string> {
-  const found = ["plugins", "ipam"].flatMap((kind) =>
-    readdirSync(join(root, kind))
-      .sort()
-      .map((name) => [name, `./${kind}/${name}`] as const),
-  );
-  return new Map(found.filter(([, folder]) => existsSync(join(root, folder, "index.ts"))));
+  return new Map(findPluginFolders().map(({ name, folder }) => [name, `./${relative(root, folder)}`]));
 }
 
 /** The source of the program: all plugins and the command. */
@@ -41,6 +35,15 @@ export const start = startOf({ version: "${version}", plugins: { __proto__: null
 `;
 }
 
+/** The source of a program with one plugin, whose folder may be anywhere. */
+export function pluginSource(name: string, folder: string, version: string): string {
+  return `import plugin from ${JSON.stringify(`${folder}/index.ts`)};
+import { startOf } from "./shared/program.ts";
+export { setSourceLines } from "./shared/source-lines.ts";
+export const start = startOf({ version: "${version}", plugins: { __proto__: null, "${name}": plugin } });
+`;
+}
+
 /** The script's own file name in stacks. */
 export const SCRIPT = "podwire.js";
 
@@ -64,6 +67,8 @@ export const forEngine = {
   platform: "neutral",
   target: "es2022",
   absWorkingDir: root,
+  // The name by which plugins elsewhere import this project's modules.
+  alias: { podwire: root.replace(/\/$/, "") },
   mainFields: ["module", "main"],
   conditions: ["import", "module"],
 } as const satisfies BuildOptions;
@@ -89,7 +94,7 @@ export interface Bundle {
  * Bundles a module that exports `start` and `setSourceLines`. The script's value is `start`. `validators` is the
  * source of the validators of `podwire validate`, compiled from the schemas.
  */
-export async function bundle(source: string, validators: string): Promise<Bundle> {
+export async function bundle(source: string, validators = ""): Promise<Bundle> {
   const result = await build({
     ...forEngine,
     stdin: { contents: source, resolveDir: root, sourcefile: "program.ts", loader: "ts" },

@@ -9,8 +9,8 @@ export interface Program {
   readonly version: string;
   /** By name. Without a prototype, so that "toString" is not found. */
   readonly plugins: Readonly<Record<string, Plugin>>;
-  /** Runs `podwire` with its arguments. Returns the exit code. */
-  readonly command: (words: readonly string[], environment: Readonly<Record<string, string>>) => number;
+  /** What `podwire` does with its arguments, if the program has that command. Returns the exit code. */
+  readonly command?: (words: readonly string[], environment: Readonly<Record<string, string>>) => number;
 }
 
 /** The command's name. */
@@ -23,19 +23,20 @@ export const startOf =
   (program: Program): Start =>
   ([called = "", ...words], environment) => {
     openStandardStreams();
-    const isKnown = (name: string) => name === COMMAND || name in program.plugins;
+    const { command } = program;
+    const isKnown = (name: string) => (name === COMMAND && command !== undefined) || name in program.plugins;
     let name = baseName(called);
     // A caller may set any argv[0]; then the executable's own file name counts.
     if (!isKnown(name)) name = baseName(readLink("/proc/self/exe") ?? "");
-    if (name === COMMAND) return program.command(words, environment);
+    if (name === COMMAND && command !== undefined) return command(words, environment);
     const plugin = program.plugins[name];
     if (plugin === undefined) return reportUnknownName(called, program);
     const builtin = (wanted: string) => program.plugins[wanted];
     return runPlugin({ name, version: program.version, plugin, builtin, environment, arguments: words });
   };
 
-function reportUnknownName(called: string, { plugins }: Program): number {
-  const names = [...Object.keys(plugins), COMMAND].join(", ");
+function reportUnknownName(called: string, { plugins, command }: Program): number {
+  const names = [...Object.keys(plugins), ...(command === undefined ? [] : [COMMAND])].join(", ");
   writeStandardError(
     `podwire: called as ${JSON.stringify(baseName(called))}, which is not one of its plugins; call it by one of these names: ${names}\n`,
   );

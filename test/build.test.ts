@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findPluginFolders } from "../scripts/plugins.ts";
 import {
   builtPlugin,
   canRun,
@@ -32,11 +32,7 @@ const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "
 };
 const protocolVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
-const pluginFolders = ["plugins", "ipam"].flatMap((kind) =>
-  readdirSync(join(projectRoot, kind))
-    .filter((name) => existsSync(join(projectRoot, kind, name, "index.ts")))
-    .sort(),
-);
+const pluginFolders = findPluginFolders().map(({ name }) => name);
 
 let scratch: string;
 beforeAll(() => {

@@ -1,6 +1,6 @@
 /** Chooses an attachment's addresses: requested ones, its own of an earlier ADD, or the next free ones. */
 
-import { describeNamespace, isAlive } from "../../shared/attachment/liveness.ts";
+import { describeNamespace, isAttached } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
 import { exhausted } from "./exhaustion.ts";
@@ -67,7 +67,7 @@ function ownOf(
   for (const { name } of before.reservations) {
     const address = parseIp(name);
     if (address === undefined || rangeOf(set, address) === undefined) continue;
-    if (isAlive(before, name, netns)) throw duplicate(before, address);
+    if (isAttached(before, name, netns)) throw duplicate(before, address);
     const fits = requested === undefined || isSameIp(address, requested);
     if (fits && isAllowed(set, address)) own ??= address;
   }

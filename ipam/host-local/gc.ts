@@ -5,7 +5,7 @@
  * it checks the owners. Their records may change meanwhile, so GC checks each again before it removes it.
  */
 
-import { isAlive } from "../../shared/attachment/liveness.ts";
+import { isAttached } from "../../shared/attachment/liveness.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
@@ -31,7 +31,7 @@ function keptNames(valid: readonly AttachmentKey[]): ReadonlySet<string> {
 
 /** A runtime's list can be wrong. An address that is on its interface is in use and stays. */
 function isInUse(record: OwnerRecord): boolean {
-  return record.reservations.some(({ name }) => isAlive(record, name));
+  return record.reservations.some(({ name }) => isAttached(record, name));
 }
 
 /** An owner that seems gone. */

@@ -5,7 +5,7 @@
  * The scan removes reservations without an owner: those from before the boot, and blank files.
  */
 
-import { isAlive } from "../../shared/attachment/liveness.ts";
+import { isAttached } from "../../shared/attachment/liveness.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { startOfBoot } from "./boot.ts";
 import { type NetworkFolder, prepareReservation, type ReservationFile } from "./folder.ts";
@@ -96,7 +96,8 @@ function discard(scan: Scan, name: string): undefined {
 
 /** A blank file has no owner, unless the index has one whose interface has the address right now. */
 function restore(scan: Scan, name: string, record: OwnerRecord | undefined): OwnerRecord | undefined {
-  if (record === undefined || record.boot !== scan.boot || !isAlive(record, name)) return discard(scan, name);
+  if (record === undefined || record.boot !== scan.boot || !isAttached(record, name))
+    return discard(scan, name);
   scan.folder.remove(name);
   const file = prepareReservation(scan.temporary, record);
   scan.folder.putReservation(scan.temporary, name);

@@ -1,6 +1,6 @@
 /** Searches a free address. */
 
-import { isGone } from "../../shared/attachment/liveness.ts";
+import { isNetnsGone } from "../../shared/attachment/liveness.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { NetworkFolder } from "./folder.ts";
 import { findCandidate, type RangeSet } from "./range.ts";
@@ -30,7 +30,7 @@ export function search(
 
 /** True if the owner's namespace is certainly gone. */
 export function isNamespaceGone(record: OwnerRecord): boolean {
-  return isGone(
+  return isNetnsGone(
     record,
     record.reservations.map(({ name }) => name),
   );

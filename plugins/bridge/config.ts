@@ -42,7 +42,7 @@ export function readBridgeName(fields: Keyed<typeof bridgeKeys>): string {
   throw fields.invalid("bridge", `is not an interface name: ${quote(name)}`, fault);
 }
 
-/** The lowest bit of the first byte marks group addresses; all zeros is no address. */
+/** Throws code 7 for group addresses (lowest bit of the first byte) and for all zeros. */
 function checkMac(text: string, source: string): Uint8Array {
   const mac = parseMac(text);
   if (mac !== undefined && ((mac[0] ?? 0) & 1) === 0 && formatMac(mac) !== "00:00:00:00:00:00") return mac;
@@ -67,7 +67,7 @@ function readMac(request: Request): Uint8Array | undefined {
   return undefined;
 }
 
-/** The interface that has the gateway addresses of a VLAN: the bridge's own are in VLAN 1. */
+/** The interface that has the gateway addresses. Without `vlan` it is the bridge, whose own frames are in VLAN 1. */
 export function gatewayDeviceName({ bridge, vlan }: Pick<BridgeConfig, "bridge" | "vlan">): string {
   return vlan.id === 0 ? bridge : `${bridge}.${vlan.id}`;
 }

@@ -1,7 +1,11 @@
-/** The counted calls: each plugin in a usual network, without other programs of the machine. */
+/**
+ * The counted calls: each plugin in a usual network, without other programs of the machine. A plugin whose interfaces this
+ * machine's kernel may lack is not counted.
+ */
 import { createOutside, type Network } from "../../test/helpers/index.ts";
 import { bridge, hostLocal, masqueraded, network, portmap, ptp } from "../bench/networks.ts";
 import type { Site } from "../bench/site.ts";
+import { exampleOf, findPluginFolders, scenariosOf } from "../plugins.ts";
 
 export interface Subject {
   readonly plugin: string;
@@ -27,11 +31,8 @@ const subject = (...plugins: Network["plugins"]): Subject => ({
   network: { ...network(...plugins), cniVersion: "1.1.0" },
 });
 
-/**
- * A chain stands for its last plugin. Not iptables: the tools iptables and ipset would be counted, and differ between
- * machines.
- */
-export const subjects: readonly Subject[] = [
+/** A chain stands for its last plugin. Not iptables: its tools would be counted, and differ between machines. */
+const own: readonly Subject[] = [
   subject(masqueraded(bridge, "nftables")),
   subject(masqueraded(ptp, "nftables")),
   { ...subject(vxlan), furnish: ({ node }) => createOutside(node) },
@@ -39,3 +40,11 @@ export const subjects: readonly Subject[] = [
   subject(ptp, portmap("nftables")),
   subject(hostLocal),
 ];
+
+/** Plugins with an example in their folder are counted by it. */
+const examples = findPluginFolders()
+  .filter((plugin) => scenariosOf(plugin) === undefined)
+  .flatMap((plugin) => exampleOf(plugin) ?? [])
+  .map(({ plugins }) => subject(...plugins));
+
+export const subjects: readonly Subject[] = [...own, ...examples];

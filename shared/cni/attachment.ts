@@ -76,7 +76,15 @@ export function ownerHash(owner: AttachmentKey): string {
   return digest;
 }
 
-/** The host's end of the veth pair: 15 characters, the maximum of an interface name. */
+/** The most characters an interface name can have: IFNAMSIZ, less the NUL. */
+const NAME_LENGTH = 15;
+
+/** The attachment's interface on the host, of a kind: four letters of that, and a hash. */
+export function hostLinkName(owner: AttachmentKey, kind: string): string {
+  return `${kind.slice(0, 4)}${ownerHash(owner)}`.slice(0, NAME_LENGTH);
+}
+
+/** The host's end of the veth pair. */
 export function hostInterfaceName(owner: AttachmentKey): string {
-  return `veth${ownerHash(owner).slice(0, 11)}`;
+  return hostLinkName(owner, "veth");
 }

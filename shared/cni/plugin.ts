@@ -52,6 +52,26 @@ export interface Request {
 }
 
 /**
+ * The interface that an attachment owns. DEL and GC find it by its place, and remove nothing else:
+ * - pair: one end is in the container. The other is on the host, with a name and an alias made from the attachment.
+ * - host: it is on the host only, with a name and an alias made from the attachment.
+ * - container: it is in the container only, with an alias made from the attachment. The kernel deletes it with the namespace.
+ * - moved: it is a device of the host. DEL moves it back from the container, under its former name.
+ *
+ * `kind` is the kernel's (IFLA_INFO_KIND, `ip -d link`): "veth", "macvlan", "dummy"; "tun" for tap devices.
+ */
+export type OwnedLink =
+  | { readonly place: "pair" | "host" | "container"; readonly kind: string }
+  | { readonly place: "moved" };
+
+/** What an attachment of a plugin owns besides its addresses, which are the IPAM plugin's. */
+export interface Owned {
+  readonly link: OwnedLink;
+  /** It may have rules in the packet filter (shared/attachment/filter.ts). */
+  readonly isFiltered: boolean;
+}
+
+/**
  * A plugin. All functions are synchronous, validate all input before their first change, and throw CniError.
  * - add returns the result (the runner converts it to the configuration's version). If it throws, it leaves nothing
  * behind.
@@ -62,6 +82,8 @@ export interface Plugin {
   readonly about: string;
   /** True for a plugin that hands out addresses: it may be the delegate in `ipam`. */
   readonly isIpam: boolean;
+  /** Of a plugin that makes or moves an interface. */
+  readonly owns?: Owned;
   /**
    * A list of possibly thousands of objects in the configuration. ADD parses it only if it does not know its text from
    * an earlier ADD (deferred-list.ts).

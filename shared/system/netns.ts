@@ -36,6 +36,9 @@ function homeDescriptor(): number {
   return home;
 }
 
+/** A descriptor of the namespace that the plugin runs in, for IFLA_NET_NS_FD. It stays open. */
+export const ownNamespaceDescriptor = homeDescriptor;
+
 /**
  * Returning may fail for lack of memory (ENOMEM), so it is tried again. A process that stayed inside would undo its
  * work there and leave the host unchanged.

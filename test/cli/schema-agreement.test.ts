@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { execa } from "execa";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { exampleOf, findPluginFolders } from "../../scripts/plugins.ts";
 import { type Described, findSchemas } from "../../scripts/schemas/find.ts";
 import { commonKeys } from "../../shared/cni/common-keys.ts";
 import type { Properties, Shape } from "../../shared/cni/schema.ts";
@@ -31,6 +32,7 @@ const examples = readdirSync(join(projectRoot, "conf-examples"))
     (name) =>
       JSON.parse(readFileSync(join(projectRoot, "conf-examples", name), "utf8")) as { plugins: Json[] },
   )
+  .concat(findPluginFolders().flatMap((plugin) => exampleOf(plugin) ?? []))
   .flatMap(({ plugins }) => plugins);
 
 /** Keys that no plugin reads: libcni's, and the runner's, for which a log is no reason to fail. */

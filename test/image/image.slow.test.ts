@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findPluginFolders } from "../../scripts/plugins.ts";
 import { canRun, createNode, projectRoot, Runtime, readNetwork } from "../helpers/index.ts";
 import { baseImage, makeBase } from "./base.ts";
 import { Buildah } from "./buildah.ts";
@@ -9,7 +10,7 @@ const minutes = 60_000;
 const image = "localhost/podwire:test";
 const testImage = "localhost/podwire-test:test";
 
-const names = ["bridge", "host-local", "loopback", "podwire", "portmap", "ptp", "vxlan"];
+const names = [...findPluginFolders().map(({ name }) => name), "podwire"].sort();
 
 describe.runIf(canRun("buildah", "mmdebstrap", "ip", "iptables", "ipset"))("the Dockerfile", () => {
   let buildah: Buildah;
