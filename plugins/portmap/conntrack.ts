@@ -99,7 +99,7 @@ function flush(ports: Ports, isStale: IsStale): void {
 /** The kernel's loopback interface, which all local addresses are routed to, has this index in every namespace. */
 const LOOPBACK = 1;
 
-/** Gives `work` a socket for routes, and what tells whether an attachment has a port reserved. */
+/** Gives `work` a socket for routes, and a function that looks up whether an attachment has reserved a port. */
 function withLookups(
   work: (route: NetlinkConnection, isReserved: (port: HostPort) => boolean) => void,
 ): void {

@@ -110,7 +110,7 @@ const iptablesLines = (text: string): string[] =>
     .filter((line) => !line.startsWith("#"))
     .map((line) => line.replace(/\[\d+:\d+\]/, ""));
 
-/** Table by table: their order is that in which they were made, and a repair makes ours anew. */
+/** Table by table: their order is that in which they were made, and a repair makes ours again. */
 const nftLines = (text: string): string[] =>
   text
     .split(/^(?=table )/m)

@@ -38,7 +38,7 @@ function refuseTooMany({ hostPorts: ports }: FilterRecord, family: Family): void
   throw new CniError(
     ErrorCode.invalidConfiguration,
     `${count} host ports are asked for (IPv${family}), and iptables takes ${MOST_MAPPINGS} a container at most`,
-    'set "backend" to "nftables", which has no such limit, or ask for fewer ports',
+    'set "backend" to "nftables", which has no limit, or ask for fewer ports',
   );
 }
 
@@ -46,7 +46,7 @@ function refuseMissingChain(tool: Tool, family: Family, chain: string): void {
   if (runSave(tool, "nat", hostPorts).chains.has(chain)) return;
   throw new CniError(
     ErrorCode.invalidConfiguration,
-    `"externalSetMarkChain" is ${chain}, and the nat table has no such chain (IPv${family})`,
+    `"externalSetMarkChain" is ${chain}, and the nat table lacks it (IPv${family})`,
     "the program that marks packets, such as kube-proxy, must make it first; or remove the key",
   );
 }
@@ -109,7 +109,7 @@ function unusedBits(context: FilterContext, family: Family, { removed, added }: 
   return bits;
 }
 
-/** Makes the difference; if anything is not as it should be, everything anew. */
+/** Makes the difference. If the tool refuses it, projects all records. */
 function apply(context: FilterContext, tool: Tool, family: Family, input: string, purpose: Purpose): void {
   try {
     runRestore(tool, input, purpose);

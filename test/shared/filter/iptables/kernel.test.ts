@@ -345,7 +345,7 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
     expect(await run(node, variant, { do: "prepare", record })).toEqual([
       expect.objectContaining({
         code: 7,
-        message: expect.stringContaining("KUBE-MARK-MASQ, and the nat table has no such chain"),
+        message: expect.stringContaining("KUBE-MARK-MASQ, and the nat table lacks it"),
       }),
     ]);
     await runIptables(node, variant, "-N KUBE-MARK-MASQ");
@@ -377,7 +377,7 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
     expect(await startedBy(node, variant, { do: "change", removed: [dual], all: base })).toEqual(
       names("restore"),
     );
-    // A record of the other backend is none of this one's.
+    // A record of the other backend is ignored.
     const foreign: FilterRecord = { ...dual, backend: "nftables" };
     const calls: Operation[] = [
       { do: "change", added: [foreign], removed: [foreign] },
