@@ -21,7 +21,7 @@ const rules = [
   "path-include=/usr/share/doc/*/copyright",
 ];
 
-/** Kept for a week: a package that Debian has replaced by then is fetched anew by what builds on it. */
+/** Kept for a week: a package that Debian has replaced by then is fetched again by what builds on it. */
 const cacheFolder = join(import.meta.dirname, "../../node_modules/.cache/podwire-image");
 const WEEK = 7 * 24 * 3600_000;
 
