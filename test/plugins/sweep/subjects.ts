@@ -179,3 +179,9 @@ export const keptOverlays: readonly Subject[] = (["l2", "l3"] as const).map((mod
 
 /** Rows for the sweep of failing ADDs alone: what they change is there before, and stays. */
 export const changes: readonly Subject[] = [changedVxlanRow("l2"), changedVxlanRow("l3")];
+
+/** Whether a step of the subject is made to fail. */
+export const isTried =
+  ({ isSpared }: Subject) =>
+  (step: Step): boolean =>
+    isSpared?.(step) !== true;
