@@ -29,7 +29,7 @@ export const routeProperties = {
 
 export const mtuKey = { type: "integer", minimum: 68, maximum: 65535, or: 0, default: 0 } as const;
 
-/** Of plugins whose containers' addresses may be masqueraded (shared/netfilter/masquerade-config.ts). */
+/** Of plugins whose containers' addresses may be masqueraded (shared/filter/masquerade-config.ts). */
 export const masqueradeKeys = {
   ipMasq: {
     type: "boolean",

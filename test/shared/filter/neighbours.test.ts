@@ -7,8 +7,8 @@ import {
   type Outside,
   seenAddress,
   startEcho,
-} from "../../../helpers/index.ts";
-import { call, createPods, nftablesWay, owner, requestOf } from "../world.ts";
+} from "../../helpers/index.ts";
+import { apply, check, collect, createPods, masqueradeOf, nftablesWay, owner, remove } from "./world.ts";
 
 /** What else changes the packet filter of a node, each in tables of its own. */
 const neighbours: readonly [string, string][] = [
@@ -66,7 +66,7 @@ const neighbours: readonly [string, string][] = [
     "a table of nearly our name",
     `table inet podwire2 {
       set attachments { type ifname; elements = { "eth0" }; }
-      set pods4-10.1.0.0/24 { type ipv4_addr; elements = { 10.1.0.2 comment "podwire network=net container=c1 interface=eth0" }; }
+      set pods4-net-10.1.0.0/24 { type ipv4_addr; elements = { 10.1.0.2 comment "podwire network=net container=c1 interface=eth0" }; }
       chain postrouting {
         type nat hook postrouting priority srcnat; policy accept;
         ip daddr 198.51.100.0/24 accept
@@ -83,7 +83,7 @@ const neighbours: readonly [string, string][] = [
 
 const iptablesNft = `*nat
 :CNI-0123 - [0:0]
--A POSTROUTING -s 192.0.2.0/24 -m comment --comment "somebody's" -j CNI-0123
+-A POSTROUTING -s 192.0.2.0/24 -m comment --comment "another's" -j CNI-0123
 -A CNI-0123 -d 192.0.2.0/24 -j ACCEPT
 -A CNI-0123 -j MASQUERADE
 COMMIT
@@ -112,21 +112,17 @@ const foreign = async (): Promise<string> => {
 const useAll = async () => {
   await createPods(node, { a: ["10.1.0.2", "fd00:1::2"] });
   await startEcho(outside, 7000);
-  const request = requestOf(nftablesWay, owner("c1"), ["10.1.0.2/24", "fd00:1::2/64"]);
-  expect(await call(node, "masquerade", "ensureMasquerade", request)).toBeNull();
-  expect(await call(node, "masquerade", "checkMasquerade", request)).toBeNull();
+  const wanted = masqueradeOf(nftablesWay, owner("c1"), ["10.1.0.2/24", "fd00:1::2/64"]);
+  expect(await apply(node, wanted)).toBeNull();
+  expect(await check(node, wanted)).toBeNull();
   for (const [address, seen] of [
     [outside.address4, outside.nodeAddress4],
     [outside.address6, outside.nodeAddress6],
   ] as const) {
     expect(await seenAddress(node, address, 7000, { netns: "a" })).toBe(seen);
   }
-  const environment = request.environment;
-  const removal = { owner: owner("c1"), hasSiblings: false, environment };
-  expect(await call(node, "masquerade", "removeMasquerade", removal)).toBeNull();
-  expect(
-    await call(node, "masquerade", "collectMasquerade", { network: "net", keep: [], environment }),
-  ).toBeNull();
+  expect(await remove(node, owner("c1"))).toBeNull();
+  expect(await collect(node, "net", [])).toBeNull();
 };
 
 describe.runIf(canRun("nft", "iptables-nft-restore", "ip"))("beside the rules of", () => {

@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node } from "../../../helpers/index.ts";
-import { call, nftablesWay, nftMembers, type Owner, owner, requestOf } from "../world.ts";
+import { canRun, createNode, type Node } from "../../helpers/index.ts";
+import {
+  apply,
+  check,
+  collect,
+  masqueradeOf,
+  nftablesWay,
+  nftMembers,
+  type Owner,
+  owner,
+  remove,
+} from "./world.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -8,12 +18,10 @@ beforeEach(async () => {
 });
 afterEach(() => node.dispose());
 
-const act = (name: string, who: Owner, addresses: readonly string[]) =>
-  call(node, "masquerade", name, requestOf(nftablesWay, who, addresses));
-const remove = (who: Owner) =>
-  call(node, "masquerade", "removeMasquerade", { owner: who, hasSiblings: false, environment: {} });
-const collect = (network: string, keep: readonly Owner[]) =>
-  call(node, "masquerade", "collectMasquerade", { network, keep, environment: {} });
+const act = (name: "ensure" | "check", who: Owner, addresses: readonly string[]) =>
+  (name === "ensure" ? apply : check)(node, masqueradeOf(nftablesWay, who, addresses));
+const detach = (who: Owner) => remove(node, who);
+const collectAll = (network: string, keep: readonly Owner[]) => collect(node, network, keep);
 
 /** The addresses of an attachment: in one of three networks of its family. */
 const addressesOf = (index: number) => [
@@ -29,15 +37,13 @@ const attachments = (count: number, prefix = "c", network = "net") =>
 const nothing = (outcomes: readonly unknown[]) => outcomes.map(() => null);
 
 const expectAllWell = async (held: readonly { who: Owner; addresses: readonly string[] }[]) => {
-  for (const { who, addresses } of held) expect(await act("checkMasquerade", who, addresses)).toBeNull();
+  for (const { who, addresses } of held) expect(await act("check", who, addresses)).toBeNull();
 };
 
 describe.runIf(canRun("nft"))("many processes at once", () => {
   test("that are the first of three networks make every rule once", async () => {
     const all = attachments(20);
-    const outcomes = await Promise.all(
-      all.map(({ who, addresses }) => act("ensureMasquerade", who, addresses)),
-    );
+    const outcomes = await Promise.all(all.map(({ who, addresses }) => act("ensure", who, addresses)));
     expect(outcomes).toEqual(nothing(outcomes));
     const text = await listing();
     expect(text.match(/goto /g)).toHaveLength(6);
@@ -45,7 +51,7 @@ describe.runIf(canRun("nft"))("many processes at once", () => {
     expect(text.match(/multicast/g)).toHaveLength(2);
     expect(await nftMembers(node, "pods")).toHaveLength(40);
     await expectAllWell(all);
-    const removals = await Promise.all(all.map(({ who }) => remove(who)));
+    const removals = await Promise.all(all.map(({ who }) => detach(who)));
     expect(removals).toEqual(nothing(removals));
     expect(await nftMembers(node, "")).toEqual([]);
   });
@@ -60,14 +66,12 @@ describe.runIf(canRun("nft"))("many processes at once", () => {
     const other = node.start("sh", ["-c", script]);
     await other.firstLine();
     const all = attachments(20);
-    const outcomes = await Promise.all(
-      all.map(({ who, addresses }) => act("ensureMasquerade", who, addresses)),
-    );
+    const outcomes = await Promise.all(all.map(({ who, addresses }) => act("ensure", who, addresses)));
     expect(outcomes).toEqual(nothing(outcomes));
     await expectAllWell(all.slice(0, 3));
-    const removals = await Promise.all(all.map(({ who }) => remove(who)));
+    const removals = await Promise.all(all.map(({ who }) => detach(who)));
     expect(removals).toEqual(nothing(removals));
-    expect(await collect("net", [])).toBeNull();
+    expect(await collectAll("net", [])).toBeNull();
     expect(await nftMembers(node, "")).toEqual([]);
     expect((await other.stop("SIGKILL")).signal).toBe("SIGKILL");
   });
@@ -77,13 +81,13 @@ describe.runIf(canRun("nft"))("many processes at once", () => {
     for (let round = 0; round < 2; round++) {
       const all = attachments(9, `r${round}-`);
       const calls = all.flatMap(({ who, addresses }, index) => [
-        act("ensureMasquerade", who, addresses),
-        collect(index % 2 === 0 ? "other" : "third", []),
+        act("ensure", who, addresses),
+        collectAll(index % 2 === 0 ? "other" : "third", []),
       ]);
       const outcomes = await Promise.all(calls);
       expect(outcomes).toEqual(nothing(outcomes));
       await expectAllWell(all);
-      const ends = await Promise.all(all.flatMap(({ who }) => [remove(who), collect("other", [])]));
+      const ends = await Promise.all(all.flatMap(({ who }) => [detach(who), collectAll("other", [])]));
       expect(ends).toEqual(nothing(ends));
       expect(await nftMembers(node, "")).toEqual([]);
     }
@@ -93,20 +97,17 @@ describe.runIf(canRun("nft"))("many processes at once", () => {
     for (let round = 0; round < 2; round++) {
       const dead = attachments(9, `dead${round}-`);
       for (const { who, addresses } of dead) {
-        expect(await act("ensureMasquerade", who, addresses)).toBeNull();
+        expect(await act("ensure", who, addresses)).toBeNull();
       }
       const alive = attachments(9, `alive${round}-`);
       const keep = alive.map(({ who }) => who);
       const outcomes = await Promise.all(
-        alive.flatMap(({ who, addresses }) => [
-          act("ensureMasquerade", who, addresses),
-          collect("net", keep),
-        ]),
+        alive.flatMap(({ who, addresses }) => [act("ensure", who, addresses), collectAll("net", keep)]),
       );
       expect(outcomes).toEqual(nothing(outcomes));
       await expectAllWell(alive);
       expect(await nftMembers(node, "pods")).toHaveLength(18);
-      expect(await collect("net", [])).toBeNull();
+      expect(await collectAll("net", [])).toBeNull();
     }
   });
 });
