@@ -3,17 +3,18 @@
  * what the packets cost that pass what the calls have set up.
  *
  *   npm run bench -- [--only CASE]... [--packets] [--reference FOLDER] [--pairs N] [--held N] [--held-reference N]
- *                    [--rounds N] [--seconds S] [--settle S] [--write FILE]
+ *                    [--rounds N] [--seconds S] [--settle S] [--write FILE]...
  *
  * With neither --only nor --packets it measures everything but overlays, and but the cases with nftables, which the reference of
- * Debian does not have. The case `start` is VERSION. Overlays have a benchmark of their own:
+ * Debian does not have. The case `start` is VERSION. --write puts the report between the marks `bench` of a file, and the five figures of the
+ * README between the marks `figures`. Overlays have a benchmark of their own, with the marks `vxlan`:
  *
- *   npm run bench -- vxlan [--rounds N] [--seconds S]
+ *   npm run bench -- vxlan [--rounds N] [--seconds S] [--write FILE]
  *
  * and so have lists that may be long (peers, ports, valid attachments, reservations, routes, ranges), with which costs must not
- * grow faster than the lists:
+ * grow faster than the lists (marks `loops`):
  *
- *   npm run bench -- loops [--rounds N]
+ *   npm run bench -- loops [--rounds N] [--write FILE]
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -21,17 +22,19 @@ import { parseArgs } from "node:util";
 import { referenceBin } from "../test/helpers/index.ts";
 import { type Case, cases } from "./bench/cases.ts";
 import type { Extent } from "./bench/extent.ts";
+import { figuresOf } from "./bench/figures.ts";
 import { measureLoop } from "./bench/loops/measure.ts";
 import { reportLoops } from "./bench/loops/report.ts";
 import { loopSubjects } from "./bench/loops/subjects.ts";
 import { type Measured, measureCase } from "./bench/measure.ts";
 import { type MeasuredPackets, measurePackets } from "./bench/packets/measure.ts";
 import { packetSubjects } from "./bench/packets/subjects.ts";
-import { report, writeReport } from "./bench/report.ts";
+import { report } from "./bench/report.ts";
 import { type MeasuredStart, measureStart } from "./bench/start/measure.ts";
 import { reportVxlan } from "./bench/vxlan/report.ts";
 import { measureScale } from "./bench/vxlan/scale.ts";
 import { measureTraffic } from "./bench/vxlan/traffic.ts";
+import { hasMarks, writeBetweenMarks } from "./marked.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,7 +48,7 @@ const { values, positionals } = parseArgs({
     settle: { type: "string", default: "60" },
     only: { type: "string", multiple: true },
     packets: { type: "boolean", default: false },
-    write: { type: "string" },
+    write: { type: "string", multiple: true },
   },
 });
 
@@ -126,13 +129,13 @@ async function measureAllPackets(extent: Extent): Promise<MeasuredPackets[]> {
 }
 
 /** Overlays have a benchmark of their own: the reference plugins have none. */
-async function measureOverlays({ rounds, seconds }: Extent): Promise<void> {
+async function measureOverlays({ rounds, seconds }: Extent): Promise<string> {
   say(`measuring vxlan: ${rounds} rounds of ADDs, and of ${seconds} s of traffic`);
-  console.log(reportVxlan(await measureScale(rounds), await measureTraffic(seconds)));
+  return reportVxlan(await measureScale(rounds), await measureTraffic(seconds));
 }
 
 /** Calls with ever longer lists. */
-async function measureLoops({ rounds }: Extent): Promise<void> {
+async function measureLoops({ rounds }: Extent): Promise<string> {
   const measured = [];
   for (const subject of loopSubjects) {
     say(
@@ -140,32 +143,56 @@ async function measureLoops({ rounds }: Extent): Promise<void> {
     );
     measured.push(await measureLoop(subject, rounds));
   }
-  console.log(reportLoops(measured));
+  return reportLoops(measured);
 }
 
 /** The benchmarks with a name. */
-const others: Readonly<Record<string, (extent: Extent) => Promise<void>>> = {
+const others: Readonly<Record<string, (extent: Extent) => Promise<string>>> = {
   vxlan: measureOverlays,
   loops: measureLoops,
 };
 
-async function main(): Promise<void> {
-  if (process.getuid?.() !== 0) throw new Error("the benchmark makes network namespaces: run it as root");
-  const extent = readExtent();
-  const [subject] = positionals;
-  if (subject !== undefined) {
-    const other = others[subject];
-    if (other === undefined)
-      throw new Error(`no benchmark ${subject}; there are ${Object.keys(others).join(", ")}`);
-    return other(extent);
-  }
+/** What goes into files: the text for each name of marks. */
+type Parts = Readonly<Record<string, string>>;
+
+async function measureNamed(subject: string, extent: Extent): Promise<Parts> {
+  const other = others[subject];
+  if (other === undefined)
+    throw new Error(`no benchmark ${subject}; there are ${Object.keys(others).join(", ")}`);
+  return { [subject]: await other(extent) };
+}
+
+async function measureBesideReference(extent: Extent): Promise<Parts> {
   const selected = select();
   const start = selected.start ? await measureStarts(extent) : undefined;
   const calls = await measureCalls(selected.cases, extent);
   const packets = selected.packets ? await measureAllPackets(extent) : [];
-  const text = report({ calls, start, packets }, extent);
-  console.log(text);
-  if (values.write !== undefined) writeReport(values.write, text);
+  const findings = { calls, start, packets };
+  const figures = figuresOf(findings, extent);
+  return { bench: report(findings, extent), ...(figures === undefined ? {} : { figures }) };
+}
+
+/** The files to write. Throws before anything is measured if one of them has no marks. */
+function readTargets(): readonly string[] {
+  const files = values.write ?? [];
+  const names = ["bench", "figures", ...Object.keys(others)];
+  const unmarked = files.find((file) => !names.some((name) => hasMarks(file, name)));
+  if (unmarked !== undefined) throw new Error(`${unmarked} has no marks of ${names.join(", ")}`);
+  return files;
+}
+
+async function main(): Promise<void> {
+  if (process.getuid?.() !== 0) throw new Error("the benchmark makes network namespaces: run it as root");
+  const extent = readExtent();
+  const targets = readTargets();
+  const [subject] = positionals;
+  const parts = await (subject === undefined
+    ? measureBesideReference(extent)
+    : measureNamed(subject, extent));
+  for (const [name, text] of Object.entries(parts)) if (name !== "figures") console.log(text);
+  for (const file of targets)
+    for (const [name, text] of Object.entries(parts))
+      if (hasMarks(file, name)) writeBetweenMarks(file, name, text);
 }
 
 try {

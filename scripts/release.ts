@@ -2,7 +2,7 @@
  * Makes the archives of a release in dist/release, with SHA256SUMS and a list of what each consists of. Every executable is run
  * before: on this processor, or on the other one and on older ones by an emulator.
  *
- *   npm run release -- [--write README.md] [--allow-dirty]
+ *   npm run release -- [--write docs/install.md] [--allow-dirty]
  *
  * The same commit gives the same archives: their time is the commit's (or SOURCE_DATE_EPOCH). Files that are not as in
  * the commit are refused; --allow-dirty calls the archives dirty. dist/release is there when all of it is made.
@@ -12,9 +12,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
+import { writeBetweenMarks } from "./marked.ts";
 import { layOut, pack, writeSums } from "./release/archive.ts";
 import { thirdPartyLicences } from "./release/licences.ts";
-import { type Released, report, writeReport } from "./release/report.ts";
+import { type Released, report } from "./release/report.ts";
 import { makeSbom, validateSbom } from "./release/sbom.ts";
 import { labelOf, readSource, requireSame, type Source } from "./release/source.ts";
 import { type Target, targets } from "./release/targets.ts";
@@ -68,7 +69,7 @@ async function main(): Promise<void> {
   });
   const table = report(released);
   console.log(table);
-  if (values.write !== undefined) writeReport(values.write, table);
+  if (values.write !== undefined) writeBetweenMarks(values.write, "release", table);
 }
 
 try {

@@ -15,8 +15,9 @@ export const portmapKeys = {
     type: "string",
     enum: ["iptables", "nftables"],
     mayBeEmpty: true,
-    defaultText: "as the node offers",
-    description: "`iptables`, or `nftables`",
+    defaultText: "nftables",
+    description:
+      "`nftables`, or `iptables`; without the key `iptables` where the kernel has no nf_tables, or where the conditions are written for it",
   },
   snat: {
     type: "boolean",
@@ -35,7 +36,7 @@ export const portmapKeys = {
   externalSetMarkChain: {
     type: "string",
     description:
-      "a chain of the nat table that sets a mark which somebody else masquerades; not together with `markMasqBit` (iptables)",
+      "a chain of the nat table that sets a mark, by which another program masquerades; not together with `markMasqBit` (iptables)",
   },
   conditionsV4: conditions,
   conditionsV6: conditions,

@@ -26,10 +26,7 @@ function row(measured: Measured, verb: MeasuredVerb, held: string | undefined): 
   ];
 }
 
-const substitutes = [
-  "",
-  "\\* A reference older than 1.7 has no nftables backend here and ignores the key: it runs iptables.",
-];
+const substitutes = ["", "\\* Each with its default: podwire uses nftables, the reference runs iptables."];
 
 export function reportCalls(measured: readonly Measured[], extent: Extent): string[] {
   const counts = extent.held === 0 ? [undefined] : [undefined, heldOf(extent)];

@@ -12,8 +12,8 @@ export interface Case {
   readonly goals: Readonly<Partial<Record<"ADD" | "DEL", Goals>>>;
   /** What the reference runs in place of what the configuration asks for, until it has that. */
   readonly referenceRuns?: Backend;
-  /** Our own cost with many attachments held that is wanted, as a ratio to our cost with none. */
-  readonly growthGoal: number;
+  /** Our own cost with many attachments held that is wanted, as a ratio to our cost with none. Absent: it grows (iptables). */
+  readonly growthGoal?: number;
   /** Whether it is measured only where it is asked for. */
   readonly isExtra?: boolean;
 }
@@ -40,33 +40,32 @@ export const cases: readonly Case[] = [
     network: network(masqueraded(bridge)),
     goals: { ADD: [0.16, 0.1], DEL: [0.3, 0.3] },
     growthGoal,
+    referenceRuns: "iptables",
   },
   {
     name: "ptp+ipMasq",
     network: network(masqueraded(ptp)),
     goals: { ADD: [0.16, 0.1], DEL: [0.3, 0.3] },
     growthGoal,
+    referenceRuns: "iptables",
   },
   {
     name: "bridge+ipMasq+portmap",
-    network: network(masqueraded(bridge, "iptables"), portmap("iptables")),
+    network: network(masqueraded(bridge), portmap()),
     goals: { ADD: [0.22, 0.1], DEL: [0.22, 0.18] },
     growthGoal,
+    referenceRuns: "iptables",
   },
   {
-    name: "bridge+ipMasq+nftables",
-    network: network(masqueraded(bridge, "nftables")),
+    name: "bridge+ipMasq+iptables",
+    network: network(masqueraded(bridge, "iptables")),
     goals: {},
-    growthGoal,
-    referenceRuns: "iptables",
     isExtra: true,
   },
   {
-    name: "bridge+ipMasq+portmap+nftables",
-    network: network(masqueraded(bridge, "nftables"), portmap("nftables")),
+    name: "bridge+ipMasq+portmap+iptables",
+    network: network(masqueraded(bridge, "iptables"), portmap("iptables")),
     goals: {},
-    growthGoal,
-    referenceRuns: "iptables",
     isExtra: true,
   },
 ];

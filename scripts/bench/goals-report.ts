@@ -49,7 +49,10 @@ function startRow({ plugins, limit }: MeasuredStart, { held }: Extent): string[]
 /** How a call of ours slows down, and the memory that it takes. */
 function ownRow({ measured, verb, series }: Wanted, { held }: Extent): string[] {
   const { oursEmpty, oursHeld, theirsEmpty, theirsHeld } = series;
-  const ours = judged(ratioOf(oursHeld, oursEmpty, "wall"), measured.subject.growthGoal);
+  const ours = judged(
+    ratioOf(oursHeld, oursEmpty, "wall"),
+    measured.subject.growthGoal ?? Number.POSITIVE_INFINITY,
+  );
   const theirs = ratioOf(theirsHeld, theirsEmpty, "wall").toFixed(2);
   const memory = judged(measured.peak[verb] / 1e6, memoryGoal / 1e6);
   return [titleOf(measured, verb), ...(held === 0 ? [] : [...ours, theirs]), ...memory];

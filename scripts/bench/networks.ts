@@ -3,7 +3,7 @@ import type { Network } from "../../test/helpers/index.ts";
 
 type Plugin = Network["plugins"][number];
 
-/** What translates addresses and ports: the reference has no `nftables` before 1.6 and ignores the key. */
+/** What translates addresses and ports. */
 export type Backend = "iptables" | "nftables";
 
 const ipam = {
@@ -19,9 +19,9 @@ export const ptp: Plugin = { type: "ptp", ipam };
 /** An IPAM plugin by itself, given what a plugin that delegates to it would hand on. */
 export const hostLocal: Plugin = { type: "host-local", ipam };
 
-export const portmap = (backend: Backend): Plugin => ({
+export const portmap = (backend?: Backend): Plugin => ({
   type: "portmap",
-  backend,
+  ...(backend === undefined ? {} : { backend }),
   capabilities: { portMappings: true },
 });
 

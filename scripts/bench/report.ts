@@ -1,5 +1,4 @@
-/** The whole report as Markdown, and its place in a file. */
-import { readFileSync, writeFileSync } from "node:fs";
+/** The whole report as Markdown. */
 import { cpus, release } from "node:os";
 import { referenceBin } from "../../test/helpers/index.ts";
 import { reportCalls } from "./calls-report.ts";
@@ -32,15 +31,4 @@ export function report({ calls, start, packets }: Findings, extent: Extent): str
     ...section(start === undefined ? [] : reportStart(start, extent)),
     ...section(packets.length === 0 ? [] : reportPackets(packets, extent)),
   ].join("\n");
-}
-
-const begin = "<!-- bench -->";
-const end = "<!-- /bench -->";
-
-/** Puts the report between the two marks of a Markdown file. */
-export function writeReport(file: string, text: string): void {
-  const old = readFileSync(file, "utf8");
-  const [from, to] = [old.indexOf(begin), old.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${file} has no ${begin} ... ${end}`);
-  writeFileSync(file, `${old.slice(0, from + begin.length)}\n${text}\n${old.slice(to)}`);
 }

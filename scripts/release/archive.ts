@@ -19,7 +19,7 @@ function companions(root: string): string[] {
     readdirSync(join(root, kind)).map((name) => `${kind}/${name}/README.md`),
   );
   return [
-    ...["LICENSE", "README.md", "CONTRIBUTING.md", "conf-examples", "deploy"],
+    ...["LICENSE", "README.md", "CONTRIBUTING.md", "docs", "conf-examples", "deploy"],
     ...guides.filter((path) => existsSync(join(root, path))),
   ];
 }

@@ -1,5 +1,4 @@
-/** The table of a release, for the README. */
-import { readFileSync, writeFileSync } from "node:fs";
+/** The table of a release, for docs/install.md. */
 import type { Trial } from "./trial.ts";
 
 export interface Released extends Trial {
@@ -25,13 +24,4 @@ export function report(released: readonly Released[]): string {
     `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
   const [head = [], ...body] = all;
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
-}
-
-/** Puts the table between the marks of a file. */
-export function writeReport(file: string, table: string): void {
-  const text = readFileSync(file, "utf8");
-  const [begin, end] = ["<!-- release -->", "<!-- /release -->"];
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${file} has no marks ${begin} and ${end}`);
-  writeFileSync(file, `${text.slice(0, from + begin.length)}\n${table}\n${text.slice(to)}`);
 }

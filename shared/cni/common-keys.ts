@@ -41,9 +41,9 @@ export const masqueradeKeys = {
     type: "string",
     enum: ["iptables", "nftables"],
     mayBeEmpty: true,
-    defaultText: "as found",
+    defaultText: "nftables",
     description:
-      "how: `iptables` or `nftables`; without the key `iptables` where its programs are installed, else `nftables`",
+      "how: `nftables`, or `iptables`; without the key `iptables` where the kernel has no nf_tables",
   },
   nonMasqueradeCIDRs: {
     type: "array",

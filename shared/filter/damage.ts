@@ -2,8 +2,16 @@
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import type { KernelRule, Table } from "../nftables/message.ts";
 import { findElements, rulesOf } from "../nftables/query.ts";
-import { structureOf } from "./projection.ts";
-import { bridgeTable, type Chain, type Group, inetTable, type PlacedSet, sentinelOf } from "./structure.ts";
+import { features } from "./projection.ts";
+import {
+  bridgeTable,
+  type Chain,
+  type Group,
+  inetTable,
+  type PlacedSet,
+  type Structure,
+  sentinelOf,
+} from "./structure.ts";
 
 const tables: readonly Table[] = [inetTable, bridgeTable];
 
@@ -39,8 +47,28 @@ function damageOfSets(
   sets: readonly PlacedSet[],
 ): string | undefined {
   const sentinels = sets.map((set) => ({ set: set.name, key: sentinelOf(set).key }));
-  const missing = findElements(connection, table, sentinels).findIndex((found) => found === undefined);
+  const missing = findElements(connection, table, sentinels).indexOf(undefined);
   return missing < 0 ? undefined : `the set ${sets[missing]?.name} is missing, or was emptied`;
+}
+
+function damageOfFeature(
+  connection: NetlinkConnection,
+  { sets, chains }: Structure,
+  rulesIn: (table: Table) => readonly KernelRule[],
+): string | undefined {
+  for (const table of tables) {
+    const own = chains.filter((chain) => chain.table === table);
+    if (own.length === 0) continue;
+    const damage =
+      damageOfChains(own, rulesIn(table)) ??
+      damageOfSets(
+        connection,
+        table,
+        sets.filter((set) => set.table === table),
+      );
+    if (damage !== undefined) return `${damage} in ${tableText(table, table === bridgeTable)}`;
+  }
+  return undefined;
 }
 
 /**
@@ -48,14 +76,15 @@ function damageOfSets(
  * podwire did not write, as nft restores it from a file, counts as changed.
  */
 export function describeDamage(connection: NetlinkConnection, groups: readonly Group[]): string | undefined {
-  const structure = structureOf(groups);
-  for (const table of tables) {
-    const chains = structure.chains.filter((chain) => chain.table === table);
-    const sets = structure.sets.filter((set) => set.table === table);
-    if (chains.length === 0) continue;
-    const damage =
-      damageOfChains(chains, rulesOf(connection, table)) ?? damageOfSets(connection, table, sets);
-    if (damage !== undefined) return `${damage} in ${tableText(table, table === bridgeTable)}`;
+  const known = new Map<Table, readonly KernelRule[]>();
+  const rulesIn = (table: Table) => {
+    const rules = known.get(table) ?? rulesOf(connection, table);
+    known.set(table, rules);
+    return rules;
+  };
+  for (const feature of features) {
+    const damage = damageOfFeature(connection, feature.structureOf(groups), rulesIn);
+    if (damage !== undefined) return `${feature.name}: ${damage}`;
   }
   return undefined;
 }

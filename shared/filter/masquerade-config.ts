@@ -7,7 +7,7 @@ import { type Backend, readBackend } from "./backend.ts";
 
 export interface MasqueradeConfig {
   readonly enabled: boolean;
-  /** Undefined: as the node offers. */
+  /** Undefined: nftables where the kernel has it. */
   readonly backend: Backend | undefined;
   /** Networks to which traffic keeps its source address, none inside another. */
   readonly exceptions: readonly Cidr[];

@@ -127,7 +127,7 @@ function elementsOf(record: FilterRecord): PlacedElement[] {
     table: inetTable,
     set: setName(groupOf(record.owner.network, cidr, wanted?.exceptions ?? [])),
     element: { key: [toBytes(cidr.address)], comment },
-    what: `the address ${formatCidr(cidr)}`,
+    what: `the masqueraded address ${formatCidr(cidr)}`,
   }));
 }
 

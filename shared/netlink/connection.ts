@@ -79,14 +79,11 @@ export class NetlinkConnection {
   namespaceCookie(): bigint | undefined {
     const SO_NETNS_COOKIE = 71;
     const value = new BigUint64Array(1);
-    const filled = tryCall(
-      "getsockopt",
-      this.socket,
-      SOL_SOCKET,
-      SO_NETNS_COOKIE,
-      new Uint8Array(value.buffer),
-    );
-    return filled === 8 ? value[0] : undefined;
+    const bytes = new Uint8Array(value.buffer);
+    const filled = tryCall("getsockopt", this.socket, SOL_SOCKET, SO_NETNS_COOKIE, bytes);
+    if (filled === -Errno.ENOPROTOOPT) return undefined;
+    if (filled < 0) throw new SystemError("getsockopt", "the cookie of the network namespace", -filled);
+    return value[0];
   }
 
   /** Sends all of it in one piece: a batch must not be cut, whatever the socket's usual size is. */

@@ -123,6 +123,15 @@ const ipsetLines = (text: string): string[] =>
 const entriesBelow = (folder: string): Dirent[] =>
   existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
 
+/**
+ * The packet filter's records: without the generation of the ruleset in their state, which each commit changes, and without the
+ * draft that a killed process leaves for the next one to overwrite.
+ */
+const withoutMoments = (line: string): string[] => {
+  if (/^\/run\/podwire\/filter\/\S+\/records\/\.draft: /.test(line)) return [];
+  return [line.replace(/\\"generation\\":\d+/, "")];
+};
+
 const filesBelow = (root: string, folder: string): string[] =>
   entriesBelow(join(root, folder))
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
@@ -163,7 +172,7 @@ export async function takeSnapshot(
     nftables: nftLines(text("nftables")),
     ipsets: ipsetLines(text("ipsets")),
     sysctls: lines(text("sysctls")).sort(),
-    files: folders.flatMap((folder) => filesBelow(root, folder)),
+    files: folders.flatMap((folder) => filesBelow(root, folder)).flatMap(withoutMoments),
     processes: otherProcesses(place.pid),
   };
 }

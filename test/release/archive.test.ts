@@ -3,12 +3,13 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test, vi } from "vitest";
 import { layOut, pack, writeSums } from "../../scripts/release/archive.ts";
@@ -77,12 +78,17 @@ describe("an archive", () => {
     }
   });
 
-  test("holds every file that its README leads to", async () => {
+  test("holds every file that its README and its docs lead to", async () => {
     await execa("tar", ["-xzf", await makeArchive("one"), "-C", scratch]);
     const folder = join(scratch, "podwire-1.2.3-test");
-    const links = readFileSync(join(folder, "README.md"), "utf8").matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g);
-    const targets = [...links].map(([, target = ""]) => target);
+    const pages = ["README.md", ...readdirSync(join(folder, "docs")).map((name) => `docs/${name}`)];
+    const targets = pages.flatMap((page) =>
+      [...readFileSync(join(folder, page), "utf8").matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)].map(
+        ([, target = ""]) => join(dirname(page), target),
+      ),
+    );
     expect(targets).toContain("plugins/vxlan/README.md");
+    expect(targets).toContain("docs/podman.md");
     expect(targets.filter((target) => !existsSync(join(folder, target)))).toEqual([]);
   });
 

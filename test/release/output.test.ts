@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { report, writeReport } from "../../scripts/release/report.ts";
+import { writeBetweenMarks } from "../../scripts/marked.ts";
+import { report } from "../../scripts/release/report.ts";
 import { targets } from "../../scripts/release/targets.ts";
 import { makeWhole } from "../../scripts/release/whole.ts";
 import { useScratch } from "../helpers/scratch.ts";
@@ -53,9 +54,9 @@ describe("the table of a release", () => {
   test("takes the place of the one before, and nothing else changes", () => {
     const file = join(scratch, "README.md");
     writeFileSync(file, "before\n<!-- release -->\nold\n<!-- /release -->\nafter\n");
-    writeReport(file, table);
+    writeBetweenMarks(file, "release", table);
     expect(readFileSync(file, "utf8")).toBe(`before\n<!-- release -->\n${table}\n<!-- /release -->\nafter\n`);
     writeFileSync(file, "no marks\n");
-    expect(() => writeReport(file, table)).toThrow(/no marks/);
+    expect(() => writeBetweenMarks(file, "release", table)).toThrow(/no marks/);
   });
 });

@@ -65,7 +65,7 @@ function machine(node: Node, cgroup: Cgroup, outside: Outside): Omit<Machine, ke
   };
 }
 
-/** As the README has it. */
+/** As docs/install.md has it. */
 const install = "install -d /opt/cni/bin; cp -a dist/bin/. /opt/cni/bin/";
 
 /** A runtime starts a dozen processes for a container, and they take their time on a loaded machine. */

@@ -16,7 +16,7 @@ const programs = [
 ];
 
 describe.runIf(canRun(...programs))("podman", patience, () => {
-  test.each(["bridge-portmap", "bridge-portmap-nftables"])(
+  test.each(["bridge-portmap", "bridge-portmap-iptables"])(
     "connects containers by %s, publishes a port, and leaves nothing",
     async (name) => {
       await using machine = await createMachine();

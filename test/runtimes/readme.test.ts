@@ -1,4 +1,4 @@
-/** What the README tells users of a runtime to do is done here, word by word. */
+/** What README and docs/ have users type is typed here, word by word. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -8,12 +8,13 @@ import { buildImage } from "./image.ts";
 import { createMachine, type Machine, patience } from "./machine.ts";
 import { preparePodman } from "./podman.ts";
 
-/** The blocks of a section: what is indented is to be typed, or to be put into a file. */
-function blocks(heading: string): string[] {
-  const text = readFileSync(join(projectRoot, "README.md"), "utf8");
-  const [, section = ""] = text.split(`\n### ${heading}\n`);
-  const [body = ""] = section.split(/\n##/);
-  return [...body.matchAll(/(?:^ {4}.*\n(?:\n(?= {4}))?)+/gm)].map(([block]) => block.replace(/^ {4}/gm, ""));
+/** The blocks of a page below a heading, or of the whole page: what is indented is to be typed, or to be put into a file. */
+function blocks(page: string, heading?: string): string[] {
+  const text = readFileSync(join(projectRoot, page), "utf8");
+  const body = heading === undefined ? text : text.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0];
+  return [...(body ?? "").matchAll(/(?:^ {4}.*\n(?:\n(?= {4}))?)+/gm)].map(([block]) =>
+    block.replace(/^ {4}/gm, ""),
+  );
 }
 
 const imageName = "docker.io/library/busybox:latest";
@@ -24,11 +25,9 @@ async function type(machine: Machine, commands: string): Promise<string> {
   return stdout;
 }
 
-describe("the README", patience, () => {
+describe("the documentation", patience, () => {
   test.runIf(canRun(...programs))("has containerd attach a container", async () => {
-    const [network = "", configuration = "", commands = "", ...rest] = blocks(
-      "With containerd (Kubernetes, ctr)",
-    );
+    const [network = "", configuration = "", commands = "", ...rest] = blocks("docs/containerd.md");
     expect(rest).toEqual([]);
     await using machine = await createMachine();
     await type(machine, network);
@@ -43,7 +42,7 @@ describe("the README", patience, () => {
   });
 
   test.runIf(canRun("podman", "crun", "busybox", "wget"))("has podman publish a port", async () => {
-    const [configuration = "", commands = "", ...rest] = blocks("With podman");
+    const [configuration = "", commands = "", ...rest] = blocks("docs/podman.md");
     expect(rest).toEqual([]);
     await using machine = await createMachine();
     await preparePodman(machine, configuration, imageName);
@@ -56,5 +55,21 @@ describe("the README", patience, () => {
     await expect.poll(answer).toBe(id.slice(0, 12));
     expect(await type(machine, remove)).toBe("web");
     expect((await machine.state())["namespaces"]).toEqual([]);
+  });
+
+  test("has an attachment made, looked at and undone", async () => {
+    const [install = "", attach = "", ...rest] = blocks("README.md", "Install");
+    expect(rest).toEqual([]);
+    await using machine = await createMachine();
+    const [packages, build, ...commands] = install.trimEnd().split("\n");
+    // The machine has the packages, and the executables are built.
+    expect(packages).toMatch(/^apt-get install /);
+    expect(build).toBe("npm run build");
+    await type(machine, `rm -r /opt/cni\n${commands.join("\n")}`);
+    const output = await type(machine, attach);
+    expect(output).toMatch(/inet 10\.22\.0\.\d+\/16 .*eth0/);
+    expect(output).toMatch(/^single-node +cnitool-[0-9a-f]{20} +eth0 +10\.22\.0\.\d+ +veth/m);
+    expect((await machine.state())["namespaces"]).toEqual([]);
+    expect(await type(machine, "/opt/cni/bin/podwire list --json")).toBe("[]");
   });
 });

@@ -1,12 +1,13 @@
-/** Runs iptables-restore: the one process a plugin may start for the packet filter, and only to change fixed rules. */
-
+/** Runs iptables-restore and iptables-save: the only programs that a plugin starts for the packet filter. */
 import { CniError, ErrorCode } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
 import { readLink } from "../../system/file.ts";
 import { findExecutable, programFolders, runProcess } from "../../system/process.ts";
 import { decodeText, encodeText } from "../../system/text.ts";
+import type { FilterContext } from "../kernel.ts";
+import { readSaved, type SavedTable } from "./saved.ts";
 
-type Environment = Readonly<Record<string, string>>;
+type Environment = FilterContext["environment"];
 
 /** iptables exists twice, with rules in different parts of the kernel. */
 export type Variant = "nf_tables" | "legacy";
@@ -14,8 +15,8 @@ export type Variant = "nf_tables" | "legacy";
 /** How long it may wait for the lock of legacy iptables, and how long it may run. */
 const LOCK_SECONDS = 5;
 const TIMEOUT_MILLISECONDS = 45_000;
-/** iptables.h: RESOURCE_PROBLEM, the lock was not to be had. */
-const EXIT_RESOURCE_PROBLEM = 4;
+/** Exit code 4 says too that the kernel refused a batch of nf_tables: xshared.c, xtables_lock, has these words. */
+const NO_LOCK = /holding the xtables lock/;
 
 /** What the rules are for, in errors. */
 export interface Purpose {
@@ -26,9 +27,13 @@ export interface Purpose {
 }
 
 export const masquerading: Purpose = { name: "masquerade", instead: 'set "ipMasq" to false' };
+export const hostPorts: Purpose = { name: "host ports", instead: 'set "backend" to "nftables"' };
 
-/** iptables-restore refused its input, and changed nothing. */
+/** The tool refused its input, and changed nothing. */
 export class RestoreRefused extends CniError {
+  /** Standard error of the tool. */
+  readonly said: string;
+
   constructor(path: string, how: string, said: string, purpose: Purpose) {
     super(
       ErrorCode.internal,
@@ -36,12 +41,13 @@ export class RestoreRefused extends CniError {
       `the kernel or iptables may lack a module for NAT; it said: ${said}`,
     );
     this.name = "RestoreRefused";
+    this.said = said;
   }
 }
 
-export interface Restore {
+export interface Tool {
   readonly path: string;
-  /** Undefined if its name does not tell. */
+  /** Undefined if its name leaves it open. */
   readonly variant: Variant | undefined;
 }
 
@@ -61,26 +67,24 @@ function variantOf(path: string): Variant | undefined {
 }
 
 const names = { 4: "iptables", 6: "ip6tables" } as const;
+const infixes = { nf_tables: "-nft", legacy: "-legacy" } as const;
 
-export function isRestoreInstalled(family: Family, environment: Environment): boolean {
-  return findExecutable(`${names[family]}-restore`, programFolders(environment)) !== undefined;
-}
-
-/** Finds the tool; the one for legacy tables first if these are to be changed. */
-function findRestore(family: Family, environment: Environment, wanted?: Variant): Restore | undefined {
+/** Finds iptables-restore, or the one of a variant, on PATH and in the standard folders. */
+export function findRestore(family: Family, environment: Environment, variant?: Variant): Tool | undefined {
+  const infix = variant === undefined ? "" : infixes[variant];
   const folders = programFolders(environment);
-  const legacy = wanted === "legacy" ? findExecutable(`${names[family]}-legacy-restore`, folders) : undefined;
-  const path = legacy ?? findExecutable(`${names[family]}-restore`, folders);
-  return path === undefined ? undefined : { path, variant: variantOf(path) };
+  const path = findExecutable(`${names[family]}${infix}-restore`, folders);
+  if (path !== undefined) return { path, variant: variantOf(path) };
+  const plain = variant === undefined ? undefined : findRestore(family, environment);
+  return plain?.variant === variant ? plain : undefined;
 }
 
-export function requireRestore(
-  family: Family,
-  environment: Environment,
-  wanted?: Variant,
-  purpose = masquerading,
-): Restore {
-  const restore = findRestore(family, environment, wanted);
+export const isRestoreInstalled = (family: Family, environment: Environment): boolean =>
+  findRestore(family, environment) !== undefined;
+
+/** The same; throws CniError code 50 if it is not installed. */
+export function requireRestore(family: Family, environment: Environment, purpose: Purpose): Tool {
+  const restore = findRestore(family, environment);
   if (restore !== undefined) return restore;
   throw new CniError(
     ErrorCode.notAvailable,
@@ -89,27 +93,37 @@ export function requireRestore(
   );
 }
 
-/** Applies the input in one step, beside the rules that are there. Throws RestoreRefused, or CniError code 11. */
-export function runRestore(restore: Restore, input: string, purpose = masquerading): void {
-  const outcome = runProcess(restore.path, {
-    arguments: ["--noflush", "--wait", String(LOCK_SECONDS)],
-    // Nothing else of the runtime's environment is for iptables.
+function run(path: string, words: readonly string[], input: string, purpose: Purpose): string {
+  const outcome = runProcess(path, {
+    arguments: words,
+    // iptables needs nothing else of the runtime's environment.
     environment: { PATH: programFolders({}).join(":") },
     input: encodeText(input),
     timeoutMilliseconds: TIMEOUT_MILLISECONDS,
   });
-  if (outcome.exitCode === 0) return;
+  if (outcome.exitCode === 0) return decodeText(outcome.stdout);
   const said = decodeText(outcome.stderr).trim();
-  if (outcome.timedOut || outcome.exitCode === EXIT_RESOURCE_PROBLEM) {
+  if (outcome.timedOut || NO_LOCK.test(said)) {
     const what = outcome.timedOut
       ? `did not finish within ${TIMEOUT_MILLISECONDS / 1000} s`
       : "did not get its lock";
     throw new CniError(
       ErrorCode.tryAgainLater,
-      `${restore.path} ${what}`,
+      `${path} ${what}`,
       `another program is changing the packet filter for long: see who holds /run/xtables.lock; it said: ${said}`,
     );
   }
   const how = outcome.signal === undefined ? `exit code ${outcome.exitCode}` : `signal ${outcome.signal}`;
-  throw new RestoreRefused(restore.path, how, said, purpose);
+  throw new RestoreRefused(path, how, said, purpose);
+}
+
+/** Applies the input in one step, beside the rules that are there. Throws RestoreRefused, or CniError code 11. */
+export function runRestore({ path }: Tool, input: string, purpose: Purpose, mode?: "test"): void {
+  const words = ["--noflush", "--wait", String(LOCK_SECONDS), ...(mode === "test" ? ["--test"] : [])];
+  if (input !== "") run(path, words, input, purpose);
+}
+
+/** Lists a table with the iptables-save that belongs to an iptables-restore. Throws as runRestore does. */
+export function runSave({ path }: Tool, table: "nat" | "raw", purpose: Purpose): SavedTable {
+  return readSaved(run(path.replace(/restore$/, "save"), ["-t", table], "", purpose));
 }

@@ -119,14 +119,11 @@ export const reservations = async (node: Node, name = "net"): Promise<string[]> 
 
 /**
  * host-local's index can be made again from its store, so of an entry only the name counts: whose it is. The
- * scratch file for the next write, and the time at which the index was last right, belong to no attachment. The same is true of a
- * record's draft, and of the ruleset's generation in the state of the packet filter.
+ * scratch file for the next write, and the time at which the index was last right, belong to no attachment.
  */
 const withoutIndexContents = (files: readonly string[]): string[] =>
   files
-    .map((line) => line.replace(/\\"generation\\":\d+/, ""))
     .map((line) => line.replace(/^(\S+\/\.podwire\/[^ ]+): .*/, "$1"))
-    .filter((line) => !/^\S+\/records\/\.draft: /.test(line))
     .filter((line) => !/\/\.podwire\/[^/]+\/(temporary|state)$/.test(line));
 
 /** All the state of a node that a plugin could change, for `expect(after).toEqual(before)`. */

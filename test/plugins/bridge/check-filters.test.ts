@@ -1,43 +1,52 @@
 import { describe, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
+import { failed, Host, hostLocal, type Keys, network, programs, subnet4, subnet6 } from "./host.ts";
 
-const config = network({
-  isGateway: true,
-  ipMasq: true,
-  macspoofchk: true,
-  ipam: hostLocal([subnet4, subnet6]),
-});
-
-const table = "bridge podwire";
+const keys = { isGateway: true, ipMasq: true, macspoofchk: true, ipam: hostLocal([subnet4, subnet6]) };
+const configOf = (ipMasqBackend: "iptables" | "nftables") => network({ ...keys, ipMasqBackend });
 
 /** What other programs do to our rules, and what CHECK must say then. */
-const losses: [string, string, RegExp][] = [
-  ["the nat table was flushed", "iptables -t nat -F", /masquerad/i],
-  ["the IPv6 nat table was flushed", "ip6tables -t nat -F", /masquerad/i],
-  ["the jump from POSTROUTING was taken out", "iptables -t nat -F POSTROUTING", /masquerad/i],
-  ["our chain was emptied", "iptables -t nat -F PODWIRE-MASQ", /masquerad/i],
-  [
-    "the rule that masquerades was taken out",
-    "iptables -t nat -D PODWIRE-MASQ $(iptables -t nat -S PODWIRE-MASQ | grep -c ^-A)",
-    /masquerad/i,
+const losses = {
+  iptables: [
+    ["the nat table was flushed", "iptables -t nat -F", /masquerad/i],
+    ["the IPv6 nat table was flushed", "ip6tables -t nat -F", /masquerad/i],
+    ["the jump from POSTROUTING was taken out", "iptables -t nat -F POSTROUTING", /masquerad/i],
+    ["our chain was emptied", "iptables -t nat -F PODWIRE-POSTROUTING", /masquerad/i],
+    [
+      "the container's chain was emptied",
+      "iptables -t nat -F $(iptables -t nat -S | sed -n 's/^-N \\(PODWIRE-[0-9a-f]*\\)$/\\1/p')",
+      /masquerad/i,
+    ],
+    ["the whole packet filter was flushed", "nft flush ruleset", /masquerad|spoof/i],
   ],
-  ["the whole packet filter was flushed", "nft flush ruleset", /masquerad|spoof/i],
-  ["the address was taken out of its set", "ipset del podwire-masq4 10.1.0.2", /10\.1\.0\.2/],
-  ["the IPv6 address was taken out of its set", "ipset del podwire-masq6 fd00:1::2", /fd00:1::2/],
-  ["the set was emptied", "ipset flush podwire-masq4", /10\.1\.0\.2/],
-  [
-    "the address now belongs to another container",
-    "ipset del podwire-masq4 10.1.0.2; ipset add podwire-masq4 10.1.0.2 comment 'podwire network=net container=other interface=eth0 in 10.1.0.0/24'",
-    /10\.1\.0\.2/,
+  nftables: [
+    ["the whole packet filter was flushed", "nft flush ruleset", /masquerad|spoof/i],
+    ["the table was taken out", "nft delete table inet podwire", /masquerad/],
+    ["the chain was emptied", "nft flush chain inet podwire postrouting", /masquerad/],
+    ["the network's chain was emptied", "nft flush chain inet podwire from4-net-10.1.0.0/24", /masquerad/],
+    [
+      "the address was taken out of its set",
+      "nft delete element inet podwire pods4-net-10.1.0.0/24 { 10.1.0.2 }",
+      /10\.1\.0\.2/,
+    ],
+    ["the set was emptied", "nft flush set inet podwire pods6-net-fd00_1__/64", /pods6-net/],
+    [
+      "the address now belongs to another container",
+      `nft 'delete element inet podwire pods4-net-10.1.0.0/24 { 10.1.0.2 }; add element inet podwire pods4-net-10.1.0.0/24 { 10.1.0.2 comment "podwire network=net container=other interface=eth0" }'`,
+      /10\.1\.0\.2/,
+    ],
+    ["the spoof check's table was taken out", "nft delete table bridge podwire", /spoof|MAC/],
+    ["the spoof check's rule was taken out", "nft flush chain bridge podwire prerouting", /spoof|MAC/],
+    ["the spoof check no longer guards the port", "nft flush set bridge podwire guarded", /spoof|MAC/],
+    ["the spoof check no longer knows the address", "nft flush set bridge podwire allowed", /spoof|MAC/],
   ],
-  ["the spoof check's table was taken out", `nft delete table ${table}`, /spoof|MAC/],
-  ["the spoof check's rule was taken out", `nft flush chain ${table} prerouting`, /spoof|MAC/],
-  ["the spoof check no longer guards the port", `nft flush set ${table} guarded`, /spoof|MAC/],
-  ["the spoof check no longer knows the address", `nft flush set ${table} allowed`, /spoof|MAC/],
-];
+} as const satisfies Record<string, readonly (readonly [string, string, RegExp])[]>;
 
-const attached = async () => {
+const cases = (["iptables", "nftables"] as const).flatMap((backend) =>
+  losses[backend].map(([loss, command, words]) => ({ backend, loss, command, words })),
+);
+
+const attached = async (config: Keys) => {
   const host = await Host.create();
   const pod = await host.pod("a");
   const result = await host.add(pod, config);
@@ -47,10 +56,11 @@ const attached = async () => {
 };
 
 describe.runIf(canRun(...programs))("CHECK fails and says what is wrong when", () => {
-  test.each(losses)(
-    "%s; another ADD on the network repairs what is shared",
-    async (_loss, command, words) => {
-      await using stage = await attached();
+  test.each(cases)(
+    "$loss; another ADD repairs what is shared ($backend)",
+    async ({ backend, command, words }) => {
+      const config = configOf(backend);
+      await using stage = await attached(config);
       const { host, pod, result } = stage;
       await host.check(pod, config, result);
       await stage.shell(command);
@@ -63,8 +73,9 @@ describe.runIf(canRun(...programs))("CHECK fails and says what is wrong when", (
 });
 
 describe.runIf(canRun(...programs))("CHECK passes when", () => {
-  test("rules of the masquerade were saved and loaded again", async () => {
-    await using stage = await attached();
+  test("rules of iptables were saved and loaded again", async () => {
+    const config = configOf("iptables");
+    await using stage = await attached(config);
     await stage.shell(
       "iptables-save > /run/rules; iptables -t nat -F; iptables-restore < /run/rules; rm /run/rules",
     );
@@ -72,10 +83,9 @@ describe.runIf(canRun(...programs))("CHECK passes when", () => {
   });
 
   test("others put their rules before ours", async () => {
-    await using stage = await attached();
-    await stage.shell(
-      "iptables -t nat -I POSTROUTING -p udp -j RETURN; iptables -t nat -I PODWIRE-MASQ -d 192.0.2.0/24 -j RETURN",
-    );
+    const config = configOf("iptables");
+    await using stage = await attached(config);
+    await stage.shell("iptables -t nat -I POSTROUTING -p udp -j RETURN");
     await stage.host.check(stage.pod, config, stage.result);
     if (!(await ping(stage.host.node, "10.1.0.1", { netns: "a" }))) throw new Error("no answer");
   });

@@ -104,7 +104,7 @@ describe.runIf(canRun(...programs))("on the host", () => {
   test("says the interface whose it is", async () => {
     await using stage = await attached();
     const { ifalias, address } = await link(stage.node, stage.outer);
-    expect(ifalias).toBe("podwire network=net container=id-a interface=eth0 masquerade=none");
+    expect(ifalias).toBe("podwire network=net container=id-a interface=eth0");
     expect(address).toBe(stage.result.interfaces[0].mac);
   });
 

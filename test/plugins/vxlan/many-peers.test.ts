@@ -106,7 +106,7 @@ describe.runIf(canRun(...programs))("a change by hand to an overlay with many pe
     [
       "address",
       "nft",
-      "delete element inet podwire vteps4-100-4789 { 198.18.0.8 }",
+      "delete element inet podwire-vxlan-net vteps4-100-4789 { 198.18.0.8 }",
       /missing in the guard's set/,
     ],
   ])(

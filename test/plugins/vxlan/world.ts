@@ -175,7 +175,9 @@ export async function routesOf(node: Node): Promise<string[]> {
 
 /** The elements of the guard's set, sorted; undefined without a guard. */
 export async function guardOf(node: Node, set = "vteps4-100-4789"): Promise<string[] | undefined> {
-  const run = await node.exec("nft", ["-j", "list", "set", "inet", "podwire", set], { reject: false });
+  const run = await node.exec("nft", ["-j", "list", "set", "inet", "podwire-vxlan-net", set], {
+    reject: false,
+  });
   if (run.exitCode !== 0) return undefined;
   const { nftables } = JSON.parse(run.stdout) as { nftables: { set?: { elem?: string[] } }[] };
   return (nftables.find((item) => item.set !== undefined)?.set?.elem ?? []).sort();

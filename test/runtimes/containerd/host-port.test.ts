@@ -6,7 +6,7 @@ import { programs, startContainerd } from "./containerd.ts";
 import { podConfig, removePod, runPod, startContainer } from "./pods.ts";
 
 describe.runIf(canRun(...programs))("a host port that CRI asks for", patience, () => {
-  test.each(["bridge-portmap", "bridge-portmap-nftables", "ptp-portmap", "ptp-portmap-nftables"])(
+  test.each(["bridge-portmap", "bridge-portmap-iptables", "ptp-portmap", "ptp-portmap-iptables"])(
     "leads to the pod by %s, and is gone with it",
     async (name) => {
       await using machine = await createMachine();

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { canRun, seenAddress, startEcho } from "../helpers/index.ts";
 import { programs, runExample } from "./example.ts";
 
-describe.runIf(canRun(...programs))("conf-examples/nftables", () => {
-  test("masquerades with nftables alone, and lets the named networks see the containers' addresses", async () => {
-    await runExample("nftables.conflist", async ({ node, outside, first }) => {
+describe.runIf(canRun(...programs))("conf-examples/masquerade-exceptions", () => {
+  test("masquerades, and lets the named networks see the containers' addresses", async () => {
+    await runExample("masquerade-exceptions.conflist", async ({ node, outside, first }) => {
       const seen = (address: string) => seenAddress(node, address, 8080, { netns: first.name });
       await startEcho(outside, 8080);
       // The outside is in the named networks; it needs a way back to the containers now.

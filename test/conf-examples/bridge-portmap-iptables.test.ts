@@ -3,7 +3,7 @@ import { canRun } from "../helpers/index.ts";
 import { programs } from "./example.ts";
 import { expectHostPort } from "./host-port.ts";
 
-describe.runIf(canRun(...programs))("conf-examples/bridge-portmap-nftables", () => {
+describe.runIf(canRun(...programs))("conf-examples/bridge-portmap-iptables", () => {
   test("leads a port of the node to a container: for other machines, the node and containers", () =>
-    expectHostPort("bridge-portmap-nftables.conflist"));
+    expectHostPort("bridge-portmap-iptables.conflist"));
 });

@@ -1,0 +1,233 @@
+/** The backend iptables: the rules of each call are one run of iptables-restore a family. */
+import { drift } from "../../attachment/check.ts";
+import { CniError, ErrorCode, quote, runAll } from "../../cni/error.ts";
+import type { Family } from "../../ip/address.ts";
+import { rulesOfChain } from "../../nftables/remove-chains.ts";
+import type { Change, FilterBackend, FilterContext } from "../kernel.ts";
+import { DEFAULT_MARK_BIT, type FilterRecord } from "../record.ts";
+import { differenceInput, guardInput, projectionInput, questionsOf, tooMany } from "./input.ts";
+import { legacyTool, nftChains, nftTable, removeNatChains } from "./nat-chains.ts";
+import { recoverRecords } from "./recover.ts";
+import {
+  findRestore,
+  hostPorts,
+  masquerading,
+  type Purpose,
+  RestoreRefused,
+  requireRestore,
+  runRestore,
+  runSave,
+  type Tool,
+  type Variant,
+} from "./restore.ts";
+import { HOSTPORTS, ownChains, POSTROUTING, sharedRules } from "./rules.ts";
+import { readSaved } from "./saved.ts";
+
+const families: readonly Family[] = [4, 6];
+const variants: readonly Variant[] = ["nf_tables", "legacy"];
+
+const purposeOf = ({ kind }: FilterRecord): Purpose => (kind === "portmap" ? hostPorts : masquerading);
+const isOurs = ({ backend }: FilterRecord): boolean => backend === "iptables";
+
+/** iptables-restore takes seconds for so many. It must end before it is stopped (restore.ts), on a slower machine too. */
+const MOST_MAPPINGS = 10_000;
+
+function refuseTooMany({ hostPorts: ports }: FilterRecord, family: Family): void {
+  const count = ports?.mappings.filter((mapping) => mapping.family === family).length ?? 0;
+  if (count <= MOST_MAPPINGS) return;
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `${count} host ports are asked for (IPv${family}), and iptables takes ${MOST_MAPPINGS} a container at most`,
+    'set "backend" to "nftables", which has no such limit, or ask for fewer ports',
+  );
+}
+
+function refuseMissingChain(tool: Tool, family: Family, chain: string): void {
+  if (runSave(tool, "nat", hostPorts).chains.has(chain)) return;
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `"externalSetMarkChain" is ${chain}, and the nat table has no such chain (IPv${family})`,
+    "the program that marks packets, such as kube-proxy, must make it first; or remove the key",
+  );
+}
+
+/** The conditions are the one part of the rules that podwire does not make: what the tool refuses is most likely theirs. */
+function blameConditions(thrown: unknown, records: readonly FilterRecord[], family: Family): unknown {
+  const words = records.flatMap((record) => record.hostPorts?.conditions[family] ?? []);
+  if (!(thrown instanceof RestoreRefused) || words.length === 0) return thrown;
+  return new CniError(
+    ErrorCode.invalidConfiguration,
+    `"conditionsV${family}" makes no rule: ${quote(words.join(" "))}; ${thrown.message}`,
+    `give matches as iptables takes them, and nothing else; ${thrown.details}`,
+    thrown,
+  );
+}
+
+function prepare(context: FilterContext, record: FilterRecord): void {
+  if (!isOurs(record) || (record.masquerade ?? record.hostPorts) === undefined) return;
+  const purpose = purposeOf(record);
+  const used = families.filter((family) => ownChains(record, family).length > 0);
+  for (const family of used.length === 0 ? [4 as const] : used) {
+    refuseTooMany(record, family);
+    const tool = requireRestore(family, context.environment, purpose);
+    const { externalSetMarkChain: chain, conditions } = record.hostPorts ?? {};
+    if (used.length === 0) continue;
+    if (chain !== undefined) refuseMissingChain(tool, family, chain);
+    if (conditions === undefined || conditions[family].length === 0) continue;
+    try {
+      // A record with conditions that make no rule would keep every projection from being made.
+      const empty = readSaved("");
+      runRestore(tool, projectionInput(family, [record], { nat: empty, raw: empty }), purpose, "test");
+    } catch (thrown) {
+      throw blameConditions(thrown, [record], family);
+    }
+  }
+}
+
+/** All records but those of killed processes, whose ports or addresses another has. */
+const livingRecords = (context: FilterContext): FilterRecord[] =>
+  context.allRecords().filter((record) => isOurs(record) && context.holds(record));
+
+/** Makes the rules of a family those of all records. */
+function project(context: FilterContext, tool: Tool, family: Family, purpose: Purpose): void {
+  const records = livingRecords(context);
+  const needsRaw = records.some((record) => sharedRules(record, family).some(({ table }) => table === "raw"));
+  const raw = needsRaw ? runSave(tool, "raw", purpose) : readSaved("");
+  runRestore(tool, projectionInput(family, records, { nat: runSave(tool, "nat", purpose), raw }), purpose);
+}
+
+const markBitsOf = (records: readonly FilterRecord[], family: Family): number[] =>
+  records.flatMap((record) => sharedRules(record, family).flatMap(({ markBit }) => markBit ?? []));
+
+/** Bits of removed records that no record has any more. The usual bit keeps its rule: to ask all records takes a while. */
+function unusedBits(context: FilterContext, family: Family, { removed, added }: Change): Set<number> {
+  const bits = new Set(markBitsOf(removed, family));
+  bits.delete(DEFAULT_MARK_BIT);
+  if (bits.size === 0) return bits;
+  const all = [...livingRecords(context), ...added];
+  for (const bit of markBitsOf(all, family)) bits.delete(bit);
+  return bits;
+}
+
+/** Makes the difference; if anything is not as it should be, everything anew. */
+function apply(context: FilterContext, tool: Tool, family: Family, input: string, purpose: Purpose): void {
+  try {
+    runRestore(tool, input, purpose);
+  } catch (thrown) {
+    if (!(thrown instanceof RestoreRefused)) throw thrown;
+    project(context, tool, family, purpose);
+  }
+}
+
+/** Removes the chains from the variants that the tool does not change: it may have been another one when they were made. */
+function removeElsewhere(
+  context: FilterContext,
+  tool: Tool | undefined,
+  family: Family,
+  change: Change,
+): void {
+  const namesOf = (records: readonly FilterRecord[]) =>
+    records.flatMap((record) => ownChains(record, family).map(({ name }) => name));
+  const added = new Set(namesOf(change.added));
+  const chains = namesOf(change.removed).filter((name) => tool?.variant !== undefined || !added.has(name));
+  const group = { bases: [POSTROUTING, HOSTPORTS], chains };
+  const others = variants.filter((variant) => variant !== tool?.variant);
+  runAll(others.map((variant) => () => removeNatChains(context, variant, family, [group], masquerading)));
+}
+
+function changeFamily(context: FilterContext, family: Family, change: Change): void {
+  const input = differenceInput(family, change, unusedBits(context, family, change));
+  const [record] = [...change.added, ...change.removed];
+  if (input === "" || record === undefined) return;
+  const purpose = purposeOf(record);
+  // A removal goes on without the tool: where it is not installed, the kernel may yet have rules.
+  const tool =
+    change.added.length === 0
+      ? findRestore(family, context.environment)
+      : requireRestore(family, context.environment, purpose);
+  runAll([
+    () => {
+      try {
+        if (tool !== undefined) apply(context, tool, family, input, purpose);
+      } catch (thrown) {
+        throw blameConditions(thrown, change.added, family);
+      }
+    },
+    () => removeElsewhere(context, tool, family, change),
+  ]);
+}
+
+/** A change of nothing repairs what attachments share, if anything of it is missing. */
+function repair(context: FilterContext): void {
+  const records = livingRecords(context);
+  for (const family of families) {
+    const [record] = records.filter((each) => ownChains(each, family).length > 0);
+    const tool = findRestore(family, context.environment);
+    if (record !== undefined && tool !== undefined)
+      apply(context, tool, family, guardInput(family, records), purposeOf(record));
+  }
+}
+
+function change(context: FilterContext, { removed, added }: Change): void {
+  if (removed.length + added.length === 0) repair(context);
+  const ours = { removed: removed.filter(isOurs), added: added.filter(isOurs) };
+  runAll(families.map((family) => () => changeFamily(context, family, ours)));
+}
+
+const ADVICE = "another program changed the packet filter: the next ADD on this node brings the rules back";
+
+/** What a refusal says: the line, or the name of a chain that does not exist. */
+const LINE = /line:? (\d+)/;
+const CHAIN = /(?:Chain|target) [`'](\S+)'/;
+
+function checkWith(context: FilterContext, tool: Tool, family: Family, record: FilterRecord): void {
+  // iptables-nft-restore --test looks at no rule, and iptables-legacy-restore removes nothing with it.
+  const isTest = tool.variant === "legacy";
+  const questions = questionsOf(record, family, isTest);
+  try {
+    const input = questions.map(({ line }) => `${line}\n`).join("");
+    runRestore(tool, input, purposeOf(record), isTest ? "test" : undefined);
+  } catch (thrown) {
+    if (!(thrown instanceof RestoreRefused)) throw thrown;
+    const chain = CHAIN.exec(thrown.said)?.[1];
+    const { missing = "" } = questions[Number(LINE.exec(thrown.said)?.[1]) - 1] ?? {};
+    const what = chain === undefined ? missing : `the chain ${chain} is missing`;
+    throw drift(`${what || thrown.message} (IPv${family})`, ADVICE);
+  }
+  if (isTest) return;
+  for (const { name, rules } of ownChains(record, family)) {
+    const count = rulesOfChain(context.connection, nftTable(family), name).length;
+    if (count > rules.length) throw drift(`${tooMany(name)} (IPv${family})`, ADVICE);
+  }
+}
+
+function check(context: FilterContext, record: FilterRecord): void {
+  if (!isOurs(record)) return;
+  for (const family of families) {
+    const chains = ownChains(record, family).map(({ name }) => name);
+    if (chains.length === 0) continue;
+    const plain = requireRestore(family, context.environment, purposeOf(record));
+    // The rules may be the other variant's: they stay when the plain tool becomes another one.
+    const [tool = plain] = toolsInUse(context, family, chains);
+    checkWith(context, tool, family, record);
+  }
+}
+
+/** The tools of the variants that have one of the chains: nf_tables surely, legacy perhaps. Starts no process. */
+function toolsInUse(context: FilterContext, family: Family, chains: readonly string[]): Tool[] {
+  const isInNft = nftChains(context, family, chains).length > 0;
+  const nft = isInNft ? findRestore(family, context.environment, "nf_tables") : undefined;
+  return [nft, legacyTool(context, family)].filter((tool) => tool !== undefined);
+}
+
+function recover(context: FilterContext): FilterRecord[] {
+  const tables = families.flatMap((family) =>
+    toolsInUse(context, family, [POSTROUTING, HOSTPORTS]).map((tool) => ({
+      family,
+      saved: runSave(tool, "nat", masquerading),
+    })),
+  );
+  return recoverRecords(tables);
+}
+
+export const iptablesBackend: FilterBackend = { prepare, change, check, recover };

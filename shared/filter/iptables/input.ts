@@ -1,0 +1,149 @@
+/** What iptables-restore is given: one call's difference, everything, or the question whether a record's rules are there. Pure. */
+import type { Family } from "../../ip/address.ts";
+import type { Change } from "../kernel.ts";
+import type { FilterRecord } from "../record.ts";
+import {
+  addition,
+  chainRules,
+  isOwnChain,
+  MARKED,
+  ownChains,
+  type Rule,
+  ruleText,
+  type SharedRule,
+  sharedChains,
+  sharedRules,
+} from "./rules.ts";
+import { chainOf, jumpOf, restoreInput, type SavedTable } from "./saved.ts";
+
+const declaration = (chain: string): string => `:${chain} - [0:0]`;
+
+function neededRules(records: readonly FilterRecord[], family: Family): SharedRule[] {
+  const rules = records.flatMap((record) => sharedRules(record, family));
+  return [...new Map(rules.map((rule) => [`${rule.table} ${ruleText(rule)}`, rule])).values()];
+}
+
+const inTable = <Kind extends Rule>(rules: readonly Kind[], table: Rule["table"]): Kind[] =>
+  rules.filter((rule) => rule.table === table);
+
+/** The input that is refused if a rule that the records share is missing. Empty without records. */
+export function guardInput(family: Family, records: readonly FilterRecord[]): string {
+  const shared = neededRules(records, family);
+  const guards = (table: Rule["table"]) => inTable(shared, table).map((rule) => `-C ${ruleText(rule)}`);
+  return restoreInput({ raw: guards("raw"), nat: guards("nat") });
+}
+
+/**
+ * The input that replaces the removed records' rules with the added ones', if everything is as it should be; else
+ * iptables-restore refuses it. Empty if nothing changes. `unusedBits`: mark bits that no record has any more.
+ */
+export function differenceInput(
+  family: Family,
+  { removed, added }: Change,
+  unusedBits: ReadonlySet<number>,
+): string {
+  const gone = removed.flatMap((record) => ownChains(record, family));
+  const come = added.flatMap((record) => ownChains(record, family));
+  if (gone.length + come.length === 0) return "";
+  const names = new Set(come.map(({ name }) => name));
+  const shared = neededRules([...removed, ...added], family);
+  const isUnused = ({ markBit }: SharedRule) => markBit !== undefined && unusedBits.has(markBit);
+  return restoreInput({
+    raw: inTable(shared, "raw").map((rule) => `-C ${ruleText(rule)}`),
+    nat: [
+      ...inTable(shared, "nat").map((rule) => `${isUnused(rule) ? "-D" : "-C"} ${ruleText(rule)}`),
+      // A declaration empties a chain that exists. One that is to be removed must exist.
+      ...new Set([...gone, ...come].map(({ name }) => declaration(name))),
+      ...gone.flatMap(({ jumps }) => jumps.map((rule) => `-D ${ruleText(rule)}`)),
+      ...new Set(gone.filter(({ name }) => !names.has(name)).map(({ name }) => `-X ${name}`)),
+      ...come.flatMap(({ rules, jumps }) => [...rules, ...jumps].map(addition)),
+    ],
+  });
+}
+
+/** A jump of a built-in chain is right if it is there once. Any other rule that jumps to a chain of podwire is not. */
+function repairJumps(wanted: readonly SharedRule[], saved: SavedTable, isKept: (chain: string) => boolean) {
+  const found = saved.rules.filter((rule) => isOwnChain(jumpOf(rule) ?? "") && !isOwnChain(chainOf(rule)));
+  const count = new Map<string, number>();
+  for (const rule of found) count.set(rule, (count.get(rule) ?? 0) + 1);
+  const texts = new Set(wanted.map(ruleText));
+  const isRight = (rule: string) => texts.has(rule) && count.get(rule) === 1 && isKept(jumpOf(rule) ?? "");
+  return [
+    ...found.filter((rule) => !isRight(rule)).map((rule) => `-D ${rule}`),
+    ...wanted.filter((rule) => !isRight(ruleText(rule))).map(addition),
+  ];
+}
+
+/**
+ * The input that makes the rules those of the records and of nothing else, whatever podwire has in the tables. Shared
+ * chains that no record needs are made whole if they exist. Empty if there is nothing to do.
+ */
+export function projectionInput(
+  family: Family,
+  records: readonly FilterRecord[],
+  saved: Readonly<Record<"raw" | "nat", SavedTable>>,
+): string {
+  const own = records.flatMap((record) => ownChains(record, family));
+  const needed = neededRules(records, family);
+  const used = new Set(needed.map(({ chain }) => chain));
+  const kept = sharedChains.filter((chain) => used.has(chain) || saved.nat.chains.has(chain));
+  const names = new Set<string>([...kept, ...own.map(({ name }) => name)]);
+  const stale = [...saved.nat.chains].filter((chain) => isOwnChain(chain) && !names.has(chain));
+  const rules = kept.flatMap((chain) => chainRules(chain, family));
+  const [inside, jumps] = [true, false].map((isInside) =>
+    rules.filter(({ chain }) => isOwnChain(chain) === isInside),
+  ) as [SharedRule[], SharedRule[]];
+  const marks = needed.filter(({ chain }) => chain === MARKED);
+  const raw = new Set(saved.raw.rules);
+  return restoreInput({
+    raw: inTable(needed, "raw")
+      .filter((rule) => !raw.has(ruleText(rule)))
+      .map(addition),
+    nat: [
+      ...[...names, ...stale].map(declaration),
+      ...repairJumps(jumps, saved.nat, (chain) => names.has(chain)),
+      ...stale.map((chain) => `-X ${chain}`),
+      ...[...inside, ...marks].map(addition),
+      ...own.flatMap(({ rules: each, jumps: to }) => [...each, ...to].map(addition)),
+    ],
+  });
+}
+
+/** One line of a question, and what is missing if iptables-restore refuses it. */
+export interface Question {
+  readonly line: string;
+  readonly missing: string;
+}
+
+/**
+ * The lines that are refused if a rule of the record, or one that it shares, is missing. With `isTest` the input is for
+ * iptables-legacy-restore --test: rules are removed, and a chain that is not empty then has a rule too many.
+ */
+export function questionsOf(record: FilterRecord, family: Family, isTest: boolean): Question[] {
+  const own = ownChains(record, family);
+  if (own.length === 0) return [];
+  const shared = sharedRules(record, family);
+  const plain = (line: string): Question => ({ line, missing: "" });
+  const sharedQuestions = (table: Rule["table"]) =>
+    inTable(shared, table).map((rule) => ({
+      line: `-C ${ruleText(rule)}`,
+      missing: `the rule "${rule.comment}" of the chain ${rule.chain} is missing`,
+    }));
+  const verb = isTest ? "-D" : "-C";
+  const raw = sharedQuestions("raw");
+  return [
+    ...(raw.length === 0 ? [] : [plain("*raw"), ...raw, plain("COMMIT")]),
+    plain("*nat"),
+    ...sharedQuestions("nat"),
+    ...own.flatMap(({ name, rules, jumps }) => [
+      ...[...jumps, ...rules].map((rule) => ({
+        line: `${verb} ${ruleText(rule)}`,
+        missing: `a rule of the chain ${rule.chain} is missing or changed: ${rule.spec.replace(/ -m comment --comment "podwire [^"]*"/, "")}`,
+      })),
+      ...(isTest ? [{ line: `-X ${name}`, missing: tooMany(name) }] : []),
+    ]),
+    plain("COMMIT"),
+  ];
+}
+
+export const tooMany = (chain: string): string => `the chain ${chain} has a rule that podwire did not make`;

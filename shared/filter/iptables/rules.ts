@@ -1,0 +1,219 @@
+/**
+ * The iptables rules of records, as text for iptables-restore. Pure.
+ *
+ * Built-in chains only jump to three shared chains. An attachment has a chain of its own, and a jump to it in a shared chain for
+ * each address or host port. Rules are written as iptables-save lists them, and each has a comment.
+ */
+import { ownerComment } from "../../cni/attachment.ts";
+import type { AttachmentKey } from "../../cni/plugin.ts";
+import { type Family, formatIp, type IpAddress } from "../../ip/address.ts";
+import { type Cidr, contains, formatCidr, hostCidr, isSingle, networkOf, parseCidr } from "../../ip/cidr.ts";
+import { sha512 } from "../../system/hash.ts";
+import { type FilterRecord, type HostPorts, type PortMapping, targetOf } from "../record.ts";
+
+export const POSTROUTING = "PODWIRE-POSTROUTING";
+export const MARKED = "PODWIRE-MARKED";
+export const HOSTPORTS = "PODWIRE-HOSTPORTS";
+export const sharedChains = [MARKED, POSTROUTING, HOSTPORTS] as const;
+export type SharedChain = (typeof sharedChains)[number];
+
+/** Chains of podwire, the shared ones included. */
+export const isOwnChain = (chain: string): boolean => chain.startsWith("PODWIRE-");
+
+/** A chain's name has at most 28 characters. The owner is hashed as comments have it, so that a comment leads to the chain. */
+export const masqueradeChain = (owner: AttachmentKey): string =>
+  `PODWIRE-${sha512(ownerComment(owner)).slice(0, 20)}`;
+export const hostPortChain = (owner: AttachmentKey): string =>
+  `PODWIRE-DN-${sha512(ownerComment(owner)).slice(0, 17)}`;
+
+export interface Rule {
+  readonly table: "nat" | "raw";
+  readonly chain: string;
+  /** What follows the chain's name: matches, comment and target. */
+  readonly spec: string;
+  /** Whether it is inserted before the chain's other rules. */
+  readonly isFirst?: true;
+}
+
+/** What all attachments share. */
+export interface SharedRule extends Rule {
+  readonly comment: string;
+  /** The bit that a rule of MARKED is for. */
+  readonly markBit?: number;
+}
+
+/** A chain of one attachment, and the jumps that lead to it. */
+export interface OwnChain {
+  readonly name: string;
+  readonly rules: readonly Rule[];
+  readonly jumps: readonly Rule[];
+}
+
+export const ruleText = ({ chain, spec }: Rule): string => `${chain} ${spec}`;
+export const addition = (rule: Rule): string => `${rule.isFirst ? "-I" : "-A"} ${ruleText(rule)}`;
+
+/** A word for iptables-restore: in double quotes, with a backslash before what ends or escapes them. */
+export function quoteWord(text: string): string {
+  return `"${text.replace(/["\\]/g, "\\$&")}"`;
+}
+
+const commented = (comment: string): string => `-m comment --comment ${quoteWord(comment)}`;
+
+function shared(
+  table: Rule["table"],
+  chain: string,
+  match: string,
+  comment: string,
+  target: string,
+): SharedRule {
+  const words = [match, commented(comment), "-j", target].filter((word) => word !== "");
+  return { table, chain, spec: words.join(" "), comment };
+}
+
+const multicast = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
+const LOCAL = "-m addrtype --dst-type LOCAL";
+
+/** The jumps of built-in chains to a shared chain, and its first rule, whose presence says that it was not emptied. */
+export function chainRules(chain: SharedChain, family: Family): SharedRule[] {
+  if (chain === POSTROUTING) {
+    const comment = "podwire: multicast keeps its source address";
+    return [
+      shared("nat", "POSTROUTING", "", "podwire: masquerade", chain),
+      shared("nat", chain, `-d ${multicast[family]}`, comment, "RETURN"),
+    ];
+  }
+  if (chain === HOSTPORTS) {
+    // Appended, and for local addresses only: a rule of a service on the same address comes first.
+    const jumps = ["PREROUTING", "OUTPUT"].map((from) =>
+      shared("nat", from, LOCAL, "podwire: host ports", chain),
+    );
+    const comment = "podwire: jumps to containers, those of one host address first";
+    return [...jumps, { ...shared("nat", chain, "", comment, ""), spec: commented(comment) }];
+  }
+  // Inserted: rules that exempt a network from masquerade would exempt a container that connects to its own host port.
+  const jump = shared("nat", "POSTROUTING", "", "podwire: host ports that need masquerade", chain);
+  return [{ ...jump, isFirst: true }];
+}
+
+const maskOf = (bit: number): string => `0x${(2 ** bit).toString(16)}`;
+
+function markRule(markBit: number): SharedRule {
+  const match = `-m mark --mark ${maskOf(markBit)}/${maskOf(markBit)}`;
+  const comment = `podwire: mark bit ${markBit} is masquerade`;
+  // Without random ports, two connections that pick the same port at the same time lose a packet.
+  return { ...shared("nat", MARKED, match, comment, "MASQUERADE --random-fully"), markBit };
+}
+
+const loopback4 = parseCidr("127.0.0.0/8") as Cidr;
+
+/** Where route_localnet is on, the kernel accepts packets to 127.0.0.1 from neighbours (CVE-2020-8558). */
+const localhostRule: SharedRule = {
+  ...shared(
+    "raw",
+    "PREROUTING",
+    "-d 127.0.0.0/8 ! -i lo",
+    "podwire: 127.0.0.0/8 from this node only",
+    "DROP",
+  ),
+  isFirst: true,
+};
+
+/** The mappings of a family that have a target. */
+const mappingsOf = (ports: HostPorts, family: Family): PortMapping[] =>
+  ports.mappings.filter((mapping) => mapping.family === family && targetOf(ports, mapping) !== undefined);
+
+const isOnLocalhost = ({ family, hostIp }: PortMapping): boolean =>
+  family === 4 && (hostIp === undefined || contains(loopback4, hostIp));
+
+const addressesOf = ({ masquerade }: FilterRecord, family: Family): Cidr[] =>
+  (masquerade?.addresses ?? []).filter(({ address }) => address.family === family);
+
+/** The rules that a record needs beside its own ones. */
+export function sharedRules(record: FilterRecord, family: Family): SharedRule[] {
+  const rules = addressesOf(record, family).length === 0 ? [] : chainRules(POSTROUTING, family);
+  const ports = record.hostPorts;
+  const mappings = ports === undefined ? [] : mappingsOf(ports, family);
+  if (ports === undefined || mappings.length === 0) return rules;
+  rules.push(...chainRules(HOSTPORTS, family));
+  if (!ports.snat) return rules;
+  if (ports.externalSetMarkChain === undefined) {
+    rules.push(...chainRules(MARKED, family), markRule(ports.markBit));
+  }
+  if (mappings.some(isOnLocalhost)) rules.push(localhostRule);
+  return rules;
+}
+
+/** The chains of a record: one for masquerade, one for host ports, if it has them in this family. */
+export function ownChains(record: FilterRecord, family: Family): OwnChain[] {
+  const chains = [masqueradeRules(record, family), hostPortRules(record, family)];
+  return chains.filter((chain) => chain !== undefined);
+}
+
+const nat = (chain: string, spec: string): Rule => ({ table: "nat", chain, spec });
+
+function masqueradeRules(record: FilterRecord, family: Family): OwnChain | undefined {
+  const addresses = addressesOf(record, family);
+  if (addresses.length === 0) return undefined;
+  const name = masqueradeChain(record.owner);
+  const note = commented(ownerComment(record.owner));
+  const exceptions = (record.masquerade?.exceptions ?? []).filter(({ address }) => address.family === family);
+  const unchanged = [
+    ...exceptions.map((cidr) => `-d ${formatCidr(cidr)}`),
+    ...addresses
+      .filter((cidr) => !isSingle(cidr))
+      .map((cidr) => `-s ${formatCidr(hostCidr(cidr.address))} -d ${formatCidr(networkOf(cidr))}`),
+  ];
+  return {
+    name,
+    rules: [
+      ...unchanged.map((match) => nat(name, `${match} ${note} -j RETURN`)),
+      nat(name, `${note} -j MASQUERADE --random-fully`),
+    ],
+    jumps: addresses.map(({ address }) =>
+      nat(POSTROUTING, `-s ${formatCidr(hostCidr(address))} ${note} -j ${name}`),
+    ),
+  };
+}
+
+function endpoint(address: IpAddress, port: number): string {
+  return address.family === 4 ? `${formatIp(address)}:${port}` : `[${formatIp(address)}]:${port}`;
+}
+
+function matchPort({ protocol, hostIp, hostPort }: PortMapping): string {
+  const destination = hostIp === undefined ? "" : `-d ${formatCidr(hostCidr(hostIp))} `;
+  return `${destination}-p ${protocol} -m ${protocol} --dport ${hostPort}`;
+}
+
+/** The sources that get the node's address: without it, their answers would not come back through the node. */
+function markedSources({ snat, masqAll }: HostPorts, target: Cidr): string[] {
+  if (!snat) return [];
+  if (masqAll) return [""];
+  const own = `-s ${formatCidr(networkOf(target))} `;
+  return target.address.family === 4 ? [own, `-s ${formatCidr(loopback4)} `] : [own];
+}
+
+function hostPortRules({ owner, hostPorts: ports }: FilterRecord, family: Family): OwnChain | undefined {
+  const mappings = ports === undefined ? [] : mappingsOf(ports, family);
+  const target = ports?.targets.find(({ address }) => address.family === family);
+  if (ports === undefined || target === undefined || mappings.length === 0) return undefined;
+  const name = hostPortChain(owner);
+  const note = commented(ownerComment(owner));
+  const mask = maskOf(ports.markBit);
+  const mark = ports.externalSetMarkChain ?? `MARK --set-xmark ${mask}/${mask}`;
+  const conditions = ports.conditions[family].map((word) => `${quoteWord(word)} `).join("");
+  return {
+    name,
+    rules: [
+      ...markedSources(ports, target).map((source) => nat(name, `${source}${note} -j ${mark}`)),
+      ...mappings.map((mapping) => {
+        const to = endpoint(target.address, mapping.containerPort);
+        return nat(name, `${matchPort(mapping)} ${note} -j DNAT --to-destination ${to}`);
+      }),
+    ],
+    jumps: mappings.map((mapping) => {
+      const jump = nat(HOSTPORTS, `${matchPort(mapping)} ${conditions}${note} -j ${name}`);
+      // A mapping of one address comes before those of all addresses.
+      return mapping.hostIp === undefined ? jump : { ...jump, isFirst: true };
+    }),
+  };
+}

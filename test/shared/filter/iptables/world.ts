@@ -1,0 +1,137 @@
+/** A node with both variants of iptables, and calls of the backend from there. */
+import { expect } from "vitest";
+import type { FilterRecord } from "../../../../shared/filter/record.ts";
+import { evaluator, type Node, runModule, writeModule } from "../../../helpers/index.ts";
+import { fromJson, toJson } from "./records.ts";
+
+export const variants = ["nf_tables", "legacy"] as const;
+export type Variant = (typeof variants)[number];
+export const other = (variant: Variant): Variant => (variant === "legacy" ? "nf_tables" : "legacy");
+
+export const tools = [
+  "iptables-nft-restore",
+  "iptables-legacy-restore",
+  "ip6tables-legacy-restore",
+  "nft",
+  "strace",
+];
+
+const suffix = (variant: Variant) => (variant === "legacy" ? "legacy" : "nft");
+const toolFolder = (variant: Variant) => `/run/tools-${variant}`;
+
+/** The environment in which iptables is of the variant. */
+export const environmentOf = (variant: Variant) => ({ PATH: `${toolFolder(variant)}:/usr/sbin:/usr/bin` });
+
+/** Puts both variants on the node, to be chosen by PATH. */
+export async function installVariants(node: Node): Promise<void> {
+  for (const variant of variants) {
+    const folder = toolFolder(variant);
+    const links = ["iptables", "ip6tables"].flatMap((tool) =>
+      ["", "-restore", "-save"].map(
+        (verb) => `ln -s /usr/sbin/${tool}-${suffix(variant)}${verb} ${folder}/${tool}${verb}`,
+      ),
+    );
+    await node.exec("sh", ["-ec", [`mkdir ${folder}`, ...links].join("\n")]);
+  }
+}
+
+/** The rules of a table as iptables-save lists them, and the chains that are not built in. */
+export async function rulesOf(
+  node: Node,
+  variant: Variant,
+  family: 4 | 6 = 4,
+  table = "nat",
+): Promise<string[]> {
+  const tool = family === 4 ? "iptables" : "ip6tables";
+  const { stdout } = await node.exec(`${tool}-${suffix(variant)}-save`, ["-t", table]);
+  return stdout.split("\n").filter((line) => line.startsWith("-A ") || / - \[/.test(line));
+}
+
+export const runIptables = (node: Node, variant: Variant, command: string) =>
+  node.exec("sh", ["-ec", `nat="iptables -t nat"; $nat ${command}`], { env: environmentOf(variant) });
+
+/** How a call ended: null, or the error that a plugin would print. */
+export type Outcome = null | { readonly code: number; readonly message: string; readonly details: string };
+
+export interface Operation {
+  readonly do: "prepare" | "change" | "check" | "recover";
+  readonly record?: FilterRecord;
+  readonly removed?: readonly FilterRecord[];
+  readonly added?: readonly FilterRecord[];
+  /** What is on the disk. */
+  readonly all?: readonly FilterRecord[];
+}
+
+/** The source of a program that makes the calls and prints the list of their outcomes, or of what they returned. */
+const source = (operations: readonly Operation[], variant: Variant): string => `
+  import { iptablesBackend } from "./shared/filter/iptables/index.ts";
+  import { formatIp, parseIp } from "./shared/ip/address.ts";
+  import { withNetfilter } from "./shared/netlink/netfilter.ts";
+  const operations = JSON.parse(${JSON.stringify(toJson(operations))}, (_, each) => typeof each?.ip === "string" ? parseIp(each.ip) : each);
+  const outcome = (connection, { do: verb, record, removed = [], added = [], all = [] }) => {
+    const context = { connection, environment: ${JSON.stringify(environmentOf(variant))}, allRecords: () => all, holds: () => true };
+    try {
+      return iptablesBackend[verb](context, verb === "change" ? { removed, added } : record) ?? null;
+    } catch (thrown) {
+      const { code, message, details, stack } = thrown;
+      return { code, message, details, ...(code === undefined ? { stack } : {}) };
+    }
+  };
+  const outcomes = withNetfilter((connection) => operations.map((each) => outcome(connection, each)));
+  console.log(JSON.stringify(outcomes, (_, each) => typeof each?.value === "bigint" ? { ip: formatIp(each) } : each));`;
+
+/** Makes the calls on the node, one after the other in one process. */
+export async function run(node: Node, variant: Variant, ...operations: Operation[]): Promise<unknown[]> {
+  return fromJson(JSON.stringify(await runModule(node, source(operations, variant)))) as unknown[];
+}
+
+/** What a program prints, and the programs that it starts. */
+export async function programsOf(node: Node, text: string): Promise<{ value: unknown; programs: string[] }> {
+  await using script = await writeModule(text);
+  const options = ["-f", "-e", "trace=execve", "-e", "signal=none", "-o", "/run/trace"];
+  const { stdout } = await node.exec("strace", [...options, evaluator, ...script.words]);
+  const lines = (await node.exec("cat", ["/run/trace"])).stdout.split("\n");
+  const paths = lines.flatMap((line) => /execve\("([^"]+)".* = 0$/.exec(line)?.[1] ?? []);
+  const programs = paths.slice(1).map((path) => path.slice(path.lastIndexOf("/") + 1));
+  return { value: JSON.parse(stdout), programs };
+}
+
+/** The programs that calls start, none of which fails. */
+export async function startedBy(node: Node, variant: Variant, ...operations: Operation[]): Promise<string[]> {
+  const { value, programs } = await programsOf(node, source(operations, variant));
+  for (const each of value as unknown[]) if (each !== null) expect(each).toBeInstanceOf(Array);
+  return programs;
+}
+
+/**
+ * Makes pods that are routed, not bridged, so that traffic between them passes the node's packet filter: each a named
+ * namespace with eth0, its addresses, and default routes to the node.
+ */
+export const createPods = async (node: Node, pods: Readonly<Record<string, readonly string[]>>) => {
+  const commands = ["sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"];
+  await node.addNetnses(Object.keys(pods));
+  for (const [name, addresses] of Object.entries(pods)) {
+    const inside = `ip -n ${name}`;
+    commands.push(
+      `ip link add host-${name} type veth peer name eth0 netns ${name}`,
+      `ip address add 169.254.1.1/32 dev host-${name}`,
+      `ip address add fe80::1/64 dev host-${name} nodad`,
+      `ip link set host-${name} up`,
+      `${inside} link set lo up`,
+      `${inside} link set eth0 up`,
+    );
+    for (const address of addresses) {
+      const nodad = address.includes(":") ? "nodad" : "";
+      commands.push(
+        `${inside} address add ${address} dev eth0 ${nodad}`,
+        `ip route add ${address} dev host-${name}`,
+      );
+    }
+    commands.push(
+      `${inside} route add 169.254.1.1 dev eth0`,
+      `${inside} route add default via 169.254.1.1`,
+      `${inside} -6 route add default via fe80::1 dev eth0`,
+    );
+  }
+  await node.exec("sh", ["-ec", commands.join("\n")]);
+};
