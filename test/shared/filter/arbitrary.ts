@@ -2,13 +2,14 @@
 import fc from "fast-check";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 import {
+  DEFAULT_MARK_BIT,
   type FilterRecord,
   type HostPorts,
   type PortMapping,
   targetOf,
 } from "../../../shared/filter/record.ts";
 import { type Family, formatIp, parseIp } from "../../../shared/ip/address.ts";
-import { type Cidr, formatCidr, parseCidr } from "../../../shared/ip/cidr.ts";
+import { type Cidr, formatCidr, hostCidr, parseCidr } from "../../../shared/ip/cidr.ts";
 
 export const cidr = (text: string): Cidr => {
   const parsed = parseCidr(text);
@@ -153,6 +154,18 @@ const portRecord: fc.Arbitrary<FilterRecord> = fc
 /** Records for nftables. */
 export const aRecord: fc.Arbitrary<FilterRecord> = fc.oneof(interfaceRecord, portRecord);
 
+/** Records of either backend that both can make. */
+export const mixedRecord: fc.Arbitrary<FilterRecord> = fc
+  .tuple(aRecord, fc.boolean())
+  .map(([record, isIptables]) => {
+    const { 4: four = [], 6: six = [] } = record.hostPorts?.conditions ?? {};
+    // The spoof check is nftables always.
+    const isLeft = record.masquerade !== undefined || record.hostPorts !== undefined;
+    return isIptables && isLeft && four.length + six.length === 0
+      ? { ...record, backend: "iptables" as const }
+      : record;
+  });
+
 /** Records of either backend, some with what iptables alone has. */
 export const anyRecord: fc.Arbitrary<FilterRecord> = fc
   .tuple(aRecord, fc.boolean(), fc.boolean())
@@ -166,9 +179,17 @@ export const anyRecord: fc.Arbitrary<FilterRecord> = fc
     return { ...record, backend: "iptables" as const, ...more };
   });
 
+/** What of host ports the rules of iptables say: without a marked source, neither the mark nor the container's network. */
+function recoverablePorts(ports: HostPorts): HostPorts {
+  const targets = ports.targets.map(({ address }) => hostCidr(address));
+  if (!ports.snat) return { ...ports, targets, markBit: DEFAULT_MARK_BIT };
+  return ports.masqAll ? { ...ports, targets } : ports;
+}
+
 /** What of a record the kernel's tables say: not its namespace, nor exceptions of a family without an address. */
 export function recoverable({ namespace: _, ...record }: FilterRecord): FilterRecord {
-  const { masquerade } = record;
+  const { masquerade, hostPorts: ports, backend } = record;
+  if (ports !== undefined && backend === "iptables") return { ...record, hostPorts: recoverablePorts(ports) };
   if (masquerade === undefined) return record;
   const families = new Set(masquerade.addresses.map(({ address }) => address.family));
   const kept = masquerade.exceptions.filter(({ address }) => families.has(address.family));

@@ -4,12 +4,21 @@ import {
   apply,
   check,
   collect,
+  installVariants,
+  masqueraded,
   masqueradeOf,
   nftablesWay,
   nftMembers,
+  type Operation,
   type Owner,
   owner,
+  perform,
+  recordFiles,
+  recordsOf,
   remove,
+  tools,
+  type WantedText,
+  ways,
 } from "./world.ts";
 
 let node: Node;
@@ -109,5 +118,84 @@ describe.runIf(canRun("nft"))("many processes at once", () => {
       expect(await nftMembers(node, "pods")).toHaveLength(18);
       expect(await collectAll("net", [])).toBeNull();
     }
+  });
+});
+
+describe.runIf(canRun(...tools)).each(ways)("many processes at once ($how)", (way) => {
+  const { variant } = way;
+  const records = attachments(20).map(({ who, addresses }) => masqueradeOf(way, who, addresses));
+  const outcomesOf = (work: (wanted: WantedText) => Promise<unknown>, list = records) =>
+    Promise.all(list.map(work));
+  /** Waits until a program that never stops has begun. */
+  const restless = async (script: string) => {
+    const running = node.start("sh", ["-c", `echo started; ${script}`]);
+    await running.firstLine();
+    return running;
+  };
+
+  test("that come and go leave the rules of those that stay, and nothing of the others", async () => {
+    await installVariants(node);
+    const [first, second] = [records.slice(0, 10), records.slice(10)];
+    expect(await outcomesOf((wanted) => apply(node, wanted, variant), first)).toEqual(nothing(first));
+    const outcomes = await Promise.all([
+      outcomesOf((wanted) => apply(node, wanted, variant), second),
+      outcomesOf(({ owner: who }) => remove(node, who, variant), first),
+    ]);
+    expect(outcomes).toEqual([nothing(second), nothing(first)]);
+    expect(await outcomesOf((wanted) => check(node, wanted, variant), second)).toEqual(nothing(second));
+    expect(await masqueraded(node, variant)).toHaveLength(20);
+    expect(await recordsOf(node)).toHaveLength(10);
+    expect(await outcomesOf(({ owner: who }) => remove(node, who, variant), second)).toEqual(nothing(second));
+    expect([await masqueraded(node, variant), await recordFiles(node)]).toEqual([[], []]);
+  });
+
+  test("and programs that flush the ruleset and change their own leave the kernel as the records are, after one more call", async () => {
+    await installVariants(node);
+    const [first, second] = [records.slice(0, 10), records.slice(10)];
+    expect(await outcomesOf((wanted) => apply(node, wanted, variant), first)).toEqual(nothing(first));
+    await using other = await restless(
+      "while :; do nft add table ip other; nft delete table ip other; done 2>/dev/null",
+    );
+    await using flushing = await restless(
+      `while :; do ${variant === "legacy" ? "iptables-legacy -t nat -F; ip6tables-legacy -t nat -F" : "nft flush ruleset"}; sleep 0.05; done 2>/dev/null`,
+    );
+    const outcomes = await Promise.all([
+      outcomesOf((wanted) => apply(node, wanted, variant), second),
+      outcomesOf(({ owner: who }) => remove(node, who, variant), first),
+    ]);
+    expect(outcomes).toEqual([nothing(second), nothing(first)]);
+    await flushing.stop("SIGKILL");
+    await other.stop("SIGKILL");
+    expect((await recordsOf(node)).map(({ owner: { containerId } }) => containerId).sort()).toEqual(
+      second.map(({ owner: { containerId } }) => containerId).sort(),
+    );
+    const last = masqueradeOf(way, owner("last"), ["10.0.0.200/24", "fd00::200/64"]);
+    expect(await apply(node, last, variant)).toBeNull();
+    const all = [...second, last];
+    expect(await outcomesOf((wanted) => check(node, wanted, variant), all)).toEqual(nothing(all));
+    expect(await masqueraded(node, variant)).toHaveLength(2 * all.length);
+  });
+
+  test("may be CHECKs beside ADDs on networks that were not there: none finds the rules of the others wrong", async () => {
+    await installVariants(node);
+    const wanted = masqueradeOf(way, owner("stays"), ["10.200.0.2/24"]);
+    expect(await apply(node, wanted, variant)).toBeNull();
+    const added = Array.from({ length: 30 }, (_, index) =>
+      masqueradeOf(way, owner(`n${index}`, "eth0", `net${index}`), [`10.${index}.0.2/24`]),
+    );
+    // The ADDs one after the other, and CHECKs all the while.
+    const operations = (verb: "apply" | "check", list: readonly WantedText[]) =>
+      perform(
+        node,
+        variant,
+        list.map((each): Operation => ({ verb, wanted: each })),
+      );
+    const checks = Array.from({ length: way.backend === "nftables" ? 300 : 10 }, () => wanted);
+    const outcomes = await Promise.all([
+      operations("apply", added),
+      operations("check", checks),
+      operations("check", checks),
+    ]);
+    for (const list of outcomes) expect(list.filter((outcome) => outcome !== null)).toEqual([]);
   });
 });
