@@ -1,14 +1,14 @@
 /**
- * The command line of a subcommand, read by its options: by the rules of parseArgs in Node.js's node:util, strict and
- * with its words. There is no package for it: @pkgjs/parseargs wants all of Node.js's globals, and other small ones let
- * pass what this refuses, such as --json=no, or cut a value at a line end.
+ * Reads the command line of a subcommand by the rules and error texts of Node.js's strict parseArgs (node:util). No
+ * package fits: @pkgjs/parseargs needs all globals of Node.js, and other small ones accept --json=no or cut a value at
+ * a line end.
  */
 import { type Arguments, type Command, type Option, UsageError } from "./command.ts";
 
 /** Every subcommand has it. */
 export const helpOption: Option = { name: "help", short: "h", summary: "show this help" };
 
-/** A dash alone is a file's name: standard input. */
+/** A single dash is a file's name: standard input. */
 const isOption = (word: string) => word.length > 1 && word.startsWith("-");
 
 function findOption(options: readonly Option[], written: string): Option {
@@ -17,13 +17,13 @@ function findOption(options: readonly Option[], written: string): Option {
   throw new UsageError(`Unknown option '${written}'`);
 }
 
-/** Of a word such as "--name=value": both parts. */
+/** Splits "--name=value" into both parts. */
 function splitOption(word: string): [written: string, value: string | undefined] {
   const equals = word.indexOf("=", "--=".length);
   return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
 }
 
-/** The value of an option, which may be the next word; that is taken then. A flag's is empty. */
+/** Returns the value of an option, and removes it from `rest` if it is the next word. A flag's value is empty. */
 function takeValue({ name, short, value }: Option, inline: string | undefined, rest: string[]): string {
   if (value === undefined) {
     if (inline === undefined) return "";
@@ -41,11 +41,11 @@ function takeValue({ name, short, value }: Option, inline: string | undefined, r
 
 interface Parsed {
   readonly positionals: readonly string[];
-  /** By the name of the option, in their order. */
+  /** The values by the option's name, in the order of the command line. */
   readonly values: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Reads words by options. Throws UsageError for the first one that makes no sense. */
+/** Reads words by options. Throws UsageError for the first invalid word. */
 export function parseWords(options: readonly Option[], words: readonly string[]): Parsed {
   const positionals: string[] = [];
   const values = new Map<string, string[]>();
@@ -64,7 +64,7 @@ export function parseWords(options: readonly Option[], words: readonly string[])
   return { positionals, values };
 }
 
-/** Reads what follows the subcommand's name. Throws UsageError. */
+/** Reads the words after the subcommand's name. Throws UsageError. */
 export function readArguments(command: Command, words: readonly string[]): Arguments {
   const { positionals, values } = parseWords([...command.options, helpOption], words);
   const texts = (name: string) => values.get(name) ?? [];

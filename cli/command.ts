@@ -1,15 +1,15 @@
-/** What a subcommand of `podwire` is: data for help and completion, and a function. */
+/** The contract of a subcommand of `podwire`: data for help and completion, and a function. */
 
 /** Exit codes of every subcommand, as the README documents them. */
 export const ExitCode = {
   success: 0,
   /** The work failed, or a check found something. */
   failure: 1,
-  /** The command line makes no sense; nothing was done. */
+  /** The command line is invalid; nothing was done. */
   usage: 2,
 } as const;
 
-/** A thing that a shell can complete: words, files and folders, or the names of the networks that are configured. */
+/** What a shell can complete: fixed words, files, folders, or the names of the configured networks. */
 export type Completion = readonly string[] | "file" | "folder" | "network";
 
 export interface Option {
@@ -17,9 +17,9 @@ export interface Option {
   readonly name: string;
   /** One letter, without the dash; only flags have one. */
   readonly short?: string;
-  /** The word for its value in help, such as "FOLDER"; an option without one is a flag. */
+  /** The word for its value in help, such as "FOLDER". An option without this word is a flag. */
   readonly value?: string;
-  /** Whether it may be given several times. */
+  /** Whether the option may be repeated. */
   readonly multiple?: boolean;
   readonly summary: string;
   readonly completion?: Completion;
@@ -30,17 +30,17 @@ export interface Arguments {
   readonly positionals: readonly string[];
   /** Whether a flag was given. */
   flag(name: string): boolean;
-  /** The value of an option, the last one if it was given several times. */
+  /** The value of an option; the last one if the option was repeated. */
   text(name: string): string | undefined;
   /** All values of an option. */
   texts(name: string): readonly string[];
 }
 
-/** The outside, so that a command neither reads the process's environment nor prints past its caller. */
+/** Input and output of a command. A command reads no environment and prints nothing except through this. */
 export interface Io {
-  /** Standard output, without a line end of its own. */
+  /** Prints to standard output; adds no line end. */
   out(text: string): void;
-  /** Standard error, the same way; it does not fail. */
+  /** Prints to standard error; adds no line end and never fails. */
   err(text: string): void;
   readonly environment: Readonly<Record<string, string>>;
   /** Whether standard output is a terminal that shows colours (NO_COLOR counts). */
@@ -51,18 +51,18 @@ export interface Command {
   readonly name: string;
   /** One line, without a full stop. */
   readonly summary: string;
-  /** What follows the name, such as "[options] FILE...". */
+  /** The words after the name, such as "[options] FILE...". */
   readonly usage: string;
-  /** Words under the usage, if a line is not enough: paragraphs, broken at 100 characters. */
+  /** Text below the usage line: paragraphs, broken at 100 characters. */
   readonly description?: string;
   readonly options: readonly Option[];
-  /** What positional arguments are, one after the other, for completion; all after the last one are as that. */
+  /** The kinds of the positional arguments in order, for completion; the last kind repeats. */
   readonly completions?: readonly Completion[];
-  /** Returns an exit code. Throws UsageError for a command line that makes no sense, any other error for a failure. */
+  /** Returns an exit code. Throws UsageError for an invalid command line, any other error for a failure. */
   run(args: Arguments, io: Io): number;
 }
 
-/** A command line that makes no sense: printed with the usage, exit code 2. */
+/** An invalid command line: printed with the usage, exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

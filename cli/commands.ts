@@ -7,7 +7,7 @@ import { networkCommands } from "./network/commands.ts";
 import type { Catalogue } from "./validate/catalogue.ts";
 import { validateCommand } from "./validate/index.ts";
 
-/** Those of that version; the catalogue has the other names of the executable. */
+/** Returns the commands of this version. The catalogue has the plugins of the executable. */
 export function commandsOf(version: string, catalogue: Catalogue): readonly Command[] {
   const workers = [
     installCommand(catalogue, version),

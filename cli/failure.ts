@@ -1,10 +1,10 @@
-/** A failure as `--json` prints it: the object that CNI plugins print (specification 1.1.0, section 5, "Error"). */
+/** A failure as `--json` prints it: the error object of CNI plugins (specification 1.1.0, section 5, "Error"). */
 import { CniError, ErrorCode } from "../shared/cni/error.ts";
 import type { JsonObject } from "../shared/cni/fields.ts";
 import { type Io, UsageError } from "./command.ts";
 import { PluginError } from "./network/invoke.ts";
 
-/** 4 is the specification's code for what a call was given; 999 is that of the plugins for all without one. */
+/** The specification's code 4 stands for invalid parameters; plugins use 999 for errors without a code of their own. */
 function codeOf(thrown: unknown): number {
   if (thrown instanceof CniError) return thrown.code;
   return thrown instanceof UsageError ? ErrorCode.invalidEnvironment : ErrorCode.internal;
@@ -17,6 +17,6 @@ export function failureObject(thrown: unknown): JsonObject {
   return { code: codeOf(thrown), msg, ...details, ...origin };
 }
 
-/** Prints for programs. */
+/** Prints an object as JSON. */
 export const printObject = (io: Io, value: JsonObject): void =>
   io.out(`${JSON.stringify(value, undefined, 4)}\n`);

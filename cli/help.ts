@@ -1,8 +1,8 @@
-/** Help, as text. */
+/** The text of help. */
 import { helpOption } from "./arguments.ts";
 import type { Command, Option } from "./command.ts";
 
-/** Makes a text bold where the terminal shows it. */
+/** Makes a text bold if the terminal supports it. */
 export type Emphasis = (text: string) => string;
 
 export const emphasis =
@@ -23,7 +23,7 @@ function table(rows: readonly (readonly [string, string])[]): string {
 const optionRows = (options: readonly Option[]) =>
   options.map((option) => [optionWords(option), option.summary] as const);
 
-/** One line on how a command is called. */
+/** The line that shows how a command is called. */
 export const usageLine = ({ name, usage }: Command) => `usage: podwire ${name} ${usage}`.trimEnd();
 
 /** The help of one subcommand. */
@@ -39,17 +39,17 @@ export function commandHelp(command: Command, bold: Emphasis): string {
 export function programHelp(commands: readonly Command[], version: string, bold: Emphasis): string {
   const rows = commands.map(({ name, summary }) => [name, summary] as const);
   return [
-    `podwire ${version}: attaches containers to networks by CNI plugins, and looks after what they need\n\n`,
+    `podwire ${version}: attaches containers to networks by CNI plugins, and installs and checks them\n\n`,
     "usage: podwire COMMAND [options] [arguments]\n\n",
     `${bold("Commands")}\n${table(rows)}\n`,
     `${bold("Options")}\n${table([
-      ["-h, --help", "show this help; after a command, that of the command"],
+      ["-h, --help", "show this help; after a command, show its help"],
       ["    --version", "show the version"],
     ])}\n`,
     `${bold("Exit codes")}\n${table([
       ["0", "it worked"],
-      ["1", "it failed, or a check found something"],
-      ["2", "the command line makes no sense; nothing was done"],
+      ["1", "a failure, or a check found a difference or an error"],
+      ["2", "an invalid command line; nothing was done"],
     ])}`,
   ].join("");
 }

@@ -1,28 +1,28 @@
-/** The program `podwire`: picks the subcommand, and turns what comes of it into words and an exit code. */
+/** The program `podwire`: chooses the subcommand, and turns its outcome into text and an exit code. */
 import { messageOf } from "../shared/cni/error.ts";
 import { isStandardOutputTerminal, writeStandardError, writeStandardOutput } from "../shared/system/stdio.ts";
 import { readArguments } from "./arguments.ts";
+import { isBrokenPipe } from "./broken-pipe.ts";
 import { type Command, ExitCode, type Io, UsageError } from "./command.ts";
 import { failureObject, printObject } from "./failure.ts";
 import { commandHelp, emphasis, programHelp, usageLine } from "./help.ts";
-import { isReaderGone } from "./reader-gone.ts";
 
 /** What the program is, and how it was called. */
 export interface Program {
   readonly commands: readonly Command[];
   readonly version: string;
-  /** What follows the program's name. */
+  /** The words after the program's name. */
   readonly words: readonly string[];
   readonly environment: Io["environment"];
 }
 
-/** https://no-color.org: any value but the empty one counts. */
+/** https://no-color.org: any value except the empty one counts. */
 function showsColours(environment: Io["environment"]): boolean {
   const isWanted = (environment["NO_COLOR"] ?? "") === "" && environment["TERM"] !== "dumb";
   return isWanted && isStandardOutputTerminal();
 }
 
-/** What cannot be said must not keep the work from its end. */
+/** Prints to standard error. A closed standard error must not stop the work. */
 function complain(text: string): void {
   try {
     writeStandardError(text);
@@ -44,7 +44,7 @@ function hasOption(words: readonly string[], ...options: readonly string[]): boo
 }
 
 const wantsHelp = (words: readonly string[]) => hasOption(words, "-h", "--help");
-/** Also where the command line cannot be read. */
+/** Looks for --json even if the command line is invalid. */
 const wantsJson = (words: readonly string[]) => hasOption(words, "--json");
 
 function runCommand(command: Command, words: readonly string[], io: Io): number {
@@ -58,7 +58,7 @@ function runCommand(command: Command, words: readonly string[], io: Io): number 
     const isUsage = thrown instanceof UsageError;
     const usage = usageLine(command);
     const hasJson = command.options.some(({ name }) => name === "json") && wantsJson(words);
-    if (!isUsage && (!hasJson || isReaderGone(thrown))) throw thrown;
+    if (!isUsage && (!hasJson || isBrokenPipe(thrown))) throw thrown;
     if (isUsage) io.err(`podwire ${command.name}: ${thrown.message}\n${usage}\n`);
     if (hasJson) printObject(io, { ...failureObject(thrown), ...(isUsage ? { usage } : {}) });
     return isUsage ? ExitCode.usage : ExitCode.failure;
@@ -91,13 +91,13 @@ function dispatch({ commands, version, words }: Program, io: Io): number {
   return ExitCode.success;
 }
 
-/** Runs the program to its end. Returns the exit code. */
+/** Runs the program. Returns the exit code. */
 export function runProgram(program: Program): number {
   const io = outside(program.environment);
   try {
     return dispatch(program, io);
   } catch (thrown) {
-    if (isReaderGone(thrown)) return ExitCode.success;
+    if (isBrokenPipe(thrown)) return ExitCode.success;
     const isUsage = thrown instanceof UsageError;
     io.err(`podwire: ${messageOf(thrown)}${isUsage ? "; podwire --help lists the commands" : ""}\n`);
     if (isUsage && wantsJson(program.words)) printObject(io, failureObject(thrown));

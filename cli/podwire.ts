@@ -1,11 +1,14 @@
-/** The command `podwire` of the executable. */
+/** The command `podwire`. */
 import { commandsOf } from "./commands.ts";
 import { runProgram } from "./main.ts";
 import type { Catalogue } from "./validate/catalogue.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Of that version; the catalogue has the other names of the executable. What it returns takes words, and gives an exit code. */
+/**
+ * Returns the command for this version. The catalogue has the plugins of the executable. The function takes words and
+ * returns an exit code.
+ */
 export function commandOf(
   version: string,
   catalogue: Catalogue,

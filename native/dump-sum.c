@@ -1,6 +1,6 @@
 /*
- * A sum over the messages of a netlink dump: shared/netlink/dump-sum.ts says what for. In C, since a dump of 5000 peers has 15,000
- * messages, and the interpreter takes 2 us for each: 30 ms of a call that lasts 6, where this takes 0.3.
+ * Sums the messages of a netlink dump; shared/netlink/dump-sum.ts says what for. In C for speed: a dump of 5000 peers
+ * has 15,000 messages. JavaScript takes 2 us for each, 30 ms in all, in a call of 6 ms. C takes 0.3 ms.
  */
 #include <linux/netlink.h>
 #include <string.h>
@@ -8,16 +8,16 @@
 #include "engine.h"
 #include "natives.h"
 
-/* What a selection has before its header words, and for each of them. */
+/* The sizes of a selection: three fixed numbers, and two for each header word. */
 #define FIXED 3
 #define PER_WORD 3
 #define MOST_WORDS 8
-/* struct nlmsghdr and struct nlattr; all that follows begins at a multiple of four. */
+/* struct nlmsghdr and struct nlattr. Everything after them is aligned to four bytes. */
 #define MESSAGE_HEADER sizeof(struct nlmsghdr)
 #define ATTRIBUTE_HEADER sizeof(struct nlattr)
-/* An attribute's type without the flags for nesting and byte order. */
+/* An attribute's type without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 #define TYPE_MASK 0x3FFFU
-/* What is told of a datagram. */
+/* The bits of the result for a datagram. */
 #define LAST 1
 #define USELESS 2
 
@@ -40,7 +40,7 @@ static uint32_t word_at(const uint8_t *bytes) {
   return word;
 }
 
-/* FNV-1a by words, with bits that a multiplication moves up only brought down again. */
+/* FNV-1a over words. The shift moves high bits down again: a multiplication only moves bits up. */
 static uint64_t mix(uint64_t hash, uint32_t word) {
   hash = (hash ^ word) * 0x100000001B3U;
   return hash ^ hash >> 32;
@@ -51,7 +51,7 @@ static void add(struct sum *sum, uint64_t hash) {
   sum->total += hash;
 }
 
-/* The size of the attribute at the start, with its padding; 0 if it is none, or cut off. */
+/* The size of the attribute at the start, with padding; 0 if it is malformed or cut off. */
 static size_t attribute_size(const uint8_t *bytes, size_t size) {
   if (size < ATTRIBUTE_HEADER) return 0;
   size_t length = align(word_at(bytes) & 0xFFFF);
@@ -63,7 +63,7 @@ static uint64_t mix_all(uint64_t hash, const uint8_t *bytes, size_t size) {
   return hash;
 }
 
-/* Each item counts for itself: the order of a set's elements changes when its hash table grows. */
+/* Each item adds a hash of its own: a set's elements change their order when its hash table grows. */
 static void add_items(struct sum *sum, uint64_t basis, const uint8_t *bytes, size_t size) {
   for (size_t length; (length = attribute_size(bytes, size)) > 0; bytes += length, size -= length)
     add(sum, mix_all(basis, bytes, length));
@@ -90,23 +90,23 @@ static void add_message(const struct selection *selection, struct sum *sum, cons
 }
 
 static int add_datagram(const struct selection *selection, struct sum *sum, const uint8_t *bytes, size_t size) {
-  int told = 0;
+  int result = 0;
   while (size >= MESSAGE_HEADER) {
     struct nlmsghdr header;
     memcpy(&header, bytes, sizeof header);
     size_t length = align(header.nlmsg_len);
     if (header.nlmsg_len < MESSAGE_HEADER || length > size) return LAST | USELESS;
-    if (header.nlmsg_flags & NLM_F_DUMP_INTR) told |= USELESS;
+    if (header.nlmsg_flags & NLM_F_DUMP_INTR) result |= USELESS;
     if (header.nlmsg_type == NLMSG_ERROR) return LAST | USELESS;
     if (header.nlmsg_type == NLMSG_DONE) {
       bool isRefused = length >= MESSAGE_HEADER + 4 && word_at(bytes + MESSAGE_HEADER) != 0;
-      return told | LAST | (isRefused ? USELESS : 0);
+      return result | LAST | (isRefused ? USELESS : 0);
     }
     add_message(selection, sum, bytes + MESSAGE_HEADER, length - MESSAGE_HEADER);
     bytes += length;
     size -= length;
   }
-  return told;
+  return result;
 }
 
 static bool read_selection(struct selection *selection, const uint8_t *bytes, size_t size) {
@@ -135,9 +135,9 @@ static JSValue sum_dump(JSContext *context, JSValueConst self, int count, JSValu
   if (memory_size != sizeof sum || !read_selection(&selection, rules, rules_size))
     return JS_ThrowRangeError(context, "sumDump needs a selection and a sum");
   memcpy(&sum, memory, sizeof sum);
-  int told = add_datagram(&selection, &sum, bytes, (size_t)used);
+  int result = add_datagram(&selection, &sum, bytes, (size_t)used);
   memcpy(memory, &sum, sizeof sum);
-  return JS_NewInt32(context, told);
+  return JS_NewInt32(context, result);
 }
 
 void dump_sum_define(JSContext *context, JSValueConst target) {

@@ -1,4 +1,4 @@
-/* The bytecode that a build without an image evaluates: the file EMBEDDED, or none. */
+/* The bytecode that a build without an image evaluates: the file EMBEDDED, or nothing. */
   .section .rodata
   .globl embedded_start, embedded_end
 embedded_start:

@@ -1,6 +1,6 @@
 /*
- * The engine, and what needs its inside. QuickJS is compiled as a part of this file: its structures are not in its header.
- * scripts/engine/changes.ts lists what is changed in it.
+ * The engine, and functions that need its internals. QuickJS is compiled as part of this file, because its header
+ * hides its structures. scripts/engine/changes.ts lists our changes to it.
  */
 #include "image.h"
 
@@ -11,7 +11,10 @@ static struct tm *engine_localtime(const long *time, struct tm *parts);
 
 #include <sys/time.h>
 #include <time.h>
-/* The engine reads time and time zone by these functions alone. A module that reads them while it is evaluated is found so. */
+/*
+ * The engine reads time and time zone only by these functions. So the build finds a module that reads them during
+ * evaluation.
+ */
 #define gettimeofday engine_gettimeofday
 #define localtime_r engine_localtime
 #include "quickjs.c"
@@ -64,7 +67,7 @@ JSValue engine_latin1(JSContext *context, const uint8_t *bytes, size_t size) {
   return js_new_string8_len(context, (const char *)bytes, (int)size);
 }
 
-/* Returns whether there was one, or -1. The shape may be another one afterwards. */
+/* Returns 1 if it made a built-in, 0 if none was left, or -1. The object's shape may change. */
 static int complete_one(JSContext *context, JSObject *object) {
   JSShapeProperty *property = get_shape_prop(object->shape);
   for (int at = 0; at < object->shape->prop_count; at++, property++) {
@@ -89,10 +92,10 @@ int engine_complete(JSContext *context) {
 
 #ifdef PODWIRE_IMAGE
 
-/* The objects of the image, out of the collector's sight: they live for ever, and to look at them would copy their pages. */
+/* The image's objects, hidden from the garbage collector: they live for ever, and a visit would copy their pages. */
 static struct list_head image_objects;
 
-/* Free slots among the image's atoms would be taken for atoms of the image: new ones come after them. */
+/* New atoms come after the image's: a free slot among those would count as an atom of the image. */
 static void renew_free_atoms(JSRuntime *runtime) {
   uint32_t old = (uint32_t)runtime->atom_size, size = old + old / 2;
   JSAtomStruct **atoms = js_realloc_rt(runtime, runtime->atom_array, size * sizeof atoms[0]);
@@ -120,7 +123,7 @@ void engine_seal(JSContext *context) {
   context->random_state = 1;
 }
 
-/* The collector is for processes that stay; a call ends before it would pay. */
+/* The threshold of the first garbage collection. A call ends before a collection pays off. */
 #define FIRST_COLLECTION (16UL << 20)
 
 void engine_start(JSContext *context, size_t stack, uint64_t seed) {

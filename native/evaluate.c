@@ -1,11 +1,11 @@
 /*
- * A build that has no image: it evaluates at its start. It is the compiler of the build, runs modules for tests, and is what the
- * sanitizers watch.
+ * The build without an image: it evaluates modules when it starts. The build compiles with it, tests run modules with
+ * it, and the sanitizers check it.
  *
- *   evaluate compile SCRIPT BYTECODE   compiles a script, with the file's name that its stacks say
- *   evaluate run SCRIPT [ARGUMENT...]  calls the function that is the script's value
+ * evaluate compile SCRIPT BYTECODE   compiles a script; its stacks have the file's name
+ * evaluate run SCRIPT [ARGUMENT...]  calls the function that is the script's value
  *
- * With bytecode linked in (embedded.S) it is a program of its own.
+ * With bytecode linked in (embedded.S) it runs that bytecode's program.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static char *read_text(const char *path, size_t *size) {
   if (file == NULL || fseek(file, 0, SEEK_END) != 0) return NULL;
   long length = ftell(file);
   rewind(file);
-  /* The engine's parser wants a NUL behind the text. */
+  /* The engine's parser needs a NUL after the text. */
   char *text = calloc(1, (size_t)length + 1);
   *size = text == NULL ? 0 : fread(text, 1, (size_t)length, file);
   fclose(file);
@@ -67,7 +67,7 @@ static int run_script(JSContext *context, int count, char **arguments, char **en
   return run(context, start, count, arguments, environment);
 }
 
-/* Modules that are bundled for a test can nest deeper than a call does. */
+/* Modules bundled for a test can nest deeper than a call. */
 #define STACK (4UL << 20)
 
 int main(int count, char **arguments, char **environment) {

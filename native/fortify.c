@@ -1,4 +1,4 @@
-/* What gcc calls where fortify.h could not decide at compile time. */
+/* The checks at run time, for sizes that fortify.h cannot check at compile time. */
 #include <stdlib.h>
 
 #include "fortify.h"

@@ -1,6 +1,6 @@
 /*
- * _FORTIFY_SOURCE for musl, whose headers do not have it: copies into an object whose size the compiler knows are checked
- * when they are made. Included before everything else (gcc -include), in the engine and in our own code.
+ * _FORTIFY_SOURCE for musl, whose headers lack it. It checks copies into objects of a size that the compiler knows.
+ * gcc -include puts it before everything else, in the engine and in our code.
  */
 #ifndef PODWIRE_FORTIFY_H
 #define PODWIRE_FORTIFY_H
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where the size is not known, gcc makes the plain call of these. */
+/* If the size is unknown, gcc makes a plain call of these. */
 #define memcpy(to, from, count) __builtin___memcpy_chk(to, from, count, __builtin_object_size(to, 0))
 #define memmove(to, from, count) __builtin___memmove_chk(to, from, count, __builtin_object_size(to, 0))
 #define memset(to, value, count) __builtin___memset_chk(to, value, count, __builtin_object_size(to, 0))

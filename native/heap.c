@@ -1,9 +1,9 @@
 /*
- * The engine's memory: blocks behind one another at a fixed address, so that the whole can become the image.
+ * The engine's memory: consecutive blocks from a fixed address, so that the whole can become the image.
  *
- * A process takes new memory behind the image and never reuses a block of the image: writing there would make the
- * kernel copy a page. Blocks that are freed wait in a list for their size. A call lasts milliseconds, so neighbours are not
- * joined. Large blocks are the kernel's, and go back to it.
+ * A process allocates new memory behind the image and never reuses a block of the image: a write there would copy a
+ * page. Freed blocks go to a list for their size. A call lasts milliseconds, so adjacent free blocks are not joined.
+ * Large blocks come from the kernel and go back to it.
  */
 #include <stdint.h>
 #include <string.h>
@@ -14,39 +14,39 @@
 
 #ifdef PODWIRE_IMAGE
 
-/* The size of a block's payload stands before it. */
+/* Each block has its size before its payload. */
 #define HEADER 8
 #define GRAIN 16
-/* Up to here, each multiple of GRAIN has a list; above, four sizes for each doubling. */
+/* Up to this size each multiple of GRAIN has a list; above, each doubling has four sizes. */
 #define SMALL (64 * GRAIN - HEADER)
 #define SMALL_LISTS 65
 #define LARGE (128UL << 10)
 #define LISTS (SMALL_LISTS + 4 * 8)
-/* Memory behind the image is made present in steps: one call for many pages, where each first touch would cost a page fault. */
+/* Memory behind the image is populated in steps: one call for many pages instead of a page fault for each. */
 #define STEP (64UL << 10)
 #define CHUNK (1UL << 20)
-/* Kept for the time after memory has run out: to take back what was done, and to say so. */
+/* Reserved for the time after memory has run out: undo and the error need some. */
 #define RESERVE (512UL << 10)
-/* Every processor's page size divides it. */
+/* A multiple of every processor's page size. */
 #define IMAGE_PAGE 65536UL
 
-/* The linker puts it at HEAP_ADDRESS, and scripts/engine/elf.ts gives its segment the memory. */
+/* The linker places it at HEAP_ADDRESS; scripts/engine/elf.ts sets its segment's memory size. */
 struct image podwire_image __attribute__((section(".podwire_image"), aligned(4096))) = {0};
 
 static struct {
   uintptr_t next, end;
-  /* Up to here memory is present. */
+  /* Memory is populated up to here. */
   uintptr_t present;
   uintptr_t reserve;
   bool hasReserve;
-  /* What is allocated now goes into the image: all in one piece, nothing left of what was freed. */
+  /* True while allocations go into the image: consecutive, without free blocks. */
   bool makesImage;
   void *lists[LISTS];
 } heap;
 
 static size_t *header_of(void *block) { return (size_t *)((uint8_t *)block - HEADER); }
 
-/* The size that is really given, and the list that it waits in when it is freed. */
+/* Returns the rounded size, and the list for freed blocks of it. */
 static size_t round_size(size_t size, unsigned *list) {
   if (size <= SMALL) {
     *list = (unsigned)((size + HEADER + GRAIN - 1) / GRAIN);
@@ -68,7 +68,7 @@ static void *map(size_t size) {
 static void make_present(uintptr_t needed) {
   while (heap.present < needed && heap.present < heap.end) {
 #ifdef MADV_POPULATE_WRITE
-    /* Linux before 5.14 refuses: then the pages come one by one. */
+    /* Linux before 5.14 refuses: then each page faults at its first use. */
     madvise((void *)heap.present, STEP, MADV_POPULATE_WRITE);
 #endif
     heap.present += STEP;
@@ -155,7 +155,7 @@ static void heap_free(JSMallocState *state, void *block) {
   release(block);
 }
 
-/* A block that the kernel holds may move without being copied. */
+/* mremap(2) moves a large block without a copy. */
 static void *move_large(JSMallocState *state, void *block, size_t size) {
   size_t old = usable_size(block);
   size_t whole = (size + GRAIN + 4095) & ~4095UL;
@@ -203,7 +203,7 @@ void heap_start(bool makesImage) {
 #include <malloc.h>
 #include <stdlib.h>
 
-/* The C library's, which the sanitizers watch. */
+/* The C library's functions, which the sanitizers check. */
 static void *heap_malloc(JSMallocState *state, size_t size) {
   void *block = state->malloc_size + size > state->malloc_limit ? NULL : malloc(size);
   if (block != NULL) state->malloc_size += malloc_usable_size(block);

@@ -9,9 +9,9 @@
 extern const JSMallocFunctions heap_functions;
 
 #ifdef PODWIRE_IMAGE
-/* Ends the making of the image: what is allocated from now on is a process's own. Returns the image's size in bytes. */
+/* Ends the image: later allocations belong to a process. Returns the image's size in bytes. */
 size_t heap_seal(void);
-/* The first step of every process. */
+/* The first step of each process. */
 void heap_start(bool makesImage);
 #endif
 

@@ -1,4 +1,4 @@
-/* The executable: a process of it makes one call. */
+/* The executable. Each process makes one call. */
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "make-image.h"
 #include "program.h"
 
-/* The engine counts how deep it is; its own C functions, and those of the C library, need the rest. */
+/* The engine checks its own stack depth; its C functions and the C library need the rest. */
 #define STACK_RESERVE (48UL << 10)
 #define STACK_LIMIT (4UL << 20)
 
@@ -20,12 +20,15 @@ static size_t stack_for_program(void) {
   struct rlimit limit;
   size_t size = STACK_LIMIT;
   if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size) size = limit.rlim_cur;
-  /* Arguments and environment are on the stack as well: the kernel lets them have a quarter of it (execve(2)). */
+  /* Arguments and environment lie on the stack, too: the kernel allows them a quarter of it (execve(2)). */
   size -= size / 4;
   return size > 2 * STACK_RESERVE ? size - STACK_RESERVE : size / 2;
 }
 
-/* For Math.random, of which nothing secret is made: 16 random bytes that the kernel gives to each process (getauxval(3)). */
+/*
+ * The seed of Math.random, which makes no secrets: 16 random bytes that the kernel gives to each process
+ * (getauxval(3)).
+ */
 static uint64_t seed_of_process(void) {
   uint64_t seed = 0;
   const void *bytes = (const void *)getauxval(AT_RANDOM);
@@ -33,7 +36,10 @@ static uint64_t seed_of_process(void) {
   return seed;
 }
 
-/* RELRO: what the linker says is only read once the program runs. musl has it done by its loader, which is not in a static executable. */
+/*
+ * RELRO: makes the linker's read-only data read-only at run time. In musl its dynamic loader does this, and a static
+ * executable has none.
+ */
 static void protect_constants(void) {
   const Elf64_Phdr *header = (const Elf64_Phdr *)getauxval(AT_PHDR);
   uintptr_t page = getauxval(AT_PAGESZ);
@@ -51,6 +57,6 @@ int main(int count, char **arguments, char **environment) {
   engine_start(podwire_image.context, stack_for_program(), seed_of_process());
   JSValue start;
   memcpy(&start, podwire_image.start, sizeof start);
-  /* At once: a process that ends frees nothing by itself. */
+  /* Ends at once: freeing memory before the end would only take time. */
   _Exit(program_run(podwire_image.context, start, count, arguments, environment));
 }

@@ -1,4 +1,4 @@
-/* At build time: evaluates the program's modules in the heap that becomes the image. */
+/* Build time: evaluates the program's modules in the heap that becomes the image. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static int fail(const char *what) {
   return 1;
 }
 
-/* In the place of Math.random while modules are evaluated. */
+/* Replaces Math.random during evaluation. */
 static JSValue refuse_random(JSContext *context, JSValueConst self, int count, JSValueConst *values) {
   (void)self;
   (void)count;
@@ -41,7 +41,10 @@ static JSValue refuse_random(JSContext *context, JSValueConst self, int count, J
   return JS_ThrowTypeError(context, "Math.random is called while a module is evaluated: the image would keep its value");
 }
 
-/* The script's value: the program's function. Modules get no system call, no time and no random number. */
+/*
+ * Returns the script's value: the program's function. During evaluation, system calls, time and random numbers are
+ * refused.
+ */
 static JSValue evaluate_modules(JSContext *context, const uint8_t *bytecode, size_t size) {
   JSValue global = JS_GetGlobalObject(context);
   JSValue math = JS_GetPropertyStr(context, global, "Math");

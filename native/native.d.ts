@@ -1,16 +1,16 @@
 /**
- * The functions in C that TypeScript lacks (native/*.c), as the property `native` of the global object. Only shared/system/
- * uses them. A wrong argument is a TypeError or a RangeError before anything happens: memory outside of an array is never
- * read or written.
+ * The C functions (native/*.c) as the property `native` of the global object. Only shared/system/ uses them. A wrong
+ * argument throws TypeError or RangeError before the function does anything: no function accesses memory outside of an
+ * array.
  */
 
 /**
- * System calls, by their names in section 2 of the manual. Each returns what the kernel returned, or the negated errno; EINTR is
- * retried. A `Uint8Array` stands for an address and a length, the array's. Numbers are integers of 32 bits, with or without a
- * sign; places in files, and their lengths, are any safe integer. A text with a NUL inside gives -EINVAL.
+ * System calls, named as in section 2 of the manual. Each returns the kernel's result or the negated errno; EINTR is
+ * retried. A `Uint8Array` stands for an address and its length. Numbers are 32-bit integers, signed or unsigned; file
+ * offsets and lengths are safe integers. A text with a NUL gives -EINVAL.
  */
 interface SystemCalls {
-  /** Without the address of the other end. */
+  /** Without the peer's address. */
   accept4(socket: number, flags: number): number;
   bind(socket: number, address: Uint8Array): number;
   /** Fills in a struct timespec, 16 bytes. */
@@ -21,7 +21,7 @@ interface SystemCalls {
   fchmod(descriptor: number, mode: number): number;
   fchmodat(directory: number, path: string, mode: number): number;
   fchownat(directory: number, path: string, user: number, group: number, flags: number): number;
-  /** Only commands that take a number. */
+  /** Only commands with a number as argument. */
   fcntl(descriptor: number, command: number, value: number): number;
   flock(descriptor: number, operation: number): number;
   /** Fills in a struct statfs, 120 bytes. */
@@ -36,7 +36,7 @@ interface SystemCalls {
   getrandom(bytes: Uint8Array, flags: number): number;
   /** Fills in a struct rusage, 144 bytes. */
   getrusage(who: number, usage: Uint8Array): number;
-  /** Returns how many bytes of the value the kernel gave. */
+  /** Returns the size of the value that the kernel wrote. */
   getsockopt(socket: number, level: number, name: number, value: Uint8Array): number;
   kill(process: number, signal: number): number;
   linkat(fromDirectory: number, from: string, toDirectory: number, to: string, flags: number): number;
@@ -56,7 +56,7 @@ interface SystemCalls {
   readlinkat(directory: number, path: string, target: Uint8Array): number;
   recvfrom(socket: number, bytes: Uint8Array, flags: number): number;
   renameat2(fromDirectory: number, from: string, toDirectory: number, to: string, flags: number): number;
-  /** Sets of signals, 8 bytes each; the second one is filled in with those that were blocked before. */
+  /** Sets of signals, 8 bytes each. The second one receives the former set. */
   rt_sigprocmask(how: number, signals: Uint8Array, before: Uint8Array | null): number;
   sendto(socket: number, bytes: Uint8Array, flags: number): number;
   setns(descriptor: number, kind: number): number;
@@ -69,9 +69,9 @@ interface SystemCalls {
   /** TCGETS of ioctl_tty(2). Fills in a struct termios, 36 bytes. */
   tcgets(descriptor: number, attributes: Uint8Array): number;
   unlinkat(directory: number, path: string, flags: number): number;
-  /** Two struct timespec, 32 bytes: of access and of modification. */
+  /** Two struct timespec, 32 bytes: access time and modification time. */
   utimensat(directory: number, path: string, times: Uint8Array, flags: number): number;
-  /** Fills in a wait status, 4 bytes, and what the process has used: a struct rusage, 144 bytes. */
+  /** Fills in a wait status, 4 bytes, and the process's usage: a struct rusage, 144 bytes. */
   wait4(process: number, status: Uint8Array, options: number, usage: Uint8Array | null): number;
   write(descriptor: number, bytes: Uint8Array): number;
 }
@@ -79,8 +79,8 @@ interface SystemCalls {
 interface Native extends SystemCalls {
   readonly architecture: "x64" | "arm64";
   /**
-   * Starts a program whose standard streams are the three descriptors, and which is killed when this process ends. Returns its PID,
-   * or the negated errno if it could not be started. `environment` has NAME=value.
+   * Starts a program with the three descriptors as its standard streams. The kernel kills it when this process ends.
+   * Returns its PID, or the negated errno. `environment` has NAME=value.
    */
   spawn(
     path: string,
@@ -90,19 +90,22 @@ interface Native extends SystemCalls {
     output: number,
     error: number,
   ): number;
-  /** A text in UTF-8, as TextEncoder does it. */
+  /** Encodes a text as UTF-8, like TextEncoder. */
   encode(text: string): Uint8Array;
-  /** Bytes in UTF-8 as a text, as TextDecoder does it: U+FFFD for what is none, without a byte order mark at the start. */
+  /**
+   * Decodes UTF-8, like TextDecoder: U+FFFD replaces invalid bytes, and a byte order mark at the start is dropped.
+   */
   decode(bytes: Uint8Array): string;
-  /** Bytes as a text, each byte the character of its number. */
+  /** Bytes as a text: each byte becomes the character of its number. */
   latin1(bytes: Uint8Array): string;
-  /** Where bytes stand first at or after `from`, or -1. */
+  /** The first position of the bytes at or after `from`, or -1. */
   find(bytes: Uint8Array, wanted: Uint8Array, from: number): number;
-  /** The SHA-512 of bytes in lower-case hexadecimal digits. */
+  /** The SHA-512 of bytes as lower-case hexadecimal digits. */
   sha512(bytes: Uint8Array): string;
   /**
-   * Adds the messages of a datagram, the first `size` of the bytes, to a sum (shared/netlink/dump-sum.ts): two numbers of 64 bits, how
-   * many and their total. Returns 1 if the dump ends with it, plus 2 if it was refused, changed meanwhile, or is none.
+   * Adds the messages in the first `size` bytes of a datagram to a sum (shared/netlink/dump-sum.ts): two 64-bit
+   * numbers, the count and the total. Returns bit 1 if the dump ends with this datagram, and bit 2 if the dump failed,
+   * was interrupted by a change, or is malformed.
    */
   sumDump(datagram: Uint8Array, size: number, selection: Int32Array, sum: BigUint64Array): number;
 }

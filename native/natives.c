@@ -38,7 +38,7 @@ const char *natives_text(JSContext *context, JSValueConst value, bool *isValid) 
   return text;
 }
 
-/* Offsets of system structures and flags differ between processors. */
+/* Offsets in system structures and flags differ between processors. */
 #if defined(__x86_64__)
 #define ARCHITECTURE "x64"
 #elif defined(__aarch64__)

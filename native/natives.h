@@ -1,4 +1,4 @@
-/* The functions that TypeScript lacks: native.d.ts describes them. */
+/* The C functions for TypeScript; native.d.ts describes them. */
 #ifndef PODWIRE_NATIVES_H
 #define PODWIRE_NATIVES_H
 
@@ -7,24 +7,24 @@
 
 #include "quickjs.h"
 
-/* Makes the object `native`, a property of the global object. */
+/* Defines the property `native` of the global object. */
 void natives_define(JSContext *context);
 
-/* While modules are evaluated for the image, every native is refused: what it returned would be of the building machine. */
+/* Refuses all natives while modules are evaluated for the image: their results would be of the building machine. */
 void natives_allow(bool isAllowed);
 
-/* False, with an exception that names the native, while they are refused. */
+/* While natives are refused, returns false with an exception that names the native. */
 bool natives_are_allowed(JSContext *context, const char *name);
 
 /*
- * A number without a fraction, of that range; false and an exception for any other value. Nothing is converted: undefined would be
- * 0, a descriptor that is open.
+ * Reads an integer of that range; false and an exception for any other value. It converts nothing: undefined would
+ * become 0, an open descriptor.
  */
 bool natives_integer(JSContext *context, JSValueConst value, int64_t least, int64_t most, int64_t *number);
 
 /*
- * The UTF-8 form of a text for the kernel, to be freed with JS_FreeCString; NULL and an exception for any other value. A NUL
- * inside would name another file: then `*isValid` becomes false.
+ * The text in UTF-8 for the kernel, to be freed with JS_FreeCString; NULL and an exception for any other value. With a
+ * NUL inside, the kernel would see another name: then `*isValid` becomes false.
  */
 const char *natives_text(JSContext *context, JSValueConst value, bool *isValid);
 

@@ -33,7 +33,7 @@ static JSValue array_of(JSContext *context, int count, char **texts) {
   return array;
 }
 
-/* Without a prototype: a variable may be called as anything. Of a name that is there twice, getenv(3) knows the first. */
+/* Without a prototype, since a variable may have any name. Of a repeated name the first counts, as in getenv(3). */
 static JSValue object_of(JSContext *context, char **environment) {
   JSValue object = JS_NewObjectProto(context, JS_NULL);
   for (char **variable = environment; *variable != NULL; variable++) {
@@ -74,13 +74,16 @@ void program_print_exception(JSContext *context) {
   JS_FreeValue(context, exception);
 }
 
-/* What is said where the program could not say it itself (specification, "Error"; 999 is libcni's code for what has none). */
+/*
+ * The error for failures in which the program cannot print its own (specification, "Error"; 999 is libcni's code for
+ * errors without one).
+ */
 static const char last_words[] =
     "{\n    \"cniVersion\": \"1.1.0\",\n    \"code\": 999,\n    \"msg\": \"podwire failed, and could not say why\",\n"
     "    \"details\": \"standard error has the reason; the likely one is that memory or stack ran out (ulimit -v, ulimit -s)\"\n}\n";
 
 int program_run(JSContext *context, JSValueConst start, int count, char **arguments, char **environment) {
-  /* A reader that is gone is an error of write(2), after which an attachment is taken back. */
+  /* Without SIGPIPE a closed pipe is an error of write(2), after which ADD undoes its work. */
   signal(SIGPIPE, SIG_IGN);
   JSValue values[2] = {array_of(context, count, arguments), object_of(context, environment)};
   JSValue result = JS_Call(context, start, JS_UNDEFINED, 2, values);

@@ -1,6 +1,6 @@
 /*
- * Starts a process. In C, since the child runs in this process's memory until it is another program, and may make system calls
- * only.
+ * Starts a process. In C, because the child runs in this process's memory (vfork) until exec, and may only make system
+ * calls.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ struct child {
   char **arguments, **environment;
   int streams[STREAMS];
   pid_t parent;
-  /* The end of a pipe where the child says why it could not become the program; it is closed when it does. */
+  /* The pipe's end for the child's errno; exec closes it. */
   int report;
 };
 
@@ -29,7 +29,7 @@ static void free_texts(JSContext *context, char **texts) {
   js_free(context, texts);
 }
 
-/* An array of strings as argv and envp are; NULL and an exception where it is none. */
+/* Converts an array of strings to argv or envp; NULL and an exception for any other value. */
 static char **read_texts(JSContext *context, JSValueConst array, bool *isValid) {
   uint32_t length;
   if (JS_IsArray(context, array) <= 0) {
@@ -52,7 +52,7 @@ static char **read_texts(JSContext *context, JSValueConst array, bool *isValid) 
   return texts;
 }
 
-/* A stream's descriptor may be the number of another stream: all are moved out of the way first. */
+/* Moves all streams to other numbers first: a stream's descriptor may have another stream's number. */
 static int place_streams(const int *streams) {
   int moved[STREAMS];
   for (int at = 0; at < STREAMS; at++) {
@@ -64,12 +64,12 @@ static int place_streams(const int *streams) {
   return 0;
 }
 
-/* A child without its parent would change the kernel after the runtime has given up: it dies with us. */
+/* Kills the child with its parent: a child alone would change the kernel after the runtime has given up. */
 static void run_child(struct child *child) {
   sigset_t none;
   sigemptyset(&none);
   signal(SIGPIPE, SIG_DFL);
-  /* Where standard streams are closed, the pipe has one of their numbers. */
+  /* If standard streams are closed, the pipe may have one of their numbers. */
   child->report = fcntl(child->report, F_DUPFD_CLOEXEC, STREAMS);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == child->parent && place_streams(child->streams) == 0 &&
       sigprocmask(SIG_SETMASK, &none, NULL) == 0)
@@ -79,12 +79,12 @@ static void run_child(struct child *child) {
   _exit(written == sizeof failure ? 127 : 126);
 }
 
-/* wait4(2) takes what is left of a child that could not be started. */
+/* wait4(2) removes the process of a failed start. */
 static void reap(pid_t pid) {
   while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
 }
 
-/* The errno that the child reports; 0 once it is the program. Where vfork(2) copies the memory as fork(2) does, a pipe still tells. */
+/* The child's errno; 0 after a successful exec. The pipe also works where vfork(2) copies memory as fork(2) does. */
 static int read_report(int descriptor) {
   int failure = 0;
   ssize_t count;

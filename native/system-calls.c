@@ -1,8 +1,8 @@
 /*
- * System calls on numbers, texts and typed arrays. TypeScript has no way to make one.
+ * System calls on numbers, texts and typed arrays, which JavaScript cannot make.
  *
- * A table says what each argument is, so that the kernel never gets an address from a program, nor a length that its memory does
- * not have: a buffer's length is the array's, a structure's array must be large enough.
+ * A table describes each argument, so that the kernel gets no address and no length from the program: a buffer's
+ * length is its array's, and a structure's array must be large enough.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ struct system_call {
   size_t size;
 };
 
-/* struct timespec and so on have one size on all 64-bit processors. */
+/* struct timespec and others have the same size on all 64-bit processors. */
 static const struct system_call calls[] = {
     {"accept4", SYS_accept4, "izzi", 0},
     {"bind", SYS_bind, "ib", 0},
@@ -91,12 +91,12 @@ static const struct system_call calls[] = {
 };
 
 #define KERNEL_SIGNAL_SET 8
-/* Of 64-bit processors; the C library's own structure is a larger one. */
+/* The kernel's size on 64-bit processors; the C library's structure is larger. */
 #define KERNEL_RUSAGE 144
 #define ARGUMENTS 6
-/* The largest number of which all smaller ones are exact, too. */
+/* The largest integer up to which all integers are exact. */
 #define MAX_SAFE_INTEGER ((1LL << 53) - 1)
-/* A path, and the new one of a link or a move. */
+/* The path, and the new path of link and rename. */
 #define TEXTS 2
 
 struct arguments {
@@ -106,12 +106,12 @@ struct arguments {
   unsigned text_count;
 };
 
-/* fcntl(2): the commands of which the argument is a number; of others it is an address. */
+/* The commands of fcntl(2) that take a number; the others take an address. */
 static bool takes_number(int64_t command) {
   return (command >= F_DUPFD && command <= F_SETFL) || (command >= F_DUPFD_CLOEXEC && command <= F_GET_SEALS);
 }
 
-/* The kernel cuts a number that is too large: of 32 bits are all but places in files. */
+/* The kernel would cut a number that is too large: all but file offsets have 32 bits. */
 static bool add_integer(JSContext *context, struct arguments *arguments, JSValueConst value, char kind) {
   int64_t number, least = kind == 'l' ? -MAX_SAFE_INTEGER : INT32_MIN, most = kind == 'l' ? MAX_SAFE_INTEGER : UINT32_MAX;
   if (!natives_integer(context, value, least, most, &number)) return false;
@@ -201,7 +201,7 @@ static JSValue system_call(JSContext *context, JSValueConst self, int count, JSV
   return isRead ? JS_NewInt64(context, returned) : JS_EXCEPTION;
 }
 
-/* getsockopt(2) writes into the array as much as fits; returns how much that was. */
+/* getsockopt(2) writes what fits into the array. Returns the size it wrote. */
 static JSValue socket_option(JSContext *context, JSValueConst self, int count, JSValueConst *values) {
   (void)self;
   if (!natives_are_allowed(context, "getsockopt")) return JS_EXCEPTION;

@@ -1,6 +1,6 @@
 /*
- * Text to UTF-8 and back, as TextEncoder and TextDecoder do it. In C, since every configuration, file and netlink name passes
- * here: a loop in the interpreter takes 50 ns a character.
+ * UTF-8 encoding and decoding, like TextEncoder and TextDecoder. In C, because every configuration, file and netlink
+ * name passes here: JavaScript takes 50 ns a character.
  */
 #include <string.h>
 
@@ -9,7 +9,9 @@
 
 static const uint8_t REPLACEMENT[3] = {0xEF, 0xBF, 0xBD};
 
-/* The engine writes half a surrogate pair as three bytes ED A0..BF xx, which is no UTF-8: U+FFFD has three, too. */
+/*
+ * The engine writes a lone surrogate as the bytes ED A0..BF xx, which is invalid UTF-8. U+FFFD has three bytes, too.
+ */
 static void replace_surrogates(uint8_t *bytes, size_t size) {
   for (size_t at = 0; at + 2 < size; at++)
     if (bytes[at] == 0xED && bytes[at + 1] >= 0xA0) memcpy(bytes + at, REPLACEMENT, sizeof REPLACEMENT);
@@ -49,7 +51,10 @@ struct lead {
   uint8_t least, most;
 };
 
-/* What may follow a first byte (The Unicode Standard, table 3-7); length 0 for what cannot be first. */
+/*
+ * The range of bytes that may follow a first byte (The Unicode Standard, table 3-7); length 0 for an invalid first
+ * byte.
+ */
 static struct lead lead_of(uint8_t byte) {
   if (byte >= 0xC2 && byte <= 0xDF) return (struct lead){2, 0x80, 0xBF};
   if (byte == 0xE0) return (struct lead){3, 0xA0, 0xBF};
@@ -61,7 +66,7 @@ static struct lead lead_of(uint8_t byte) {
   return (struct lead){0, 0, 0};
 }
 
-/* The number of bytes at the start that belong together, and whether they are a character. */
+/* The length of the first sequence, and whether it is a valid character. */
 static size_t sequence(const uint8_t *bytes, size_t size, bool *isValid) {
   *isValid = true;
   if (bytes[0] < 0x80) return 1;
@@ -76,7 +81,10 @@ static size_t sequence(const uint8_t *bytes, size_t size, bool *isValid) {
   return length;
 }
 
-/* Each maximal part of a wrong sequence becomes U+FFFD (WHATWG Encoding). `to` has room for three times the size. */
+/*
+ * Replaces each maximal part of an invalid sequence by U+FFFD (WHATWG Encoding). `to` has room for three times the
+ * size.
+ */
 static size_t repair(uint8_t *to, const uint8_t *bytes, size_t size) {
   size_t length = 0;
   for (size_t at = 0; at < size;) {
@@ -120,7 +128,7 @@ static JSValue latin1(JSContext *context, JSValueConst self, int count, JSValueC
   return engine_latin1(context, bytes, size);
 }
 
-/* Where bytes first stand in others, or -1: kernel tables of 100 KB are searched for our comments. */
+/* The first position of bytes in others, or -1. It searches our comments in kernel tables of 100 KB. */
 static JSValue find(JSContext *context, JSValueConst self, int count, JSValueConst *values) {
   (void)self;
   (void)count;

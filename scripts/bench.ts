@@ -1,6 +1,6 @@
 /**
- * Measures our executables beside the reference plugins, on nodes that are thrown away afterwards: what the calls cost, and
- * what the packets cost that pass what the calls have set up.
+ * Compares our executables with the reference plugins on throw-away nodes: the cost of their calls, and of packets
+ * that pass the rules and links they made.
  *
  *   npm run bench -- [--only CASE]... [--packets] [--reference FOLDER] [--pairs N] [--held N] [--held-reference N]
  *                    [--rounds N] [--seconds S] [--settle S] [--write FILE]...
@@ -34,7 +34,7 @@ import { type MeasuredStart, measureStart } from "./bench/start/measure.ts";
 import { reportVxlan } from "./bench/vxlan/report.ts";
 import { measureScale } from "./bench/vxlan/scale.ts";
 import { measureTraffic } from "./bench/vxlan/traffic.ts";
-import { hasMarks, writeBetweenMarks } from "./marked.ts";
+import { hasMarks, writeBetweenMarks } from "./markdown.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -52,7 +52,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-// A Linux bridge has 1023 ports, and one is needed for the attachment that is measured.
+// A Linux bridge has at most 1023 ports, and the measured attachment needs one.
 const mostHeld = 1000;
 
 function count(text: string, least: number, most: number): number {

@@ -1,23 +1,17 @@
-/** Bundles TypeScript into one script for the engine, with a table that leads from its lines to the sources'. */
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+/** Bundles TypeScript into one script for the engine, with a table from its lines to the sources' lines. */
+import { relative } from "node:path";
 import { eachMapping, type SourceMapInput, TraceMap } from "@jridgewell/trace-mapping";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { findPluginFolders, root } from "./plugins.ts";
 
-export const root = fileURLToPath(new URL("..", import.meta.url));
+export { root } from "./plugins.ts";
 
-/** Plugin name to module path, of the folders in plugins/ or ipam/ that have an index.ts. */
+/** Maps plugin names to module paths: folders in plugins/ or ipam/ with an index.ts. */
 export function findPlugins(): Map<string, string> {
-  const found = ["plugins", "ipam"].flatMap((kind) =>
-    readdirSync(join(root, kind))
-      .sort()
-      .map((name) => [name, `./${kind}/${name}`] as const),
-  );
-  return new Map(found.filter(([, folder]) => existsSync(join(root, folder, "index.ts"))));
+  return new Map(findPluginFolders().map(({ name, folder }) => [name, `./${relative(root, folder)}`]));
 }
 
-/** The source of the program with all plugins and the command. */
+/** The source of the program: all plugins and the command. */
 export function programSource(version: string): string {
   const plugins = [...findPlugins()];
   const imports = plugins.flatMap(([, folder], at) => [
@@ -41,10 +35,19 @@ export const start = startOf({ version: "${version}", plugins: { __proto__: null
 `;
 }
 
-/** What the script is called where it stands itself in a stack. */
+/** The source of a program with one plugin, whose folder may be anywhere. */
+export function pluginSource(name: string, folder: string, version: string): string {
+  return `import plugin from ${JSON.stringify(`${folder}/index.ts`)};
+import { startOf } from "./shared/program.ts";
+export { setSourceLines } from "./shared/source-lines.ts";
+export const start = startOf({ version: "${version}", plugins: { __proto__: null, "${name}": plugin } });
+`;
+}
+
+/** The script's own file name in stacks. */
 export const SCRIPT = "podwire.js";
 
-/** For each line of the script: the number of its file, and the line there, 0 for lines of no file. */
+/** The file's index and line for each line of the script; 0 for lines without a source. */
 function sourceLines(map: SourceMapInput): { files: string[]; lines: number[] } {
   const trace = new TraceMap(map);
   const files = trace.sources.map((source) => source ?? "");
@@ -56,7 +59,7 @@ function sourceLines(map: SourceMapInput): { files: string[]; lines: number[] } 
   return { files, lines: Array.from(lines, (line) => line ?? 0) };
 }
 
-/** How esbuild bundles for the engine, which has ES2023, but no Promise: nothing in a call waits for something else. */
+/** esbuild's options for the engine, which has ES2023 but no Promise: calls are synchronous. */
 export const forEngine = {
   bundle: true,
   write: false,
@@ -64,11 +67,13 @@ export const forEngine = {
   platform: "neutral",
   target: "es2022",
   absWorkingDir: root,
+  // The name by which plugins elsewhere import this project's modules.
+  alias: { podwire: root.replace(/\/$/, "") },
   mainFields: ["module", "main"],
   conditions: ["import", "module"],
 } as const satisfies BuildOptions;
 
-/** A module that is made in the build: it has no path, which would differ between folders of output. */
+/** A generated module. It has no path, since a path would differ between output folders. */
 const generated = (name: string, contents: string): Plugin => ({
   name,
   setup({ onResolve, onLoad }) {
@@ -79,17 +84,17 @@ const generated = (name: string, contents: string): Plugin => ({
 
 export interface Bundle {
   readonly script: string;
-  /** A text, such as a stack, with the places of the sources where it has those of the script. */
+  /** Replaces the script's positions in a text, such as a stack, by the sources' positions. */
   readonly withSources: (text: string) => string;
-  /** What went into it, for the curious: esbuild's own description. */
+  /** esbuild's description of the bundle's content. */
   readonly metafile: object;
 }
 
 /**
- * Bundles a module that exports `start` and `setSourceLines`. The script's value is `start`. `validators` is the source of what
- * `podwire validate` checks with, compiled from the schemas.
+ * Bundles a module that exports `start` and `setSourceLines`. The script's value is `start`. `validators` is the
+ * source of the validators of `podwire validate`, compiled from the schemas.
  */
-export async function bundle(source: string, validators: string): Promise<Bundle> {
+export async function bundle(source: string, validators = ""): Promise<Bundle> {
   const result = await build({
     ...forEngine,
     stdin: { contents: source, resolveDir: root, sourcefile: "program.ts", loader: "ts" },
@@ -98,7 +103,7 @@ export async function bundle(source: string, validators: string): Promise<Bundle
     sourcemap: "external",
     sourceRoot: "",
     metafile: true,
-    // The path of a package is that in the project, wherever a link leads to.
+    // A package's path is its path in the project, also behind a link.
     preserveSymlinks: true,
     plugins: [generated("podwire-validators", validators)],
     logLevel: "warning",

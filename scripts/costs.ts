@@ -1,8 +1,10 @@
 /**
- * Counts what each plugin and verb costs, and prints it beside its budget (scripts/costs/budget.json). Needs root: otherwise it counts
- * what needs no network namespaces.
+ * Counts the cost of each plugin and verb, and prints it beside its budget (scripts/costs/budget.json). Without root
+ * it counts only what needs no network namespaces.
  *
- *   node --import tsx scripts/costs.ts [--update]     --update makes what is counted now the budget
+ * node --import tsx scripts/costs.ts [--update]
+ *
+ * --update makes the current counts the budget.
  */
 import { parseArgs } from "node:util";
 import { findPlugins } from "./bundle.ts";
@@ -15,7 +17,7 @@ const { values } = parseArgs({ options: { update: { type: "boolean", default: fa
 
 interface Counted {
   readonly calls: Readonly<Record<string, Counts>>;
-  /** Why there is not more. */
+  /** The reasons for missing figures. */
   readonly missing: readonly string[];
 }
 

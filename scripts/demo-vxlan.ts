@@ -1,6 +1,6 @@
 /**
- * Shows the plugin vxlan at work, on three nodes that are thrown away afterwards: nothing on this machine is changed.
- * Exit code 0 only if everything worked.
+ * Shows the vxlan plugin on three throw-away nodes: this machine is not changed. Exit code 0 only if everything
+ * worked.
  */
 import { execa } from "execa";
 import { projectRoot } from "../test/helpers/index.ts";

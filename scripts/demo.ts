@@ -1,6 +1,6 @@
 /**
- * Shows the plugins at work, from the build to the last DEL, on hosts that are thrown away afterwards: nothing
- * on this machine is changed. Exit code 0 only if everything worked.
+ * Shows the plugins from the build to the last DEL on throw-away hosts: this machine is not changed. Exit code 0 only
+ * if everything worked.
  */
 import { join } from "node:path";
 import { execa } from "execa";
@@ -53,7 +53,7 @@ async function attachAndDetach(node: Node, outside: Outside): Promise<void> {
   await showLeftovers(node, before, [one, two]);
 }
 
-/** Plays a part on a node of its own, with an outside beyond it. */
+/** Runs a part of the demo on a new node that is connected to an outside. */
 async function onFreshNode(play: (node: Node, outside: Outside) => Promise<void>): Promise<void> {
   step("Make a throw-away node, and an outside beyond it");
   await using node = await createNode();

@@ -1,4 +1,4 @@
-/** Prints the licences of others in what has been built: `node --import tsx scripts/licences.ts > FILE`. */
+/** Prints the licences of the libraries and packages in a build: `node --import tsx scripts/licences.ts > FILE`. */
 import { join } from "node:path";
 import { root } from "./bundle.ts";
 import { thirdPartyLicences } from "./release/licences.ts";

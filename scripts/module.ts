@@ -1,4 +1,4 @@
-/** Modules of the project as scripts of their own, which the engine runs without an image: of tests, and of what measures. */
+/** Modules of the project as scripts, which the engine runs without an image: for tests and benchmarks. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,14 +6,14 @@ import { build } from "esbuild";
 import { distFolder } from "../test/helpers/paths.ts";
 import { forEngine, root } from "./bundle.ts";
 
-/** Runs scripts with the engine and the natives of the executables, by evaluating them at its start. */
+/** An executable with the engine and the natives that evaluates a script at its start. */
 export const evaluator = join(distFolder, "evaluate");
 
 /**
- * Bundles a TypeScript module for the engine. Paths in it are relative to the project's folder. What it exports as `main` is
- * called with the words after the script's path, and returns the exit code; it need not export it.
+ * Bundles a TypeScript module for the engine. Paths in it are relative to the project's folder. The optional export
+ * `main` gets the words after the script's path and returns the exit code.
  */
-export async function bundleModule(source: string): Promise<string> {
+async function bundleModule(source: string): Promise<string> {
   const result = await build({
     ...forEngine,
     stdin: { contents: source, resolveDir: root, loader: "ts" },
@@ -21,16 +21,16 @@ export async function bundleModule(source: string): Promise<string> {
     inject: [join(root, "scripts/engine/console.js")],
     logLevel: "error",
   });
-  // The evaluator calls the script's value, as an executable does, and takes what it returns for its exit code.
+  // The evaluator calls the script's value, as an executable does, and exits with its result.
   return `(([, ...words]) => {${result.outputFiles[0]?.text ?? ""}\nreturn exported?.main?.(words) ?? 0; });`;
 }
 
 export interface ModuleScript extends AsyncDisposable {
-  /** The words after `evaluator` that run it: `node.start(evaluator, script.words)`. */
+  /** The arguments of `evaluator` that run the module: `node.start(evaluator, script.words)`. */
   readonly words: readonly string[];
 }
 
-/** A module as a file that the evaluator runs, for as long as it is not disposed of. */
+/** Writes a module to a file that the evaluator runs. Disposing removes the file. */
 export async function writeModule(source: string): Promise<ModuleScript> {
   const folder = mkdtempSync(join(tmpdir(), "podwire-module-"));
   const file = join(folder, "module.js");
@@ -41,6 +41,6 @@ export async function writeModule(source: string): Promise<ModuleScript> {
   };
 }
 
-/** The same for a file, by its path in the project, that exports `main`. */
+/** The same for a file that exports `main`, by its path in the project. */
 export const writeMain = (file: string): Promise<ModuleScript> =>
   writeModule(`export { main } from "./${file}";`);

@@ -1,11 +1,11 @@
-/** A folder of output in which each file appears whole or not at all, also when two builds make it at once. */
+/** An output folder in which each file is whole or absent, even if two builds write it. */
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const PREFIX = ".build-";
 const DAY = 24 * 3600_000;
 
-/** What a build that was killed has left. One at work is not that old. */
+/** Removes work folders of killed builds. A running build is younger. */
 function dropLeftovers(output: string): void {
   for (const name of readdirSync(output).filter((each) => each.startsWith(PREFIX))) {
     const path = join(output, name);
@@ -15,8 +15,8 @@ function dropLeftovers(output: string): void {
 }
 
 /**
- * Does the work in a folder beside its result: a rename moves what is made there, and programs can be run there, which /tmp may
- * forbid. It is gone afterwards.
+ * Runs `work` in a folder beside its result. From there a rename moves the files, and programs can run, which /tmp may
+ * forbid (noexec). The folder is removed afterwards.
  */
 export async function withWorkFolder<Value>(
   output: string,
@@ -32,7 +32,7 @@ export async function withWorkFolder<Value>(
   }
 }
 
-/** Moves the files of a folder to another, each over the one of its name; what else is there goes. */
+/** Moves the files of a folder to another one, replaces files, and removes the others. */
 export function placeFiles(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
   const names = readdirSync(from);

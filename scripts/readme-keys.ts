@@ -1,4 +1,4 @@
-/** Brings the tables of keys in the plugins' READMEs up to date with their schema.ts: npm run keys. */
+/** Updates the tables of keys in the plugins' READMEs from their schema.ts: npm run keys. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findSchemas } from "./schemas/find.ts";

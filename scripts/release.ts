@@ -1,26 +1,26 @@
 /**
- * Makes the archives of a release in dist/release, with SHA256SUMS and a list of what each consists of. Every executable is run
- * before: on this processor, or on the other one and on older ones by an emulator.
+ * Makes the archives of a release in dist/release, with SHA256SUMS and an SBOM each. Each executable runs before: on
+ * this processor, and in an emulator for the other processor and for the oldest of each kind.
  *
  *   npm run release -- [--write docs/install.md] [--allow-dirty]
  *
- * The same commit gives the same archives: their time is the commit's (or SOURCE_DATE_EPOCH). Files that are not as in
- * the commit are refused; --allow-dirty calls the archives dirty. dist/release is there when all of it is made.
+ * The same commit gives the same archives: their time is the commit's (or SOURCE_DATE_EPOCH). Files that differ from
+ * the commit are refused; --allow-dirty marks the archives as dirty. dist/release appears when it is complete.
  */
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
-import { writeBetweenMarks } from "./marked.ts";
+import { writeBetweenMarks } from "./markdown.ts";
 import { layOut, pack, writeSums } from "./release/archive.ts";
+import { fillFolder } from "./release/complete-folder.ts";
 import { thirdPartyLicences } from "./release/licences.ts";
 import { type Released, report } from "./release/report.ts";
 import { makeSbom, validateSbom } from "./release/sbom.ts";
 import { labelOf, readSource, requireSame, type Source } from "./release/source.ts";
 import { type Target, targets } from "./release/targets.ts";
 import { tryOut } from "./release/trial.ts";
-import { makeWhole } from "./release/whole.ts";
 
 const { values } = parseArgs({ options: { write: { type: "string" }, "allow-dirty": { type: "boolean" } } });
 
@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   const source = await readSource(root, epoch);
   const label = labelOf(version, source, values["allow-dirty"] ?? false);
   const released: Released[] = [];
-  await makeWhole(output, async (folder) => {
+  await fillFolder(output, async (folder) => {
     for (const target of targets) released.push(await release(target, source, label, folder));
     const names = released.flatMap(({ archive }) => [archive, archive.replace(".tar.gz", ".cdx.json")]);
     requireSame(source, await readSource(root, epoch));

@@ -1,13 +1,13 @@
 // Makes a fresh clone ready to run: npm packages, and the programs that the build, the demo, the tests or the bench call.
 // Plain JavaScript without packages, since it runs before there are any.
-//   node scripts/setup.mjs [build | demo | demo:vxlan | test | bench | release]
+//   node scripts/setup.mjs [ok | build | demo | demo:vxlan | test | bench | release]
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 
-/** Program (a name on PATH), or file (a path) -> the Debian package that brings it. */
+/** Maps a program (a name on PATH) or a file (a path) to its Debian package. */
 const buildPrograms = {
   gcc: "gcc",
   ar: "binutils",
@@ -17,7 +17,7 @@ const buildPrograms = {
   "/usr/include/linux/netlink.h": "linux-libc-dev",
 };
 
-// The executables for the other processor are made with Debian's cross compiler, and run by an emulator.
+// Debian's cross compiler builds for the other processor, and an emulator runs the result.
 const crossPrograms =
   process.arch === "x64"
     ? {
@@ -51,7 +51,7 @@ const benchPrograms = {
 const testPrograms = {
   ...benchPrograms,
   ...crossPrograms,
-  // The sanitizers watch a build with this machine's C library.
+  // The sanitized build uses this machine's C library.
   "/usr/include/stdio.h": "libc6-dev",
   buildah: "buildah",
   busybox: "busybox-static",
@@ -60,7 +60,7 @@ const testPrograms = {
   crun: "crun",
   fish: "fish",
   git: "git",
-  // What podwire's cache is compared with: libcni itself, in a program of a few lines.
+  // A test compares podwire's cache with libcni's own, in a short Go program.
   go: "golang-go",
   "/usr/share/gocode/src/github.com/containernetworking/cni/libcni": "golang-github-appc-cni-dev",
   mmdebstrap: "mmdebstrap",
@@ -73,11 +73,13 @@ const testPrograms = {
   sysctl: "procps",
   wget: "wget",
   zsh: "zsh",
-  // What this kernel cannot do is tested on Debian's own kernel, in a virtual machine.
+  // Debian's kernel in a virtual machine tests features that this kernel lacks.
   ...(process.arch === "x64" ? { "qemu-system-x86_64": "qemu-system-x86" } : {}),
 };
 
 const programsFor = {
+  // Types, lint and the pure tests: npm packages are enough.
+  ok: {},
   build: buildPrograms,
   demo: demoPrograms,
   "demo:vxlan": overlayPrograms,
@@ -93,7 +95,7 @@ function fail(message) {
 
 const say = (message) => process.stderr.write(`setup: ${message}\n`);
 
-/** Runs a command silently; what it printed is shown only when it fails for good. */
+/** Runs a command silently. Its output is shown only if it fails. */
 function run(command, args) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const options = { cwd: root, env, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" };
@@ -110,7 +112,7 @@ function runnable(path) {
   }
 }
 
-// Debian keeps network programs where an ordinary user's PATH does not look.
+// Debian installs network programs outside of an ordinary user's PATH.
 const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
 
 const present = (program) =>
@@ -125,11 +127,11 @@ function checkNode() {
 }
 
 function installNpmPackages() {
-  // npm writes its own record of what it installed; a newer lock file means that it is out of date.
+  // npm records its installation; a newer lock file means that the record is outdated.
   const record = join(root, "node_modules/.package-lock.json");
   if (modified(record) >= modified(join(root, "package-lock.json"))) return;
   say("installing npm packages");
-  // No package here needs its install script. A caller's NODE_ENV=production must not drop the tools.
+  // No package needs its install script. A caller's NODE_ENV=production must not omit the tools.
   const args = [
     "ci",
     "--ignore-scripts",
@@ -143,14 +145,17 @@ function installNpmPackages() {
   if (!ok) fail(`npm ci failed:\n${output}`);
 }
 
-/** Units that a package has systemd start; the tests start their own. */
+/** The package starts these units by systemd; the tests start their own. */
 const unitsOf = {
   containerd: ["containerd.service"],
   podman: ["podman.socket", "podman.service", "podman-auto-update.timer", "podman-restart.service"],
   radvd: ["radvd.service"],
 };
 
-/** Installs packages, and no services with them: neither now (policy-rc.d forbids it) nor at the next boot. */
+/**
+ * Installs packages without their services: policy-rc.d prevents a start now, and the units stay disabled at the next
+ * boot.
+ */
 function aptInstall(packages) {
   const policy = "/usr/sbin/policy-rc.d";
   const isOurs = !existsSync(policy);
@@ -173,7 +178,7 @@ function installDebianPackages(programs) {
   if (process.getuid() !== 0)
     fail(`missing ${missing.join(", ")}: as root, run\n  apt-get install ${packages.join(" ")}`);
   say(`installing ${packages.join(" ")}`);
-  // The package lists of a fresh machine may be missing or old; they are fetched only if it turns out so.
+  // A fresh machine may have no or old package lists: they are fetched only if the first try fails.
   if (aptInstall(packages).ok) return;
   run("apt-get", ["update"]);
   const { ok, output } = aptInstall(packages);

@@ -1,26 +1,26 @@
-/** Undoing: every step says first how to take it back, and success is explicit. */
+/** Undo: each step registers its undo first, and success is explicit. */
 
 export class Rollback {
   private readonly undos: (() => void)[] = [];
 
-  /** Say this before the step: a step that fails half-way, or whose answer is lost, is undone too. */
+  /** Call this before the step: then a step that fails halfway, or whose answer is lost, is undone, too. */
   onFailure(undo: () => void): void {
     this.undos.push(undo);
   }
 
-  /** The work is done and stays. */
+  /** The work is done: drops the undo steps. */
   commit(): void {
     this.undos.length = 0;
   }
 
-  /** Takes back what was not committed, last step first. What cannot be undone is left to DEL and GC. */
+  /** Undoes all uncommitted steps, the last one first. DEL and GC remove what cannot be undone. */
   run(): void {
-    // Nothing is allocated where nothing is to be undone: memory may just have run out.
+    // Allocates nothing if there is nothing to undo: memory may be exhausted.
     for (let undo = this.undos.pop(); undo !== undefined; undo = this.undos.pop()) {
       try {
         undo();
       } catch {
-        // The error that made us undo is the one to report.
+        // The error that caused the undo is the one to report.
       }
     }
   }

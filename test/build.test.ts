@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findPluginFolders } from "../scripts/plugins.ts";
 import {
   builtPlugin,
   canRun,
@@ -32,11 +32,7 @@ const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "
 };
 const protocolVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
-const pluginFolders = ["plugins", "ipam"].flatMap((kind) =>
-  readdirSync(join(projectRoot, kind))
-    .filter((name) => existsSync(join(projectRoot, kind, name, "index.ts")))
-    .sort(),
-);
+const pluginFolders = findPluginFolders().map(({ name }) => name);
 
 let scratch: string;
 beforeAll(() => {
@@ -106,7 +102,7 @@ describe("the executables", () => {
     expect((await execa(evaluator, script.words)).stderr).toMatch(about("bridge"));
   });
 
-  test("refuse a name that is none of theirs, and say which there are", async () => {
+  test("refuse an unknown name, and list the known ones", async () => {
     const stranger = join(folder("stranger"), "no-such-plugin");
     copyFileSync(builtPlugin("bridge"), stranger);
     const { exitCode, stderr } = await run(stranger, { CNI_COMMAND: "VERSION" });

@@ -10,7 +10,7 @@ function replies(completion: Completion | undefined): string {
   return `COMPREPLY=($(compgen -W ${quoted(completion.join(" "))} -- "$word"))`;
 }
 
-/** By how many arguments stand before the word. */
+/** Chooses the completion by the number of arguments before the word. */
 function positionalReplies(completions: readonly Completion[]): string {
   if (completions.length < 2) return replies(completions[0]);
   const last = completions.length - 1;
@@ -33,21 +33,22 @@ ${[...values, "        *) ;;"].join("\n")}
 }
 
 /**
- * Paths come one a line, since they may have spaces. Only they are completed as file names are, with quotes and slashes:
- * a command must not get a slash because a folder of its name is there. Outside a completion compopt has nothing to set.
+ * Paths are read line by line, since they may have spaces. Only paths get the option "filenames" (quotes and slashes):
+ * a command must not get a slash because a folder of its name exists. Outside of a completion compopt fails, which
+ * does no harm.
  */
 const paths = `_podwire_paths() {
   compopt -o filenames 2>/dev/null
   mapfile -t COMPREPLY < <(compgen "$1" -- "$word")
 }`;
 
-/** The words of compgen -W are expanded: of a network's name nothing is left to expand. */
+/** compgen -W expands its words; a network's name has no character that the shell expands. */
 const networks = `_podwire_networks() {
   local program=\${COMP_WORDS[0]/#\\~\\//$HOME/}
   COMPREPLY=($(compgen -W "$("$program" completion ${NETWORKS} 2>/dev/null)" -- "$word"))
 }`;
 
-/** bash takes an equals sign for a word of its own. */
+/** bash makes an equals sign a word of its own. */
 const counter = (commands: readonly Command[]) => `_podwire_count() {
   local at
   count=0

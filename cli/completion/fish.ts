@@ -2,11 +2,11 @@
 import type { Command, Completion, Option } from "../command.ts";
 import { NETWORKS, optionsOf, quoted, valueWords } from "./words.ts";
 
-/** Whether it is this command's turn; a network may be called as a command is. */
+/** True if this command is the second word of the line. A network may have the name of a command. */
 const condition = (command: string, place = "") =>
   `-n 'contains -- ${command} (commandline -opc)[2]${place === "" ? "" : `; and test${place}`}'`;
 
-/** In fish's single quotes the backslash is special too. */
+/** In fish's single quotes the backslash is special, too. */
 const text = (words: string) => `'${words.replaceAll(/[\\']/g, "\\$&")}'`;
 
 function answers(completion: Completion | undefined): string {
@@ -19,7 +19,7 @@ function answers(completion: Completion | undefined): string {
 function optionLine(command: string, option: Option): string {
   const { name, short, value, summary, completion } = option;
   const letter = short === undefined ? "" : ` -s ${short}`;
-  // fish takes "no files" (-x) and "files" (-F) for a contradiction.
+  // fish rejects "no files" (-x) together with "files" (-F).
   const requires = completion === "file" ? "-r" : "-x";
   const needs = value === undefined ? "" : ` ${requires}${answers(completion)}`;
   return `complete -c podwire ${condition(command)} -l ${name}${letter}${needs} -d ${text(summary)}`;
@@ -39,13 +39,13 @@ function commandLines(command: Command): string[] {
   ];
 }
 
-/** By the program as it was called. */
+/** Calls the program by the name on the command line. */
 const networks = `function __podwire_networks
   set -l program (commandline -opc)[1]
   type -q $program; and $program completion ${NETWORKS} 2>/dev/null
 end`;
 
-/** How many arguments of the command stand before the cursor. */
+/** Counts the command's arguments before the cursor. */
 const counter = (commands: readonly Command[]) => `function __podwire_arguments
   set -l count 0
   set -l is_value 0

@@ -1,8 +1,8 @@
-/** What every shell needs to know of the commands, and how a text is quoted for a shell. */
+/** What all shells need: the words of the commands, and quoting. */
 import { helpOption } from "../arguments.ts";
 import type { Command, Option } from "../command.ts";
 
-/** Single quotes: nothing inside is special to a POSIX shell, nor to fish but for the backslash. */
+/** In single quotes a POSIX shell expands nothing; fish expands only the backslash. */
 export const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 export const optionsOf = (command: Command): readonly Option[] => [...command.options, helpOption];
@@ -11,10 +11,10 @@ export const optionsOf = (command: Command): readonly Option[] => [...command.op
 export const optionWords = ({ name, short }: Option) =>
   short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`];
 
-/** What `podwire completion` calls the names of networks, which a shell asks for when it needs them. */
+/** The argument of `podwire completion` that prints the names of networks. Shells call it at completion time. */
 export const NETWORKS = "networks";
 
-/** All options that take a value, by their words: what follows one is no argument. */
+/** The words of all options that take a value: the word after one is not an argument. */
 export const valueWords = (commands: readonly Command[]): readonly string[] => [
   ...new Set(
     commands

@@ -1,4 +1,4 @@
-/** The network configuration that is put where the runtime looks: only when asked, and after the executables. */
+/** Installs a network configuration in the runtime's folder: only on request, and after the executables. */
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
 import { closeFile, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
@@ -7,31 +7,31 @@ import { findExecutable } from "../../shared/system/process.ts";
 import { decodeTextWithMark, encodeText } from "../../shared/system/text.ts";
 import { extensions } from "../network/configuration.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
-import { type Located, placeText, saidText, validateText } from "../validate/file.ts";
-import { problem } from "./problem.ts";
-import type { End } from "./stay.ts";
+import { findingText, type LocatedFinding, positionText, validateText } from "../validate/file.ts";
+import { stepError } from "./errors.ts";
+import type { Termination } from "./termination.ts";
 
 /** A conflist to write. */
 export interface Configuration {
-  /** Where it was read. */
+  /** The path it was read from. */
   readonly source: string;
   /** The name of the file to write, such as "10-single-node.conflist". */
   readonly name: string;
   readonly text: string;
   /** The executables it needs, IPAM included. */
   readonly types: readonly string[];
-  /** What is odd about it, and keeps nothing from working. */
+  /** Problems that do not keep it from working. */
   readonly oddities: readonly string[];
 }
 
-const sentence = (found: Located): string => `${placeText(found)}: ${saidText(found)}`;
+const sentence = (found: LocatedFinding): string => `${positionText(found)}: ${findingText(found)}`;
 
-/** Throws for what a plugin would refuse at every ADD. Returns what else there is to say. */
+/** Throws for what a plugin would refuse at every ADD. Returns the warnings. */
 function checkText(source: string, text: string, catalogue: Catalogue): string[] {
   const found = validateText(source, text, catalogue);
   const errors = found.filter(({ severity }) => severity === "error").map(sentence);
   if (errors.length > 0)
-    throw new Error(`the configuration is no good, and nothing was changed:\n${errors.join("\n")}`);
+    throw new Error(`the configuration has errors, and nothing was changed:\n${errors.join("\n")}`);
   return found.map(sentence);
 }
 
@@ -40,19 +40,19 @@ const typesOf = (plugin: JsonObject): unknown[] => {
   return isObject(ipam) ? [type, ipam["type"]] : [type];
 };
 
-/** The types in a list that is in order. It stands alone: a folder of plugins beside it (CNI 1.1.0) is not installed. */
+/** Returns the plugin types of a valid list. Plugins in a folder beside the list (CNI 1.1.0) are not installed. */
 function readTypes(source: string, text: string): string[] {
   const { plugins } = JSON.parse(text) as JsonObject;
   if (!Array.isArray(plugins) || plugins.length === 0)
     throw new Error(
-      `${source}: "plugins" is missing; a single plugin's configuration must be made a list of one`,
+      `${source}: "plugins" is missing; a single plugin's configuration must be in a list of one`,
     );
   const types = plugins.filter(isObject).flatMap(typesOf);
   return [...new Set(types)].filter((type) => typeof type === "string" && type !== "") as string[];
 }
 
-/** Opening a pipe, and reading from one, may take for ever: neither keeps a signal from being heeded. */
-function readWhole(source: string, { waitForInput }: End): string {
+/** Opening a pipe and reading from it can block for ever, so the wait also ends by a signal. */
+function readWhole(source: string, { waitForInput }: Termination): string {
   const descriptor = openFile(source, OpenFlag.readOnly | OpenFlag.nonBlocking);
   try {
     return decodeTextWithMark(readAll(descriptor, source, () => waitForInput(descriptor)));
@@ -61,37 +61,37 @@ function readWhole(source: string, { waitForInput }: End): string {
   }
 }
 
-function readText(source: string, end: End): string {
+function readText(source: string, termination: Termination): string {
   try {
-    return readWhole(source, end);
+    return readWhole(source, termination);
   } catch (thrown) {
-    throw problem(`cannot read the configuration ${source}`, thrown);
+    throw stepError(`cannot read the configuration ${source}`, thrown);
   }
 }
 
-/** Reads a conflist, and checks it as `podwire validate` does. Throws if it could not work. */
+/** Reads a conflist and checks it as `podwire validate` does. Throws if it cannot work. */
 export function readConfiguration(
   source: string,
   givenName: string | undefined,
   catalogue: Catalogue,
-  end: End,
+  termination: Termination,
 ): Configuration {
   const name = givenName ?? source.slice(source.lastIndexOf("/") + 1);
   if (!/^[^./][^/]*\.conflist$/.test(name))
     throw new Error(
-      `runtimes do not look at a file called ${JSON.stringify(name)}: --conf-name must say a name that ends in .conflist`,
+      `runtimes ignore a file called ${JSON.stringify(name)}: --conf-name must end in .conflist`,
     );
-  const text = readText(source, end);
+  const text = readText(source, termination);
   const oddities = checkText(source, text, catalogue);
   return { source, name, text, types: readTypes(source, text), oddities };
 }
 
-/** For the nodes that a folder has no file of. */
+/** The file for nodes that have no file of their own. */
 const forAllNodes = "all-nodes.conflist";
 
 /**
- * The file that --conf means: itself, or of a folder (such as a ConfigMap's, which may be empty) the one that is named
- * after the node, or else the one for all. Undefined if the folder has neither.
+ * Finds the file that --conf means. In a folder (such as a mounted ConfigMap) it is the file named after the node,
+ * else the one for all nodes. Undefined if the folder has neither: a ConfigMap may be empty.
  */
 export function findConfiguration(given: string, node: string | undefined): string | undefined {
   if (fileStatus(given)?.isDirectory !== true) return given;
@@ -99,14 +99,14 @@ export function findConfiguration(given: string, node: string | undefined): stri
   return candidates.map((name) => `${given}/${name}`).find(isReachable);
 }
 
-/** Whether a name sorts before another one by its bytes, which is not the order of JavaScript's strings. */
+/** Compares names by bytes, as Go does. JavaScript compares UTF-16 units. */
 function sortsBefore(name: string, other: string): boolean {
   const [left, right] = [encodeText(name), encodeText(other)];
   const at = left.findIndex((byte, index) => byte !== right[index]);
   return at < 0 ? left.length < right.length : (left[at] ?? 0) < (right[at] ?? 0);
 }
 
-/** Runtimes load the files that libcni reads, sorted by bytes. */
+/** Runtimes load the files in libcni's order: sorted by bytes. */
 function filesBefore(folder: string, name: string): string[] {
   return listDirectory(folder)
     .filter((other) => extensions.some((ending) => other.endsWith(ending)))
@@ -114,7 +114,7 @@ function filesBefore(folder: string, name: string): string[] {
     .sort();
 }
 
-/** What keeps a runtime from using the configuration that was written. */
+/** Returns the reasons for which a runtime would not use the installed configuration. */
 export function configurationWarnings(
   { name, types, oddities }: Configuration,
   confFolder: string,

@@ -1,4 +1,4 @@
-/** The folder that is installed into: what it must be, whose turn it is, and what earlier installers left there. */
+/** The target folder: its checks, its lock, and the removal of temporary files of earlier installers. */
 import { absolutePath } from "../../shared/system/absolute-path.ts";
 import { monotonicMilliseconds } from "../../shared/system/clock.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
@@ -7,19 +7,19 @@ import { closeFile, OpenFlag, openFile, removeFile } from "../../shared/system/f
 import { fileStatus, realPath } from "../../shared/system/file-status.ts";
 import { tryLockFile } from "../../shared/system/flock.ts";
 import { processId } from "../../shared/system/own-process.ts";
-import { failedBy, problem } from "./problem.ts";
-import type { End } from "./stay.ts";
+import { failedBy, stepError } from "./errors.ts";
+import type { Termination } from "./termination.ts";
 
-/** No runtime takes such a name for a plugin or a configuration. */
+/** Runtimes load no plugin and no configuration of this name. */
 const prefix = ".podwire-install.";
 
-/** A name for a passing file, that no other installer uses. */
-export const passingName = (purpose: string): string =>
+/** Returns a temporary name that no other installer uses. */
+export const temporaryName = (purpose: string): string =>
   `${prefix}${processId()}-${Date.now().toString(36)}.${purpose}`;
 
 /**
- * The folder as an absolute path without symbolic links. A link is refused: in a container, what it leads to is in
- * the container and not on the host. Throws too if it is missing, or no folder.
+ * Returns the folder as an absolute path without symbolic links. Throws if it is missing or not a folder. A link is
+ * refused too: in a container its target lies in the container and not on the host.
  */
 export function checkFolder(option: string, given: string): string {
   const folder = absolutePath(given);
@@ -27,12 +27,12 @@ export function checkFolder(option: string, given: string): string {
   try {
     real = realPath(folder);
   } catch (thrown) {
-    // Without /proc nothing tells where a path leads to.
+    // The path of a descriptor can only be read from /proc.
     const isThere = fileStatus(folder) !== undefined;
     if (isThere || !failedBy(thrown, [Errno.ENOENT]))
-      throw problem(`cannot look at ${folder} (${option})`, thrown);
+      throw stepError(`cannot look at ${folder} (${option})`, thrown);
     const advice =
-      "make it, or in a container mount the host's folder there; it is not made here, where it might be the container's own";
+      "make it, or in a container mount the host's folder there; install does not make it, since it could be the container's own";
     throw new Error(`the folder ${folder} (${option}) does not exist: ${advice}`);
   }
   if (real !== folder) {
@@ -48,13 +48,13 @@ export function checkFolder(option: string, given: string): string {
 const limitSeconds = 120;
 
 /**
- * Waits until no other installer works in the folder. flock(2) on the folder itself: nothing is written, containers
- * that mount it see the same lock, and it is gone with its holder.
+ * Waits until no other installer works in the folder. flock(2) locks the folder itself: it writes nothing, containers
+ * that mount the folder see the same lock, and the kernel releases it when its holder ends.
  */
-function acquire(descriptor: number, folder: string, { pause }: End): void {
-  const end = monotonicMilliseconds() + limitSeconds * 1000;
+function acquire(descriptor: number, folder: string, { pause }: Termination): void {
+  const deadline = monotonicMilliseconds() + limitSeconds * 1000;
   while (!tryLockFile(descriptor, folder)) {
-    if (monotonicMilliseconds() > end)
+    if (monotonicMilliseconds() > deadline)
       throw new Error(
         `another installer has held ${folder} for ${limitSeconds} s: it may hang; find it with lslocks`,
       );
@@ -62,21 +62,21 @@ function acquire(descriptor: number, folder: string, { pause }: End): void {
   }
 }
 
-/** Does the work while no other installer works in the folder. */
-export function whileFolderLocked<Value>(folder: string, end: End, work: () => Value): Value {
+/** Runs `work` while this process holds the folder's lock. */
+export function whileFolderLocked<Value>(folder: string, termination: Termination, work: () => Value): Value {
   const descriptor = openFile(folder, OpenFlag.readOnly);
   try {
-    acquire(descriptor, folder, end);
+    acquire(descriptor, folder, termination);
     return work();
   } finally {
     closeFile(descriptor);
   }
 }
 
-/** What cannot be removed does no harm; a later installer tries again. A folder is none of ours. */
+/** A leftover that cannot be removed does no harm, and a later installer tries again. Installers leave no folders. */
 const harmless = [Errno.EISDIR, Errno.EROFS, Errno.EACCES, Errno.EPERM];
 
-/** Removes what installers that were killed left behind. Only under the lock: else it may be in use. */
+/** Removes the temporary files of killed installers. Needs the lock: without it, a file may be in use. */
 export function removeLeftovers(folder: string): void {
   for (const name of listDirectory(folder).filter((name) => name.startsWith(prefix))) {
     try {

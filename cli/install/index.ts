@@ -1,8 +1,8 @@
-/** `podwire install`: puts the executables where a container runtime looks for them. */
-import { type Arguments, type Command, ExitCode, type Io, UsageError } from "../command.ts";
+/** `podwire install`: installs the executables in the folder of a container runtime. */
+import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
-import { install, type Report, type Wish } from "./install.ts";
-import { listenForEnd } from "./stay.ts";
+import { type InstallRequest, install, type Report } from "./install.ts";
+import { listenForTermination } from "./termination.ts";
 
 const defaultBinFolder = "/opt/cni/bin";
 const defaultConfFolder = "/etc/cni/net.d";
@@ -17,7 +17,7 @@ function chosenNames(given: readonly string[], all: readonly string[]): readonly
     throw new UsageError(
       `--plugins: there is no plugin ${JSON.stringify(unknown)}; there are ${all.join(", ")}`,
     );
-  if (names.length === 0) throw new UsageError("--plugins names no plugin; without it all are installed");
+  if (names.length === 0) throw new UsageError("--plugins is empty; without it all plugins are installed");
   return [...new Set(names)];
 }
 
@@ -27,18 +27,19 @@ function folderOf(args: Arguments, option: string, usual: string): string {
   return folder;
 }
 
-function wishOf(args: Arguments, all: readonly string[], io: Io): Wish {
-  const [stray] = args.positionals;
-  if (stray !== undefined)
-    throw new UsageError(`${JSON.stringify(stray)} is too much: folders are given by options`);
+function requestOf(args: Arguments, all: readonly string[], io: Io): InstallRequest {
+  const [unexpected] = args.positionals;
+  if (unexpected !== undefined)
+    throw new UsageError(
+      `${JSON.stringify(unexpected)} is one argument too many: folders are given by options`,
+    );
   const binFolder = folderOf(args, "bin-dir", defaultBinFolder);
   const names = chosenNames(args.texts("plugins"), all);
   const source = args.text("conf");
   if (source === "") throw new UsageError("--conf needs a file");
   if (source === undefined) {
     const without = ["conf-dir", "conf-name", "node"].find((option) => args.text(option) !== undefined);
-    if (without !== undefined)
-      throw new UsageError(`--${without} is about a configuration: --conf is missing`);
+    if (without !== undefined) throw new UsageError(`--${without} needs --conf: it is about a configuration`);
     return { binFolder, names };
   }
   const folder = folderOf(args, "conf-dir", defaultConfFolder);
@@ -56,54 +57,58 @@ function print(report: Report, isJson: boolean, version: string, io: Io): void {
   for (const warning of report.warnings) io.err(`podwire install: warning: ${warning}\n`);
 }
 
-/** The command for an executable of that version that has these plugins; it goes by their names, and by its own. */
+const description =
+  "Installs the running executable under the name of each plugin and as podwire, as hard links of one file.\n" +
+  "Each name is always the whole old or the whole new file; identical files are not rewritten.\n" +
+  "After an error nothing has changed. A network configuration is written only with --conf.";
+
+const optionsFor = (names: readonly string[]): readonly Option[] => [
+  {
+    name: "bin-dir",
+    value: "FOLDER",
+    summary: `the folder for the executables; default ${defaultBinFolder}`,
+    completion: "folder",
+  },
+  {
+    name: "plugins",
+    value: "NAMES",
+    multiple: true,
+    summary: "only these, separated by commas, instead of all plugins and podwire",
+    completion: names,
+  },
+  {
+    name: "conf",
+    value: "FILE",
+    summary: "also install this conflist, or from a folder the one for this node",
+    completion: "file",
+  },
+  { name: "node", value: "NAME", summary: "take NAME.conflist from the folder; default $NODE_NAME" },
+  { name: "conf-name", value: "NAME", summary: "the name of the installed file; default its own" },
+  {
+    name: "conf-dir",
+    value: "FOLDER",
+    summary: `the folder for the conflist; default ${defaultConfFolder}`,
+    completion: "folder",
+  },
+  { name: "stay", summary: "wait afterwards until SIGTERM, as a DaemonSet has to" },
+  { name: "json", summary: "print the changes or the error as JSON" },
+];
+
+/** Returns the command for this version. It installs the executable under its own name and each plugin's name. */
 export function installCommand(catalogue: Catalogue, version: string): Command {
   const names = [...Object.keys(catalogue), "podwire"];
   return {
     name: "install",
     summary: "install the plugins into the folder where container runtimes look for them",
     usage: "[options]",
-    description:
-      "The executable that runs is installed itself, under the name of each plugin and as podwire, as hard links of one file.\n" +
-      "A name is at any moment the whole old or the whole new file; what is there already is left as it is.\n" +
-      "After an error nothing is changed. A network configuration is written only if --conf says so.",
-    options: [
-      {
-        name: "bin-dir",
-        value: "FOLDER",
-        summary: `where the executables go; ${defaultBinFolder} unless told`,
-        completion: "folder",
-      },
-      {
-        name: "plugins",
-        value: "NAMES",
-        multiple: true,
-        summary: "only these, with commas between them, instead of all plugins and podwire",
-        completion: names,
-      },
-      {
-        name: "conf",
-        value: "FILE",
-        summary: "also write this conflist, or the one for this node of a folder",
-        completion: "file",
-      },
-      { name: "node", value: "NAME", summary: "of a folder, the file NAME.conflist; $NODE_NAME unless told" },
-      { name: "conf-name", value: "NAME", summary: "the name to write it under; its own unless told" },
-      {
-        name: "conf-dir",
-        value: "FOLDER",
-        summary: `where the conflist goes; ${defaultConfFolder} unless told`,
-        completion: "folder",
-      },
-      { name: "stay", summary: "stay up afterwards until SIGTERM, as a DaemonSet has to" },
-      { name: "json", summary: "print what was done, or why not, as JSON" },
-    ],
+    description,
+    options: optionsFor(names),
     run: (args, io) => {
-      const wish = wishOf(args, names, io);
-      // Before the work: a container's first process would never get a signal it has not asked for.
-      const end = listenForEnd();
-      print(install(wish, catalogue, end), args.flag("json"), version, io);
-      if (args.flag("stay")) end.stay();
+      const request = requestOf(args, names, io);
+      // Listen before the work starts: the kernel gives the first process of a container only signals that it handles.
+      const termination = listenForTermination();
+      print(install(request, catalogue, termination), args.flag("json"), version, io);
+      if (args.flag("stay")) termination.stay();
       return ExitCode.success;
     },
   };

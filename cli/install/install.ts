@@ -1,4 +1,4 @@
-/** Installs the executables, and a configuration if asked: all of it is checked before anything is changed. */
+/** Installs the executables and, on request, a configuration. All checks come before the first change. */
 import { closeFile, OpenFlag, openFile } from "../../shared/system/file.ts";
 import { linkStatus } from "../../shared/system/file-status.ts";
 import { OWN_EXECUTABLE } from "../../shared/system/own-process.ts";
@@ -12,24 +12,24 @@ import {
 import { contentOf, contentOfText } from "./content.ts";
 import { checkFolder, removeLeftovers, whileFolderLocked } from "./folder.ts";
 import { type Action, type Change, replaceAll } from "./replace.ts";
-import type { End } from "./stay.ts";
+import type { Termination } from "./termination.ts";
 
 /** What to install, and where. */
-export interface Wish {
+export interface InstallRequest {
   readonly binFolder: string;
   readonly names: readonly string[];
   readonly configuration?: {
-    /** A file, or a folder with the files of several nodes. */
+    /** A file, or a folder with a file for each node. */
     readonly source: string;
     readonly folder: string;
-    /** The name to write it under; that of the source unless given. */
+    /** The name of the installed file; the source's name by default. */
     readonly name?: string | undefined;
-    /** Which node this is. */
+    /** This node's name. */
     readonly node?: string | undefined;
   };
 }
 
-/** What was done, as `--json` prints it. */
+/** The changes, as `--json` prints them. */
 export interface Report {
   readonly binDir: string;
   readonly executables: readonly Change[];
@@ -37,55 +37,63 @@ export interface Report {
   readonly warnings: readonly string[];
 }
 
-/** The executable that runs has all plugins in it. */
-const installExecutables = (folder: string, names: readonly string[], end: End): Change[] =>
-  whileFolderLocked(folder, end, () => {
+/** The running executable contains all plugins. */
+const installExecutables = (folder: string, names: readonly string[], termination: Termination): Change[] =>
+  whileFolderLocked(folder, termination, () => {
     removeLeftovers(folder);
     const descriptor = openFile(OWN_EXECUTABLE, OpenFlag.readOnly);
     try {
-      return replaceAll(folder, names, contentOf(descriptor, OWN_EXECUTABLE, 0o755), end);
+      return replaceAll(folder, names, contentOf(descriptor, OWN_EXECUTABLE, 0o755), termination);
     } finally {
       closeFile(descriptor);
     }
   });
 
-const installConfiguration = (folder: string, { name, text }: Configuration, end: End): Change[] =>
-  whileFolderLocked(folder, end, () => {
+const installConfiguration = (
+  folder: string,
+  { name, text }: Configuration,
+  termination: Termination,
+): Change[] =>
+  whileFolderLocked(folder, termination, () => {
     removeLeftovers(folder);
-    return replaceAll(folder, [name], contentOfText(text, 0o644), end);
+    return replaceAll(folder, [name], contentOfText(text, 0o644), termination);
   });
 
-/** What is to be written, and into which folder; undefined if --conf is a folder without a file for this node. */
-function readWish(
-  wish: Wish["configuration"],
+/** Reads the configuration and chooses its folder. Undefined if --conf is a folder without a file for this node. */
+function readConfigurationSource(
+  request: InstallRequest["configuration"],
   catalogue: Catalogue,
-  end: End,
+  termination: Termination,
 ): { folder: string; read: Configuration } | undefined {
-  if (wish === undefined) return undefined;
-  const folder = checkFolder("--conf-dir", wish.folder);
-  const source = findConfiguration(wish.source, wish.node);
+  if (request === undefined) return undefined;
+  const folder = checkFolder("--conf-dir", request.folder);
+  const source = findConfiguration(request.source, request.node);
   if (source === undefined) return undefined;
-  return { folder, read: readConfiguration(source, wish.name, catalogue, end) };
+  return { folder, read: readConfiguration(source, request.name, catalogue, termination) };
 }
 
-function noneForNode({ source, node, folder, name }: NonNullable<Wish["configuration"]>): string {
-  const own = node === undefined ? "which is not known (--node, or NODE_NAME)" : `${node}.conflist`;
+function noneForNode({ source, node, folder, name }: NonNullable<InstallRequest["configuration"]>): string {
+  const own = node === undefined ? "which is unknown (set --node or NODE_NAME)" : `${node}.conflist`;
   const none = `no configuration is written: ${source} has neither all-nodes.conflist nor one of the node's name, ${own}`;
   const earlier = name === undefined ? undefined : `${folder}/${name}`;
   if (earlier === undefined || linkStatus(earlier) === undefined) return none;
-  return `${none}; ${earlier} is there from earlier and goes on being used: remove it if it should not be`;
+  return `${none}; ${earlier} exists from earlier and stays in use: remove it if it should not be`;
 }
 
-/** Does it. After an error nothing has changed, but for the executables if it is the configuration that failed. */
-export function install({ binFolder, names, configuration }: Wish, catalogue: Catalogue, end: End): Report {
+/** Installs. After an error nothing has changed; only if the configuration failed, the executables remain. */
+export function install(
+  { binFolder, names, configuration }: InstallRequest,
+  catalogue: Catalogue,
+  termination: Termination,
+): Report {
   const binDir = checkFolder("--bin-dir", binFolder);
-  const wanted = readWish(configuration, catalogue, end);
-  const executables = installExecutables(binDir, names, end);
+  const wanted = readConfigurationSource(configuration, catalogue, termination);
+  const executables = installExecutables(binDir, names, termination);
   if (configuration === undefined) return { binDir, executables, warnings: [] };
   if (wanted === undefined) return { binDir, executables, warnings: [noneForNode(configuration)] };
-  // After the executables: a runtime that sees a configuration calls what it names.
+  // The configuration comes last: a runtime that sees it calls the executables.
   const { folder, read } = wanted;
-  const [change] = installConfiguration(folder, read, end);
+  const [change] = installConfiguration(folder, read, termination);
   const warnings = configurationWarnings(read, folder, binDir);
   const written = { file: `${folder}/${read.name}`, action: change?.action ?? "unchanged" };
   return { binDir, executables, configuration: written, warnings };

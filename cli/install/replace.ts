@@ -1,4 +1,4 @@
-/** Files of a folder are exchanged for one content: all of them, or after an error none. */
+/** Replaces files of a folder by one content: all of them, or none after an error. */
 import { Rollback } from "../../shared/rollback.ts";
 import { syncDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
@@ -11,10 +11,10 @@ import {
   renameFile,
 } from "../../shared/system/file.ts";
 import { descriptorStatus, linkStatus } from "../../shared/system/file-status.ts";
-import { type Content, contentOf, holds, writeContent } from "./content.ts";
-import { passingName } from "./folder.ts";
-import { failedBy, problem } from "./problem.ts";
-import type { End } from "./stay.ts";
+import { type Content, contentOf, hasContent, writeContent } from "./content.ts";
+import { failedBy, stepError } from "./errors.ts";
+import { temporaryName } from "./folder.ts";
+import type { Termination } from "./termination.ts";
 
 export type Action = "installed" | "replaced" | "unchanged";
 
@@ -23,43 +23,43 @@ export interface Change {
   readonly action: Action;
 }
 
-/** What is to be done about a name. Throws for what a file must not take the place of. */
-function plan(path: string, content: Content, known: Map<string, boolean>, end: End): Action {
+/** Decides what to do about a name. Throws if a file must not replace what is there. */
+function plan(path: string, content: Content, known: Map<string, boolean>, termination: Termination): Action {
   const status = linkStatus(path);
   if (status === undefined) return "installed";
   if (status.kind !== "file" && status.kind !== "link")
     throw new Error(`${path} is neither a file nor a link: remove what is there; nothing was changed`);
-  // Names of one file are compared once.
+  // Names of the same file are compared once.
   const identity = `${status.device}:${status.inode}`;
-  const isSame = known.get(identity) ?? holds(path, status, content, end);
+  const isSame = known.get(identity) ?? hasContent(path, status, content, termination);
   known.set(identity, isSame);
   return isSame ? "unchanged" : "replaced";
 }
 
-/** A file system without hard links (FAT), or too many links of one file, or a file of somebody else's. */
+/** Reasons to copy: no hard links on the file system (FAT), too many links, or the file of another user. */
 const linkRefusals = [Errno.EPERM, Errno.EOPNOTSUPP, Errno.EMLINK, Errno.ENOSYS];
 
-/** Gives a file a second name; where that cannot be, a copy. */
-function linkOrCopy(from: string, to: string, end: End): void {
+/** Gives a file a second name, or copies it if links are not possible. */
+function linkOrCopy(from: string, to: string, termination: Termination): void {
   try {
     if (!linkToFreeName(from, to)) throw new Error(`${to} is there already`);
   } catch (thrown) {
     if (!failedBy(thrown, linkRefusals)) throw thrown;
-    copy(from, to, end);
+    copy(from, to, termination);
   }
 }
 
-function copy(from: string, to: string, end: End): void {
+function copy(from: string, to: string, termination: Termination): void {
   const descriptor = openFile(from, OpenFlag.readOnly);
   try {
     const mode = descriptorStatus(descriptor).permissions & 0o777;
-    writeContent(to, contentOf(descriptor, from, mode), end);
+    writeContent(to, contentOf(descriptor, from, mode), termination);
   } finally {
     closeFile(descriptor);
   }
 }
 
-/** The old and the new file of a name, under passing names. */
+/** The old and the new file of a name, each under a temporary name. */
 interface Staged {
   readonly path: string;
   readonly fresh: string;
@@ -67,57 +67,57 @@ interface Staged {
   readonly old: string | undefined;
 }
 
-/** All that needs space or may be refused is done here, before any name is changed. */
+/** Does everything that needs space or may be refused, before any name changes. */
 class Stage {
   private readonly passing: string[] = [];
   private readonly folder: string;
-  private readonly end: End;
+  private readonly termination: Termination;
 
-  constructor(folder: string, end: End) {
+  constructor(folder: string, termination: Termination) {
     this.folder = folder;
-    this.end = end;
+    this.termination = termination;
   }
 
   private take(purpose: string): string {
-    const path = `${this.folder}/${passingName(purpose)}`;
+    const path = `${this.folder}/${temporaryName(purpose)}`;
     this.passing.push(path);
     return path;
   }
 
-  /** A file with the content: one of the folder's that has it, or a new one. */
+  /** Returns a file with the content: one that the folder has already, or a new one. */
   base(content: Content, changes: readonly Change[]): string {
     for (const { name, action } of changes) {
       const path = `${this.folder}/${name}`;
       if (action === "unchanged" && linkStatus(path)?.isFile === true) return path;
     }
     const path = this.take("content");
-    writeContent(path, content, this.end);
+    writeContent(path, content, this.termination);
     return path;
   }
 
   name({ name, action }: Change, base: string): Staged {
     const path = `${this.folder}/${name}`;
     const fresh = this.take(`${name}.new`);
-    linkOrCopy(base, fresh, this.end);
+    linkOrCopy(base, fresh, this.termination);
     if (action === "installed") return { path, fresh, old: undefined };
     const old = this.take(`${name}.old`);
-    linkOrCopy(path, old, this.end);
+    linkOrCopy(path, old, this.termination);
     return { path, fresh, old };
   }
 
-  /** What is left is removed by the next installer. */
+  /** The next installer removes what remains. */
   clear(): void {
     for (const path of this.passing) {
       try {
         removeFile(path);
       } catch {
-        // It does no harm.
+        // A leftover does no harm.
       }
     }
   }
 }
 
-/** rename(2): whoever runs the old file goes on with it, and each name is at any moment the old or the new file. */
+/** rename(2) is atomic: a process that runs the old file keeps it, and each name is always the old or the new file. */
 function renameAll(staged: readonly Staged[], folder: string): void {
   const rollback = new Rollback();
   try {
@@ -133,16 +133,22 @@ function renameAll(staged: readonly Staged[], folder: string): void {
 }
 
 /**
- * Sees to it that all these names of the folder have the content, as hard links of one file where they are new.
- * After an error they are as they were. Call it under the folder's lock.
+ * Gives all these names of the folder the content; new ones are hard links of one file. After an error the names are
+ * as before. The caller holds the folder's lock.
  */
-export function replaceAll(folder: string, names: readonly string[], content: Content, end: End): Change[] {
+export function replaceAll(
+  folder: string,
+  names: readonly string[],
+  content: Content,
+  termination: Termination,
+): Change[] {
   const known = new Map<string, boolean>();
   const changes: Change[] = [];
-  for (const name of names) changes.push({ name, action: plan(`${folder}/${name}`, content, known, end) });
+  for (const name of names)
+    changes.push({ name, action: plan(`${folder}/${name}`, content, known, termination) });
   const wanted = changes.filter(({ action }) => action !== "unchanged");
   if (wanted.length === 0) return changes;
-  const stage = new Stage(folder, end);
+  const stage = new Stage(folder, termination);
   try {
     const base = stage.base(content, changes);
     const staged: Staged[] = [];
@@ -152,7 +158,7 @@ export function replaceAll(folder: string, names: readonly string[], content: Co
     return changes;
   } catch (thrown) {
     const list = wanted.map(({ name }) => name).join(", ");
-    throw problem(`cannot install ${list} into ${folder}, where nothing was changed`, thrown);
+    throw stepError(`cannot install ${list} into ${folder}, where nothing was changed`, thrown);
   } finally {
     stage.clear();
   }

@@ -1,4 +1,4 @@
-/** How long ago, in the two largest units, as a person says it. */
+/** Ages in their two largest units. */
 
 const units = [
   ["d", 86400],
@@ -7,7 +7,7 @@ const units = [
   ["s", 1],
 ] as const;
 
-/** "3d4h", "5m12s", "0s"; a time to come (the clock was set back) is "0s". */
+/** "3d4h", "5m12s", "0s". A time in the future (after the clock was set back) is "0s". */
 export function formatAge(seconds: number): string {
   let rest = Math.max(0, Math.floor(seconds));
   const first = units.findIndex(([, size]) => rest >= size);

@@ -1,4 +1,4 @@
-/** The attachments of this node, from all that remembers any: the cache, host interfaces and reserved addresses. */
+/** The attachments of this node, from three sources: libcni's cache, host interfaces and reserved addresses. */
 import { hostInterfaceName } from "../../shared/cni/attachment.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
@@ -6,16 +6,16 @@ import { type CachedAttachment, listCached } from "../node/cache.ts";
 import { type HostInterface, listHostInterfaces } from "../node/host-interfaces.ts";
 import { listReservations, type Reservation, STORE_FOLDER } from "../node/reservations.ts";
 
-export interface Listed extends AttachmentKey {
+export interface ListedAttachment extends AttachmentKey {
   /** Without prefix lengths. */
   readonly addresses: readonly string[];
-  /** Of the interface on this node that leads to the container; undefined if there is none, or none of ours. */
+  /** The host's end of the container's interface; undefined if none of ours exists. */
   readonly hostInterface: string | undefined;
-  /** When the attachment was made; undefined if nothing tells. */
+  /** When the attachment was made; undefined if no source knows. */
   readonly made: Date | undefined;
 }
 
-/** One attachment while it is put together. */
+/** An attachment while its sources are joined. */
 interface Draft {
   key: AttachmentKey;
   addresses: string[];
@@ -26,7 +26,7 @@ interface Draft {
 const idOf = ({ network, containerId, ifname }: AttachmentKey) => [network, containerId, ifname].join("\0");
 const earlier = (a: Date | undefined, b: Date) => (a === undefined || b < a ? b : a);
 
-/** The objects of a list in a result; none if it is broken. */
+/** Returns the objects of a list in a result; empty if the result is broken. */
 function objectsOf(result: JsonObject | undefined, key: string): JsonObject[] {
   const list = result?.[key];
   return Array.isArray(list) ? list.filter(isObject) : [];
@@ -86,7 +86,7 @@ class Collection {
     return others.length === 0 ? only : undefined;
   }
 
-  /** A reservation without an interface is one of old: it belongs to the container's only interface. */
+  /** An old reservation has no interface name: it belongs to the container's only interface. */
   addReservation(reservation: Reservation): void {
     const { address, made } = reservation;
     const draft = this.onlyOneOf(reservation) ?? this.draft(reservation);
@@ -94,7 +94,7 @@ class Collection {
     draft.made = earlier(draft.made, made);
   }
 
-  /** A name that is cut in the alias is whole in what the others remember: the interface's name is a hash of it. */
+  /** An alias may be cut, but the interface's name is a hash of the whole: compare it with the other sources. */
   addInterfaces(interfaces: readonly HostInterface[]): void {
     const known = new Map(this.all.map((draft) => [hostInterfaceName(draft.key), draft]));
     for (const { name, owner } of interfaces) (known.get(name) ?? this.draft(owner)).hostInterface = name;
@@ -108,9 +108,10 @@ class Collection {
 const compare = (a: AttachmentKey, b: AttachmentKey) => (idOf(a) < idOf(b) ? -1 : 1);
 
 /**
- * All attachments, by network, container and interface. What cannot be read hides nothing of the rest: `fail` is told.
+ * Returns all attachments by network, container and interface. A source that cannot be read goes to `fail`, and the
+ * rest is still listed.
  */
-export function listAttachments(fail: (thrown: unknown) => void): Listed[] {
+export function listAttachments(fail: (thrown: unknown) => void): ListedAttachment[] {
   const attempt = <Item>(read: () => Item[]): Item[] => {
     try {
       return read();

@@ -1,16 +1,16 @@
-/** `podwire list`: what is attached on this node. */
+/** `podwire list`: shows the attachments of this node. */
 import { messageOf } from "../../shared/cni/error.ts";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { emphasis } from "../help.ts";
 import { printable } from "../printable.ts";
 import { formatAge } from "./age.ts";
-import { type Listed, listAttachments } from "./attachments.ts";
+import { type ListedAttachment, listAttachments } from "./attachments.ts";
 
-const ageOf = ({ made }: Listed, now: Date) =>
+const ageOf = ({ made }: ListedAttachment, now: Date) =>
   made === undefined ? undefined : Math.max(0, Math.floor((now.getTime() - made.getTime()) / 1000));
 
-/** For programs: what is not known is null. */
-const asObject = (attachment: Listed, now: Date) => ({
+/** For programs: an unknown value is null. */
+const asObject = (attachment: ListedAttachment, now: Date) => ({
   network: attachment.network,
   containerId: attachment.containerId,
   ifname: attachment.ifname,
@@ -21,7 +21,7 @@ const asObject = (attachment: Listed, now: Date) => ({
 
 const header = ["NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "HOST INTERFACE", "AGE"];
 
-function row(attachment: Listed, now: Date): string[] {
+function row(attachment: ListedAttachment, now: Date): string[] {
   const { network, containerId, ifname, addresses, hostInterface = "" } = attachment;
   const age = ageOf(attachment, now);
   const cells = [network, containerId, ifname, addresses.join(","), hostInterface];
@@ -30,7 +30,7 @@ function row(attachment: Listed, now: Date): string[] {
   );
 }
 
-/** Columns two spaces apart, the last one as long as it is. */
+/** Aligns columns, two spaces apart. The last one is not padded. */
 function align(rows: readonly (readonly string[])[]): string[] {
   const widths = header.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
   return rows.map((cells) =>
@@ -41,7 +41,7 @@ function align(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-function printTable(attachments: readonly Listed[], now: Date, io: Io): void {
+function printTable(attachments: readonly ListedAttachment[], now: Date, io: Io): void {
   const [first = "", ...others] = align([header, ...attachments.map((each) => row(each, now))]);
   io.out(`${[emphasis(io.colours)(first), ...others].join("\n")}\n`);
 }

@@ -1,14 +1,14 @@
 /** `podwire add|check|del|gc|status`: cnitool's job, with cnitool's environment. */
 import { messageOf } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
+import { isBrokenPipe } from "../broken-pipe.ts";
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
 import { printObject } from "../failure.ts";
 import { readCached } from "../node/cache.ts";
 import { whileContainerLocked } from "../node/container-lock.ts";
-import { isReaderGone } from "../reader-gone.ts";
 import { findNetwork, type NetworkList, readList } from "./configuration.ts";
-import { PluginError, type Setting } from "./invoke.ts";
-import { livingAttachments } from "./kept.ts";
+import { type CallContext, PluginError } from "./invoke.ts";
+import { livingAttachments } from "./living-attachments.ts";
 import { configurationFolder, pluginFolders, type RuntimeCall, readRuntimeCall } from "./runtime.ts";
 import { add, check, del, gc, status } from "./verbs.ts";
 
@@ -31,7 +31,7 @@ function failureText(thrown: unknown): string {
   return `the plugin ${thrown.plugin} failed ${thrown.command} with code ${thrown.code}: ${messageOf(thrown)}`;
 }
 
-/** Runs the work; a failure is printed in words on standard error. As JSON, it is for whoever runs the commands. */
+/** Runs the work. Prints a failure as text on standard error, or with --json as an object on standard output. */
 function reported(args: Arguments, io: Io, work: () => void): number {
   try {
     work();
@@ -43,12 +43,12 @@ function reported(args: Arguments, io: Io, work: () => void): number {
   return ExitCode.success;
 }
 
-/** What nobody reads any more has worked all the same: it is remembered, and podwire list shows it. */
+/** ADD has succeeded even if standard output is closed: the attachment stays, and `podwire list` shows it. */
 function printResult(io: Io, result: JsonObject): void {
   try {
     printObject(io, result);
   } catch (thrown) {
-    if (!isReaderGone(thrown)) throw thrown;
+    if (!isBrokenPipe(thrown)) throw thrown;
   }
 }
 
@@ -61,20 +61,20 @@ function missing(name: string, io: Io): Error {
   );
 }
 
-function settingOf(list: NetworkList | undefined, name: string, io: Io): Setting {
+function contextOf(list: NetworkList | undefined, name: string, io: Io): CallContext {
   if (list === undefined) throw missing(name, io);
   return { list, folders: pluginFolders(io), io };
 }
 
 const find = (name: string, io: Io) => findNetwork(configurationFolder(io), name, warner(io));
 
-/** A network whose file is gone is taken down by the configuration that it was made with. */
+/** If the network's file is gone, DEL uses the configuration that ADD cached. */
 function findForDel(name: string, call: RuntimeCall, io: Io): NetworkList | undefined {
   const found = find(name, io);
   if (found !== undefined) return found;
   const cached = readCached({ network: name, containerId: call.containerId, ifname: call.ifname });
   if (cached === undefined || cached.configuration === "") return undefined;
-  warner(io)(`there is no network ${JSON.stringify(name)} any more: the configuration of its ADD is used`);
+  warner(io)(`there is no network ${JSON.stringify(name)} any more: the configuration cached by ADD is used`);
   return readList(cached.configuration, configurationFolder(io));
 }
 
@@ -108,44 +108,43 @@ function attachmentCommand(name: string, summary: string, work: Work): Command {
 }
 
 const addCommand = attachmentCommand("add", "attach a container to a network", (call, name, io) =>
-  add(settingOf(find(name, io), name, io), call, (result) => printResult(io, result)),
+  add(contextOf(find(name, io), name, io), call, (result) => printResult(io, result)),
 );
-const checkCommand = attachmentCommand("check", "check that an attachment is in order", (call, name, io) =>
-  check(settingOf(find(name, io), name, io), call),
+const checkCommand = attachmentCommand(
+  "check",
+  "check that an attachment is as ADD made it",
+  (call, name, io) => check(contextOf(find(name, io), name, io), call),
 );
 const delCommand = attachmentCommand("del", "detach a container from a network", (call, name, io) =>
-  del(settingOf(findForDel(name, call, io), name, io), call),
+  del(contextOf(findForDel(name, call, io), name, io), call),
 );
 
 const gcCommand: Command = {
   name: "gc",
-  summary: "remove what attachments have left that are gone",
+  summary: "remove what attachments without a container have left",
   usage: "[options] NET [NETNS]",
-  description: `Kept are attachments whose namespace, or whose host interface, is there. NETNS means nothing; cnitool\nwants it.\n\n${environmentHelp}`,
-  options: [
-    { name: "all", summary: "keep none: detach all of the network's containers, as cnitool does" },
-    json,
-  ],
+  description: `Attachments whose namespace or host interface exists are kept. NETNS is ignored; cnitool\nrequires it.\n\n${environmentHelp}`,
+  options: [{ name: "all", summary: "detach all of the network's containers, as cnitool does" }, json],
   completions: ["network", "file"],
   run: (args, io) => {
     const [name] = operands(args, 1);
     const keep = args.flag("all")
       ? () => []
       : (known: Parameters<typeof livingAttachments>[1]) => livingAttachments(name, known);
-    return reported(args, io, () => gc(settingOf(find(name, io), name, io), keep));
+    return reported(args, io, () => gc(contextOf(find(name, io), name, io), keep));
   },
 };
 
 const statusCommand: Command = {
   name: "status",
-  summary: "ask whether containers could be attached",
+  summary: "check whether containers can be attached",
   usage: "[options] NET [NETNS]",
-  description: `NETNS means nothing; cnitool wants it.\n\n${environmentHelp}`,
+  description: `NETNS is ignored; cnitool requires it.\n\n${environmentHelp}`,
   options: [json],
   completions: ["network", "file"],
   run: (args, io) => {
     const [name] = operands(args, 1);
-    return reported(args, io, () => status(settingOf(find(name, io), name, io)));
+    return reported(args, io, () => status(contextOf(find(name, io), name, io)));
   },
 };
 

@@ -1,10 +1,10 @@
 /**
- * Network configurations in a folder, by libcni's rules (libcni/conf.go): *.conflist in the order of their names, then
- * single plugins in *.conf and *.json, made lists of one.
+ * Network configurations in a folder, by libcni's rules (libcni/conf.go): first *.conflist sorted by name, then single
+ * plugins in *.conf and *.json, each as a list of one.
  */
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
-import { containerIdFault } from "../../shared/cni/names.ts";
+import { nameProblem } from "../../shared/cni/names.ts";
 import { supportedVersions } from "../../shared/cni/version.ts";
 import { listEntries } from "../../shared/system/directory.ts";
 import { extName, join } from "../../shared/system/path.ts";
@@ -18,12 +18,15 @@ export interface PluginConfiguration {
 
 export interface NetworkList {
   readonly name: string;
-  /** As the plugins get it: the newest of `cniVersions` that we know, or `cniVersion`; empty if neither is there. */
+  /**
+   * The version that the plugins get: the newest known one of `cniVersions`, else `cniVersion`. Empty if neither is
+   * given.
+   */
   readonly cniVersion: string;
   readonly disableCheck: boolean;
   readonly disableGc: boolean;
   readonly plugins: readonly PluginConfiguration[];
-  /** What libcni keeps in its cache: the list as text. */
+  /** The list as text, which libcni caches. */
   readonly text: string;
 }
 
@@ -31,7 +34,7 @@ function invalid(problem: string, advice: string): CniError {
   return new CniError(ErrorCode.invalidConfiguration, problem, advice);
 }
 
-/** libcni takes true and "true". */
+/** libcni accepts true and "true". */
 function readFlag(list: JsonObject, key: string): boolean {
   const value = list[key] ?? false;
   const text = typeof value === "string" ? value.toLowerCase() : value;
@@ -40,7 +43,7 @@ function readFlag(list: JsonObject, key: string): boolean {
   throw invalid(`"${key}" is ${quote(value)}`, "write true or false");
 }
 
-/** The version that the plugins of a list get; empty if it names none, which means 0.1.0. Throws code 6. */
+/** Returns the version that the plugins of a list get. Empty means 0.1.0. Throws code 6. */
 export function versionOf(list: JsonObject): string {
   const fields = new Fields(list);
   const single = fields.text("cniVersion") ?? "";
@@ -51,21 +54,22 @@ export function versionOf(list: JsonObject): string {
 }
 
 function readPlugin(raw: unknown, path: string): PluginConfiguration {
-  if (!isObject(raw)) throw invalid(`${path} is no object`, `each plugin is one, such as {"type": "bridge"}`);
+  if (!isObject(raw))
+    throw invalid(`${path} is not an object`, `each plugin is one, such as {"type": "bridge"}`);
   const type = new Fields(raw, path).text("type") ?? "";
   if (type === "") throw invalid(`"${path}.type" is missing`, "it names the plugin's executable");
   return { type, raw };
 }
 
-/** The list in a text of a file in `folder`, with the plugins in the folder of its name (CNI 1.1.0). */
+/** Reads a list from the text of a file in `folder`, with the plugins in the folder of its name (CNI 1.1.0). */
 export function readList(text: string, folder: string): NetworkList {
   const list: unknown = JSON.parse(text);
-  if (!isObject(list)) throw invalid("the configuration is no object", "a conflist is one JSON object");
+  if (!isObject(list)) throw invalid("the configuration is not an object", "a conflist is one JSON object");
   const name = new Fields(list).text("name") ?? "";
   if (name === "") throw invalid(`"name" is missing`, "every network needs a name");
-  // It becomes a part of paths.
-  const nameFault = containerIdFault(name);
-  if (nameFault !== undefined) throw invalid(`"name" is ${quote(name)}`, nameFault);
+  // The name becomes part of paths.
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw invalid(`"name" is ${quote(name)}`, problem);
   const inlined = list["plugins"] ?? undefined;
   if (inlined !== undefined && !Array.isArray(inlined))
     throw invalid(`"plugins" is no list`, "it lists the plugins");
@@ -91,7 +95,8 @@ function readPluginFiles(folder: string): PluginConfiguration[] {
 /** A single plugin as a list of one. */
 function readSingle(text: string, folder: string): NetworkList {
   const raw: unknown = JSON.parse(text);
-  if (!isObject(raw)) throw invalid("the configuration is no object", "a configuration is one JSON object");
+  if (!isObject(raw))
+    throw invalid("the configuration is not an object", "a configuration is one JSON object");
   const fields = new Fields(raw);
   const list = {
     cniVersion: fields.text("cniVersion") ?? "",
@@ -113,18 +118,18 @@ export function filesIn(folder: string, extensions: readonly string[]): string[]
     .sort();
 }
 
-/** Reads a file as a list, by its ending. Throws CniError, or SyntaxError for what is no JSON. */
-export function readNetworkFile(file: string, folder: string): NetworkList {
+/** Reads a file as a list, by its ending. Throws CniError, or SyntaxError if it is not JSON. */
+function readNetworkFile(file: string, folder: string): NetworkList {
   const { text } = readRegularFile(file);
   return extName(file) === ".conflist" ? readList(text, folder) : readSingle(text, folder);
 }
 
-/** A text that is no JSON is told with line and column, which the engine's parser does not know. */
+/** Adds line and column to a syntax error: QuickJS's parser gives none. */
 function faultOf(file: string, thrown: unknown): string {
   const mistake = thrown instanceof SyntaxError ? firstMistake(readRegularFile(file).text) : undefined;
   return mistake === undefined
-    ? `${file} is passed over: ${messageOf(thrown)}`
-    : `${file}:${mistake.line}:${mistake.column} is passed over: ${mistake.message}`;
+    ? `${file} is skipped: ${messageOf(thrown)}`
+    : `${file}:${mistake.line}:${mistake.column} is skipped: ${mistake.message}`;
 }
 
 /** The configurations of a folder in libcni's order. */
@@ -133,7 +138,7 @@ const configurationsIn = (folder: string): string[] => [
   ...filesIn(folder, [".conf", ".json"]),
 ];
 
-/** The names of all networks in a folder that can be read, sorted. */
+/** The sorted names of all networks in a folder that can be read. */
 export function networkNames(folder: string): string[] {
   const names = configurationsIn(folder).flatMap((file) => {
     try {
@@ -146,8 +151,8 @@ export function networkNames(folder: string): string[] {
 }
 
 /**
- * The network of that name in a folder, the first one as with libcni; undefined if there is none. A file that cannot be
- * read does not hide those after it, as it would with libcni. `warn` is told of it, and of a second network of the name.
+ * Finds a network by name: the first one, as in libcni; undefined if the folder has none. Unlike libcni, it skips a
+ * file that cannot be read. `warn` gets the reason, and each further network of the name.
  */
 export function findNetwork(
   folder: string,
@@ -160,7 +165,7 @@ export function findNetwork(
       const list = readNetworkFile(file, folder);
       if (list.name !== name) continue;
       if (first !== undefined)
-        warn(`${file} has a network ${quote(name)} too: that of ${first.file} is taken`);
+        warn(`${file} has a network ${quote(name)} too: the one in ${first.file} is used`);
       first ??= { file, list };
     } catch (thrown) {
       warn(faultOf(file, thrown));

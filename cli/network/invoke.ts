@@ -1,4 +1,4 @@
-/** One call of one plugin of a network, as libcni makes it. */
+/** Calls one plugin of a network, as libcni does. */
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { Command } from "../../shared/cni/plugin.ts";
@@ -11,14 +11,14 @@ import type { Io } from "../command.ts";
 import type { NetworkList, PluginConfiguration } from "./configuration.ts";
 import type { RuntimeCall } from "./runtime.ts";
 
-/** What does not change from plugin to plugin. */
-export interface Setting {
+/** The part of a call that is the same for all plugins. */
+export interface CallContext {
   readonly list: NetworkList;
   readonly folders: readonly string[];
   readonly io: Io;
 }
 
-/** Of GC and STATUS, which are about no container. */
+/** The part of a call that names a container; GC and STATUS have none. */
 export type Call = Pick<RuntimeCall, "containerId" | "netns" | "ifname"> & {
   readonly args: readonly (readonly [string, string])[];
   readonly capabilityArgs: JsonObject;
@@ -26,13 +26,13 @@ export type Call = Pick<RuntimeCall, "containerId" | "netns" | "ifname"> & {
 
 export const noCall: Call = { containerId: "", netns: "", ifname: "", args: [], capabilityArgs: {} };
 
-/** The executable of a plugin. Throws code 5 if no folder has it. */
+/** Returns the path of a plugin's executable. Throws code 5 if no folder has it. */
 export function findPlugin(type: string, folders: readonly string[]): string {
   if (type.includes("/") || type === "" || type === "." || type === "..") {
     throw new CniError(
       ErrorCode.invalidConfiguration,
       `invalid plugin name: ${quote(type)}`,
-      "it is the plain name of an executable",
+      "it must be the plain name of an executable",
     );
   }
   const path = findExecutable(type, folders);
@@ -44,7 +44,7 @@ export function findPlugin(type: string, folders: readonly string[]): string {
   );
 }
 
-/** The capabilities that a plugin says it has, with what the runtime offers for them. */
+/** Returns the runtime's values for the capabilities that the plugin declares. */
 function runtimeConfig({ raw }: PluginConfiguration, offered: JsonObject): JsonObject {
   const able = new Fields(raw).value("capabilities");
   const entries = Object.entries(isObject(able) ? able : {}).filter(
@@ -54,8 +54,8 @@ function runtimeConfig({ raw }: PluginConfiguration, offered: JsonObject): JsonO
 }
 
 /** The configuration that one plugin gets on standard input. */
-export function pluginInput(
-  { list }: Setting,
+function pluginInput(
+  { list }: CallContext,
   plugin: PluginConfiguration,
   call: Call,
   injected: JsonObject,
@@ -70,10 +70,10 @@ export function pluginInput(
   };
 }
 
-/** A plugin that a signal ended: it had no time to clean up. */
+/** A signal ended the plugin before it could clean up. */
 class KilledError extends CniError {}
 
-/** A plugin's failure, with the code it gave. */
+/** A plugin's failure, with the plugin's own code. */
 export class PluginError extends CniError {
   readonly plugin: string;
   readonly command: Command;
@@ -106,17 +106,17 @@ function failureOf(path: string, { exitCode, signal }: ProcessOutcome, output: s
   return new CniError(ErrorCode.internal, `${path} ended with exit code ${exitCode}`, details);
 }
 
-const environmentOf = (command: Command, setting: Setting, call: Call) => ({
-  ...setting.io.environment,
+const environmentOf = (command: Command, context: CallContext, call: Call) => ({
+  ...context.io.environment,
   CNI_COMMAND: command,
   CNI_CONTAINERID: call.containerId,
   CNI_NETNS: call.netns,
   CNI_IFNAME: call.ifname,
   CNI_ARGS: call.args.map((pair) => pair.join("=")).join(";"),
-  CNI_PATH: setting.folders.join(":"),
+  CNI_PATH: context.folders.join(":"),
 });
 
-/** Runs it without a limit in time, as libcni does. */
+/** Runs the plugin without a time limit, as libcni does. */
 function start(
   path: string,
   environment: Readonly<Record<string, string>>,
@@ -134,24 +134,24 @@ function start(
   }
 }
 
-function run(path: string, command: Command, setting: Setting, call: Call, input: JsonObject): string {
-  const outcome = start(path, environmentOf(command, setting, call), input);
+function run(path: string, command: Command, context: CallContext, call: Call, input: JsonObject): string {
+  const outcome = start(path, environmentOf(command, context, call), input);
   const output = decodeText(outcome.stdout);
   if (outcome.exitCode === 0) return output;
   throw failureOf(path, outcome, output);
 }
 
-/** Runs a plugin; returns what it printed, if that is an object. Throws PluginError. */
+/** Runs a plugin. Returns the object it printed, if any. Throws PluginError. */
 export function invoke(
-  setting: Setting,
+  context: CallContext,
   plugin: PluginConfiguration,
   command: Command,
   call: Call,
   injected: JsonObject = {},
 ): JsonObject | undefined {
   try {
-    const path = findPlugin(plugin.type, setting.folders);
-    const output = run(path, command, setting, call, pluginInput(setting, plugin, call, injected));
+    const path = findPlugin(plugin.type, context.folders);
+    const output = run(path, command, context, call, pluginInput(context, plugin, call, injected));
     return parseObject(output);
   } catch (thrown) {
     throw thrown instanceof CniError ? new PluginError(plugin.type, command, thrown) : thrown;

@@ -1,7 +1,7 @@
-/** What cnitool takes from its environment and its command line (cnitool/cnitool.go), and podwire from the same. */
+/** The inputs that cnitool takes from its environment and command line (cnitool/cnitool.go). */
 import { CniError, ErrorCode, messageOf, quote } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
-import { containerIdFault, interfaceNameFault } from "../../shared/cni/names.ts";
+import { interfaceNameProblem, nameProblem } from "../../shared/cni/names.ts";
 import { absolutePath } from "../../shared/system/absolute-path.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import { ownExecutablePath } from "../../shared/system/own-process.ts";
@@ -10,7 +10,7 @@ import type { Io } from "../command.ts";
 
 const DEFAULT_CONFIGURATIONS = "/etc/cni/net.d";
 
-/** One container's interface, and what the runtime asks for. */
+/** One interface of a container, and the runtime's parameters for it. */
 export interface RuntimeCall {
   readonly containerId: string;
   /** The absolute path of the container's network namespace. */
@@ -26,7 +26,7 @@ export interface RuntimeCall {
 export const configurationFolder = ({ environment }: Io) =>
   (environment["NETCONFPATH"] ?? "") === "" ? DEFAULT_CONFIGURATIONS : (environment["NETCONFPATH"] as string);
 
-/** CNI_PATH; without it, the folder that this executable is in. */
+/** CNI_PATH; by default the folder of this executable. */
 export function pluginFolders({ environment }: Io): string[] {
   const path = environment["CNI_PATH"] ?? "";
   return path === "" ? [dirName(ownExecutablePath())] : path.split(":").filter((folder) => folder !== "");
@@ -56,22 +56,22 @@ function readCapabilityArgs(text: string): JsonObject {
   throw badEnvironment(`CAP_ARGS is ${quote(value)}`, advice);
 }
 
-/** cnitool knows no containers: the namespace stands for one. */
+/** cnitool has no container ids: it derives one from the namespace's path. */
 export function containerIdOf(netns: string): string {
   return `cnitool-${sha512(netns).slice(0, 20)}`;
 }
 
-/** Reads what a call needs. `containerId` overrides the derived one. Throws code 4. */
+/** Reads the parameters of a call. `containerId` overrides the derived one. Throws code 4. */
 export function readRuntimeCall(netns: string, containerId: string | undefined, io: Io): RuntimeCall {
   const { environment } = io;
   const ifname = environment["CNI_IFNAME"] ?? "eth0";
-  const fault = interfaceNameFault(ifname);
+  const fault = interfaceNameProblem(ifname);
   if (ifname === "" || fault !== undefined)
     throw badEnvironment(`CNI_IFNAME is invalid: ${quote(ifname)}`, fault ?? "give the interface a name");
   const path = absolutePath(netns);
   const id = containerId ?? containerIdOf(path);
-  const idFault = containerIdFault(id);
-  if (idFault !== undefined) throw badEnvironment(`the container ID is invalid: ${quote(id)}`, idFault);
+  const idProblem = nameProblem(id);
+  if (idProblem !== undefined) throw badEnvironment(`the container ID is invalid: ${quote(id)}`, idProblem);
   const args = environment["CNI_ARGS"] ?? "";
   const capabilities = environment["CAP_ARGS"] ?? "";
   return {

@@ -1,4 +1,4 @@
-/** What libcni does with a network (libcni/api.go): its plugins in order, and a memory of what came of it. */
+/** The verbs on a network as libcni runs them (libcni/api.go): the plugins in order, and a cache of their results. */
 import { CniError, ErrorCode, messageOf, runAll } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
@@ -13,14 +13,14 @@ import {
   removeCached,
   writeCached,
 } from "../node/cache.ts";
-import { outliveSignals } from "./interruption.ts";
-import { type Call, invoke, noCall, PluginError, type Setting } from "./invoke.ts";
+import { type Call, type CallContext, invoke, noCall, PluginError } from "./invoke.ts";
 import type { RuntimeCall } from "./runtime.ts";
+import { uninterrupted } from "./uninterrupted.ts";
 
-const versionOf = ({ list }: Setting): CniVersion => readVersion(list.cniVersion);
+const versionOf = ({ list }: CallContext): CniVersion => readVersion(list.cniVersion);
 
 export const keyOf = (
-  { list }: Setting,
+  { list }: CallContext,
   call: Pick<RuntimeCall, "containerId" | "ifname">,
 ): AttachmentKey => ({
   network: list.name,
@@ -28,7 +28,7 @@ export const keyOf = (
   ifname: call.ifname,
 });
 
-/** What the caller leaves open is as it was when the attachment was made. */
+/** Parameters that the caller omits are those of the cached ADD. */
 function complete(call: RuntimeCall, cached: CachedAttachment | undefined): Call {
   return {
     ...call,
@@ -37,7 +37,7 @@ function complete(call: RuntimeCall, cached: CachedAttachment | undefined): Call
   };
 }
 
-/** The cached result in the version of the configuration, which may have changed since. */
+/** The cached result in the configuration's version, which may have changed since ADD. */
 function resultIn(version: CniVersion, cached: CachedAttachment | undefined): JsonObject | undefined {
   const result = cached?.result;
   const stated = result?.["cniVersion"];
@@ -49,21 +49,26 @@ function resultIn(version: CniVersion, cached: CachedAttachment | undefined): Js
 const previous = (result: JsonObject | undefined): JsonObject =>
   result === undefined ? {} : { prevResult: result };
 
-/** How many plugins of the chain are to be taken back. One that fails cleans up itself, unless it was killed. */
-const toTakeBack = (done: number, thrown: unknown): number =>
+/** The number of plugins to undo. A plugin that fails cleans up itself, unless a signal killed it. */
+const countToUndo = (done: number, thrown: unknown): number =>
   thrown instanceof PluginError && thrown.wasKilled ? done + 1 : done;
 
 /**
- * Takes back what the first plugins of the chain have done; their failures do not hide the first one. Returns whether
- * there were none.
+ * Undoes the first plugins of the chain by DEL. Returns true if all succeeded; their failures do not replace the error
+ * that caused the undo.
  */
-function takeBack(setting: Setting, call: Call, done: number, result: JsonObject | undefined): boolean {
+function undoPlugins(
+  context: CallContext,
+  call: Call,
+  done: number,
+  result: JsonObject | undefined,
+): boolean {
   let isDone = true;
-  for (const plugin of setting.list.plugins.slice(0, done).reverse()) {
+  for (const plugin of context.list.plugins.slice(0, done).reverse()) {
     try {
-      invoke(setting, plugin, "DEL", call, previous(result));
+      invoke(context, plugin, "DEL", call, previous(result));
     } catch (thrown) {
-      setting.io.err(`podwire: taking back what ${plugin.type} did failed: ${messageOf(thrown)}\n`);
+      context.io.err(`podwire: could not undo ${plugin.type}: ${messageOf(thrown)}\n`);
       isDone = false;
     }
   }
@@ -71,20 +76,20 @@ function takeBack(setting: Setting, call: Call, done: number, result: JsonObject
 }
 
 /**
- * ADD: `deliver` gets the last plugin's result. A failure, be it of `deliver`, and Ctrl-C leave nothing of the plugins
- * that had succeeded.
+ * ADD. `deliver` gets the last plugin's result. If a plugin or `deliver` fails, the plugins that had succeeded are
+ * undone.
  */
-export const add = (setting: Setting, call: RuntimeCall, deliver: (result: JsonObject) => void): void =>
-  outliveSignals(() => {
-    refuseSecond(keyOf(setting, call));
+export const add = (context: CallContext, call: RuntimeCall, deliver: (result: JsonObject) => void): void =>
+  uninterrupted(() => {
+    checkNotAttached(keyOf(context, call));
     const given = complete(call, undefined);
-    const result = addAll(setting, call, given);
+    const result = addAll(context, call, given);
     try {
       deliver(result);
     } catch (thrown) {
-      const isUndone = takeBack(setting, given, setting.list.plugins.length, result);
-      if (isUndone) removeCached(keyOf(setting, call));
-      setting.io.err(
+      const isUndone = undoPlugins(context, given, context.list.plugins.length, result);
+      if (isUndone) removeCached(keyOf(context, call));
+      context.io.err(
         `podwire: the result cannot be printed: the attachment is ${isUndone ? "undone" : "left to podwire del"}\n`,
       );
       throw thrown;
@@ -92,10 +97,10 @@ export const add = (setting: Setting, call: RuntimeCall, deliver: (result: JsonO
   });
 
 /**
- * The specification allows no second ADD. libcni leaves it to the plugins, and takes nothing back; here the plugins
- * before the one that refuses would be taken back, and with them what they have attached.
+ * The specification allows no second ADD of an attachment. libcni leaves this to the plugins and undoes nothing.
+ * podwire undoes a failed chain, and would also undo the first ADD: it refuses before it calls a plugin.
  */
-function refuseSecond(key: AttachmentKey): void {
+function checkNotAttached(key: AttachmentKey): void {
   if (!isCached(key)) return;
   const { network, containerId, ifname } = key;
   throw new CniError(
@@ -105,23 +110,23 @@ function refuseSecond(key: AttachmentKey): void {
   );
 }
 
-function addAll(setting: Setting, call: RuntimeCall, given: Call): JsonObject {
-  const { list } = setting;
-  const version = versionOf(setting);
+function addAll(context: CallContext, call: RuntimeCall, given: Call): JsonObject {
+  const { list } = context;
+  const version = versionOf(context);
   let result: JsonObject | undefined;
   let done = 0;
   try {
     for (const plugin of list.plugins) {
-      const printed = invoke(setting, plugin, "ADD", given, previous(result));
+      const printed = invoke(context, plugin, "ADD", given, previous(result));
       done++;
       result = { cniVersion: version, ...requireResult(printed, plugin.type) };
     }
     if (result === undefined) throw new CniError(ErrorCode.internal, "the network has no plugins");
     const { netns, args, capabilityArgs } = given;
-    writeCached({ ...keyOf(setting, call), netns, configuration: list.text, args, capabilityArgs, result });
+    writeCached({ ...keyOf(context, call), netns, configuration: list.text, args, capabilityArgs, result });
     return result;
   } catch (thrown) {
-    takeBack(setting, given, toTakeBack(done, thrown), result);
+    undoPlugins(context, given, countToUndo(done, thrown), result);
     throw thrown;
   }
 }
@@ -131,29 +136,29 @@ function requireResult(printed: JsonObject | undefined, type: string): JsonObjec
   throw new CniError(
     ErrorCode.decode,
     `the plugin ${type} printed no result for ADD`,
-    "is it a CNI plugin, and does it fit the cniVersion of the configuration?",
+    "is it a CNI plugin, and does it support the configuration's cniVersion?",
   );
 }
 
 /** CHECK: every plugin, with the result of ADD. */
-export function check(setting: Setting, call: RuntimeCall): void {
-  const { list } = setting;
-  const version = versionOf(setting);
+export function check(context: CallContext, call: RuntimeCall): void {
+  const { list } = context;
+  const version = versionOf(context);
   if (!isAtLeast(version, "0.4.0")) {
     const message = `configuration version ${JSON.stringify(list.cniVersion)} does not support the CHECK command`;
-    throw new CniError(ErrorCode.incompatibleVersion, message, "CHECK came with version 0.4.0");
+    throw new CniError(ErrorCode.incompatibleVersion, message, "CHECK exists since version 0.4.0");
   }
   if (list.disableCheck) {
-    setting.io.err("podwire: nothing was checked: the configuration sets disableCheck\n");
+    context.io.err("podwire: nothing was checked: the configuration sets disableCheck\n");
     return;
   }
-  const cached = readCached(keyOf(setting, call));
-  if (cached === undefined) setting.io.err("podwire: warning: no ADD of this attachment is remembered\n");
+  const cached = readCached(keyOf(context, call));
+  if (cached === undefined) context.io.err("podwire: warning: the cache has no ADD of this attachment\n");
   const result = previous(resultIn(version, cached));
-  for (const plugin of list.plugins) invoke(setting, plugin, "CHECK", complete(call, cached), result);
+  for (const plugin of list.plugins) invoke(context, plugin, "CHECK", complete(call, cached), result);
 }
 
-/** A result that cannot be read must not keep anything from being taken down. */
+/** DEL has to work without a readable result. */
 function resultForDel(version: CniVersion, cached: CachedAttachment | undefined): JsonObject | undefined {
   if (!isAtLeast(version, "0.4.0")) return undefined;
   try {
@@ -163,41 +168,48 @@ function resultForDel(version: CniVersion, cached: CachedAttachment | undefined)
   }
 }
 
-/** DEL: every plugin, the last one first. */
-export function del(setting: Setting, call: RuntimeCall): void {
-  const cached = readCached(keyOf(setting, call));
-  const result = previous(resultForDel(versionOf(setting), cached));
-  for (const plugin of [...setting.list.plugins].reverse())
-    invoke(setting, plugin, "DEL", complete(call, cached), result);
-  removeCached(keyOf(setting, call));
+/** DEL: every plugin, in reverse order. */
+export function del(context: CallContext, call: RuntimeCall): void {
+  const cached = readCached(keyOf(context, call));
+  const result = previous(resultForDel(versionOf(context), cached));
+  for (const plugin of [...context.list.plugins].reverse())
+    invoke(context, plugin, "DEL", complete(call, cached), result);
+  removeCached(keyOf(context, call));
 }
 
-/** GC: DEL of every attachment that is known and not to be kept, then GC by every plugin. All is tried. */
-export function gc(setting: Setting, keep: (known: readonly CachedAttachment[]) => AttachmentKey[]): void {
-  const { list } = setting;
+/** GC: DEL of every cached attachment that is not to be kept, then GC by every plugin. It goes on after errors. */
+export function gc(
+  context: CallContext,
+  keep: (known: readonly CachedAttachment[]) => AttachmentKey[],
+): void {
+  const { list } = context;
   if (list.disableGc) {
-    setting.io.err("podwire: nothing was collected: the configuration sets disableGC\n");
+    context.io.err("podwire: nothing was collected: the configuration sets disableGC\n");
     return;
   }
   const known = listCached().filter(({ network }) => network === list.name);
   const kept = keep(known);
   const idOf = ({ containerId, ifname }: AttachmentKey) => `${containerId}/${ifname}`;
   const keptIds = new Set(kept.map(idOf));
-  const steps = known.filter((entry) => !keptIds.has(idOf(entry))).map((stale) => () => del(setting, stale));
+  const steps = known.filter((entry) => !keptIds.has(idOf(entry))).map((stale) => () => del(context, stale));
   const valid = kept.map(({ containerId, ifname }) => ({ containerID: containerId, ifname }));
-  const plugins = isAtLeast(versionOf(setting), "1.1.0") ? list.plugins : [];
-  runAll([...steps, ...plugins.map((plugin) => () => collect(setting, plugin, valid))]);
+  const plugins = isAtLeast(versionOf(context), "1.1.0") ? list.plugins : [];
+  runAll([...steps, ...plugins.map((plugin) => () => collect(context, plugin, valid))]);
 }
 
-function collect(setting: Setting, plugin: Setting["list"]["plugins"][number], valid: JsonObject[]): void {
-  invoke(setting, plugin, "GC", noCall, { "cni.dev/valid-attachments": valid });
+function collect(
+  context: CallContext,
+  plugin: CallContext["list"]["plugins"][number],
+  valid: JsonObject[],
+): void {
+  invoke(context, plugin, "GC", noCall, { "cni.dev/valid-attachments": valid });
 }
 
-/** STATUS by every plugin; before 1.1.0 there is none, and all is well. */
-export function status(setting: Setting): void {
-  if (!isAtLeast(versionOf(setting), "1.1.0")) {
-    setting.io.err("podwire: nothing was asked: STATUS came with cniVersion 1.1.0\n");
+/** STATUS by every plugin. Versions before 1.1.0 have no STATUS: success. */
+export function status(context: CallContext): void {
+  if (!isAtLeast(versionOf(context), "1.1.0")) {
+    context.io.err("podwire: nothing was asked: STATUS exists since cniVersion 1.1.0\n");
     return;
   }
-  for (const plugin of setting.list.plugins) invoke(setting, plugin, "STATUS", noCall);
+  for (const plugin of context.list.plugins) invoke(context, plugin, "STATUS", noCall);
 }

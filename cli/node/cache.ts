@@ -1,6 +1,6 @@
 /**
- * libcni's memory of attachments (libcni/api.go, cachedInfo): a JSON file each in /var/lib/cni/results. It is what makes
- * podwire, cnitool, containerd and CRI-O able to finish what another of them began.
+ * libcni's cache of attachments (libcni/api.go, cachedInfo): one JSON file each in /var/lib/cni/results. podwire,
+ * cnitool, containerd and CRI-O share it, so that each can finish what another began.
  */
 import { fromByteArray, toByteArray } from "base64-js";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
@@ -11,7 +11,7 @@ import { linkStatus } from "../../shared/system/file-status.ts";
 import { processId } from "../../shared/system/own-process.ts";
 import { join } from "../../shared/system/path.ts";
 import { decodeText, encodeText } from "../../shared/system/text.ts";
-import { entriesIn } from "./folder.ts";
+import { entriesIn } from "./folder-entries.ts";
 import { readRegularFile } from "./regular-file.ts";
 
 export const CACHE_FOLDER = "/var/lib/cni";
@@ -38,7 +38,7 @@ function fileOf(folder: string, { network, containerId, ifname }: AttachmentKey)
 const isPair = (value: unknown): value is [string, string] =>
   Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === "string");
 
-/** An attachment is known though its configuration is broken. */
+/** Returns an empty text for broken base64: the attachment is still known. */
 function decode(base64: string): string {
   try {
     return decodeText(toByteArray(base64));
@@ -47,7 +47,7 @@ function decode(base64: string): string {
   }
 }
 
-/** Reads a file of the cache; undefined if it is none, or not whole. */
+/** Reads a file of the cache; undefined if it has another format or is cut. */
 function parse(text: string, modified: Date): CachedAttachment | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -71,7 +71,7 @@ function parse(text: string, modified: Date): CachedAttachment | undefined {
   }
 }
 
-/** Before it had a kind, a file was the result alone. */
+/** Reads the old format without "kind": the file is the result alone. */
 function parseOld(text: string, key: AttachmentKey, modified: Date): CachedAttachment | undefined {
   try {
     const result: unknown = JSON.parse(text);
@@ -90,12 +90,12 @@ function readFile(file: string): ReturnType<typeof readRegularFile> | undefined 
   }
 }
 
-/** Whether an attachment is remembered, be it in a file that cannot be read. */
+/** True if the attachment has a file in the cache, readable or not. */
 export function isCached(key: AttachmentKey, folder = CACHE_FOLDER): boolean {
   return linkStatus(fileOf(folder, key)) !== undefined;
 }
 
-/** What is known of an attachment; undefined if there is nothing that can be read. */
+/** Reads an attachment from the cache; undefined if its file is missing or broken. */
 export function readCached(key: AttachmentKey, folder = CACHE_FOLDER): CachedAttachment | undefined {
   const read = readFile(fileOf(folder, key));
   if (read === undefined) return undefined;
@@ -103,8 +103,8 @@ export function readCached(key: AttachmentKey, folder = CACHE_FOLDER): CachedAtt
 }
 
 /**
- * All attachments that the cache tells whole, in the order of their files' names. Throws if it is there and cannot be
- * read: who takes it for empty takes living attachments for garbage.
+ * All readable attachments of the cache, sorted by file name. Throws if the folder exists but cannot be read: an empty
+ * list would make GC remove living attachments.
  */
 export function listCached(folder = CACHE_FOLDER): CachedAttachment[] {
   return entriesIn(resultsFolder(folder))
@@ -116,7 +116,7 @@ export function listCached(folder = CACHE_FOLDER): CachedAttachment[] {
     .filter(({ network, containerId, ifname }) => network !== "" && containerId !== "" && ifname !== "");
 }
 
-/** The content of a file, with the keys in libcni's order and left out where libcni leaves them out. */
+/** The text of a file, with libcni's keys, their order and its omissions. */
 function contentOf(entry: Omit<CachedAttachment, "modified">): string {
   const { network, containerId, ifname, netns, configuration, args, capabilityArgs, result } = entry;
   return JSON.stringify({
@@ -132,10 +132,10 @@ function contentOf(entry: Omit<CachedAttachment, "modified">): string {
   });
 }
 
-/** Remembers an attachment: whole or not at all. */
+/** Writes an attachment to the cache; the file is whole or absent. */
 export function writeCached(entry: Omit<CachedAttachment, "modified">, folder = CACHE_FOLDER): void {
   makeDirectory(resultsFolder(folder), 0o700);
-  // Beside the folder: whoever lists that takes every file in it for an attachment.
+  // Beside the folder: its readers take every file in it for an attachment.
   const temporary = join(folder, `.podwire-${processId()}`);
   try {
     writeFile(temporary, contentOf(entry), 0o600);
@@ -145,7 +145,7 @@ export function writeCached(entry: Omit<CachedAttachment, "modified">, folder = 
   }
 }
 
-/** Forgets an attachment; fine if it is not known. */
+/** Removes an attachment from the cache. Succeeds if it is missing. */
 export function removeCached(key: AttachmentKey, folder = CACHE_FOLDER): void {
   removeFile(fileOf(folder, key));
 }

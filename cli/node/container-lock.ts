@@ -1,6 +1,6 @@
 /**
- * One call at a time for a container: the specification has the runtime see to that ("Lifecycle & Ordering"), and here
- * podwire is the runtime. Of two ADDs at once, the one that fails would take back what the other has made.
+ * A lock per container: the specification makes the runtime responsible for one call at a time ("Lifecycle &
+ * Ordering"), and here podwire is the runtime. Of two ADDs at once, the one that fails would undo the other's work.
  */
 import { makeDirectory } from "../../shared/system/directory.ts";
 import { closeFile, OpenFlag, openFile, removeFile } from "../../shared/system/file.ts";
@@ -10,17 +10,17 @@ import { sha512 } from "../../shared/system/hash.ts";
 import { join } from "../../shared/system/path.ts";
 import { CACHE_FOLDER } from "./cache.ts";
 
-/** Beside the folder of results, since each file in that is taken for one. */
+/** Beside the folder of results, where each file counts as a result. */
 const fileOf = (containerId: string) =>
   join(CACHE_FOLDER, `.podwire-lock-${sha512(containerId).slice(0, 20)}`);
 
-/** Whether the file that was waited for has not been removed by who had it before. */
+/** True if the previous holder has not removed the file while we waited. */
 function isStillThere(descriptor: number, file: string): boolean {
   const there = fileStatus(file);
   return there !== undefined && isSameFile(descriptorStatus(descriptor), there);
 }
 
-/** Waits for the lock; undefined where none can be made: on a read-only disk, or without being root. */
+/** Waits for the lock. Undefined if the file cannot be made: on a read-only disk, or without root's rights. */
 function acquire(file: string): number | undefined {
   for (;;) {
     let descriptor: number;
@@ -36,7 +36,7 @@ function acquire(file: string): number | undefined {
   }
 }
 
-/** Does the work while no other podwire does any for this container. It leaves no file. */
+/** Runs `work` while no other podwire works on this container. Leaves no file behind. */
 export function whileContainerLocked<Value>(containerId: string, work: () => Value): Value {
   const file = fileOf(containerId);
   const descriptor = acquire(file);

@@ -1,4 +1,4 @@
-/** The attachments that interfaces of this node tell of: each host's end of ours says in its alias whose it is. */
+/** Finds attachments by the host's ends of their veth pairs: each has its owner in its alias. */
 import { hostInterfaceName, readOwner } from "../../shared/cni/attachment.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
@@ -6,13 +6,13 @@ import { listLinks } from "../../shared/netlink/link.ts";
 
 export interface HostInterface {
   readonly name: string;
-  /** In its words. A long network or container is cut there, and ends in a hash. */
+  /** The owner as in the alias. A long network or container is cut there, and ends in a hash. */
   readonly owner: AttachmentKey;
-  /** Whether nothing is cut. */
+  /** True if the alias is not cut. */
   readonly isWhole: boolean;
 }
 
-/** The host's ends of the attachments in this network namespace. */
+/** The host's ends of attachments in this network namespace. */
 export function listHostInterfaces(): HostInterface[] {
   const netlink = new NetlinkConnection(Protocol.route);
   try {

@@ -1,4 +1,4 @@
-/** Files that are read whole. A FIFO would be waited for, and a device read for ever. */
+/** Reads whole files, regular ones only: a FIFO would block, and a device may have no end. */
 import { closeFile, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
 import { descriptorStatus, type FileStatus } from "../../shared/system/file-status.ts";
 import { decodeTextWithMark } from "../../shared/system/text.ts";
@@ -9,16 +9,16 @@ function kindOf({ kind }: FileStatus): string {
   return kind === "socket" ? "a socket" : "a device";
 }
 
-/** When a file was last written. */
+/** Converts the time of the last change to a Date. */
 const dateOf = ({ modified }: FileStatus) => new Date(Number(modified / 1_000_000n));
 
-/** The text of a regular file, and when it was last written. Throws if it is none, or cannot be read. */
+/** Returns the text of a regular file and the time of its last change. Throws for any other kind of file. */
 export function readRegularFile(path: string): { readonly text: string; readonly modified: Date } {
-  // A FIFO opens at once this way, whether or not anybody writes to it.
+  // A non-blocking open of a FIFO returns at once, with or without a writer.
   const descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
   try {
     const status = descriptorStatus(descriptor);
-    if (!status.isFile) throw new Error(`it is ${kindOf(status)}, and no regular file`);
+    if (!status.isFile) throw new Error(`it is ${kindOf(status)}, not a regular file`);
     return { text: decodeTextWithMark(readAll(descriptor, path)), modified: dateOf(status) };
   } finally {
     closeFile(descriptor);

@@ -1,9 +1,9 @@
-/** The addresses that are reserved on this node, from the store that host-local and the reference plugin share. */
+/** The reserved addresses of this node, from the store that host-local shares with the reference plugin. */
 import { parseReservation } from "../../ipam/host-local/records.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { parseIp } from "../../shared/ip/address.ts";
 import { join } from "../../shared/system/path.ts";
-import { entriesIn } from "./folder.ts";
+import { entriesIn } from "./folder-entries.ts";
 import { readRegularFile } from "./regular-file.ts";
 
 export const STORE_FOLDER = "/var/lib/cni/networks";
@@ -19,12 +19,12 @@ function readReservation(folder: string, network: string, name: string): Reserva
     const owner = parseReservation(text);
     return owner === undefined ? [] : [{ ...owner, network, address: name, made: modified }];
   } catch {
-    // Released meanwhile.
+    // Another process released it meanwhile.
     return [];
   }
 }
 
-/** All reservations below a folder that say whose they are. Throws if a folder is there and cannot be read. */
+/** All reservations below a folder that name their owner. Throws if a folder exists and cannot be read. */
 export function listReservations(folder: string = STORE_FOLDER): Reservation[] {
   const networks = entriesIn(folder).filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."));
   return networks.flatMap(({ name: network }) =>

@@ -1,11 +1,8 @@
-/** What validation knows of each plugin. The build puts it together from the plugins' folders. */
+/** The plugins as `podwire validate` knows them. The build collects them from their folders. */
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { PluginSchema } from "../../shared/cni/schema.ts";
 
-/**
- * Throws what ADD would refuse. Returns the request for another plugin of ours, of the type that its configuration
- * names, where a plugin has one made.
- */
+/** Throws what ADD would throw. If the plugin delegates to another of ours, returns the request for that plugin. */
 export type Validate = (request: Request) => Request | undefined;
 
 export interface KnownPlugin {
@@ -14,5 +11,5 @@ export interface KnownPlugin {
   readonly validate: Validate;
 }
 
-/** By type. Without a prototype: "toString" is no plugin. */
+/** By type. Without a prototype, so that "toString" is not found. */
 export type Catalogue = Readonly<Record<string, KnownPlugin | undefined>>;

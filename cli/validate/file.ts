@@ -1,4 +1,4 @@
-/** Everything that can be found in one file. */
+/** Validates one file with every check. */
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { latestVersion } from "../../shared/cni/version.ts";
 import { extName } from "../../shared/system/path.ts";
@@ -18,46 +18,54 @@ import {
   positionAt,
   warning,
 } from "./finding.ts";
-import { checkMeaning, type Shared } from "./semantics.ts";
+import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./node-checks.ts";
+import { checkByReaders, type NetworkKeys } from "./semantics.ts";
 import { checkStructure } from "./structure.ts";
-import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./surroundings.ts";
 import { readDocument } from "./syntax.ts";
 import { inList, inPlugin } from "./unknown-keys.ts";
 
-/** In the place of a file's name. */
+/** Stands for a file's name. */
 const STANDARD_INPUT = "-";
 
-export interface Located extends Finding, Position {
+export interface LocatedFinding extends Finding, Position {
   readonly file: string;
 }
 
-/** As compilers write it, which editors turn into links. */
-export const placeText = ({ file, line, column }: Located): string => `${printable(file)}:${line}:${column}`;
+/** FILE:LINE:COLUMN as compilers write it; editors make it a link. */
+export const positionText = ({ file, line, column }: LocatedFinding): string =>
+  `${printable(file)}:${line}:${column}`;
 
-/** What is wrong there, in words. */
-export function saidText({ path, message, advice }: Located): string {
+/** The finding as text. */
+export function findingText({ path, message, advice }: LocatedFinding): string {
   const subject = path.length === 0 ? "" : `${pathText(path)} `;
   return printable(`${subject}${message}${advice === "" ? "" : ` (${advice})`}`);
 }
 
-export interface Tools {
+export interface ValidationOptions {
   readonly catalogue: Catalogue;
-  /** Where executables are looked for, and whether there are other files around; undefined: only the file itself. */
+  /**
+   * The folders of executables. If undefined, only the file itself is checked, and not its surroundings on the node.
+   */
   readonly folders: readonly string[] | undefined;
 }
 
-function checkPlugin(raw: unknown, shared: Shared, path: Path, tools: Tools): Finding[] {
-  const { catalogue, folders } = tools;
+function checkPlugin(
+  raw: unknown,
+  networkKeys: NetworkKeys,
+  path: Path,
+  options: ValidationOptions,
+): Finding[] {
+  const { catalogue, folders } = options;
   return [
     ...(isObject(raw) ? inPlugin(raw, path, catalogue) : []),
-    ...checkMeaning(raw, shared, path, catalogue),
+    ...checkByReaders(raw, networkKeys, path, catalogue),
     ...(folders === undefined ? [] : checkExecutables(raw, path, folders)),
   ];
 }
 
-/** The schema of one plugin leaves the name to the list that it may be in. */
+/** The schema of a plugin has no name: a conflist provides it. */
 function checkName({ name }: JsonObject): Finding[] {
-  return (name ?? "") === "" ? [error(["name"], "is missing", "every network has a name of its own")] : [];
+  return (name ?? "") === "" ? [error(["name"], "is missing", "every network needs a name of its own")] : [];
 }
 
 function checkVersion(value: JsonObject): Finding[] {
@@ -66,7 +74,7 @@ function checkVersion(value: JsonObject): Finding[] {
   return isMissing ? [warning(["cniVersion"], message, `write "${latestVersion}"`)] : [];
 }
 
-/** What the plugins will be told; the newest where it is of a wrong type, which the schema tells. */
+/** The version that plugins get. A version of a wrong type counts as the newest: the schema reports it. */
 function knownVersion(value: JsonObject): string {
   try {
     const version = versionOf(value);
@@ -76,46 +84,47 @@ function knownVersion(value: JsonObject): string {
   }
 }
 
-/** A conflist holds plugins; anything else is one. */
-function checkValue(file: string, value: unknown, tools: Tools): Finding[] {
+/** A value with "plugins" is a conflist; any other is a single plugin. */
+function checkValue(file: string, value: unknown, options: ValidationOptions): Finding[] {
   const isList = extName(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
   const structure = checkStructure(value, isList);
   if (!isObject(value)) return structure;
   const { name } = value;
-  const shared = { name, cniVersion: knownVersion(value) };
+  const networkKeys = { name, cniVersion: knownVersion(value) };
   const listed = Array.isArray(value["plugins"]) ? (value["plugins"] as unknown[]) : [];
   const plugins = isList
-    ? listed.flatMap((raw, index) => checkPlugin(raw, shared, ["plugins", index], tools))
-    : checkPlugin(value, shared, [], tools);
+    ? listed.flatMap((raw, index) => checkPlugin(raw, networkKeys, ["plugins", index], options))
+    : checkPlugin(value, networkKeys, [], options);
   const others = [
     ...checkName(value),
     ...checkVersion(value),
     ...(isList ? inList(value) : []),
     ...plugins,
-    ...(tools.folders === undefined
+    ...(options.folders === undefined
       ? []
       : [...(isList ? checkHasPlugins(file, value) : []), ...checkOnlyOne(file, name)]),
   ];
-  // What the schema finds, readers find again, and know what to do about it; but they stop at the first fault.
-  const told = new Set(others.map(({ path }) => JSON.stringify(path)));
-  return [...structure.filter(({ path }) => !told.has(JSON.stringify(path))), ...others];
+  // Readers find the schema's findings again and add advice, but stop at the first error. Where both report a path, the
+  // reader's text wins.
+  const reported = new Set(others.map(({ path }) => JSON.stringify(path)));
+  return [...structure.filter(({ path }) => !reported.has(JSON.stringify(path))), ...others];
 }
 
-/** The plugins of a list may be in a folder of its name (CNI 1.1.0): what is wrong in their files. */
-function checkPluginFiles(file: string, text: string, tools: Tools): Located[] {
+/** Findings in the plugin files of a list: CNI 1.1.0 allows them in a folder of its name. */
+function checkPluginFiles(file: string, text: string, options: ValidationOptions): LocatedFinding[] {
   const { value } = readDocument(text);
   if (extName(file) !== ".conflist" || !isObject(value)) return [];
-  const shared = { name: value["name"], cniVersion: knownVersion(value) };
+  const networkKeys = { name: value["name"], cniVersion: knownVersion(value) };
   const checkFile = (raw: unknown): Finding[] => [
-    ...(isObject(raw) ? [] : [error([], "is no object", "each plugin is one")]),
-    ...checkPlugin(raw, shared, [], tools),
+    ...(isObject(raw) ? [] : [error([], "is not an object", "each plugin is one")]),
+    ...checkPlugin(raw, networkKeys, [], options),
   ];
   return pluginFiles(file, value).flatMap((other) => locate(other, read(other), checkFile));
 }
 
 interface Content {
   readonly text: string;
-  /** Why there is none. */
+  /** The reasons why the value is missing. */
   readonly findings: readonly Finding[];
 }
 
@@ -140,33 +149,41 @@ function check(text: string, checkParsed: (value: unknown) => Finding[]): Checke
   return { findings: [...findings, ...checkParsed(value)], root };
 }
 
-/** The findings, in the order of their places. */
-function place(file: string, text: string, { findings, root }: Checked): Located[] {
+/** Sorts findings by their position. */
+function withPositions(file: string, text: string, { findings, root }: Checked): LocatedFinding[] {
   return findings
     .map((finding) => ({ finding, offset: offsetOf(finding, root) }))
     .sort((a, b) => a.offset - b.offset)
     .map(({ finding, offset }) => ({ ...finding, file, ...positionAt(text, offset) }));
 }
 
-/** The findings in a file. */
-function locate(file: string, content: Content, checkParsed: (value: unknown) => Finding[]): Located[] {
+/** Adds file, line and column to findings. */
+function locate(
+  file: string,
+  content: Content,
+  checkParsed: (value: unknown) => Finding[],
+): LocatedFinding[] {
   const { text, findings } = content;
-  return place(file, text, findings.length > 0 ? { findings, root: undefined } : check(text, checkParsed));
+  return withPositions(
+    file,
+    text,
+    findings.length > 0 ? { findings, root: undefined } : check(text, checkParsed),
+  );
 }
 
-/** Checks the text of a file, and nothing around it: it may be meant for another folder, or another node. */
-export const validateText = (file: string, text: string, catalogue: Catalogue): Located[] =>
-  place(
+/** Checks the text alone, without its folder and node: the file may be meant for another. */
+export const validateText = (file: string, text: string, catalogue: Catalogue): LocatedFinding[] =>
+  withPositions(
     file,
     text,
     check(text, (value) => checkValue(file, value, { catalogue, folders: undefined })),
   );
 
-/** Checks a file, and the files of plugins that belong to it. */
-export function validateFile(file: string, tools: Tools): Located[] {
+/** Checks a file, and the plugin files that belong to it. */
+export function validateFile(file: string, options: ValidationOptions): LocatedFinding[] {
   const content = read(file);
   return [
-    ...locate(file, content, (value) => checkValue(file, value, tools)),
-    ...checkPluginFiles(file, content.text, tools),
+    ...locate(file, content, (value) => checkValue(file, value, options)),
+    ...checkPluginFiles(file, content.text, options),
   ];
 }

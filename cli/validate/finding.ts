@@ -1,18 +1,18 @@
-/** What validation finds, and where. */
+/** A finding of `podwire validate` and its position. */
 import { findNodeAtLocation, type Node } from "jsonc-parser";
 
-/** Keys and indices from the top. */
+/** Keys and indices from the root. */
 export type Path = readonly (string | number)[];
 
 export interface Finding {
   readonly severity: "error" | "warning";
   readonly message: string;
-  /** What to do about it; may be empty. */
+  /** What to do about it, or an empty text. */
   readonly advice: string;
   readonly path: Path;
-  /** Whether the key is meant, and not its value. */
+  /** True if the finding is about the key, false if about its value. */
   readonly isAboutKey?: boolean;
-  /** Where it is if `path` cannot tell: in text that is no JSON. */
+  /** The offset of a finding that has no path: the text is not JSON. */
   readonly offset?: number;
 }
 
@@ -30,7 +30,7 @@ export const warning = (path: Path, message: string, advice = ""): Finding => ({
   advice,
 });
 
-/** The deepest part of a path that is in the document: what is missing is reported where it should be. */
+/** The deepest node of a path that exists: a missing key is reported at its parent. */
 function nearest(root: Node | undefined, path: Path): Node | undefined {
   for (let length = path.length; length >= 0; length--) {
     const node = root === undefined ? undefined : findNodeAtLocation(root, [...path.slice(0, length)]);
@@ -59,7 +59,7 @@ export function positionAt(text: string, offset: number): Position {
   return { line, column: offset - before.lastIndexOf("\n") };
 }
 
-/** "plugins[0].ipam" of a path. */
+/** The path as text: "plugins[0].ipam". */
 export function pathText(path: Path): string {
   return path
     .map((part, index) => (typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${part}`))

@@ -1,22 +1,22 @@
-/** `podwire validate`: says what is wrong with configurations, and where. */
+/** `podwire validate`: reports errors in configurations with their positions. */
 import { fileStatus } from "../../shared/system/file-status.ts";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
 import { pluginFolders } from "../network/runtime.ts";
 import { printable } from "../printable.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { type Located, placeText, saidText, validateFile } from "./file.ts";
+import { findingText, type LocatedFinding, positionText, validateFile } from "./file.ts";
 import { pathText } from "./finding.ts";
 
 const colourOf = { error: 31, warning: 33 } as const;
 
-function line(found: Located, { colours }: Io): string {
+function line(found: LocatedFinding, { colours }: Io): string {
   const { severity } = found;
   const word = colours ? `\u001b[${colourOf[severity]}m${severity}\u001b[0m` : severity;
-  return `${placeText(found)}: ${word}: ${saidText(found)}\n`;
+  return `${positionText(found)}: ${word}: ${findingText(found)}\n`;
 }
 
-const asObject = ({ file, line: row, column, severity, path, message, advice }: Located) => ({
+const asObject = ({ file, line: row, column, severity, path, message, advice }: LocatedFinding) => ({
   file,
   line: row,
   column,
@@ -26,7 +26,7 @@ const asObject = ({ file, line: row, column, severity, path, message, advice }: 
   advice,
 });
 
-/** A folder stands for the configurations in it. */
+/** Replaces a folder by the configurations in it. */
 function expand(path: string): string[] {
   return fileStatus(path)?.isDirectory === true ? filesIn(path, extensions) : [path];
 }
@@ -34,18 +34,18 @@ function expand(path: string): string[] {
 export function validateCommand(catalogue: Catalogue): Command {
   return {
     name: "validate",
-    summary: "say what is wrong with network configurations, and where",
+    summary: "report errors in network configurations with their positions",
     usage: "[--json] FILE|FOLDER|-...",
     description: `Errors are what keeps a plugin from working: broken JSON, values of a wrong type, what plugins refuse, an
-executable that is not in CNI_PATH, two networks of one name. Warnings are keys that nobody reads.
+executable that is not in CNI_PATH, two networks of one name. Warnings are unknown keys, which have no effect.
 The exit code is 1 if there are errors. The file - is standard input.`,
     options: [{ name: "json", summary: "print a JSON list of findings" }],
     completions: ["file"],
     run: ({ positionals, flag }, io) => {
       if (positionals.length === 0) throw new UsageError("FILE is missing");
-      const tools = { catalogue, folders: pluginFolders(io) };
+      const options = { catalogue, folders: pluginFolders(io) };
       const files = positionals.flatMap(expand);
-      const found = files.flatMap((file) => validateFile(file, tools));
+      const found = files.flatMap((file) => validateFile(file, options));
       if (flag("json")) io.out(`${JSON.stringify(found.map(asObject), undefined, 2)}\n`);
       else {
         for (const each of found) io.out(line(each, io));

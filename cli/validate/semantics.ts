@@ -1,4 +1,4 @@
-/** Meaning: what the plugins themselves would refuse, by their own readers. */
+/** Finds what the plugins' own readers refuse. */
 import { readConfiguration } from "../../shared/cni/configuration.ts";
 import { CniError, messageOf } from "../../shared/cni/error.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
@@ -8,13 +8,13 @@ import { isSupported, latestVersion } from "../../shared/cni/version.ts";
 import type { Catalogue, KnownPlugin } from "./catalogue.ts";
 import { error, type Finding, type Path } from "./finding.ts";
 
-/** What the plugins of a network share. Where it is wrong, that is told elsewhere, and does not hide the rest. */
-export interface Shared {
+/** Keys that all plugins of a network share. Other checks report errors in them. */
+export interface NetworkKeys {
   readonly name: unknown;
   readonly cniVersion: unknown;
 }
 
-function requestOf(raw: JsonObject, { name, cniVersion }: Shared): Request {
+function requestOf(raw: JsonObject, { name, cniVersion }: NetworkKeys): Request {
   const isName = typeof name === "string" && namePattern.test(name);
   const isVersion = typeof cniVersion === "string" && isSupported(cniVersion);
   const configuration = {
@@ -55,7 +55,7 @@ function delegateOf(request: Request, catalogue: Catalogue): KnownPlugin | undef
   return plugin?.isIpam === true ? plugin : undefined;
 }
 
-/** Runs a reader; what it throws is a finding. Readers stop at the first fault. */
+/** Runs a reader, and makes a finding of its error. Readers stop at the first error. */
 function attempt(work: () => Request | undefined, path: Path): { next?: Request; findings: Finding[] } {
   try {
     const next = work();
@@ -72,18 +72,23 @@ function checkRequest(plugin: KnownPlugin, request: Request, path: Path, catalog
     return other === undefined ? [] : checkRequest(other, next, path, catalogue);
   }
   const ipam = delegateOf(request, catalogue);
-  // What another plugin is given is made from what is wrong here.
+  // vxlan makes the next plugin's request from its own keys, so their errors would be reported twice.
   if (ipam === undefined || (findings.length > 0 && request.configuration.type === "vxlan")) return findings;
   return [...findings, ...attempt(() => ipam.validate(request), path).findings];
 }
 
-/** What ADD would refuse in one plugin's configuration; of a plugin of others, nothing is known. */
-export function checkMeaning(raw: unknown, shared: Shared, path: Path, catalogue: Catalogue): Finding[] {
+/** Findings that ADD would throw for one plugin's configuration; none for plugins that are not ours. */
+export function checkByReaders(
+  raw: unknown,
+  networkKeys: NetworkKeys,
+  path: Path,
+  catalogue: Catalogue,
+): Finding[] {
   if (!isObject(raw) || typeof raw["type"] !== "string") return [];
   const plugin = catalogue[raw["type"]];
   if (plugin === undefined || plugin.isIpam) return [];
   try {
-    return checkRequest(plugin, requestOf(raw, shared), path, catalogue);
+    return checkRequest(plugin, requestOf(raw, networkKeys), path, catalogue);
   } catch (thrown) {
     return [findingOf(thrown, path)];
   }

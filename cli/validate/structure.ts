@@ -1,9 +1,9 @@
-/** Structure: what the published schemas say, by validators compiled when the executable was built. */
+/** Checks a configuration by the published schemas, with validators that the build compiles. */
 import { conf, conflist, type SchemaError } from "podwire-validators";
 import { quote } from "../../shared/cni/error.ts";
 import { error, type Finding, type Path } from "./finding.ts";
 
-/** RFC 6901. A part that is digits names an element where the parent is a list. */
+/** RFC 6901. Digits are an index if the parent is a list. */
 function pathOf(pointer: string, value: unknown): Path {
   const path: (string | number)[] = [];
   let at: unknown = value;
@@ -31,7 +31,7 @@ const withoutNull = (names: unknown) => [names].flat().filter((name) => name !==
 const listed = (names: readonly unknown[]) =>
   names.map((name) => typeNames[String(name)] ?? name).join(" or ");
 
-/** What an error says, without the parts that only follow from others: undefined for those. */
+/** Returns the text of an error; undefined for an error that only follows from another. */
 function describe({ keyword, params, message }: SchemaError, found: unknown): string | undefined {
   switch (keyword) {
     case "if":
@@ -45,7 +45,7 @@ function describe({ keyword, params, message }: SchemaError, found: unknown): st
       return `is ${quote(found)}; known are ${known.map((value) => quote(value)).join(", ")}`;
     }
     case "anyOf":
-      return `is ${quote(found)}, which it cannot be`;
+      return `is ${quote(found)}, which is not allowed`;
     case "minimum":
     case "maximum":
       return `is ${quote(found)}: it must be ${String(params["comparison"])} ${String(params["limit"])}`;
@@ -57,7 +57,7 @@ function describe({ keyword, params, message }: SchemaError, found: unknown): st
   }
 }
 
-/** An alternative that does not fit is no fault if another might. */
+/** A failed alternative is not an error if another one may fit. */
 const isAlternative = ({ schemaPath }: SchemaError) => /\/anyOf\/\d/.test(schemaPath);
 
 function findingOf(fault: SchemaError, value: unknown): Finding[] {

@@ -3,8 +3,8 @@ import { type Node, type ParseError, parseTree, printParseErrorCode } from "json
 import { error, type Finding, type Position, positionAt, warning } from "./finding.ts";
 
 const messages: Readonly<Record<string, string>> = {
-  InvalidSymbol: "this is no JSON value",
-  InvalidNumberFormat: "this is no number as JSON writes it",
+  InvalidSymbol: "this is not a JSON value",
+  InvalidNumberFormat: "this is not a JSON number",
   PropertyNameExpected: "a key in double quotes is expected here",
   ValueExpected: "a value is expected here",
   ColonExpected: "a colon is expected here",
@@ -15,9 +15,9 @@ const messages: Readonly<Record<string, string>> = {
   InvalidCommentToken: "JSON has no comments",
   UnexpectedEndOfComment: "JSON has no comments",
   UnexpectedEndOfString: "the string does not end on its line",
-  UnexpectedEndOfNumber: "this is no number as JSON writes it",
+  UnexpectedEndOfNumber: "this is not a JSON number",
   InvalidUnicode: "\\u needs four hexadecimal digits",
-  InvalidEscapeCharacter: "there is no such escape",
+  InvalidEscapeCharacter: "JSON has no escape of this kind",
   InvalidCharacter: "a control character must be escaped",
 };
 
@@ -25,12 +25,12 @@ const strict = { disallowComments: true, allowTrailingComma: false, allowEmptyCo
 
 function findingOf({ error: code, offset }: ParseError, text: string): Finding {
   const name = printParseErrorCode(code);
-  const advice = name === "PropertyNameExpected" ? "is there a comma too many before it?" : "";
-  const message = text.trim() === "" ? "the file is empty" : (messages[name] ?? "this is no JSON");
+  const advice = name === "PropertyNameExpected" ? "remove a comma before it, if there is one" : "";
+  const message = text.trim() === "" ? "the file is empty" : (messages[name] ?? "this is not valid JSON");
   return { ...error([], message, advice), offset };
 }
 
-/** A key that stands twice: the last one counts, which few expect. */
+/** Reports repeated keys: the last one counts. */
 function repeatedKeys(node: Node): Finding[] {
   if (node.type === "array") return (node.children ?? []).flatMap(repeatedKeys);
   if (node.type !== "object") return [];
@@ -39,7 +39,7 @@ function repeatedKeys(node: Node): Finding[] {
     if (key === undefined || value === undefined) return [];
     const name = String(key.value);
     const found = seen.has(name)
-      ? [{ ...warning([], `"${name}" stands here a second time: this one counts`), offset: key.offset }]
+      ? [{ ...warning([], `"${name}" is repeated here: the last one counts`), offset: key.offset }]
       : [];
     seen.add(name);
     return [...found, ...repeatedKeys(value)];
@@ -47,17 +47,17 @@ function repeatedKeys(node: Node): Finding[] {
 }
 
 export interface Document {
-  /** Undefined if there is nothing to look at. */
+  /** Undefined for an empty document. */
   readonly root: Node | undefined;
-  /** The value; undefined if the text is no JSON. */
+  /** The value; undefined if the text is not JSON. */
   readonly value: unknown;
   readonly findings: readonly Finding[];
 }
 
-/** Parsers go deeper with each bracket. Nothing that a plugin reads is a tenth as deep. */
+/** A limit for recursive parsers. Configurations that plugins read have less than ten levels. */
 const deepest = 100;
 
-/** The offset of the first bracket that is too deep; strings may hold brackets too. */
+/** The offset of the first bracket below the limit. Brackets in strings do not count. */
 function tooDeep(text: string): number | undefined {
   let depth = 0;
   for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
@@ -68,18 +68,20 @@ function tooDeep(text: string): number | undefined {
   return undefined;
 }
 
-/** What some editors write first, and neither libcni nor the reference plugins can read (Go's encoding/json). */
+/**
+ * Some editors begin a file with a byte order mark; libcni and the reference plugins (Go's encoding/json) refuse it.
+ */
 function mark(text: string): Finding | undefined {
   if (text.startsWith("\uFEFF")) {
-    const message = "the file begins with a byte order mark, which is no JSON";
+    const message = "the file begins with a byte order mark, which is not valid JSON";
     return { ...error([], message, "save it as UTF-8 without one (without BOM)"), offset: 0 };
   }
-  // The marks of UTF-16, FE FF and FF FE, as what is no UTF-8.
+  // UTF-16's marks FE FF and FF FE, decoded as UTF-8.
   if (!text.startsWith("\uFFFD\uFFFD")) return undefined;
-  return { ...error([], "the file is no UTF-8 text", "it may be UTF-16: save it as UTF-8"), offset: 0 };
+  return { ...error([], "the file is not UTF-8 text", "it may be UTF-16: save it as UTF-8"), offset: 0 };
 }
 
-/** Reads a text. Where it is no JSON, only the first mistake is told: the others tend to follow from it. */
+/** Reads a text. If it is not JSON, reports only the first error: the others mostly follow from it. */
 export function readDocument(text: string): Document {
   const unreadable = mark(text);
   if (unreadable !== undefined) return { root: undefined, value: undefined, findings: [unreadable] };
@@ -95,12 +97,12 @@ export function readDocument(text: string): Document {
   try {
     return { root, value: JSON.parse(text), findings: root === undefined ? [] : repeatedKeys(root) };
   } catch (thrown) {
-    // Whatever the two parsers do not agree on: the plugins have this one.
+    // The two parsers disagree: the plugins use JSON.parse.
     return { root, value: undefined, findings: [{ ...error([], (thrown as Error).message), offset: 0 }] };
   }
 }
 
-/** What is wrong first in a text that is no JSON, and where; undefined if nothing is. */
+/** The first error of a text that is not JSON, with its position; undefined if there is no error. */
 export function firstMistake(text: string): (Position & { message: string }) | undefined {
   const [first] = readDocument(text).findings.filter(({ severity }) => severity === "error");
   return first === undefined ? undefined : { message: first.message, ...positionAt(text, first.offset ?? 0) };

@@ -1,11 +1,11 @@
-/** Keys that nobody reads: a slip of the pen changes what a network does, and no plugin says a word. */
+/** Reports keys that no plugin reads: a misspelt key changes what a network does, and the plugins ignore it. */
 import { commonKeys } from "../../shared/cni/common-keys.ts";
 import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { Properties, Shape } from "../../shared/cni/schema.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { type Finding, type Path, warning } from "./finding.ts";
 
-/** Damerau's four slips and no more: one or two letters missing, too many, exchanged or wrong. */
+/** The Levenshtein distance of two words. */
 function distance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let row = 1; row <= a.length; row++) {
@@ -25,16 +25,16 @@ function similar(key: string, known: readonly string[]): string | undefined {
   return known.find((each) => distance(each.toLowerCase(), key.toLowerCase()) <= most);
 }
 
-/** Keys of the specification that are not a plugin's, and notes to others ("example.com/key"). */
+/** Keys of the specification, and annotations of other tools ("example.com/key"). */
 const isForeign = (key: string) => key === "$schema" || key.includes("/");
 
 function unknownKey(key: string, path: Path, known: readonly string[]): Finding {
-  const place = [...path, key];
+  const withPositions = [...path, key];
   const other = known.find((each) => each.toLowerCase() === key.toLowerCase());
   const finding =
     other === undefined
-      ? warning(place, "is a key that is not known", adviceFor(key, known))
-      : warning(place, `is read as "${other}"`, "write it the same, for other readers");
+      ? warning(withPositions, "is an unknown key", adviceFor(key, known))
+      : warning(withPositions, `is read as "${other}"`, "spell it the same, for other readers");
   return { ...finding, isAboutKey: true };
 }
 
@@ -59,13 +59,8 @@ function inIpam(value: JsonObject, path: Path, catalogue: Catalogue): Finding[] 
   return plugin?.isIpam === true ? inObject(value, plugin.schema.properties, path, catalogue) : [];
 }
 
-/** The unknown keys of an object, and of what is in it. */
-export function inObject(
-  object: JsonObject,
-  properties: Properties,
-  path: Path,
-  catalogue: Catalogue,
-): Finding[] {
+/** The unknown keys of an object and of its values. */
+function inObject(object: JsonObject, properties: Properties, path: Path, catalogue: Catalogue): Finding[] {
   return Object.entries(object).flatMap(([key, value]) => {
     const shape = Object.hasOwn(properties, key) ? properties[key] : undefined;
     if (shape !== undefined) return inValue(value, shape, [...path, key], catalogue);
@@ -83,13 +78,13 @@ const listKeys: readonly string[] = [
   "plugins",
 ];
 
-/** The unknown keys of a conflist, its plugins apart. */
+/** The unknown keys of a conflist, except those of its plugins. */
 export function inList(list: JsonObject): Finding[] {
   const keys = Object.keys(list).filter((key) => !isForeign(key) && !listKeys.includes(key));
   return keys.map((key) => unknownKey(key, [], listKeys));
 }
 
-/** The unknown keys of one plugin's configuration; of a plugin of others, none. */
+/** The unknown keys of one plugin's configuration; none for plugins that are not ours. */
 export function inPlugin(raw: JsonObject, path: Path, catalogue: Catalogue): Finding[] {
   const type = raw["type"];
   const plugin = typeof type === "string" ? catalogue[type] : undefined;

@@ -1,44 +1,44 @@
-/** Which addresses an attachment gets: requested ones, its own from before, or the next free. */
+/** Chooses an attachment's addresses: requested ones, its own of an earlier ADD, or the next free ones. */
 
-import { describeNamespace, isAlive } from "../../shared/attachment/liveness.ts";
+import { describeNamespace, isAttached } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
 import { exhausted } from "./exhaustion.ts";
 import { isAllowed, type Range, type RangeSet, rangeOf } from "./range.ts";
-import type { Held, Owner, OwnerRecord } from "./records.ts";
-import type { Wish } from "./requests.ts";
-import { freeGone, hasGone, search } from "./search.ts";
+import type { Owner, OwnerRecord, Reservation } from "./records.ts";
+import type { AddressRequest } from "./requests.ts";
+import { isNamespaceGone, releaseGone, search } from "./search.ts";
 import type { Store } from "./store.ts";
 
-/** An address, and the range it is from. */
+/** An address and its range. */
 export interface Lease {
   readonly address: IpAddress;
   readonly range: Range;
 }
 
-export interface Order {
+export interface AllocationRequest {
   readonly owner: Owner;
   /** CNI_NETNS. */
   readonly netns: string;
-  readonly wishes: readonly Wish[];
+  readonly requests: readonly AddressRequest[];
 }
 
-/** Takes one address of every range set. When it throws, it has released what it took. */
-export function allocate(store: Store, order: Order): Lease[] {
-  const taken: Held[] = [];
+/** Takes one address of each range set. If it throws, it has released them. */
+export function allocate(store: Store, allocation: AllocationRequest): Lease[] {
+  const taken: Reservation[] = [];
   const reserve: Reserve = (name) => {
-    const held = store.take(name, order.owner);
-    if (held !== undefined) taken.push(held);
-    return held !== undefined;
+    const reservation = store.take(name, allocation.owner);
+    if (reservation !== undefined) taken.push(reservation);
+    return reservation !== undefined;
   };
   try {
-    const before = store.find(order.owner);
+    const before = store.find(allocation.owner);
     const leases: Lease[] = [];
-    for (const wish of order.wishes) {
-      const own = before === undefined ? undefined : ownOf(wish, before, order.netns);
-      leases.push(leaseOf(wish.set, own ?? takeAny(store, wish, reserve)));
+    for (const request of allocation.requests) {
+      const own = before === undefined ? undefined : ownOf(request, before, allocation.netns);
+      leases.push(leaseOf(request.set, own ?? takeAny(store, request, reserve)));
     }
-    finish(store, order, leases, before, taken);
+    finish(store, allocation, leases, before, taken);
     return leases;
   } catch (thrown) {
     store.release(taken);
@@ -55,15 +55,19 @@ function leaseOf(set: RangeSet, address: IpAddress): Lease {
 }
 
 /**
- * What the owner holds of a set from an earlier ADD that did not come to its end, or whose interface is gone: that it
- * gets back. With the interface in place, the ADD is a mistake.
+ * Returns the address that the owner holds of a set from an earlier ADD. That ADD was interrupted, or its interface is
+ * gone, so ADD uses the address again. If the interface exists, the second ADD is an error.
  */
-function ownOf({ set, requested }: Wish, before: OwnerRecord, netns: string): IpAddress | undefined {
+function ownOf(
+  { set, requested }: AddressRequest,
+  before: OwnerRecord,
+  netns: string,
+): IpAddress | undefined {
   let own: IpAddress | undefined;
-  for (const { name } of before.held) {
+  for (const { name } of before.reservations) {
     const address = parseIp(name);
     if (address === undefined || rangeOf(set, address) === undefined) continue;
-    if (isAlive(before, name, netns)) throw duplicate(before, address);
+    if (isAttached(before, name, netns)) throw duplicate(before, address);
     const fits = requested === undefined || isSameIp(address, requested);
     if (fits && isAllowed(set, address)) own ??= address;
   }
@@ -78,17 +82,17 @@ function duplicate({ containerId, ifname }: Owner, address: IpAddress): CniError
   );
 }
 
-function takeAny(store: Store, wish: Wish, reserve: Reserve): IpAddress {
-  return wish.requested === undefined
-    ? takeNext(store, wish, reserve)
-    : takeRequested(store, wish.requested, reserve);
+function takeAny(store: Store, request: AddressRequest, reserve: Reserve): IpAddress {
+  return request.requested === undefined
+    ? takeNext(store, request, reserve)
+    : takeRequested(store, request.requested, reserve);
 }
 
-function takeNext(store: Store, { set, index }: Wish, reserve: Reserve): IpAddress {
+function takeNext(store: Store, { set, index }: AddressRequest, reserve: Reserve): IpAddress {
   const { folder } = store;
   const last = folder.lastReserved(index);
   let address = search(folder, set, last, reserve);
-  if (address === undefined && freeGone(store)) address = search(folder, set, last, reserve);
+  if (address === undefined && releaseGone(store)) address = search(folder, set, last, reserve);
   if (address === undefined) throw exhausted(folder, set, index, ErrorCode.tryAgainLater);
   folder.setLastReserved(index, address, last);
   return address;
@@ -97,9 +101,9 @@ function takeNext(store: Store, { set, index }: Wish, reserve: Reserve): IpAddre
 function takeRequested(store: Store, address: IpAddress, reserve: Reserve): IpAddress {
   const name = formatIp(address);
   if (reserve(name)) return address;
-  const holder = store.holderOf(name);
+  const holder = store.ownerOf(name);
   const record = holder === undefined ? undefined : store.find(holder);
-  if (record !== undefined && hasGone(record)) {
+  if (record !== undefined && isNamespaceGone(record)) {
     store.releaseAll(record);
     if (reserve(name)) return address;
   }
@@ -111,26 +115,31 @@ function takeRequested(store: Store, address: IpAddress, reserve: Reserve): IpAd
   );
 }
 
-/** Writes the owner's record, then gives back the owner's earlier addresses that others have taken the place of. */
+/** Writes the owner's record, then releases earlier addresses that new ones replace. */
 function finish(
   store: Store,
-  { owner, netns, wishes }: Order,
+  { owner, netns, requests }: AllocationRequest,
   leases: readonly Lease[],
   before: OwnerRecord | undefined,
-  taken: readonly Held[],
+  taken: readonly Reservation[],
 ): void {
-  const kept: Held[] = [];
-  const replaced: Held[] = [];
-  for (const held of before?.held ?? []) (isReplaced(held, wishes, leases) ? replaced : kept).push(held);
-  const record: OwnerRecord = { ...owner, boot: store.boot, held: [...kept, ...taken] };
+  const kept: Reservation[] = [];
+  const replaced: Reservation[] = [];
+  for (const reservation of before?.reservations ?? [])
+    (isReplaced(reservation, requests, leases) ? replaced : kept).push(reservation);
+  const record: OwnerRecord = { ...owner, boot: store.boot, reservations: [...kept, ...taken] };
   const namespace = describeNamespace(netns);
   store.save(namespace === undefined ? record : { ...record, namespace });
   store.release(replaced);
 }
 
-/** Whether an earlier address is of a range set that has given another one now. */
-function isReplaced({ name }: Held, wishes: readonly Wish[], leases: readonly Lease[]): boolean {
+/** True if a range set has given another address in place of this one. */
+function isReplaced(
+  { name }: Reservation,
+  requests: readonly AddressRequest[],
+  leases: readonly Lease[],
+): boolean {
   const address = parseIp(name);
   if (address === undefined || leases.some((lease) => isSameIp(lease.address, address))) return false;
-  return wishes.some(({ set }) => rangeOf(set, address) !== undefined);
+  return requests.some(({ set }) => rangeOf(set, address) !== undefined);
 }

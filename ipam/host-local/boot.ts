@@ -1,24 +1,23 @@
-/** Which boot this is, and since when it runs: no network namespace survives a boot, so no reservation does. */
+/** The current boot and its start. No network namespace survives a boot, so no reservation does. */
 
 import { readSmallText } from "../../shared/system/file.ts";
 import { fileStatus } from "../../shared/system/file-status.ts";
 
 const NANOSECONDS = 1_000_000_000;
 
-/** The kernel's random name of this boot (proc(5)); "unknown", always the same, where /proc does not tell. */
+/** The kernel's random id of this boot (proc(5)). "unknown" if /proc cannot be read. */
 export function bootId(): string {
   const text = readSmallText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
   return text === "" ? "unknown" : text;
 }
 
 /**
- * The latest moment, in nanoseconds since 1970, that is surely before everything made in this boot; 0 if unknown.
+ * The latest time, in nanoseconds since 1970, that is certainly before everything made in this boot; 0 if unknown.
  *
- * Only for files of the reference, which do not say in which boot they were made. The clock may have been set since
- * the boot, so two witnesses are asked and the earlier is believed: the clock now less the time since boot is too
- * late after a step forward, and the time at which /proc was mounted (its root's time of change: fs/proc/root.c
- * makes the inode at mount) is too late after a step back, or in a container. What remains is a clock that was wrong
- * early, stepped back, and forward again: not provided for.
+ * Only for reservations of the reference plugin, which have no boot id. The clock may have been set since the boot, so
+ * the earlier of two estimates counts. (1) The clock minus the time since boot: too late after a step forward. (2) The
+ * change time of /proc's root (fs/proc/root.c makes the inode at mount): too late after a step back, or in a
+ * container. One case is not covered: a clock that was wrong early, stepped back, and then forward again.
  */
 export function startOfBoot(): bigint {
   const uptime = Number((readSmallText("/proc/uptime") ?? "").split(" ")[0]);

@@ -1,33 +1,33 @@
-/** CHECK: the addresses of the result are reserved, for this attachment. */
+/** CHECK: the result's addresses are reserved for this attachment. */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { lockLimit } from "../../shared/system/folder-lock.ts";
+import { storeAdvice, withAdvice } from "./advice.ts";
 import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
-import { storeAdvice, withAdvice } from "./faults.ts";
 import { NetworkFolder } from "./folder.ts";
 import { rangeOf } from "./range.ts";
 import { type Owner, parseReservation } from "./records.ts";
 import { Store } from "./store.ts";
 
-/** The addresses of prevResult that can be ours; others may come from another IPAM plugin of the chain. */
+/** The addresses of prevResult that are in our ranges; another IPAM plugin of the chain may have added others. */
 function expectedNames(request: Request, { sets }: HostLocalConfiguration): string[] {
   const addresses = (request.configuration.prevResult?.ips ?? []).map(({ address }) => address.address);
   return addresses.filter((address) => sets.some((set) => rangeOf(set, address) !== undefined)).map(formatIp);
 }
 
-/** Reservations appear and vanish whole, so reading one needs no lock. */
-function checkHeld({ dataDir, network }: HostLocalConfiguration, owner: Owner, name: string): void {
+/** A reservation appears and vanishes whole (rename, unlink), so reading it needs no lock. */
+function checkReserved({ dataDir, network }: HostLocalConfiguration, owner: Owner, name: string): void {
   const text = new NetworkFolder(`${dataDir}/${network}`).read(name)?.text;
   const holder = text === undefined ? undefined : parseReservation(text);
   const isSameInterface = holder?.ifname === owner.ifname || holder?.ifname === "";
   if (holder?.containerId === owner.containerId && isSameInterface) return;
   const found =
-    holder === undefined ? "nobody" : `container ${holder.containerId} ${holder.ifname}`.trimEnd();
+    holder === undefined ? "no container" : `container ${holder.containerId} ${holder.ifname}`.trimEnd();
   throw new CniError(
     ErrorCode.internal,
     `the address ${name} of container ${owner.containerId} ${owner.ifname} is reserved for ${found}`,
-    `${dataDir}/${network} was changed by hand, or the attachment was deleted: delete and add it again`,
+    `${dataDir}/${network} was changed by hand, or the attachment was deleted: run DEL and ADD`,
   );
 }
 
@@ -41,7 +41,7 @@ function checkAny(request: Request, configuration: HostLocalConfiguration, owner
   throw new CniError(
     ErrorCode.internal,
     `no address is reserved for container ${owner.containerId} ${owner.ifname} in network ${configuration.network}`,
-    "the attachment was deleted, or never made: delete and add it again",
+    "the attachment was deleted, or never made: run DEL and ADD",
   );
 }
 
@@ -51,7 +51,7 @@ export function check(request: Request): void {
   const owner = { containerId, ifname };
   const names = expectedNames(request, configuration);
   withAdvice(storeAdvice(configuration.dataDir), () => {
-    for (const name of names) checkHeld(configuration, owner, name);
+    for (const name of names) checkReserved(configuration, owner, name);
     if (names.length === 0) checkAny(request, configuration, owner);
   });
 }

@@ -12,16 +12,16 @@ import type { hostLocalKeys } from "./schema.ts";
 
 const DEFAULT_DATA_DIR = "/var/lib/cni/networks";
 
-/** Where the reservations of a network are kept. */
-export interface Place {
+/** The location of a network's reservations. */
+export interface StoreLocation {
   readonly dataDir: string;
   readonly network: string;
 }
 
-export interface HostLocalConfiguration extends Place {
+export interface HostLocalConfiguration extends StoreLocation {
   readonly sets: readonly RangeSet[];
   readonly routes: readonly ResultRoute[];
-  /** A file in the form of resolv.conf(5) that becomes the result's DNS part; empty for none. */
+  /** A file in the format of resolv.conf(5) for the result's DNS part; empty for none. */
   readonly resolvConf: string;
 }
 
@@ -32,13 +32,13 @@ function ipamOf({ fields }: NetworkConfiguration): Fields {
   throw new CniError(ErrorCode.invalidConfiguration, "IPAM config missing 'ipam' key", advice);
 }
 
-/** All that DEL and GC need: a range that has become invalid must not keep an address from being released. */
-export function readPlace(configuration: NetworkConfiguration): Place {
+/** Reads the keys that DEL and GC need. An invalid range must not keep them from releasing an address. */
+export function readStoreLocation(configuration: NetworkConfiguration): StoreLocation {
   const dataDir = configuration.fields.object("ipam")?.text("dataDir") ?? "";
   return { dataDir: dataDir === "" ? DEFAULT_DATA_DIR : dataDir, network: configuration.name };
 }
 
-/** Reads and checks everything. Throws code 7 for what is wrong, 6 for a wrong type. */
+/** Reads and checks all keys. Throws code 7 for a wrong value, 6 for a wrong type. */
 export function readHostLocal(configuration: NetworkConfiguration): HostLocalConfiguration {
   const ipam = ipamOf(configuration);
   const sets = rangeSetsFrom(configuration, ipam);
@@ -47,14 +47,14 @@ export function readHostLocal(configuration: NetworkConfiguration): HostLocalCon
   const routes: ResultRoute[] = [];
   for (const route of keys.objects("routes") ?? []) routes.push(readRoute(route));
   return {
-    ...readPlace(configuration),
+    ...readStoreLocation(configuration),
     sets,
     routes,
     resolvConf: keys.text("resolvConf") ?? "",
   };
 }
 
-/** Results before 0.3.0 have one "ip4" and one "ip6". */
+/** Results before 0.3.0 have at most one "ip4" and one "ip6". */
 function checkFamilies({ cniVersion }: NetworkConfiguration, sets: readonly RangeSet[]): void {
   if (isAtLeast(cniVersion, "0.3.0")) return;
   const count = (family: Family) => sets.filter(({ ranges }) => ranges[0]?.start.family === family).length;

@@ -1,16 +1,19 @@
-/** A network's folder, as the reference has it: a file a reservation, and the last address of each range set. */
+/**
+ * A network's folder in the reference plugin's format: one file per reservation, and the last address of each range
+ * set.
+ */
 
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import {
   closeFile,
-  moveToFreeName,
   OpenFlag,
   openFile,
   readAll,
   readSmallText,
   removeFile,
+  renameToFreeName,
   setModified,
   writeFile,
 } from "../../shared/system/file.ts";
@@ -24,7 +27,7 @@ import { SystemError } from "../../shared/system/libc.ts";
 import { decodeText } from "../../shared/system/text.ts";
 import { type Owner, reservationText } from "./records.ts";
 
-/** A reservation's file as it is. */
+/** The parsed file of a reservation. */
 export interface ReservationFile {
   readonly text: string;
   readonly file: string;
@@ -33,16 +36,16 @@ export interface ReservationFile {
 
 const identityOf = ({ inode, modified }: FileStatus) => `${inode}:${modified}`;
 
-/** Reservations, and our own files, are for root; the reference's newest version has the same mode. */
+/** Reservations and our own files are for root only, as in the newest version of the reference plugin. */
 export const PRIVATE = 0o600;
 
 /**
- * Writes a reservation where nobody looks, to be moved to its place: so that it is whole even if the process is
- * killed. Returns the file's identity.
+ * Writes a reservation to a temporary file, which `place` then moves: a killed process leaves no half reservation.
+ * Returns the file's device and inode.
  *
- * It is not flushed to the disk: that costs 1 to 4 ms, more than the rest of a call, under a lock. What a power loss
- * can leave behind is an empty file, or none, and neither harms: the power loss ended the boot too, so that every
- * reservation is free again (scan.ts), and an empty file is nobody's in any boot.
+ * The file is not flushed to disk: that takes 1 to 4 ms under the lock, more than the rest of a call. A power loss can
+ * leave an empty file or none. Neither does harm: the power loss also ended the boot, so every reservation is free
+ * again (scan.ts), and an empty file has no owner.
  */
 export function prepareReservation(temporary: string, owner: Owner): string {
   return identityOf(writeFile(temporary, reservationText(owner), PRIVATE));
@@ -55,7 +58,7 @@ export class NetworkFolder {
     this.path = path;
   }
 
-  /** The time of change: differs as soon as anybody has made, removed or renamed a file in it. */
+  /** The folder's change time. It changes with each file that is made, removed or renamed in it. */
   modified(): bigint | undefined {
     return fileStatus(this.path)?.modified;
   }
@@ -64,7 +67,7 @@ export class NetworkFolder {
     setModified(this.path, nanoseconds);
   }
 
-  /** The names of all reservations: whatever else is there is no address. */
+  /** The names of all reservations. Other files are not addresses. */
   names(): string[] {
     return listDirectory(this.path).filter((name) => parseIp(name) !== undefined);
   }
@@ -73,7 +76,7 @@ export class NetworkFolder {
     return fileExists(`${this.path}/${name}`);
   }
 
-  /** Reads a reservation; undefined if there is none. */
+  /** Reads a reservation; undefined if it is missing. */
   read(name: string): ReservationFile | undefined {
     const path = `${this.path}/${name}`;
     let descriptor: number;
@@ -93,25 +96,28 @@ export class NetworkFolder {
     }
   }
 
-  /** Moves a prepared reservation to its place, unless that is taken: it appears whole or not at all. */
-  place(temporary: string, name: string): boolean {
-    return moveToFreeName(temporary, `${this.path}/${name}`);
+  /**
+   * Moves a prepared reservation to its name, if the name is free. The move is atomic. Returns false if the address is
+   * taken.
+   */
+  putReservation(temporary: string, name: string): boolean {
+    return renameToFreeName(temporary, `${this.path}/${name}`);
   }
 
-  /** Removes a reservation; returns whether there was one. */
+  /** Removes a reservation. Returns false if it was missing. */
   remove(name: string): boolean {
     return removeFile(`${this.path}/${name}`);
   }
 
-  /** What range set `index` handed out last. */
+  /** The address that range set `index` handed out last. */
   lastReserved(index: number): string {
     return readSmallText(`${this.path}/last_reserved_ip.${index}`)?.trim() ?? "";
   }
 
   /**
-   * Overwrites it in place. Truncating first, as the reference does, makes ext4 write the new block out at once when
-   * the file is closed (auto_da_alloc, Documentation/admin-guide/ext4.rst): 0.28 ms, the largest part of its ADD.
-   * A crash between, or garbage, only moves the place where the next search begins.
+   * Overwrites the file in place. The reference plugin truncates it first. ext4 then writes the new block when the
+   * file is closed (auto_da_alloc, Documentation/admin-guide/ext4.rst): 0.28 ms, the largest part of its ADD. A crash
+   * or garbage only changes where the next search begins.
    */
   setLastReserved(index: number, address: IpAddress, before: string): void {
     const text = formatIp(address);

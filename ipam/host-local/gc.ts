@@ -1,27 +1,26 @@
 /**
- * GC: releases what neither the runtime nor the kernel knows any more.
+ * GC: releases addresses whose owner is not in the runtime's list and not alive in the kernel.
  *
- * An ADD of a pod does not wait for it to think: the lock is held to see who holds addresses, and again for what is removed, a part
- * at a time. In between the owners are judged, and what they hold may change; so each is looked at once more before it goes.
+ * GC holds the lock only to list the owners, and again to remove each part, so that ADD hardly waits. Without the lock
+ * it checks the owners. Their records may change meanwhile, so GC checks each again before it removes it.
  */
 
-import { isAlive } from "../../shared/attachment/liveness.ts";
-import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
-import type { Request } from "../../shared/cni/plugin.ts";
+import { isAttached } from "../../shared/attachment/liveness.ts";
+import { runAll } from "../../shared/cni/error.ts";
+import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
+import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
 import { LONGEST_PAUSE, lockLimit } from "../../shared/system/folder-lock.ts";
 import { pause } from "../../shared/system/poll.ts";
-import { type Place, readPlace } from "./configuration.ts";
-import { storeAdvice, withAdvice } from "./faults.ts";
+import { storeAdvice, withAdvice } from "./advice.ts";
+import { readStoreLocation, type StoreLocation } from "./configuration.ts";
 import { type OwnerRecord, ownerName, recordText } from "./records.ts";
-import { indexOf, Store } from "./store.ts";
+import { ownerIndexOf, Store } from "./store.ts";
 
-type Attachments = NonNullable<Request["configuration"]["validAttachments"]>;
-
-/** So many are removed under one lock: that takes some 10 ms. */
+/** Removals per lock: 100 take some 10 ms. */
 const PART = 100;
 
-/** The names of the owners to keep. A reservation that names only a container belongs to any of its interfaces. */
-function keptNames(valid: Attachments): ReadonlySet<string> {
+/** Names of the owners to keep. A reservation that names only a container belongs to all its interfaces. */
+function keptNames(valid: readonly AttachmentKey[]): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { containerId, ifname } of valid) {
     names.add(ownerName({ containerId, ifname }));
@@ -30,31 +29,24 @@ function keptNames(valid: Attachments): ReadonlySet<string> {
   return names;
 }
 
-/** A runtime's list can be wrong; an address that is on its interface is in use, whatever the list says. */
+/** A runtime's list can be wrong. An address that is on its interface is in use and stays. */
 function isInUse(record: OwnerRecord): boolean {
-  return record.held.some(({ name }) => isAlive(record, name));
+  return record.reservations.some(({ name }) => isAttached(record, name));
 }
 
-function readAttachments(request: Request): Attachments {
-  const { validAttachments } = request.configuration;
-  if (validAttachments !== undefined) return validAttachments;
-  throw new CniError(
-    ErrorCode.invalidConfiguration,
-    `GC needs "cni.dev/valid-attachments"`,
-    "the runtime must list the attachments to keep; an empty list keeps none",
-  );
-}
-
-/** An owner that seems to be gone. */
+/** An owner that seems gone. */
 interface Unused {
   readonly record: OwnerRecord;
-  /** When its record was written: an ADD writes it again, if only with the same words. Undefined where the index cannot be written. */
+  /**
+   * When its record was written. A repeated ADD writes it again, even with the same content. Undefined if the index
+   * cannot be written.
+   */
   readonly modified: bigint | undefined;
 }
 
-function findUnused(place: Place, limit: number, kept: ReadonlySet<string>): Unused[] {
-  const owners = Store.use(place, limit, (store) => store.owners()) ?? [];
-  const index = indexOf(place);
+function findUnused(location: StoreLocation, limit: number, kept: ReadonlySet<string>): Unused[] {
+  const owners = Store.use(location, limit, (store) => store.owners()) ?? [];
+  const index = ownerIndexOf(location);
   const unused: Unused[] = [];
   for (const [name, read] of owners) {
     if (kept.has(name)) continue;
@@ -65,24 +57,24 @@ function findUnused(place: Place, limit: number, kept: ReadonlySet<string>): Unu
   return unused;
 }
 
-/** Releases what an owner holds, unless its record was written meanwhile, or it is in use. */
-function release(store: Store, place: Place, { record, modified }: Unused): void {
+/** Releases an owner's addresses, unless its record changed or its interface uses them. */
+function release(store: Store, location: StoreLocation, { record, modified }: Unused): void {
   const found = store.find(record);
-  if (found === undefined || indexOf(place).modified(ownerName(record)) !== modified) return;
+  if (found === undefined || ownerIndexOf(location).modified(ownerName(record)) !== modified) return;
   if (modified === undefined && recordText(found) !== recordText(record)) return;
   if (!isInUse(found)) store.releaseAll(found);
 }
 
 export function gc(request: Request): void {
-  const kept = keptNames(readAttachments(request));
-  const place = readPlace(request.configuration);
+  const kept = keptNames(attachmentsToKeep(request));
+  const location = readStoreLocation(request.configuration);
   const limit = lockLimit(request.environment);
-  withAdvice(storeAdvice(place.dataDir), () => {
-    const unused = findUnused(place, limit, kept);
+  withAdvice(storeAdvice(location.dataDir), () => {
+    const unused = findUnused(location, limit, kept);
     const failures: (() => never)[] = [];
     const attempt = (store: Store, one: Unused) => {
       try {
-        release(store, place, one);
+        release(store, location, one);
       } catch (thrown) {
         failures.push(() => {
           throw thrown;
@@ -90,9 +82,9 @@ export function gc(request: Request): void {
       }
     };
     for (let start = 0; start < unused.length; start += PART) {
-      // Whoever waits for the lock asks for it in this time.
+      // A waiting process polls the lock at least once in this time.
       if (start > 0) pause(LONGEST_PAUSE);
-      Store.use(place, limit, (store) => {
+      Store.use(location, limit, (store) => {
         for (const one of unused.slice(start, start + PART)) attempt(store, one);
       });
     }

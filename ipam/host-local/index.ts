@@ -1,4 +1,4 @@
-/** host-local: hands out addresses from ranges of this node, and keeps who has which in files of this node. */
+/** host-local: hands out addresses from ranges of this node and stores reservations in files of this node. */
 import type { Plugin } from "../../shared/cni/plugin.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
@@ -7,7 +7,7 @@ import { gc } from "./gc.ts";
 import { status } from "./status.ts";
 
 const plugin: Plugin = {
-  about: "hands out IP addresses from ranges, and remembers them in files of this host",
+  about: "hands out IP addresses from ranges, and stores reservations in files of this host",
   isIpam: true,
   add,
   del,

@@ -1,14 +1,14 @@
 /**
- * The index: a record an owner, so that ADD, DEL and CHECK find an owner's reservations without reading those of all
- * others, as the reference does.
+ * The owner index: one record per owner. ADD, DEL and CHECK find an owner's reservations by it, where the reference
+ * plugin reads all reservations.
  *
- * It is believed only while it is proven complete. Whoever changes the network's folder, be it the reference or a
- * person, gives the folder a new time of change; we, when we are done, set that time to a stamp that nobody else can
- * cause, and write the same stamp into the index. Folder and index agree: nothing happened in between. They differ,
- * or the boot does: the index is made anew from the folder (scan.ts).
+ * The index counts only if it is provably complete. Each change of the network's folder, by the reference plugin or a
+ * person, changes the folder's time. After our own change we set this time to a random stamp and write the same stamp
+ * into the index. If folder and index agree, nothing happened in between. If they differ, or the boot id does, the
+ * index is rebuilt from the folder (scan.ts).
  *
- * So a crash needs no care but for the order of writes: first the folder (from that moment on the stamps differ; where
- * it stays as it is, the index's stamp is taken back), then the records, then the folder's stamp, then the index's.
+ * Crash safety needs only an order of writes: first the folder (now the stamps differ; if the folder does not change,
+ * the index's stamp is removed), then the records, the folder's stamp, the index's stamp.
  */
 import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
 import { readSmallText, readTextIfPresent, removeFile, writeFile } from "../../shared/system/file.ts";
@@ -23,7 +23,7 @@ export class OwnerIndex {
     this.#path = path;
   }
 
-  /** Where a reservation is written before it is moved to its place. Same file system, and one writer: the lock. */
+  /** The temporary name of a new reservation: same file system, and only the lock's holder writes it. */
   get temporary(): string {
     return `${this.#path}/temporary`;
   }
@@ -32,12 +32,12 @@ export class OwnerIndex {
     makeDirectory(this.#path, 0o700);
   }
 
-  /** Empty if there is none. */
+  /** The index's stamp; empty if it has none. */
   state(): string {
     return readSmallText(`${this.#path}/state`) ?? "";
   }
 
-  /** In place: a power loss in between ends the boot, and with it the index. */
+  /** Written in place: a power loss ends the boot, and so the index. */
   setState(state: string): void {
     writeFile(`${this.#path}/state`, state, PRIVATE, 0);
   }
@@ -46,23 +46,23 @@ export class OwnerIndex {
     return this.readNamed(ownerName(owner));
   }
 
-  /** The record of that name. Without the lock it may be one that is being written: undefined, as it is not whole. */
+  /** Reads a record by its name. Without the lock the record may be half written: then undefined. */
   readNamed(name: string): OwnerRecord | undefined {
     return parseRecord(readTextIfPresent(`${this.#path}/${name}`) ?? "");
   }
 
-  /** When the record of that name was last written, in nanoseconds since 1970; undefined if there is none. */
+  /** When the record was last written, in nanoseconds since 1970; undefined if it is missing. */
   modified(name: string): bigint | undefined {
     return fileStatus(`${this.#path}/${name}`)?.modified;
   }
 
-  /** The names of all records, whole or not. */
+  /** The names of all records, half written ones included. */
   names(): string[] {
-    // Only an owner's name holds a colon.
+    // Only names of owners contain a colon.
     return listDirectory(this.#path).filter((name) => name.includes(":"));
   }
 
-  /** Writes a record. One that could not be written whole is not left behind. */
+  /** Writes a record, or removes it after an error. */
   write(record: OwnerRecord): void {
     try {
       writeFile(`${this.#path}/${ownerName(record)}`, recordText(record), PRIVATE);
@@ -76,7 +76,7 @@ export class OwnerIndex {
     removeFile(`${this.#path}/${ownerName(owner)}`);
   }
 
-  /** All whole records, by the name of their file. */
+  /** All complete records, by the names of their files. */
   records(): Map<string, OwnerRecord> {
     const records = new Map<string, OwnerRecord>();
     for (const name of this.names()) {
@@ -86,7 +86,7 @@ export class OwnerIndex {
     return records;
   }
 
-  /** Brings the records to those given; removes what is left of others, whole or not. */
+  /** Replaces all records, and removes half written ones. */
   replace(before: ReadonlyMap<string, OwnerRecord>, wanted: ReadonlyMap<string, OwnerRecord>): void {
     this.makeFolder();
     for (const name of this.names()) if (!wanted.has(name)) removeFile(`${this.#path}/${name}`);

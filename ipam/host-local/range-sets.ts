@@ -38,7 +38,7 @@ export type { RangeSet } from "./range.ts";
 
 type RangeFields = Keyed<typeof rangeKeys>;
 
-/** A range as it is written, before what is withheld from it is known: gateways and exclusions hold for all ranges. */
+/** A range as configured. `withheld` follows later: gateways and exclusions apply to all ranges. */
 interface Draft extends Omit<Range, "withheld"> {
   readonly exclude: readonly Cidr[];
   readonly fields: Fields;
@@ -61,7 +61,7 @@ function readSets(fields: Fields, key: string, sets: Draft[][]): void {
   }
 }
 
-/** Each level is read as if it were a key of its own, so that a wrong type is reported with its full path. */
+/** Reads each level as a key of its own, so that an error names the full path. */
 function readSet(fields: Fields, path: string, value: unknown): Draft[] {
   const at = (name: string, item: unknown) => new Fields({ [name]: item }, fields.pathOf("").slice(0, -1));
   const set: Draft[] = [];
@@ -75,7 +75,7 @@ function readSet(fields: Fields, path: string, value: unknown): Draft[] {
   return set;
 }
 
-/** The capability comes first, then the flat keys: the position of a set decides which last_reserved_ip file it has. */
+/** The capability comes first, then the flat keys: a set's position chooses its last_reserved_ip file. */
 function readAllSets(configuration: NetworkConfiguration, ipam: Fields): Draft[][] {
   const sets: Draft[][] = [];
   readSets(configuration.runtimeConfig, "ipRanges", sets);
@@ -84,7 +84,7 @@ function readAllSets(configuration: NetworkConfiguration, ipam: Fields): Draft[]
   return sets;
 }
 
-/** All range sets, checked. Throws code 7. */
+/** Reads and checks all range sets. Throws code 7. */
 export function rangeSetsFrom(configuration: NetworkConfiguration, ipam: Fields): RangeSet[] {
   const drafts = readAllSets(configuration, ipam);
   if (drafts.length === 0) {
@@ -111,7 +111,7 @@ function readSubnet(fields: RangeFields): Cidr {
   const text = fields.text("subnet") ?? "";
   const subnet = parseCidr(text);
   if (subnet === undefined) {
-    const problem = text === "" ? "is missing" : `is no network in CIDR notation: ${JSON.stringify(text)}`;
+    const problem = text === "" ? "is missing" : `is not a network in CIDR notation: ${JSON.stringify(text)}`;
     throw fields.invalid("subnet", problem, "write a network such as 10.88.0.0/16 or fd00:88::/64");
   }
   const network = networkAddress(subnet);
@@ -120,7 +120,7 @@ function readSubnet(fields: RangeFields): Cidr {
     throw fields.invalid("subnet", `has host bits set: ${text}`, advice);
   }
   if (subnet.prefixLength > bitsOf(network.family) - 2) {
-    const advice = `it needs room for a gateway and a container: /${bitsOf(network.family) - 2} or larger`;
+    const advice = `it must contain a gateway and a container: /${bitsOf(network.family) - 2} or larger`;
     throw fields.invalid("subnet", `is too small to allocate from: ${text}`, advice);
   }
   return subnet;
@@ -131,7 +131,7 @@ function readAddress(fields: RangeFields, key: "rangeStart" | "rangeEnd" | "gate
   if (text === "") return undefined;
   const address = parseIp(text);
   if (address !== undefined) return address;
-  throw fields.invalid(key, `is no IP address: ${JSON.stringify(text)}`, "write one such as 10.88.0.10");
+  throw fields.invalid(key, `is not an IP address: ${JSON.stringify(text)}`, "write one such as 10.88.0.10");
 }
 
 /** An end of the range; the subnet's own by default. */
@@ -140,7 +140,7 @@ function readBound(fields: RangeFields, key: "rangeStart" | "rangeEnd", subnet: 
   const address = readAddress(fields, key);
   if (address === undefined) {
     if (isStart) return addToIp(networkAddress(subnet), 1n);
-    // IPv4 keeps its last address for broadcast; IPv6 has none.
+    // IPv4 reserves the last address for broadcast; IPv6 has no broadcast.
     return addToIp(lastAddress(subnet), subnet.address.family === 4 ? -1n : 0n);
   }
   if (contains(subnet, address)) return address;
@@ -164,13 +164,16 @@ function readRange(fields: Fields): Draft {
   const end = readBound(fields, "rangeEnd", subnet);
   if (start.value > end.value) {
     const problem = `${formatIp(start)} is after rangeEnd ${formatIp(end)}`;
-    throw fields.invalid("rangeStart", problem, "exchange them, or leave one out");
+    throw fields.invalid("rangeStart", problem, "swap them, or omit one");
   }
   const exclude = readExclusions(fields);
   return { subnet, start, end, gateway: readGateway(fields, subnet), exclude, fields };
 }
 
-/** `exclude`: addresses and networks that are never handed out; on a range or beside it, with the same effect. */
+/**
+ * `exclude`: addresses and networks that are never handed out. On a range or beside the ranges, the effect is the
+ * same.
+ */
 function readExclusions(fields: RangeFields): Cidr[] {
   const exclusions: Cidr[] = [];
   for (const text of fields.texts("exclude") ?? []) exclusions.push(readExclusion(fields, text));
@@ -181,17 +184,17 @@ function readExclusion(fields: RangeFields, text: string): Cidr {
   const address = parseIp(text);
   const cidr = address === undefined ? parseCidr(text) : hostCidr(address);
   if (cidr === undefined) {
-    const problem = `holds what is neither an address nor a network: ${JSON.stringify(text)}`;
+    const problem = `contains a value that is neither an address nor a network: ${JSON.stringify(text)}`;
     throw fields.invalid("exclude", problem, "write 10.88.0.10 or 10.88.0.64/26");
   }
   if (isSameIp(networkAddress(cidr), cidr.address)) return cidr;
-  const problem = `holds a network with host bits set: ${text}`;
+  const problem = `contains a network with host bits set: ${text}`;
   throw fields.invalid("exclude", problem, `did you mean ${formatCidr(networkOf(cidr))}?`);
 }
 
 /**
- * No address may be in two ranges of a family, wherever they are: the store knows addresses, not ranges. In the order of their
- * starts, a range that shares any with an earlier one does so with the one that reaches furthest.
+ * Throws if two ranges of a family overlap: the store has addresses without ranges. With ranges sorted by start, a
+ * range overlaps an earlier one only if it overlaps the one with the greatest end.
  */
 function checkApart(drafts: readonly Draft[]): void {
   const position = new Map(drafts.map((draft, at) => [draft, at]));
@@ -206,7 +209,7 @@ function checkApart(drafts: readonly Draft[]): void {
   }
 }
 
-/** `b` stands behind `a` in the configuration. */
+/** In the configuration, `b` comes after `a`. */
 function overlap(a: Draft, b: Draft): CniError {
   const text = ({ start, end }: Draft) => `${formatIp(start)}-${formatIp(end)}`;
   const problem = `overlaps with "${a.fields.pathOf("subnet")}": ${text(a)} and ${text(b)} share addresses`;
@@ -222,13 +225,13 @@ function checkOneFamily(set: readonly Draft[]): void {
   }
 }
 
-/** `withheld` is what holds for all ranges of a family, sorted and joined. */
+/** `withheld` applies to all ranges of a family; it is sorted and merged. */
 function finishSet(set: readonly Draft[], withheld: Readonly<Record<Family, readonly Interval[]>>): RangeSet {
   const ranges = set.map(({ subnet, start, end, gateway }): Range => {
     const within = { first: start.value, last: end.value };
     return { subnet, start, end, gateway, withheld: clip(withheld[start.family], within) };
   });
   if (capacity({ ranges }) > 0n) return { ranges };
-  const problem = `leaves no address to hand out: gateways and "exclude" take all of ${describeSet({ ranges })}`;
+  const problem = `leaves no address to hand out: gateways and "exclude" cover all of ${describeSet({ ranges })}`;
   throw (set[0]?.fields ?? new Fields({})).invalid("subnet", problem, "widen the range, or exclude less");
 }

@@ -1,4 +1,4 @@
-/** Address ranges: the parts of subnets that addresses are handed out from. Numbers only; nothing here reads the disk. */
+/** Address ranges: parts of subnets, as numbers. Nothing here reads the disk. */
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
@@ -13,23 +13,23 @@ export interface Range {
   readonly subnet: Cidr;
   readonly start: IpAddress;
   readonly end: IpAddress;
-  /** Goes into the result as it is; it may lie outside the subnet, as a routed (ptp) network can have it. */
+  /** Copied into the result. It may lie outside the subnet: routed (ptp) networks use that. */
   readonly gateway: IpAddress;
-  /** What is never handed out of [start, end]: gateways and exclusions; sorted, merged, clipped to the range. */
+  /** The addresses of [start, end] that are never handed out: gateways and exclusions; sorted, merged and clipped. */
   readonly withheld: readonly Interval[];
 }
 
-/** The ranges one address of an attachment is taken from; all of one family. */
+/** An attachment gets one address of a range set. All its ranges have the same family. */
 export interface RangeSet {
   readonly ranges: readonly Range[];
 }
 
-/** For sort, which takes no big integers. */
+/** A comparison for sort, which needs a number and no bigint. */
 export const compareValues = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const compare = (a: Interval, b: Interval): number => compareValues(a.first, b.first);
 
-/** Joins intervals that touch; they must be sorted. */
+/** Merges adjacent intervals of a sorted list. */
 function merge(sorted: readonly Interval[]): Interval[] {
   const merged: Interval[] = [];
   for (const interval of sorted) {
@@ -40,12 +40,12 @@ function merge(sorted: readonly Interval[]): Interval[] {
   return merged;
 }
 
-/** Sorts intervals, and joins those that touch. */
+/** Sorts intervals and merges adjacent ones. */
 export function sortAndMerge(intervals: readonly Interval[]): Interval[] {
   return merge([...intervals].sort(compare));
 }
 
-/** The position of the first of sorted intervals that ends at or after a value. */
+/** The index of the first interval that ends at or after a value. The intervals are sorted. */
 function positionAt(sorted: readonly Interval[], value: bigint): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {
@@ -56,7 +56,7 @@ function positionAt(sorted: readonly Interval[], value: bigint): number {
   return low;
 }
 
-/** Those parts of intervals, sorted and joined, that are within a range. */
+/** Clips sorted intervals to a range. */
 export function clip(merged: readonly Interval[], within: Interval): Interval[] {
   const clipped: Interval[] = [];
   for (let at = positionAt(merged, within.first); at < merged.length; at++) {
@@ -69,16 +69,16 @@ export function clip(merged: readonly Interval[], within: Interval): Interval[] 
   return clipped;
 }
 
-export function isInRange({ start, end }: Range, { family, value }: IpAddress): boolean {
+function isInRange({ start, end }: Range, { family, value }: IpAddress): boolean {
   return family === start.family && value >= start.value && value <= end.value;
 }
 
-/** The range of a set that holds an address. */
+/** The range of a set that contains an address. */
 export function rangeOf({ ranges }: RangeSet, address: IpAddress): Range | undefined {
   return ranges.find((range) => isInRange(range, address));
 }
 
-/** Whether an address may be handed out: in a range, no gateway, not excluded. */
+/** True if an address may be handed out: it is in a range, is no gateway and is not excluded. */
 export function isAllowed(set: RangeSet, address: IpAddress): boolean {
   const { withheld } = rangeOf(set, address) ?? {};
   if (withheld === undefined) return false;
@@ -86,7 +86,7 @@ export function isAllowed(set: RangeSet, address: IpAddress): boolean {
   return next === undefined || next.first > address.value;
 }
 
-/** How many addresses can be handed out of a set. */
+/** The number of addresses that a set can hand out. */
 export function capacity({ ranges }: RangeSet): bigint {
   let sum = 0n;
   for (const { start, end, withheld } of ranges) {
@@ -96,15 +96,15 @@ export function capacity({ ranges }: RangeSet): bigint {
   return sum;
 }
 
-/** The set as errors name it: "10.1.0.1-10.1.0.254, 10.2.0.10-10.2.0.20". */
+/** The set in errors: "10.1.0.1-10.1.0.254, 10.2.0.10-10.2.0.20". */
 export function describeSet({ ranges }: RangeSet): string {
   return ranges.map(({ start, end }) => `${formatIp(start)}-${formatIp(end)}`).join(", ");
 }
 
-/** Decides about a candidate: true ends the search. */
+/** Returns true to accept an address, which ends the search. */
 export type Accept = (address: IpAddress) => boolean;
 
-/** Offers the allowed addresses from `first` to `last`; what is withheld is jumped over, not counted through. */
+/** Offers the allowed addresses from `first` to `last`. Withheld intervals are skipped whole. */
 function offer(
   { start, withheld }: Range,
   first: bigint,
@@ -124,8 +124,8 @@ function offer(
 }
 
 /**
- * Offers every allowed address of a set once, until one is accepted. The order is the reference's: round robin,
- * beginning after the address that was handed out last, so that a released address rests as long as possible.
+ * Offers each allowed address of a set once, until one is accepted. The order is round robin as in the reference
+ * plugin: it begins after the last address handed out, so a released address rests as long as possible.
  */
 export function findCandidate(
   { ranges }: RangeSet,

@@ -1,18 +1,18 @@
 /**
- * What is on disk, as text. Nothing here touches the disk.
+ * The formats of host-local's files. Nothing here touches the disk.
  *
  * Shared with the reference plugin, in <dataDir>/<network>/:
- * - a reservation: a file named by its address that holds "<containerID>\r\n<ifname>" (a very old one: the container
- *   ID alone);
- * - last_reserved_ip.<n>: the address that range set n handed out last;
+ * - a reservation: a file named by its address with "<containerID>\r\n<ifname>" (very old ones: the container ID
+ * alone);
+ * - last_reserved_ip.<n>: the last address handed out of range set n;
  * - lock.
  *
- * Ours alone, in <dataDir>/.podwire/<network>/, where the reference never looks (it walks the network's folder, and
- * no network's name can start with a dot): the index, by which the cost of a call does not depend on how many
- * addresses are held.
+ * Ours alone, in <dataDir>/.podwire/<network>/: the owner index. It keeps the cost of a call independent of the number
+ * of reservations. The reference plugin never reads it: it reads only the network's folder, and no network's name
+ * starts with a dot.
  * - <containerID>:<ifname>: the owner's record as JSON;
  * - state: "<boot id> <stamp>";
- * - temporary: a reservation in the making.
+ * - temporary: a reservation before its rename.
  */
 
 import type { NamespaceRecord } from "../../shared/attachment/namespace-record.ts";
@@ -21,40 +21,40 @@ import { sha512 } from "../../shared/system/hash.ts";
 
 export interface Owner {
   readonly containerId: string;
-  /** Empty for a reservation that names only a container. */
+  /** Empty if the reservation names only a container. */
   readonly ifname: string;
 }
 
-/** A reservation of an owner: the file's name, and the file's identity (inode and time of writing). */
-export interface Held {
+/** A reservation of an owner: the file's name (an address) and its identity (inode and change time). */
+export interface Reservation {
   readonly name: string;
-  /** Differs once somebody else has removed the file and made it again. */
+  /** Changes if another process removes the file and makes it again. */
   readonly file: string;
 }
 
 export interface OwnerRecord extends Owner {
-  /** The boot in which the reservations were made, or first seen. */
+  /** The id of the boot in which the reservations were made or first seen. */
   readonly boot: string;
   readonly namespace?: NamespaceRecord;
-  readonly held: readonly Held[];
+  readonly reservations: readonly Reservation[];
 }
 
-/** The content of a reservation, byte for byte as the reference writes it. */
+/** The content of a reservation, byte for byte that of the reference plugin. */
 export function reservationText({ containerId, ifname }: Owner): string {
   return ifname === "" ? containerId : `${containerId}\r\n${ifname}`;
 }
 
 const ownerPattern = /^([A-Za-z0-9][A-Za-z0-9_.-]*)(?:\r?\n([^/:\s]{1,15}))?$/;
 
-/** Whose reservation a text is; undefined for one that no version of host-local has written. */
+/** Parses a reservation's owner; undefined if no version of host-local writes that text. */
 export function parseReservation(text: string): Owner | undefined {
   const [, containerId, ifname = ""] = ownerPattern.exec(text.trim()) ?? [];
   return containerId === undefined ? undefined : { containerId, ifname };
 }
 
 /**
- * A file that was made and not written: by a crash between the two (the reference), or by a power loss, which leaves
- * no bytes or only zeros. Nobody owns it.
+ * True for an empty file or one of zeros. A crash of the reference plugin between creation and write, or a power loss,
+ * leaves one. It has no owner.
  */
 export function isBlank(text: string): boolean {
   return text.replaceAll("\0", "").trim() === "";
@@ -64,12 +64,12 @@ export function isSameOwner(a: Owner, b: Owner): boolean {
   return a.containerId === b.containerId && a.ifname === b.ifname;
 }
 
-/** What fits a file name (NAME_MAX, 255 bytes) beside a colon and an interface name (IFNAMSIZ, 15 bytes). */
+/** The limit so that the name fits NAME_MAX (255 bytes) with a colon and an interface name (IFNAMSIZ, 15 bytes). */
 const LONGEST_ID = 255 - 16;
 
 /**
- * The name of an owner's record. Neither part can hold a colon, so no two owners share one; a container ID is ASCII,
- * so its length is its size.
+ * The file name of an owner's record. Neither part contains a colon, so names are unique. A container ID is ASCII, so
+ * its length is its size in bytes.
  */
 export function ownerName({ containerId, ifname }: Owner): string {
   const name = `${containerId}:${ifname}`;
@@ -82,10 +82,10 @@ export function recordText(record: OwnerRecord): string {
 
 const isText = (value: unknown): value is string => typeof value === "string";
 
-const isHeld = (value: unknown): value is Held =>
+const isReservation = (value: unknown): value is Reservation =>
   isObject(value) && isText(value["name"]) && isText(value["file"]);
 
-/** Reads an owner's record; undefined if it is not whole. */
+/** Reads an owner's record; undefined if it is incomplete. */
 export function parseRecord(text: string): OwnerRecord | undefined {
   if (text === "") return undefined;
   let value: unknown;
@@ -95,34 +95,33 @@ export function parseRecord(text: string): OwnerRecord | undefined {
     return undefined;
   }
   if (!isObject(value)) return undefined;
-  const { containerId, ifname, boot, held, namespace } = value;
+  const { containerId, ifname, boot, reservations, namespace } = value;
   if (!isText(containerId) || !isText(ifname) || !isText(boot)) return undefined;
-  if (!Array.isArray(held) || !held.every(isHeld)) return undefined;
-  const record = { containerId, ifname, boot, held };
+  if (!Array.isArray(reservations) || !reservations.every(isReservation)) return undefined;
+  const record = { containerId, ifname, boot, reservations };
   if (!isObject(namespace) || !isText(namespace["path"]) || !isText(namespace["identity"])) return record;
   return { ...record, namespace: { path: namespace["path"], identity: namespace["identity"] } };
 }
 
 /**
- * The state of the index: in this boot, it was complete when the network's folder had this time of change (in
- * nanoseconds since 1970). Overwritten in place: with any stamp it is of one length, and with none (0) it
- * equals nothing.
+ * The index's state: in this boot, the index was complete when the network's folder had this change time (nanoseconds
+ * since 1970). It is overwritten in place: all stamps have the same length, and the stamp 0 matches no folder.
  */
 export function stateText(boot: string, stamp: bigint): string {
   return `${boot} ${stamp}\n`;
 }
 
-/** Whether a state is of this boot, and so whether the index has been complete in it. */
+/** True if the state is of this boot: then the index has been complete in this boot. */
 export function isOfBoot(state: string, boot: string): boolean {
   return state.startsWith(`${boot} `);
 }
 
-/** Any, but always the same: a clock's own digits would be these once in a million times. */
+/** A constant: a clock's last six digits equal it once in a million times. */
 const MARK = 271_828n;
 
 /**
- * A time of change that only we give to a folder: two seconds back, where nobody else's change can be recorded any
- * more, and below the millisecond a mark.
+ * Makes a folder time that only podwire sets: two seconds in the past, where no later change can set it, with a
+ * constant below the millisecond.
  */
 export function newStamp(nowMilliseconds: number): bigint {
   return BigInt(nowMilliseconds - 2000) * 1_000_000n + MARK;

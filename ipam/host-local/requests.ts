@@ -1,4 +1,4 @@
-/** Requested addresses: from CNI_ARGS (IP), args.cni.ips and the capability ips. */
+/** Requested addresses: CNI_ARGS (IP), args.cni.ips and the capability ips. */
 import { readArgs } from "../../shared/cni/args.ts";
 import { CniError, ErrorCode, enumerate } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
@@ -7,21 +7,21 @@ import { formatIp, type IpAddress, type IpKey, ipKey, isSameIp, parseIp } from "
 import { parseCidr } from "../../shared/ip/cidr.ts";
 import { describeSet, isAllowed, type RangeSet, rangeOf } from "./range.ts";
 
-/** A range set, and what is wanted of it. */
-export interface Wish {
+/** A range set and the address requested of it. */
+export interface AddressRequest {
   readonly set: RangeSet;
-  /** Its position: the last_reserved_ip files are named by it. */
+  /** The position of the set: its last_reserved_ip file is named by it. */
   readonly index: number;
-  /** Undefined where any address will do. */
+  /** Undefined if any address will do. */
   readonly requested: IpAddress | undefined;
 }
 
-/** An address, with or without a prefix length: the subnet's is what counts. */
+/** Parses an address. A prefix length is ignored: the subnet's one counts. */
 function parseRequested(text: string): IpAddress | undefined {
   return parseIp(text) ?? parseCidr(text)?.address;
 }
 
-/** In the order in which they are asked for; one asked for twice counts once. */
+/** In the order of the requests; a repeated request counts once. */
 type Requested = Map<IpKey, IpAddress>;
 
 function addNew(addresses: Requested, address: IpAddress): void {
@@ -34,7 +34,11 @@ function readList(fields: Fields, key: string, addresses: Requested): void {
     const address = parseRequested(text);
     if (address === undefined) {
       const advice = "write an address such as 10.88.0.10 or 10.88.0.10/16";
-      throw fields.invalid(key, `holds something that is no IP address: ${JSON.stringify(text)}`, advice);
+      throw fields.invalid(
+        key,
+        `contains a value that is not an IP address: ${JSON.stringify(text)}`,
+        advice,
+      );
     }
     addNew(addresses, address);
   }
@@ -44,14 +48,14 @@ function readArguments(args: string, addresses: Requested): void {
   for (const text of readArgs(args).ips) {
     const address = parseRequested(text);
     if (address === undefined) {
-      const message = `CNI_ARGS: IP is no IP address: ${JSON.stringify(text)}`;
+      const message = `CNI_ARGS: IP is not an IP address: ${JSON.stringify(text)}`;
       throw new CniError(ErrorCode.invalidEnvironment, message, "write IP=10.88.0.10");
     }
     addNew(addresses, address);
   }
 }
 
-/** All requested addresses, in the order in which the reference takes them. */
+/** All requested addresses, in the reference plugin's order. */
 export function readRequested(request: Request): IpAddress[] {
   const { cniArgs, runtimeConfig } = request.configuration;
   const addresses: Requested = new Map();
@@ -61,12 +65,17 @@ export function readRequested(request: Request): IpAddress[] {
   return [...addresses.values()];
 }
 
-/** Gives each range set the first request that is in it. Throws code 7 if one fits nowhere, or is never handed out. */
-export function assignRequested(sets: readonly RangeSet[], requested: readonly IpAddress[]): Wish[] {
+/**
+ * Gives each range set the first request within it. Throws code 7 if a request fits no set or may not be handed out.
+ */
+export function assignRequested(
+  sets: readonly RangeSet[],
+  requested: readonly IpAddress[],
+): AddressRequest[] {
   const left = [...requested];
-  const wishes: Wish[] = [];
-  for (const set of sets) wishes.push({ set, index: wishes.length, requested: takeFirstIn(set, left) });
-  if (left.length === 0) return wishes;
+  const requests: AddressRequest[] = [];
+  for (const set of sets) requests.push({ set, index: requests.length, requested: takeFirstIn(set, left) });
+  if (left.length === 0) return requests;
   throw new CniError(
     ErrorCode.invalidConfiguration,
     `failed to allocate all requested IPs: ${enumerate(left.map(formatIp), ", ")}`,
@@ -74,7 +83,7 @@ export function assignRequested(sets: readonly RangeSet[], requested: readonly I
   );
 }
 
-/** Takes the first address that is in the set out of the list. */
+/** Removes the first address within the set from the list, and returns it. */
 function takeFirstIn(set: RangeSet, addresses: IpAddress[]): IpAddress | undefined {
   for (const address of addresses) {
     if (rangeOf(set, address) === undefined) continue;
@@ -91,6 +100,6 @@ function checkAllowed(set: RangeSet, address: IpAddress): void {
   throw new CniError(
     ErrorCode.invalidConfiguration,
     `requested IP ${formatIp(address)} is ${isGateway ? "the subnet's gateway" : "excluded"}`,
-    isGateway ? "request another address" : `request another address, or take it out of "exclude"`,
+    isGateway ? "request another address" : `request another address, or remove it from "exclude"`,
   );
 }

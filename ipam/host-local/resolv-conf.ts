@@ -1,7 +1,7 @@
 /** resolv.conf(5) as the DNS part of a result. */
 import type { Dns } from "../../shared/cni/result.ts";
 
-/** Reads the four keywords a result can hold; several lines of one keyword add up, as in the reference. */
+/** Reads the four keywords that a result can express. Repeated keywords add up, as in the reference plugin. */
 export function parseResolvConf(text: string): Dns {
   const nameservers: string[] = [];
   const search: string[] = [];

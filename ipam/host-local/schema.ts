@@ -1,4 +1,4 @@
-/** The keys of host-local, in the section `ipam`, described: shared/cni/schema.ts says what for. */
+/** Describes the keys of host-local, in the section `ipam`. shared/cni/schema.ts says what for. */
 import { routeProperties } from "../../shared/cni/common-keys.ts";
 import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 

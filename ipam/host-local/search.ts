@@ -1,16 +1,16 @@
-/** The search for a free address. */
+/** Searches a free address. */
 
-import { isGone } from "../../shared/attachment/liveness.ts";
+import { isNetnsGone } from "../../shared/attachment/liveness.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { NetworkFolder } from "./folder.ts";
 import { findCandidate, type RangeSet } from "./range.ts";
 import type { OwnerRecord } from "./records.ts";
 import type { Store } from "./store.ts";
 
-/** That many taken addresses are tried one by one; a longer run is read from the folder's listing at once. */
+/** Up to 16 taken addresses are tried one by one; after that, the folder is listed at once. */
 const PROBES = 16;
 
-/** The first address of a set, from the one handed out last on, for which `attempt` succeeds. */
+/** Returns the first address for which `attempt` succeeds, after the one handed out last. */
 export function search(
   folder: NetworkFolder,
   set: RangeSet,
@@ -28,20 +28,20 @@ export function search(
   });
 }
 
-/** Whether the namespace of an owner is gone for certain. */
-export function hasGone(record: OwnerRecord): boolean {
-  return isGone(
+/** True if the owner's namespace is certainly gone. */
+export function isNamespaceGone(record: OwnerRecord): boolean {
+  return isNetnsGone(
     record,
-    record.held.map(({ name }) => name),
+    record.reservations.map(({ name }) => name),
   );
 }
 
 /**
- * Frees what was leaked: reservations whose namespace is gone for certain. For when a set has nothing left; returns
- * whether that gave anything.
+ * Releases leaked reservations, whose namespaces are certainly gone. Used when a set is exhausted. Returns true if it
+ * released any.
  */
-export function freeGone(store: Store): boolean {
-  const gone = store.all().filter(hasGone);
+export function releaseGone(store: Store): boolean {
+  const gone = store.all().filter(isNamespaceGone);
   for (const record of gone) store.releaseAll(record);
   return gone.length > 0;
 }

@@ -1,21 +1,21 @@
 /**
- * STATUS: whether an ADD would find an address. Every failure has code 50: containers that are attached already are
- * not affected by it (51 would say they are).
+ * STATUS: checks whether an ADD would get an address. Every failure has code 50 (no new containers): running
+ * containers keep their addresses, so code 51 (limited connectivity of containers) would be wrong.
  */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { isFull } from "../../shared/system/directory.ts";
 import { fileStatus, isWritable } from "../../shared/system/file-status.ts";
 import { lockLimit } from "../../shared/system/folder-lock.ts";
+import { storeAdvice, withAdvice } from "./advice.ts";
 import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
 import { exhausted } from "./exhaustion.ts";
-import { storeAdvice, withAdvice } from "./faults.ts";
 import { NetworkFolder } from "./folder.ts";
 import type { RangeSet } from "./range.ts";
-import { freeGone, search } from "./search.ts";
+import { releaseGone, search } from "./search.ts";
 import { Store } from "./store.ts";
 
-/** The folder that an ADD would write to, or make a folder in. */
+/** The folder in which an ADD would write, or make a folder. */
 function nearestFolder(path: string): string {
   let folder = path;
   while (folder.includes("/", 1) && fileStatus(folder) === undefined)
@@ -38,7 +38,7 @@ function checkWritable({ dataDir, network }: HostLocalConfiguration): void {
   );
 }
 
-/** The index of a set without a free address, -1 if there is none. */
+/** The index of the first set without a free address, or -1. */
 function findExhausted(folder: NetworkFolder, sets: readonly RangeSet[]): number {
   return sets.findIndex((set, index) => {
     const last = folder.lastReserved(index);
@@ -46,11 +46,11 @@ function findExhausted(folder: NetworkFolder, sets: readonly RangeSet[]): number
   });
 }
 
-/** As an ADD would: frees what is from before the boot, and what belonged to a namespace that is gone. */
-function freeUnused(request: Request, configuration: HostLocalConfiguration): void {
+/** Releases what an ADD would release: reservations from before the boot, and of namespaces that are gone. */
+function releaseUnused(request: Request, configuration: HostLocalConfiguration): void {
   const store = Store.open(configuration, lockLimit(request.environment));
   try {
-    if (store !== undefined) freeGone(store);
+    if (store !== undefined) releaseGone(store);
   } finally {
     store?.close();
   }
@@ -63,7 +63,7 @@ export function status(request: Request): void {
     checkWritable(configuration);
     const folder = new NetworkFolder(`${dataDir}/${network}`);
     if (findExhausted(folder, sets) < 0) return;
-    freeUnused(request, configuration);
+    releaseUnused(request, configuration);
     const index = findExhausted(folder, sets);
     const set = sets[index];
     if (set !== undefined) throw exhausted(folder, set, index, ErrorCode.notAvailable);

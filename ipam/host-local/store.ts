@@ -1,15 +1,14 @@
-/** The reservations of one network, locked for one call. */
+/** The reservations of one network, locked during one call. */
 
 import { Errno } from "../../shared/system/errno.ts";
 import { removeFile } from "../../shared/system/file.ts";
 import { lock, makeAndLock, unlock } from "../../shared/system/folder-lock.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { bootId } from "./boot.ts";
-import type { Place } from "./configuration.ts";
+import type { StoreLocation } from "./configuration.ts";
 import { NetworkFolder, prepareReservation } from "./folder.ts";
 import { OwnerIndex } from "./owner-index.ts";
 import {
-  type Held,
   isOfBoot,
   isSameOwner,
   newStamp,
@@ -17,13 +16,15 @@ import {
   type OwnerRecord,
   ownerName,
   parseReservation,
+  type Reservation,
   reservationText,
   stateText,
 } from "./records.ts";
 import { scan } from "./scan.ts";
 
-/** What is known of a network's owners, complete or not: only the lock of a Store tells. */
-export const indexOf = ({ dataDir, network }: Place) => new OwnerIndex(`${dataDir}/.podwire/${network}`);
+/** The owner index of a network. It may be incomplete: only a Store, which holds the lock, knows. */
+export const ownerIndexOf = ({ dataDir, network }: StoreLocation) =>
+  new OwnerIndex(`${dataDir}/.podwire/${network}`);
 
 export class Store {
   readonly folder: NetworkFolder;
@@ -31,37 +32,41 @@ export class Store {
   readonly #index: OwnerIndex;
   readonly #lock: number;
   #isRead = false;
-  /** The records, if they had to be read from the folder; undefined while the index is believed. */
+  /** The records of a scan; undefined while the index is valid. */
   #scanned: Map<string, OwnerRecord> | undefined;
-  /** Whether this call has changed the folder, or the index. */
+  /** True if this call has changed the folder or the index. */
   #isChanged = false;
-  /** Whether the index holds everything again; false if the disk would not take it. */
+  /** True if the index has all records again; false if a write failed. */
   #isComplete = true;
-  /** The identity of a reservation that is written and not yet placed. A call has one owner. */
+  /** The identity of a reservation that is written but not yet renamed. A call has one owner. */
   #prepared: string | undefined;
-  /** Addresses that were taken, and that no record has yet: while there are any, the index does not hold everything. */
+  /** Reserved addresses that are in no record yet. While there are any, the index is incomplete. */
   readonly #unsaved = new Set<string>();
 
-  private constructor(place: Place, lockDescriptor: number) {
-    this.folder = new NetworkFolder(`${place.dataDir}/${place.network}`);
-    this.#index = indexOf(place);
+  private constructor(location: StoreLocation, lockDescriptor: number) {
+    this.folder = new NetworkFolder(`${location.dataDir}/${location.network}`);
+    this.#index = ownerIndexOf(location);
     this.#lock = lockDescriptor;
   }
 
-  /** Locks a network's reservations, making its folder if need be. */
-  static make(place: Place, limitSeconds: number): Store {
-    return new Store(place, makeAndLock(`${place.dataDir}/${place.network}`, limitSeconds));
+  /** Locks a network's reservations, and makes the folder if needed. */
+  static make(location: StoreLocation, limitSeconds: number): Store {
+    return new Store(location, makeAndLock(`${location.dataDir}/${location.network}`, limitSeconds));
   }
 
-  /** Locks a network's reservations; undefined if it has no folder, and so none. */
-  static open(place: Place, limitSeconds: number): Store | undefined {
-    const descriptor = lock(`${place.dataDir}/${place.network}`, limitSeconds);
-    return descriptor === undefined ? undefined : new Store(place, descriptor);
+  /** Locks a network's reservations; undefined if its folder is missing: then it has no reservations. */
+  static open(location: StoreLocation, limitSeconds: number): Store | undefined {
+    const descriptor = lock(`${location.dataDir}/${location.network}`, limitSeconds);
+    return descriptor === undefined ? undefined : new Store(location, descriptor);
   }
 
-  /** Does the work with a network's reservations locked; undefined if it has no folder, and so none. */
-  static use<Value>(place: Place, limitSeconds: number, work: (store: Store) => Value): Value | undefined {
-    const store = Store.open(place, limitSeconds);
+  /** Runs `work` with a network's reservations locked; undefined if its folder is missing. */
+  static use<Value>(
+    location: StoreLocation,
+    limitSeconds: number,
+    work: (store: Store) => Value,
+  ): Value | undefined {
+    const store = Store.open(location, limitSeconds);
     try {
       return store && work(store);
     } finally {
@@ -69,32 +74,32 @@ export class Store {
     }
   }
 
-  /** The names of all owners, with their records where these had to be read anyway. */
+  /** The names of all owners. Their records are included only after a scan. */
   owners(): ReadonlyMap<string, OwnerRecord | undefined> {
     this.#refresh();
     return this.#scanned ?? new Map(this.#index.names().map((name) => [name, undefined]));
   }
 
-  /** What an owner holds, as far as the files bear it out; undefined if nothing. */
+  /** An owner's record, limited to reservations that exist; undefined if none exists. */
   find(owner: Owner): OwnerRecord | undefined {
     this.#refresh();
     const record =
       this.#scanned === undefined ? this.#index.read(owner) : this.#scanned.get(ownerName(owner));
     if (record === undefined || !isSameOwner(record, owner)) return undefined;
-    const held: Held[] = [];
-    for (const each of record.held) if (this.isHeldBy(owner, each.name)) held.push(each);
-    return held.length === 0 ? undefined : { ...record, held };
+    const reservations: Reservation[] = [];
+    for (const each of record.reservations) if (this.isReservedBy(owner, each.name)) reservations.push(each);
+    return reservations.length === 0 ? undefined : { ...record, reservations };
   }
 
-  /** All that is held, as far as the files bear it out. */
+  /** All records, limited to reservations that exist. */
   all(): OwnerRecord[] {
     this.#refresh();
     const records = [...(this.#scanned ?? this.#index.records()).values()];
     return records.flatMap((record) => this.find(record) ?? []);
   }
 
-  /** Whether an address is an owner's, by its file. */
-  isHeldBy(owner: Owner, name: string): boolean {
+  /** True if an address's file names this owner. */
+  isReservedBy(owner: Owner, name: string): boolean {
     const text = this.folder.read(name)?.text;
     if (text === undefined) return false;
     if (text === reservationText(owner)) return true;
@@ -102,17 +107,17 @@ export class Store {
     return holder !== undefined && isSameOwner(holder, owner);
   }
 
-  /** Whose an address is, by its file. */
-  holderOf(name: string): Owner | undefined {
+  /** The owner in an address's file. */
+  ownerOf(name: string): Owner | undefined {
     const file = this.folder.read(name);
     return file === undefined ? undefined : parseReservation(file.text);
   }
 
-  /** Reserves an address; undefined if it is taken. The owner's record is for the caller to save. */
-  take(name: string, owner: Owner): Held | undefined {
+  /** Reserves an address; undefined if it is taken. The caller saves the owner's record. */
+  take(name: string, owner: Owner): Reservation | undefined {
     this.#prepared ??= this.#prepare(owner);
     this.#unsaved.add(name);
-    if (!this.folder.place(this.#index.temporary, name)) {
+    if (!this.folder.putReservation(this.#index.temporary, name)) {
       this.#unsaved.delete(name);
       return undefined;
     }
@@ -127,34 +132,34 @@ export class Store {
       return prepareReservation(this.#index.temporary, owner);
     } catch (thrown) {
       if (!(thrown instanceof SystemError) || thrown.errno !== Errno.ENOENT) throw thrown;
-      // The scan could not make the index's folder, or somebody has removed it.
+      // The scan could not make the index's folder, or another process has removed it.
       this.#index.makeFolder();
       return prepareReservation(this.#index.temporary, owner);
     }
   }
 
-  /** Frees addresses. */
-  release(held: readonly Held[]): void {
-    if (held.length === 0) return;
+  /** Releases addresses. */
+  release(reservations: readonly Reservation[]): void {
+    if (reservations.length === 0) return;
     this.#isChanged = true;
     this.#guard(() => {
-      for (const { name } of held) {
+      for (const { name } of reservations) {
         this.folder.remove(name);
         this.#unsaved.delete(name);
       }
     });
   }
 
-  /** Frees all that an owner holds, as `find` returned it, and forgets the owner. */
+  /** Releases the owner's addresses, as `find` returned them, and removes its record. */
   releaseAll(record: OwnerRecord): void {
-    this.release(record.held);
+    this.release(record.reservations);
     this.#guard(() => this.#index.remove(record));
     this.#scanned?.delete(ownerName(record));
   }
 
-  /** Writes down what an owner holds. */
+  /** Writes an owner's record. */
   save(record: OwnerRecord): void {
-    // Where the folder is as it was, its stamp would vouch for a record that a crash leaves half-written.
+    // The folder is unchanged, so its stamp would still match: a crash could then leave a half record that counts.
     if (!this.#isChanged) this.#index.setState(stateText(this.boot, 0n));
     this.#isChanged = true;
     this.#guard(() => this.#index.write(record));
@@ -162,7 +167,7 @@ export class Store {
     this.#scanned?.set(ownerName(record), record);
   }
 
-  /** Vouches for the index, and unlocks. */
+  /** Stamps folder and index, and unlocks. */
   close(): void {
     if (this.#prepared !== undefined) this.#attempt(() => removeFile(this.#index.temporary));
     if (this.#isChanged && this.#isComplete && this.#unsaved.size === 0) this.#attempt(() => this.#seal());
@@ -184,7 +189,7 @@ export class Store {
     this.#scan(isOfBoot(state, this.boot));
   }
 
-  /** Reads the folder. `wasComplete`: whether the index has been complete at some time in this boot. */
+  /** Scans the folder. `wasComplete`: the index has been complete in this boot. */
   #scan(wasComplete: boolean): void {
     const before = this.#index.records();
     const { folder, boot } = this;
@@ -194,7 +199,7 @@ export class Store {
     this.#attempt(() => this.#index.replace(before, found));
   }
 
-  /** If the work fails half-way, the next call reads the folder. */
+  /** If `work` fails halfway, the next call scans the folder. */
   #guard(work: () => void): void {
     try {
       work();
@@ -204,7 +209,7 @@ export class Store {
     }
   }
 
-  /** Does without the index where the disk refuses it (full, read-only): the next call reads the folder. */
+  /** If the disk refuses a write (full, read-only), the call goes on without the index, and the next call scans. */
   #attempt(write: () => void): void {
     try {
       write();

@@ -1,4 +1,4 @@
-/** What ADD would refuse in the configuration. */
+/** Throws what ADD would throw for the configuration. */
 import type { Request } from "../../shared/cni/plugin.ts";
 import { readHostLocal } from "./configuration.ts";
 import { readRequested } from "./requests.ts";

@@ -5,8 +5,8 @@ import { allocate } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
-import { refuseTakenName, type Veth } from "../../shared/attachment/veth.ts";
-import { type Container, openContainerAlone } from "../../shared/cni/container.ts";
+import { type Veth, validateNameIsFree } from "../../shared/attachment/veth.ts";
+import { type Container, openContainerExclusively } from "../../shared/cni/container.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
@@ -17,7 +17,7 @@ import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
-import { announceUnforeseen } from "./announcement.ts";
+import { announceAddresses } from "./announcement.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 import { ensureBridge, findBridge, type HostContext } from "./device.ts";
 import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
@@ -34,14 +34,14 @@ interface Devices {
   readonly gateway: Link;
 }
 
-/** Everything that can be known to be wrong before the first change. Returns the bridge, if there is one. */
-function refuseImpossible(
+/** Throws what can be known to fail, before the first change. Returns the bridge if it exists. */
+function validateHost(
   host: NetlinkConnection,
   container: Container,
   config: BridgeConfig,
   request: Request,
 ): Link | undefined {
-  refuseTakenName(container, request.ifname);
+  validateNameIsFree(container, request.ifname);
   validateFilter(request, config.masquerade, config.spoofCheck);
   const bridge = findBridge(host, config.bridge);
   if (config.isGateway) findGatewayDevice(host, config, bridge);
@@ -95,7 +95,7 @@ function prepareHost(
 
 function attach(request: Request, config: BridgeConfig, container: Container, context: HostContext): Result {
   const { netlink, undo } = context;
-  let present = refuseImpossible(netlink, container, config, request);
+  let present = validateHost(netlink, container, config, request);
   // Whether the kernel can filter VLANs shows when the bridge is made, so that comes before IPAM.
   if (usesVlans(config.vlan)) present = ensureBridge(context, config, present);
   const ipam = allocate(request, undo);
@@ -113,11 +113,11 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   step("join", () => join(netlink, container, config, port.host, inside));
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));
-  announceUnforeseen(container, inside, mac, devices.bridge);
+  announceAddresses(container, inside, mac, devices.bridge);
   return buildResult(request, withCurrentMtu(netlink, devices, request), port, plan, ipam);
 }
 
-/** A bridge takes the smallest MTU of its ports. Only results since 1.1.0 tell. */
+/** A bridge takes the smallest MTU of its ports. Results have it since 1.1.0. */
 function withCurrentMtu(host: NetlinkConnection, devices: Devices, { configuration }: Request): Devices {
   const { bridge, gateway } = devices;
   if (!isAtLeast(configuration.cniVersion, "1.1.0")) return devices;
@@ -128,7 +128,7 @@ function withCurrentMtu(host: NetlinkConnection, devices: Devices, { configurati
 /** Attaches the container. A failure at any step leaves everything as it was. */
 export function add(request: Request): Result {
   const config = readBridgeConfig(request);
-  const container = openContainerAlone(request);
+  const container = openContainerExclusively(request);
   const context = {
     netlink: new NetlinkConnection(Protocol.route),
     undo: new Rollback(),

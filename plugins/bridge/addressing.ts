@@ -1,5 +1,5 @@
-/** What the IPAM result means for the container and for the bridge. Pure. */
-import { refuseUnusable } from "../../shared/attachment/addresses.ts";
+/** The IPAM result as addresses and routes of the container, and as gateway addresses of the bridge. Pure. */
+import { validateAddresses } from "../../shared/attachment/addresses.ts";
 import { isLinkScope, resolveRoutes } from "../../shared/attachment/routes.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Result, ResultIp, ResultRoute } from "../../shared/cni/result.ts";
@@ -13,7 +13,7 @@ import {
   networkOf,
 } from "../../shared/ip/cidr.ts";
 
-/** The container's place in the result's list of interfaces: bridge, host's end, container's end. */
+/** The index of the container's interface in the result: bridge, host's end, container's end. */
 export const CONTAINER_INTERFACE = 2;
 
 export interface Addressing {
@@ -31,7 +31,7 @@ interface Options {
   readonly isDefaultGateway: boolean;
 }
 
-function noRoom(ip: ResultIp): CniError {
+function noRoomForGateway(ip: ResultIp): CniError {
   const message = `the network of ${formatCidr(ip.address)} has no room for a gateway address`;
   const advice = "use a larger subnet, or leave isGateway out";
   return new CniError(ErrorCode.invalidConfiguration, message, advice);
@@ -46,7 +46,7 @@ function withGateway(ip: ResultIp, isGateway: boolean): ResultIp {
   const gateway = ip.gateway ?? addToIp(networkOf(ip.address).address, 1n);
   const fits = contains(ip.address, gateway) && !isSameIp(gateway, ip.address.address);
   if (fits) return { ...ip, gateway, interface: CONTAINER_INTERFACE };
-  if (ip.gateway === undefined) throw noRoom(ip);
+  if (ip.gateway === undefined) throw noRoomForGateway(ip);
   const message = `the gateway ${formatIp(gateway)} is no other address in the network of ${formatCidr(ip.address)}`;
   const advice = "correct the gateway of the range, or leave isGateway out";
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);
@@ -56,8 +56,8 @@ const isDefault = (route: ResultRoute) =>
   route.destination.prefixLength === 0 && (route.table ?? 254) === 254;
 
 /**
- * A default route through the bridge, once a family, unless IPAM gives one with a gateway of its own. One that
- * IPAM gives without a gateway is the same route, and takes the bridge's.
+ * Adds a default route through the bridge for each family, unless IPAM gives one with a gateway. One that IPAM gives without a gateway
+ * gets the bridge's.
  */
 function withDefaultRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): ResultRoute[] {
   const all = [...routes];
@@ -72,9 +72,9 @@ function withDefaultRoutes(routes: readonly ResultRoute[], ips: readonly ResultI
   return all;
 }
 
-/** Works out addresses, routes and gateways from what IPAM gave. Throws code 7. */
+/** Derives addresses, routes and gateways from the IPAM result. Throws code 7. */
 export function planAddressing(ipam: Result, { isGateway, isDefaultGateway }: Options): Addressing {
-  refuseUnusable(ipam);
+  validateAddresses(ipam);
   const ips = ipam.ips.map((ip) => withGateway(ip, isGateway));
   const routes = isDefaultGateway ? withDefaultRoutes(ipam.routes, ips) : ipam.routes;
   const gateways: Cidr[] = [];

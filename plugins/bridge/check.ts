@@ -1,4 +1,4 @@
-/** CHECK: whether everything that ADD made is still there and right, on both sides. Reports all it finds. */
+/** CHECK: compares the container, the bridge and the port with the result and the configuration. Reports all differences. */
 import {
   type Attached,
   checkAddresses,
@@ -14,6 +14,7 @@ import {
 import { checkFilters as checkPacketFilter } from "../../shared/attachment/filter.ts";
 import { checkForwarding } from "../../shared/attachment/forwarding.ts";
 import { resolveRoutes } from "../../shared/attachment/routes.ts";
+import { ownedVeth } from "../../shared/attachment/veth.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
@@ -82,9 +83,9 @@ function checkPort({ config, result, host }: Checked, inside: Link, bridge: Link
     const advice = `bridge link set dev ${port.name} ${name} ${wanted} repairs it`;
     throw drift(`the bridge port ${port.name} does not have ${name} ${wanted}`, advice);
   }
-  // An interface that the configuration keeps down has no carrier, so its port does not forward.
+  // The port of an interface that the configuration keeps down has no carrier, and does not forward.
   if (!config.disableContainerInterface && !isForwarding(port)) {
-    const advice = `bridge link show dev ${port.name} tells the state; spanning tree on the bridge would explain it`;
+    const advice = `bridge link show dev ${port.name} shows the state; spanning tree on the bridge may be the cause`;
     throw drift(`the bridge port ${port.name} does not forward`, advice);
   }
   return port;
@@ -110,7 +111,7 @@ function checkPortVlans({ config, host }: Checked, bridge: Link, port: Link): vo
       wanted.first === wanted.last ? `VLAN ${wanted.first}` : `VLANs ${wanted.first}-${wanted.last}`;
     throw drift(
       `the bridge port ${port.name} is not in ${which}`,
-      `bridge vlan show dev ${port.name} tells what it is in`,
+      `bridge vlan show dev ${port.name} shows its VLANs`,
     );
   }
 }
@@ -151,7 +152,7 @@ function checkFilters({ request, config, result, attached }: Checked, port: Link
 
 function checkEverything(checked: Checked, container: Container): void {
   const { request, config, result, attached } = checked;
-  const inside = checkContainerLink(container, attached.reported);
+  const inside = checkContainerLink(container, attached.reported, ownedVeth.link);
   const { ipamType } = request.configuration;
   runAll([
     () => {
@@ -174,7 +175,7 @@ function checkEverything(checked: Checked, container: Container): void {
   ]);
 }
 
-/** Throws if the attachment is not as ADD left it, later plugins' changes in prevResult allowed for. */
+/** Throws if the attachment is not as prevResult says, which has the changes of later plugins. */
 export function check(request: Request): void {
   const config = readBridgeConfig(request);
   const result = requirePrevResult(request);

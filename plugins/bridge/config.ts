@@ -3,7 +3,7 @@
 import { readMtu } from "../../shared/attachment/mtu.ts";
 import { readArgs } from "../../shared/cni/args.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
-import { interfaceNameFault } from "../../shared/cni/names.ts";
+import { interfaceNameProblem } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
@@ -37,17 +37,21 @@ export interface BridgeConfig {
 export function readBridgeName(fields: Keyed<typeof bridgeKeys>): string {
   const name = fields.text("bridge") ?? "";
   if (name === "") return "cni0";
-  const fault = interfaceNameFault(name);
+  const fault = interfaceNameProblem(name);
   if (fault === undefined) return name;
-  throw fields.invalid("bridge", `is no interface name: ${quote(name)}`, fault);
+  throw fields.invalid("bridge", `is not an interface name: ${quote(name)}`, fault);
 }
 
-/** The lowest bit of the first byte marks group addresses; all zeros is no address. */
+/** Throws code 7 for group addresses (lowest bit of the first byte) and for all zeros. */
 function checkMac(text: string, source: string): Uint8Array {
   const mac = parseMac(text);
   if (mac !== undefined && ((mac[0] ?? 0) & 1) === 0 && formatMac(mac) !== "00:00:00:00:00:00") return mac;
-  const advice = "six bytes such as 0a:58:0a:01:00:02 are expected, of one interface and not a group";
-  throw new CniError(ErrorCode.invalidConfiguration, `${source} is no MAC address: ${quote(text)}`, advice);
+  const advice = "give six bytes of a unicast address, such as 0a:58:0a:01:00:02";
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    `${source} is not a MAC address: ${quote(text)}`,
+    advice,
+  );
 }
 
 /** As in the reference plugin, runtimeConfig.mac wins over args.cni.mac, and that over MAC in CNI_ARGS. */
@@ -63,7 +67,7 @@ function readMac(request: Request): Uint8Array | undefined {
   return undefined;
 }
 
-/** The interface that has the gateway addresses of a VLAN: the bridge's own are in VLAN 1. */
+/** The interface that has the gateway addresses. Without `vlan` it is the bridge, whose own frames are in VLAN 1. */
 export function gatewayDeviceName({ bridge, vlan }: Pick<BridgeConfig, "bridge" | "vlan">): string {
   return vlan.id === 0 ? bridge : `${bridge}.${vlan.id}`;
 }

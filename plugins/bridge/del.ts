@@ -1,14 +1,15 @@
-/** DEL: everything of the attachment goes. The bridge stays. */
+/** DEL: removes everything of the attachment. The bridge stays. */
 import { detach } from "../../shared/attachment/detach.ts";
+import { ownedVeth } from "../../shared/attachment/veth.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { rememberReported } from "./announcement.ts";
+import { noteReportedMac } from "./announcement.ts";
 
 /** Detaches the container. */
 export function del(request: Request): void {
   runAll([
-    // First: as soon as its addresses are free, another container may get them.
-    () => rememberReported(request),
-    () => detach(request),
+    // First: another container may get its addresses as soon as they are free.
+    () => noteReportedMac(request),
+    () => detach(request, ownedVeth),
   ]);
 }

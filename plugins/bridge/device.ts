@@ -1,7 +1,8 @@
 /** The bridge itself: found or created. Shared by every attachment on it. */
 import { BRIDGE_ALIAS, FOUND_BRIDGE_ALIAS, isMadeBridge } from "../../shared/attachment/bridge-alias.ts";
+import type { HostChange } from "../../shared/attachment/host-change.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
-import type { HostChange } from "../../shared/attachment/veth.ts";
+
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { isVlanFiltering, newBridge, setVlanFiltering } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
@@ -30,7 +31,7 @@ export interface HostContext extends HostChange {
   readonly lock: NamespaceLock;
 }
 
-/** The link of that name, if it is a bridge; undefined if there is none. Throws if the name is another device's. */
+/** The bridge of that name; undefined if the name is free. Throws code 7 if another device has it. */
 export function findBridge(netlink: NetlinkConnection, name: string): Link | undefined {
   const link = findLink(netlink, name);
   if (link === undefined || link.kind === "bridge") return link;
@@ -39,12 +40,12 @@ export function findBridge(netlink: NetlinkConnection, name: string): Link | und
   throw new CniError(ErrorCode.invalidConfiguration, message, 'choose another name with "bridge"');
 }
 
-/** Whether anything is attached to the bridge, ends of its own VLAN gateways apart. */
+/** Whether the bridge has ports besides the ends of its own VLAN gateways. */
 export function hasPorts(netlink: NetlinkConnection, bridge: Link): boolean {
   return listLinks(netlink).some((link) => link.master === bridge.index && link.alias !== GATEWAY_PORT_ALIAS);
 }
 
-/** Takes back a creation, unless another attachment uses the bridge by now: the MAC address proves it is ours. */
+/** Takes back a creation, unless another attachment uses the bridge by now. The MAC address proves that this ADD made it. */
 function removeCreated({ netlink, lock }: HostContext, name: string, mac: string): void {
   lock.makeExclusive();
   const bridge = findLink(netlink, name);
@@ -68,10 +69,10 @@ function createBridge(context: HostContext, config: BridgeConfig): Link {
   if (refused !== undefined && refused.errno !== Errno.EEXIST) {
     throw vlanFiltering ? noVlanFiltering(refused) : refused;
   }
-  // At once: what has no alias was made by an operator.
+  // At once: a bridge without an alias is an operator's.
   if (refused === undefined) netlink.execute(setLink({ name }, { alias: BRIDGE_ALIAS }));
   const bridge = findBridge(netlink, name);
-  // Between the creation and now somebody else may have removed it.
+  // Another process may have removed it meanwhile.
   if (bridge === undefined)
     throw new CniError(ErrorCode.tryAgainLater, `the bridge ${name} vanished`, "try again");
   // Another ADD that was faster is about to write it.
@@ -96,7 +97,7 @@ function switchOnVlans({ netlink, undo }: HostContext, bridge: Link): void {
   if (refused !== undefined) throw noVlanFiltering(refused);
 }
 
-/** Brings the bridge, found or just created, to what the configuration asks of it. */
+/** Sets the bridge, found or just created, to what the configuration says. */
 function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): Link {
   const { netlink, undo, lock } = context;
   if (usesVlans(config.vlan)) switchOnVlans(context, bridge);
@@ -104,8 +105,7 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
   const wantsPromiscuous = config.promiscuous && !isPromiscuous;
   const isKnown = isMadeBridge(bridge.alias) || bridge.alias === FOUND_BRIDGE_ALIAS;
   if (isKnown && bridge.isUp && !wantsPromiscuous) return bridge;
-  // Writing the address, be it the same, keeps it from following the ports. A bridge that has lost its last
-  // port has none, and gets one.
+  // Once written, the MAC address no longer follows that of the ports. A bridge that has lost its last port has none, and gets one.
   const mac = bridge.mac === NO_MAC ? randomMac() : (parseMac(bridge.mac) ?? randomMac());
   const acceptRa = `ipv6/conf/${bridge.name}/accept_ra`;
   const before = readSysctl(acceptRa);

@@ -1,4 +1,4 @@
-/** Where the gateway addresses go: the bridge, or with `vlan` an interface of the node in that VLAN. */
+/** The device with the gateway addresses: the bridge, or with `vlan` an interface of the node in that VLAN. */
 import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { addVlans, removeVlans } from "../../shared/netlink/bridge.ts";
@@ -22,8 +22,8 @@ function leadsInto(netlink: NetlinkConnection, device: Link, bridge: Link): bool
 }
 
 /**
- * The device that has, or will have, the gateway addresses; undefined if it is not there yet. Throws code 7 if
- * its name is taken by something else.
+ * The device that has, or will have, the gateway addresses; undefined if it does not exist yet. Throws code 7 if another device has its
+ * name.
  */
 export function findGatewayDevice(
   netlink: NetlinkConnection,
@@ -33,16 +33,16 @@ export function findGatewayDevice(
   if (config.vlan.id === 0) return bridge;
   const device = findLink(netlink, gatewayDeviceName(config));
   if (device === undefined || (bridge !== undefined && leadsInto(netlink, device, bridge))) return device;
-  const problem = `${quote(device.name)} already exists but is no way into VLAN ${config.vlan.id} of ${config.bridge}`;
+  const problem = `${quote(device.name)} already exists but does not lead into VLAN ${config.vlan.id} of ${config.bridge}`;
   const advice =
     "the gateway of a VLAN is on an interface of that name: remove it, or choose another bridge name";
   throw new CniError(ErrorCode.invalidConfiguration, problem, advice);
 }
 
 /**
- * Finds or makes the device, under the name the reference plugin uses; like the bridge, it stays when pods go. An
- * 802.1Q interface on the bridge: what it receives is delivered to the node and not bridged, so that it passes the
- * node's packet filter once, as routed, also where bridged packets pass it (br_netfilter).
+ * Finds or makes the device, with the name that the reference plugin gives it. Like the bridge, it stays when pods go. It is an 802.1Q
+ * interface on the bridge: the node gets its frames unbridged. So they pass the packet filter once, as routed packets, also with
+ * br_netfilter.
  */
 export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, bridge: Link): Link {
   const { netlink, undo, lock } = context;
@@ -62,10 +62,10 @@ export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, 
   const device = findLink(netlink, name);
   if (device !== undefined) return device;
   const problem = `the gateway interface ${name} vanished right after it was made`;
-  throw new CniError(ErrorCode.tryAgainLater, problem, "something else on this node deletes interfaces");
+  throw new CniError(ErrorCode.tryAgainLater, problem, "another program on this node deletes interfaces");
 }
 
-/** Finishes a device that was found: whoever made it may have been killed half-way. */
+/** Completes a device that was found: the ADD that made it may have been killed half-way. */
 function complete(netlink: NetlinkConnection, config: BridgeConfig, bridge: Link, device: Link): Link {
   const { id } = config.vlan;
   if (device.kind === "vlan") {
@@ -80,7 +80,7 @@ function complete(netlink: NetlinkConnection, config: BridgeConfig, bridge: Link
 
 const portName = (gateway: string) => `veth${sha512(`gateway\0${gateway}`).slice(0, 11)}`;
 
-/** Makes the 802.1Q interface; false if that is not possible. In VLAN 1 the bridge's own frames carry no tag. */
+/** Makes the 802.1Q interface; false if the kernel has no 802.1Q. In VLAN 1 the bridge's own frames carry no tag. */
 function makeVlanInterface(netlink: NetlinkConnection, config: BridgeConfig, bridge: Link): boolean {
   if (config.vlan.id === DEFAULT_VLAN) return false;
   const message = newVlan(gatewayDeviceName(config), bridge.index, config.vlan.id);

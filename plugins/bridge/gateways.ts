@@ -8,7 +8,7 @@ import type { Link } from "../../shared/netlink/link.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { type HostContext, hasPorts } from "./device.ts";
 
-/** What has to change on the device. */
+/** The change of addresses on the device. */
 export interface GatewayChange {
   readonly missing: readonly Cidr[];
   readonly inTheWay: readonly Cidr[];
@@ -19,8 +19,8 @@ export function familiesOf(addresses: readonly Cidr[]): Family[] {
 }
 
 /**
- * Whether a held address cannot stay beside the gateways. An IPv6 interface has several addresses by nature, so
- * there only one in the same network is in the way.
+ * Whether an address of the device cannot stay beside the gateways. An IPv6 interface has several addresses, so only one in the same
+ * network is in the way.
  */
 function isInTheWay(held: Cidr, gateways: readonly Cidr[]): boolean {
   if (gateways.some((gateway) => isSameCidr(gateway, held))) return false;
@@ -29,8 +29,8 @@ function isInTheWay(held: Cidr, gateways: readonly Cidr[]): boolean {
 }
 
 /**
- * Compares what the device has with what it should have; an absent device has nothing. Throws code 7 if an
- * address is in the way, unless forceAddress is set.
+ * Compares the addresses of the device with the gateways; an absent device has none. Throws code 7 if an address is in the way, unless
+ * forceAddress is set.
  */
 export function planGateways(
   netlink: NetlinkConnection,
@@ -59,10 +59,14 @@ function addGateway(netlink: NetlinkConnection, device: Link, gateway: Cidr): vo
   if (refused?.errno !== Errno.EADDRINUSE) return;
   const address = formatIp(gateway.address);
   const problem = `the gateway address ${address} is in use by another interface of this node`;
-  throw new CniError(ErrorCode.invalidConfiguration, problem, `ip address show to ${address} tells by which`);
+  throw new CniError(
+    ErrorCode.invalidConfiguration,
+    problem,
+    `ip address show to ${address} shows the interface`,
+  );
 }
 
-/** Makes the planned change. On failure it is taken back, unless other attachments rely on it by then. */
+/** Makes the planned change. A later failure takes it back, unless other attachments use the bridge by then. */
 export function applyGateways(context: HostContext, bridge: Link, device: Link, change: GatewayChange): void {
   const { netlink, undo, lock } = context;
   const { missing, inTheWay } = change;

@@ -1,4 +1,5 @@
 /** bridge: containers on one node share a Linux bridge. */
+import { ownedVeth } from "../../shared/attachment/veth.ts";
 import type { Plugin } from "../../shared/cni/plugin.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
@@ -9,6 +10,7 @@ import { status } from "./status.ts";
 const plugin: Plugin = {
   about: "attaches a container to a Linux bridge",
   isIpam: false,
+  owns: ownedVeth,
   add,
   del,
   check,

@@ -1,4 +1,4 @@
-/** The container's side of ADD, and the moment from which frames pass. */
+/** The container's side of ADD, and the opening of the port. */
 import {
   type ContainerInterface,
   configureInterface,
@@ -14,7 +14,7 @@ import type { Addressing } from "./addressing.ts";
 import type { BridgeConfig } from "./config.ts";
 import { openPort, waitForForwarding } from "./port.ts";
 
-/** What the container's interface is to be. */
+/** The addresses, routes and settings of the container's interface. */
 export function containerInterface(config: BridgeConfig, port: Veth, plan: Addressing): ContainerInterface {
   const { name, index } = port.container;
   const { detectDuplicates } = config;
@@ -22,8 +22,8 @@ export function containerInterface(config: BridgeConfig, port: Veth, plan: Addre
 }
 
 /**
- * Configures the interface and brings it up, while the port is closed: what an interface sends when it comes up would be
- * copied to every port. With duplicate address detection that has to be heard, so then it stays down.
+ * Configures the interface and brings it up while the port is closed: the bridge would copy to every port what an interface sends when
+ * it comes up. Duplicate address detection needs answers, so with it the interface stays down.
  */
 export function prepareInside(container: Container, config: BridgeConfig, wanted: ContainerInterface): void {
   setParameters(container, wanted);
@@ -31,7 +31,7 @@ export function prepareInside(container: Container, config: BridgeConfig, wanted
   else if (!config.detectDuplicates) configureInterface(container, wanted);
 }
 
-/** Opens the port; returns when frames pass and, if it is to be found out, no other node has the addresses. */
+/** Opens the port. Returns when frames pass and, with duplicate address detection, no other node has the addresses. */
 export function join(
   netlink: NetlinkConnection,
   container: Container,

@@ -11,9 +11,8 @@ import { DEFAULT_VLAN, portVlans, usesVlans } from "./vlan.ts";
 export type NewPort = Omit<NewVeth, "master" | "settings"> & { readonly bridge: Link };
 
 /**
- * Creates the pair, makes its host's end a port and brings that up. The container's end stays down. The port is dormant:
- * until openPort the bridge drops what comes from the container, before any filter and the node's own stack see it, and
- * sends nothing there.
+ * Creates the pair, makes its host's end a port and brings that up. The container's end stays down. The port is dormant until openPort: the
+ * bridge drops frames from the container before any filter sees them, and sends none there.
  */
 export function createPort(context: HostContext, config: BridgeConfig, wanted: NewPort): Veth {
   const { netlink } = context;
@@ -39,7 +38,7 @@ function setVlans(netlink: NetlinkConnection, config: BridgeConfig, host: Link):
   netlink.execute(...(keepsDefault ? [] : [removeVlans(host, [standard])]), addVlans(host, wanted));
 }
 
-/** The bridge passes the port's frames from now on, or as soon as its spanning tree lets it and both ends are up. */
+/** Lets the bridge pass the port's frames: at once, or when spanning tree allows it and both ends are up. */
 export function openPort(netlink: NetlinkConnection, port: Link): void {
   netlink.execute(wakeLink(port));
 }
@@ -48,7 +47,7 @@ export function openPort(netlink: NetlinkConnection, port: Link): void {
 export function waitForForwarding(netlink: NetlinkConnection, { index, name }: Link): void {
   waitForLink(netlink, index, isForwarding, () => {
     const message = `bridge port in error state: ${name} does not forward`;
-    const advice = `bridge link show dev ${name} tells the state; spanning tree on the bridge would explain it`;
+    const advice = `bridge link show dev ${name} shows the state; spanning tree on the bridge may be the cause`;
     return new CniError(ErrorCode.internal, message, advice);
   });
 }

@@ -9,7 +9,7 @@ export const bridgeKeys = {
   bridge: {
     type: "string",
     default: "cni0",
-    description: "the bridge; created if there is none, and then with a fixed MAC address",
+    description: "the bridge; if it does not exist, it is created, with a fixed MAC address",
   },
   isGateway: flag("the bridge gets the gateway addresses of the network, and the node forwards"),
   isDefaultGateway: flag("as `isGateway`, and the container's default routes lead there"),

@@ -6,7 +6,7 @@ import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts"
 import { readBridgeConfig } from "./config.ts";
 import { findBridge } from "./device.ts";
 
-/** Throws what would keep ADD from working. Changes nothing. */
+/** Throws what would make ADD fail. Changes nothing. */
 export function status(request: Request): void {
   const config = readBridgeConfig(request);
   const host = new NetlinkConnection(Protocol.route);

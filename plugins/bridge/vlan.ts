@@ -5,7 +5,7 @@ import type { VlanRange } from "../../shared/netlink/bridge.ts";
 import type { bridgeKeys } from "./schema.ts";
 
 const HIGHEST = 4094;
-/** The VLAN every port is in unless told otherwise (the bridge's default_pvid). */
+/** The VLAN that every new port is in (the bridge's default_pvid). */
 export const DEFAULT_VLAN = 1;
 
 export interface VlanConfig {
@@ -85,7 +85,7 @@ export function portVlans(config: VlanConfig): VlanRange[] {
   return [...(config.trunk ?? []).flatMap((range) => without(range, untagged)), access];
 }
 
-/** The access VLAN is set by its own entry; in the trunk it would make it tagged. */
+/** The access VLAN has an entry of its own: as a part of the trunk it would be tagged. */
 function without(range: VlanRange, id: number): VlanRange[] {
   if (id < range.first || id > range.last) return [range];
   const parts = [

@@ -8,7 +8,7 @@ import { type InterfaceAddress, listAddresses } from "../../shared/netlink/addre
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { findLink, type Link, setLink } from "../../shared/netlink/link.ts";
 
-/** The kernel makes "lo" with the namespace, and it cannot be renamed away: CNI_IFNAME is not asked. */
+/** The kernel makes "lo" with the namespace. CNI_IFNAME is ignored. */
 const LOOPBACK = "lo";
 
 function findLoopback(netlink: NetlinkConnection, netns: string): Link {
@@ -21,7 +21,7 @@ function findLoopback(netlink: NetlinkConnection, netns: string): Link {
   );
 }
 
-/** 127.0.0.0/8 and ::1: anything else on "lo" was put there by somebody, and is not ours to report. */
+/** 127.0.0.0/8 and ::1. Other addresses on "lo" are not the kernel's, and are not reported. */
 function isLoopbackAddress({ cidr }: InterfaceAddress): boolean {
   const { family, value } = cidr.address;
   return family === 4 ? value >> 24n === 127n : value === 1n;
@@ -87,7 +87,7 @@ const plugin: Plugin = {
   add,
   del,
   check,
-  // Nothing on the host belongs to an attachment, and nothing can be exhausted.
+  // An attachment has nothing on the host, and nothing can be exhausted.
   status: () => undefined,
   gc: () => undefined,
 };

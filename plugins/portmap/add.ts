@@ -1,5 +1,5 @@
 /** ADD and DEL: ports of the host lead to the container, and no longer do. */
-import { isAlive, isAnywhere } from "../../shared/attachment/liveness.ts";
+import { isAddressInAnyNetns, isAttached } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
 import { step } from "../../shared/cni/steps.ts";
@@ -17,9 +17,11 @@ type Environment = Readonly<Record<string, string>>;
 function isOwnerAlive({ owner, namespace, hostPorts }: FilterRecord): boolean {
   const targets = hostPorts?.targets ?? [];
   if (namespace === undefined) {
-    return isAnywhere(owner.ifname, (address) => targets.some((target) => isSameIp(target.address, address)));
+    return isAddressInAnyNetns(owner.ifname, (address) =>
+      targets.some((target) => isSameIp(target.address, address)),
+    );
   }
-  return targets.some(({ address }) => isAlive({ ifname: owner.ifname, namespace }, formatIp(address)));
+  return targets.some(({ address }) => isAttached({ ifname: owner.ifname, namespace }, formatIp(address)));
 }
 
 function conflict(port: HostPort, { network, containerId, ifname }: AttachmentKey): CniError {

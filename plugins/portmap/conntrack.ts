@@ -24,7 +24,7 @@ import {
   type TrackedConnection,
 } from "../../shared/netlink/conntrack.ts";
 import { withNetfilter } from "../../shared/netlink/netfilter.ts";
-import { findOutputInterface } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 
 const isSame = (one: Endpoint, other: Endpoint) =>
   one.port === other.port && isSameIp(one.address, other.address);
@@ -99,7 +99,7 @@ function flush(ports: Ports, isStale: IsStale): void {
 /** The kernel's loopback interface, which all local addresses are routed to, has this index in every namespace. */
 const LOOPBACK = 1;
 
-/** Gives `work` a socket for routes, and what tells whether an attachment has a port reserved. */
+/** Gives `work` a socket for routes, and a function that looks up whether an attachment has reserved a port. */
 function withLookups(
   work: (route: NetlinkConnection, isReserved: (port: HostPort) => boolean) => void,
 ): void {

@@ -7,7 +7,7 @@ import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { contains } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLinkByIndex } from "../../shared/netlink/link.ts";
-import { findOutputInterface } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 import { readSysctl, setSysctl } from "../../shared/system/sysctl.ts";
 
 /** Whether the mapping is one that 127.0.0.1 leads to. The kernel routes ::1 nowhere. */

@@ -120,7 +120,7 @@ function nothingToLeadTo({ host, hostPort }: PortRequest): CniError {
   return new CniError(ErrorCode.invalidConfiguration, message, advice);
 }
 
-/** The mappings of each family that has a target. Throws code 7 where there is none, or one is asked for twice. */
+/** The mappings of each family that has a target. Throws code 7 for a family without a target, and for a port that is asked for twice. */
 export function expandRequests(requests: readonly PortRequest[], targets: readonly Cidr[]): PortMapping[] {
   const families = targets.map(({ address }) => address.family);
   const mappings: PortMapping[] = [];

@@ -1,25 +1,25 @@
 /** ADD: a container gets a link of its own to the node. */
+import { attach } from "../../shared/attachment/attach.ts";
 import { applyFilters, validateFilter } from "../../shared/attachment/filter.ts";
 import { enableForwarding } from "../../shared/attachment/forwarding.ts";
+import type { HostChange } from "../../shared/attachment/host-change.ts";
 import { allocate } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
-import { createVeth, type HostChange, refuseTakenName } from "../../shared/attachment/veth.ts";
-import { type Container, openContainerAlone } from "../../shared/cni/container.ts";
+import { createVeth, validateNameIsFree } from "../../shared/attachment/veth.ts";
+import type { Container } from "../../shared/cni/container.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
-import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { setLink } from "../../shared/netlink/link.ts";
-import { Rollback } from "../../shared/rollback.ts";
 import { familiesOf, planAddressing } from "./addressing.ts";
 import { type PtpConfig, readPtpConfig } from "./config.ts";
 import { configureContainer, configureHost, waitUntilReady } from "./link.ts";
 
-function attach(request: Request, config: PtpConfig, container: Container, change: HostChange): Result {
+function attachByVeth(request: Request, config: PtpConfig, container: Container, change: HostChange): Result {
   const { netlink, undo } = change;
-  refuseTakenName(container, request.ifname);
+  validateNameIsFree(container, request.ifname);
   validateFilter(request, config.masquerade);
   const ipam = allocate(request, undo);
   const plan = planAddressing(ipam);
@@ -50,15 +50,5 @@ function attach(request: Request, config: PtpConfig, container: Container, chang
 /** Attaches the container. A failure at any step leaves everything as it was. */
 export function add(request: Request): Result {
   const config = readPtpConfig(request);
-  const container = openContainerAlone(request);
-  const change = { netlink: new NetlinkConnection(Protocol.route), undo: new Rollback() };
-  try {
-    const result = attach(request, config, container, change);
-    change.undo.commit();
-    return result;
-  } finally {
-    change.undo.run();
-    change.netlink.close();
-    container.close();
-  }
+  return attach(request, (container, change) => attachByVeth(request, config, container, change));
 }

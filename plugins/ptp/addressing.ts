@@ -1,5 +1,5 @@
-/** What the IPAM result means for the two ends of the link. Pure. */
-import { refuseUnusable } from "../../shared/attachment/addresses.ts";
+/** The IPAM result as addresses and routes of the link's two ends. Pure. */
+import { validateAddresses } from "../../shared/attachment/addresses.ts";
 import { isSameRoute, resolveRoutes } from "../../shared/attachment/routes.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Result, ResultIp, ResultRoute } from "../../shared/cni/result.ts";
@@ -7,12 +7,12 @@ import { type Family, formatIp, type IpAddress, isLinkLocal, isSameIp } from "..
 import { contains, formatCidr, hostCidr, isSameCidr, isSingle, networkOf } from "../../shared/ip/cidr.ts";
 import type { Route } from "../../shared/netlink/route.ts";
 
-/** The container's place in the result's list of interfaces: host's end, container's end. */
+/** The index of the container's interface in the result: host's end, container's end. */
 export const CONTAINER_INTERFACE = 1;
 
 /**
- * The gateway where IPAM names none: 169.254.1.1 (RFC 3927) and fe80::1 (RFC 4291) mean something on the link only, so
- * they can be in nobody's way. An address of the container's network could be: IPAM may hand it out.
+ * The gateway where IPAM names none: 169.254.1.1 (RFC 3927) and fe80::1 (RFC 4291). They are valid on the link only, so they conflict
+ * with no other address. IPAM may hand out an address of the container's network.
  */
 const linkGateways: Readonly<Record<Family, IpAddress>> = {
   4: { family: 4, value: 0xa9fe0101n },
@@ -33,7 +33,7 @@ function invalid(message: string, advice: string): CniError {
   return new CniError(ErrorCode.invalidConfiguration, message, advice);
 }
 
-/** The addresses with the gateway each is routed through. */
+/** The addresses, each with the gateway of its routes. */
 export function withGateways(ips: readonly ResultIp[]): RoutedIp[] {
   return ips.map((ip) => ({
     ...ip,
@@ -55,8 +55,8 @@ export function familiesOf(ips: readonly RoutedIp[]): Family[] {
 }
 
 /**
- * The container's routes: the gateways are on the link, and all else, its own networks too, is behind them. What of
- * this IPAM says as well is not added twice.
+ * The container's routes: the gateways are on the link, and everything else is behind them, its own networks too. Routes of IPAM that
+ * say the same are left out.
  */
 export function planRoutes(ips: readonly RoutedIp[], given: readonly ResultRoute[]): Route[] {
   const routes: Route[] = [];
@@ -78,7 +78,7 @@ export function planRoutes(ips: readonly RoutedIp[], given: readonly ResultRoute
   return routes;
 }
 
-function refuseOwnGateway(ips: readonly RoutedIp[]): void {
+function validateGateways(ips: readonly RoutedIp[]): void {
   for (const { gateway } of ips) {
     if (!ips.some(({ address }) => isSameIp(address.address, gateway))) continue;
     const message = `the gateway ${formatIp(gateway)} is the container's own address`;
@@ -86,8 +86,8 @@ function refuseOwnGateway(ips: readonly RoutedIp[]): void {
   }
 }
 
-/** There is nobody on the link but the node, so a gateway must be one of its addresses, or lie behind one. */
-function refuseUnreachable(routes: readonly Route[]): void {
+/** Only the node is on the link, so a gateway must be one of its addresses, or behind one. Throws code 7. */
+function validateRoutes(routes: readonly Route[]): void {
   const onLink = routes.filter((route) => route.gateway === undefined);
   for (const { destination, gateway } of routes) {
     if (gateway === undefined || isLinkLocal(gateway)) continue;
@@ -99,12 +99,12 @@ function refuseUnreachable(routes: readonly Route[]): void {
   }
 }
 
-/** Works out addresses and routes from what IPAM gave. Throws code 7. */
+/** Derives addresses and routes from the IPAM result. Throws code 7. */
 export function planAddressing(ipam: Result): Addressing {
-  refuseUnusable(ipam);
+  validateAddresses(ipam);
   const ips = withGateways(ipam.ips);
-  refuseOwnGateway(ips);
+  validateGateways(ips);
   const routes = planRoutes(ips, ipam.routes);
-  refuseUnreachable(routes);
+  validateRoutes(routes);
   return { ips, routes, gateways: gatewaysOf(ips) };
 }

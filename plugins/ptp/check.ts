@@ -1,4 +1,4 @@
-/** CHECK: whether everything that ADD made is still there and right, on both sides. Reports all it finds. */
+/** CHECK: compares both ends with the result and the configuration. Reports all differences. */
 import {
   type Attached,
   checkAddresses,
@@ -12,6 +12,7 @@ import {
 } from "../../shared/attachment/check.ts";
 import { checkFilters } from "../../shared/attachment/filter.ts";
 import { checkForwarding } from "../../shared/attachment/forwarding.ts";
+import { ownedVeth } from "../../shared/attachment/veth.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { delegateCheck } from "../../shared/cni/delegate.ts";
 import { runAll } from "../../shared/cni/error.ts";
@@ -24,7 +25,7 @@ import { listAddresses } from "../../shared/netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import type { Link } from "../../shared/netlink/link.ts";
 import { listNeighbours } from "../../shared/netlink/neighbour.ts";
-import { findOutputInterface } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 import { familiesOf, gatewaysOf, planRoutes, type RoutedIp, withGateways } from "./addressing.ts";
 import { type PtpConfig, readPtpConfig } from "./config.ts";
 
@@ -37,7 +38,7 @@ function checkGatewayAddresses(host: NetlinkConnection, end: Link, gateways: rea
   throw drift(`missing on ${end.name}: the gateway address ${texts.join(", ")}`, advice);
 }
 
-/** Asked as a lookup: it finds a route that another one hides, too. */
+/** A lookup: it also finds a route that hides the right one. */
 function checkHostRoute(host: NetlinkConnection, end: Link, address: IpAddress): void {
   if (findOutputInterface(host, address) === end.index) return;
   const text = formatCidr(hostCidr(address));
@@ -45,7 +46,7 @@ function checkHostRoute(host: NetlinkConnection, end: Link, address: IpAddress):
   throw drift(`the node's route to ${text} does not lead to ${end.name}`, advice);
 }
 
-/** Entries come and go, but a permanent one that is wrong stays wrong. */
+/** The kernel renews other entries, but a permanent one that is wrong stays wrong. */
 function checkNeighbours(
   connection: NetlinkConnection,
   link: Link,
@@ -80,7 +81,7 @@ interface Checked {
 function checkEverything({ request, config, result, attached, host }: Checked, container: Container): void {
   const ips = withGateways(ipsOf(result, attached.index));
   const addresses = ips.map((ip) => ip.address);
-  const inside = checkContainerLink(container, attached.reported);
+  const inside = checkContainerLink(container, attached.reported, ownedVeth.link);
   runAll([
     () => checkIsUp(inside, `in ${container.namespace.path}`),
     () => {
@@ -99,7 +100,7 @@ function checkEverything({ request, config, result, attached, host }: Checked, c
   ]);
 }
 
-/** Throws if the attachment is not as ADD left it, later plugins' changes in prevResult allowed for. */
+/** Throws if the attachment is not as prevResult says, which has the changes of later plugins. */
 export function check(request: Request): void {
   const config = readPtpConfig(request);
   const result = requirePrevResult(request);

@@ -1,4 +1,4 @@
-/** The link between container and node: both ends set up, and ready for the first packet. */
+/** The link between container and node: addresses, routes and neighbours of both ends. */
 import { configureInterface, setParameters } from "../../shared/attachment/container-interface.ts";
 import { type Veth, waitForLink } from "../../shared/attachment/veth.ts";
 import type { Container } from "../../shared/cni/container.ts";
@@ -16,12 +16,13 @@ import {
   setLink,
 } from "../../shared/netlink/link.ts";
 import { setNeighbour } from "../../shared/netlink/neighbour.ts";
-import { addRoute, findOutputInterface } from "../../shared/netlink/route.ts";
+import { addRoute } from "../../shared/netlink/route.ts";
+import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { setSysctl } from "../../shared/system/sysctl.ts";
 import type { Addressing } from "./addressing.ts";
 
-/** The kernel's loopback interface, which all local addresses are routed to, has this index in every namespace. */
+/** The index of lo in every namespace. The kernel routes all local addresses there. */
 const LOOPBACK = 1;
 
 /** Each end knows the other's MAC address, so the first packet waits for no answer. */
@@ -41,25 +42,25 @@ export function configureContainer(
   configureInterface(container, wanted, neighbours(index, gateways, parseMac(host.mac) as Uint8Array));
 }
 
-/** The error for an address that is in use: the attachment that has it keeps it. */
+/** The error for an address that the node routes elsewhere already. */
 function inUse(netlink: NetlinkConnection, addresses: readonly IpAddress[], own: number): CniError {
   for (const address of addresses) {
     const index = findOutputInterface(netlink, address);
     const holder = index === undefined || index === own ? undefined : findLinkByIndex(netlink, index);
     if (holder === undefined || holder.isLoopback) continue;
-    const whose = holder.alias === "" ? "" : ` (${holder.alias})`;
+    const owner = holder.alias === "" ? "" : ` (${holder.alias})`;
     return new CniError(
       ErrorCode.tryAgainLater,
-      `the address ${formatIp(address)} is routed to the interface ${holder.name}${whose} already`,
-      "another container has it although IPAM takes it for free: two networks have overlapping ranges, or the store of IPAM was removed",
+      `the address ${formatIp(address)} is routed to the interface ${holder.name}${owner} already`,
+      "another container has it, but IPAM has it as free: two networks have overlapping ranges, or the store of IPAM was removed",
     );
   }
   const names = addresses.map(formatIp).join(", ");
   return new CniError(ErrorCode.tryAgainLater, `this node has a route of its own to ${names}`, "remove it");
 }
 
-/** The kernel looks for an address among the node's own first: a route to one of these is never used. Throws code 11. */
-function refuseOwnAddress(netlink: NetlinkConnection, address: IpAddress): void {
+/** The kernel prefers the node's own addresses: it would never use a route to one of them. Throws code 11. */
+function validateNotOwnAddress(netlink: NetlinkConnection, address: IpAddress): void {
   if (findOutputInterface(netlink, address) !== LOOPBACK) return;
   throw new CniError(
     ErrorCode.tryAgainLater,
@@ -85,17 +86,17 @@ export function configureHost(netlink: NetlinkConnection, { host, container }: V
     const isTaken = thrown instanceof NetlinkError && thrown.errno === Errno.EEXIST;
     throw isTaken ? inUse(netlink, addresses, index) : thrown;
   }
-  for (const address of addresses) refuseOwnAddress(netlink, address);
+  for (const address of addresses) validateNotOwnAddress(netlink, address);
 }
 
-/** Returns when both ends take packets: until then the kernel drops them. */
+/** Returns when both ends are operational. The kernel drops packets before. */
 export function waitUntilReady(netlink: NetlinkConnection, container: Container, veth: Veth): void {
   const isReady = (link: Link) => link.operationalState === OperationalState.up;
   const failure = () =>
     new CniError(
       ErrorCode.tryAgainLater,
       `the link between ${veth.host.name} and ${veth.container.name} does not come up`,
-      `ip -d link show ${veth.host.name} tells its state; something may have set one of its ends down`,
+      `ip -d link show ${veth.host.name} shows its state; something may have set one of its ends down`,
     );
   waitForLink(netlink, veth.host.index, isReady, failure);
   waitForLink(container.netlink, veth.container.index, isReady, failure);

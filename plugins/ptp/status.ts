@@ -4,7 +4,7 @@ import { delegateStatus } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { readPtpConfig } from "./config.ts";
 
-/** Throws what would keep ADD from working. Changes nothing. */
+/** Throws what would make ADD fail. Changes nothing. */
 export function status(request: Request): void {
   const config = readPtpConfig(request);
   validateFilter(request, config.masquerade);

@@ -1,7 +1,7 @@
-/** ADD: the overlay of this node is brought in order, and a pod attached to it. */
+/** ADD: repairs this node's overlay if needed, and attaches the pod. */
 import { openContainer } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
@@ -12,13 +12,13 @@ import { readVxlanConfig, type VxlanConfig } from "./config.ts";
 import { ensureOverlay, hasDevice } from "./overlay.ts";
 import { podDelegation } from "./pod.ts";
 
-/** Other nodes have routes to this node's subnets only. */
-function refuseForeignAddress({ l3 }: VxlanConfig, { ips }: Result): void {
+/** Other nodes only have routes to this node's subnets. */
+function validateAddresses({ l3 }: VxlanConfig, { ips }: Result): void {
   if (l3 === undefined) return;
   const foreign = ips.find(({ address }) => !l3.subnets.some((subnet) => contains(subnet, address.address)));
   if (foreign === undefined) return;
   const message = `IPAM gave the address ${formatCidr(foreign.address)}, which is not in this node's l3.subnets`;
-  const advice = "other nodes could not reach it: take the ranges out of ipam, or correct them";
+  const advice = "other nodes could not reach it: remove the ranges from ipam, or correct them";
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);
 }
 
@@ -26,18 +26,18 @@ function attach(request: Request, config: VxlanConfig, netlink: NetlinkConnectio
   const change = { netlink, undo };
   const underlay = step("overlay", () => ensureOverlay(change, config, request));
   const { type, request: made } = podDelegation(request, config, underlay.mtu);
-  const plugin = ownPlugin(request, type);
+  const plugin = builtinPlugin(request, type);
   const result = step(`${type} ADD`, () => plugin.add(made));
   undo.onFailure(() => plugin.del({ ...made, command: "DEL" }));
-  refuseForeignAddress(config, result);
+  validateAddresses(config, result);
   if (!hasDevice(netlink, config)) ensureOverlay(change, config, request);
   return result;
 }
 
-/** Attaches the pod. A failure at any step leaves pod, device and peers as they were. */
+/** Attaches the pod. If a step fails, pod, device and peers are as before. */
 export function add(request: Request): Result {
   const config = readVxlanConfig(request);
-  // A container that is gone already is no reason to make an overlay.
+  // Opens the container first: without it, no overlay is needed.
   openContainer(request).close();
   const netlink = new NetlinkConnection(Protocol.route);
   const undo = new Rollback();

@@ -1,7 +1,7 @@
-/** CHECK: whether overlay and attachment are what ADD made. Reports all it finds. */
+/** CHECK: compares overlay and attachment with what ADD made. Reports all differences. */
 import { drift } from "../../shared/attachment/check.ts";
 import { enumerate, messageOf, runAll } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { findLink } from "../../shared/netlink/link.ts";
@@ -13,9 +13,8 @@ import { podDelegation } from "./pod.ts";
 import { entryProblems, guardOf, readPeers } from "./reconcile.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
 
-const NEXT_ADD = "the next ADD of a pod of this network on this node repairs it";
-const NEXT_FIRST_ADD =
-  "delete the pods of this network on this node: the next ADD makes the device anew, which it does not while pods use it";
+const NEXT_ADD = "the next ADD in this network on this node repairs it";
+const NEXT_FIRST_ADD = "delete this network's pods on this node: then the next ADD recreates the device";
 
 function report(problems: readonly string[], advice: string): void {
   if (problems.length > 0) throw drift(enumerate(problems, "; "), advice);
@@ -57,7 +56,7 @@ function checkOverlay(netlink: NetlinkConnection, config: VxlanConfig): void {
   ]);
 }
 
-/** What is gone from the underlay is not a matter of the call, as it would be in ADD. */
+/** A missing underlay is drift in CHECK; in ADD the same error is one of the call. */
 function asDrift(work: () => void): void {
   try {
     work();
@@ -66,14 +65,17 @@ function asDrift(work: () => void): void {
   }
 }
 
-/** Throws if anything is not as it should be. */
+/** Throws if anything differs. */
 export function check(request: Request): void {
   const config = readVxlanConfig(request);
   const netlink = new NetlinkConnection(Protocol.route);
   try {
     const { type, request: made } = podDelegation(request, config);
-    // The pod first: a namespace that is none has a code of its own, which drift would hide.
-    runAll([() => ownPlugin(request, type).check(made), () => asDrift(() => checkOverlay(netlink, config))]);
+    // The pod first: an invalid namespace has a code of its own, which drift would hide.
+    runAll([
+      () => builtinPlugin(request, type).check(made),
+      () => asDrift(() => checkOverlay(netlink, config)),
+    ]);
   } finally {
     netlink.close();
   }

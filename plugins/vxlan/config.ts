@@ -1,7 +1,9 @@
-/** The vxlan plugin's configuration: parsed, defaulted and validated before anything is changed. Peers apart. */
+/**
+ * The vxlan plugin's configuration without the peers: parsed, completed with defaults and validated before any change.
+ */
 import { quote } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
-import { interfaceNameFault } from "../../shared/cni/names.ts";
+import { interfaceNameProblem } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
 import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
@@ -18,13 +20,13 @@ export interface VxlanConfig {
   /** The network's name. */
   readonly network: string;
   readonly vni: number;
-  /** UDP destination port of all nodes. */
+  /** The UDP destination port of all nodes. */
   readonly port: number;
   readonly device: string;
   readonly underlay: { readonly dev: string | undefined; readonly local: IpAddress | undefined };
-  /** Of the pods; undefined: the underlay's less what encapsulation takes. */
+  /** The pods' MTU. Undefined: the underlay's minus the encapsulation. */
   readonly mtu: number | undefined;
-  /** Of the device; undefined: derived from the local address. */
+  /** The device's MAC address. Undefined: derived from the local address. */
   readonly mac: string | undefined;
   readonly ttl: number;
   /** One of DontFragment. */
@@ -32,20 +34,20 @@ export interface VxlanConfig {
   readonly sourcePorts: readonly [number, number];
   readonly checksum: boolean;
   readonly learning: boolean;
-  /** Frames of this VNI are taken from the peers only. */
+  /** Accept frames of this VNI from the peers only. */
   readonly guard: boolean;
-  /** The device stays when the last pod goes. */
+  /** Keep the device after the last DEL. */
   readonly keepDevice: boolean;
   readonly bridge: string;
-  /** One of the two is there. */
+  /** Exactly one of `l2` and `l3` is set. */
   readonly l2: L2Config | undefined;
   readonly l3: L3Config | undefined;
-  /** Unread: most calls need no peers. */
+  /** Not parsed yet: most calls need no peers. */
   readonly discovery: Fields;
   readonly fields: Fields;
 }
 
-/** IANA's port of VXLAN (RFC 7348, section 8). */
+/** IANA's VXLAN port (RFC 7348, section 8). */
 const DEFAULT_PORT = 4789;
 /** RFC 7348, section 5: source ports come from the dynamic range. */
 const DEFAULT_SOURCE_PORTS = [49152, 65535] as const;
@@ -69,9 +71,9 @@ function readNumber(
 function readInterface(fields: Fields, key: string): string | undefined {
   const name = fields.text(key) ?? "";
   if (name === "") return undefined;
-  const fault = interfaceNameFault(name);
+  const fault = interfaceNameProblem(name);
   if (fault === undefined) return name;
-  throw fields.invalid(key, `is no interface name: ${quote(name)}`, fault);
+  throw fields.invalid(key, `is not an interface name: ${quote(name)}`, fault);
 }
 
 const noFields = new Fields({});
@@ -81,8 +83,8 @@ function readUnderlay(fields: VxlanFields): VxlanConfig["underlay"] {
   const text = underlay.text("local") ?? "";
   const local = parseIp(text);
   if (text !== "" && local === undefined) {
-    const advice = "give an address of this node, or leave it out";
-    throw underlay.invalid("local", `is no IP address: ${quote(text)}`, advice);
+    const advice = "give an address of this node, or omit it";
+    throw underlay.invalid("local", `is not an IP address: ${quote(text)}`, advice);
   }
   return { dev: readInterface(underlay, "dev"), local };
 }
@@ -101,7 +103,7 @@ function readSourcePorts(fields: VxlanFields): readonly [number, number] {
   if (list.length === 2 && isPort(low) && isPort(high) && Number(low) <= Number(high))
     return [Number(low), Number(high)];
   const advice = "give the lowest and the highest UDP port, such as [49152, 65535]";
-  throw fields.invalid("srcPort", `is no range of ports: ${quote(list)}`, advice);
+  throw fields.invalid("srcPort", `is not a range of ports: ${quote(list)}`, advice);
 }
 
 function readMtu(fields: VxlanFields): number | undefined {
@@ -120,30 +122,34 @@ function readMode(fields: VxlanFields): "l2" | "l3" {
   );
 }
 
-/** Without a learned address, nodes of an l2 overlay know each other's pods by `macs` only. */
+/** Without learning, nodes of an l2 overlay know the pods of other nodes only by `macs`. */
 function readLearning(fields: VxlanFields, mode: "l2" | "l3"): boolean {
   const learning = fields.boolean("learning") ?? mode === "l2";
   if (!learning || mode === "l2") return learning;
-  throw fields.invalid("learning", "is true in the mode l3", "all is known there: remove the key");
+  throw fields.invalid(
+    "learning",
+    "is true in the mode l3",
+    "remove the key: the mode l3 knows all addresses",
+  );
 }
 
-/** With multicast alone the peers are not known, so there is nobody to tell from strangers. */
+/** With multicast alone the peers are unknown, so the guard has no list. */
 function readGuard(fields: VxlanFields, l2: L2Config | undefined, discovery: Fields): boolean {
   const canGuard = l2?.flood !== "multicast" || discovery.first("peers") !== undefined;
   const guard = fields.boolean("guard") ?? canGuard;
   if (!guard || canGuard) return guard;
-  const advice = "list the peers, or leave the guard out";
+  const advice = "list the peers, or omit the guard";
   throw fields.invalid("guard", "needs peers, and a multicast group names none", advice);
 }
 
-function refuseTooManyNetworks(network: string, l3: L3Config | undefined): void {
+function validateNetworkCount(network: string, l3: L3Config | undefined): void {
   if (l3 === undefined || hasRoomFor({ network, l3 }, l3.networks)) return;
-  const problem = `has ${l3.networks.length} networks, and the alias of the VXLAN device, 255 bytes, has no room for all`;
-  const advice = "give fewer and larger ones, such as 10.0.0.0/8: the pod subnets need only be inside of one";
+  const problem = `has ${l3.networks.length} networks, too many for the alias of the VXLAN device, which has 255 bytes`;
+  const advice = "give fewer and larger ones, such as 10.0.0.0/8: each pod subnet must be inside of one";
   throw l3.fields.invalid("network", problem, advice);
 }
 
-/** Reads the configuration, peers apart. Throws codes 6 and 7. */
+/** Reads the configuration without the peers. Throws codes 6 and 7. */
 export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const { fields, name, ipamType } = configuration;
   const mode = readMode(fields);
@@ -153,7 +159,7 @@ export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const discovery = keys.object("discovery") ?? noFields;
   const l2 = mode === "l2" ? readL2(fields, underlay) : undefined;
   const l3 = mode === "l3" ? readL3(fields, ipamType) : undefined;
-  refuseTooManyNetworks(name, l3);
+  validateNetworkCount(name, l3);
   const mac = keys.text("mac") ?? "auto";
   return {
     network: name,

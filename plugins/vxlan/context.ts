@@ -1,4 +1,4 @@
-/** What every step that changes the overlay works with. */
+/** What all steps that change the overlay share. */
 import { networkText } from "../../shared/cni/attachment.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { type Link, listLinks } from "../../shared/netlink/link.ts";
@@ -9,15 +9,17 @@ export interface Change {
   readonly undo: Pick<Rollback, "onFailure">;
 }
 
-/** rtm_protocol of our routes and neighbours: none of iproute2's rt_protos, nor of a routing daemon known to us. */
+/**
+ * rtm_protocol of our routes and neighbours. It is not in iproute2's rt_protos, and no known routing daemon uses it.
+ */
 export const PROTOCOL = 84;
 
-/** Whether a link is the node's end of that of a pod. */
+/** True if a link is the host's end of a pod's veth pair. */
 export function isOfNetwork({ kind, alias }: Link, network: string): boolean {
   return kind === "veth" && alias.startsWith(networkText(network));
 }
 
-/** Whether pods are attached to the network on this node. */
+/** True if the network has pods on this node. */
 export function isInUse(links: readonly Link[], network: string): boolean {
   return links.some((link) => isOfNetwork(link, network));
 }

@@ -1,12 +1,14 @@
-/** DEL: everything of the attachment goes; the overlay with the last one, if the configuration says so. */
+/**
+ * DEL: removes the attachment. With the last attachment it removes the overlay, unless the configuration keeps it.
+ */
 import { runAll } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { readVxlanConfig, type VxlanConfig } from "./config.ts";
 import { removeOverlayIfUnused } from "./overlay.ts";
 import { removalDelegation } from "./pod.ts";
 
-/** A configuration that has become invalid keeps no pod from being detached; the overlay stays then. */
+/** Undefined if the configuration has become invalid: DEL then detaches the pod and leaves the overlay. */
 export function configurationIfValid(request: Request): VxlanConfig | undefined {
   try {
     return readVxlanConfig(request);
@@ -15,12 +17,12 @@ export function configurationIfValid(request: Request): VxlanConfig | undefined 
   }
 }
 
-/** Detaches the pod. Every step is tried. */
+/** Detaches the pod. Goes through all steps after an error. */
 export function del(request: Request): void {
   const { type, request: made } = removalDelegation(request);
   const config = configurationIfValid(request);
   runAll([
-    () => ownPlugin(request, type).del(made),
+    () => builtinPlugin(request, type).del(made),
     () => {
       if (config?.keepDevice === false) removeOverlayIfUnused(config);
     },

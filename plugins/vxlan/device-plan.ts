@@ -1,11 +1,11 @@
-/** The VXLAN device as it should be, compared with what is there. Pure. */
+/** Plans the VXLAN device: compares the wanted one with the existing one. Pure. */
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { suppressesNeighbours } from "../../shared/netlink/bridge.ts";
 import { formatMac, type Link, parseMac } from "../../shared/netlink/link.ts";
 import { DontFragment, type NewVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
 import type { VxlanConfig } from "./config.ts";
-import { refuseOtherDevices, refuseSharedNetworks, refuseTooManyNetworks } from "./conflicts.ts";
+import { validateNetworkCount, validateNetworks, validateOtherDevices } from "./conflicts.ts";
 import { isInUse, isOfNetwork } from "./context.ts";
 import { isOwnDevice, modeOf } from "./device-alias.ts";
 import type { Underlay } from "./underlay.ts";
@@ -23,7 +23,7 @@ export function wantedDevice(config: VxlanConfig, { local, link, mtu }: Underlay
     port,
     local,
     group: l2?.group,
-    // Bound to the interface only where it must be: else the device would go with it.
+    // Multicast needs a bound interface. Otherwise unbound: the kernel removes a bound device with its interface.
     link: l2?.group === undefined ? 0 : link.index,
     ttl,
     df: local.family === 4 ? df : DontFragment.unset,
@@ -38,13 +38,13 @@ export interface Difference {
   readonly what: string;
   readonly held: string;
   readonly wanted: string;
-  /** Whether it can be changed on the living device. */
+  /** True if the difference can be changed without recreating the device. */
   readonly isLive: boolean;
 }
 
 const text = (address: IpAddress | undefined) => (address === undefined ? "none" : formatIp(address));
 
-/** How the device is not as it should be; `master`: the bridge it should be a port of, undefined for none. */
+/** The differences of the device. `master`: its bridge, undefined for no bridge. */
 export function differencesOf(
   link: Link,
   wanted: NewVxlan,
@@ -78,14 +78,14 @@ export function differencesOf(
     .map(([what, is, should, isLive]) => ({ what, held: String(is), wanted: String(should), isLive }));
 }
 
-/** The device of that name, if it is this network's. Throws code 7 if it is something else. */
-export function findOwnDevice(links: readonly Link[], { device, network }: VxlanConfig): Link | undefined {
+/** Finds this network's device of that name. Throws code 7 if the name belongs to another interface. */
+function findOwnDevice(links: readonly Link[], { device, network }: VxlanConfig): Link | undefined {
   const link = links.find(({ name }) => name === device);
   if (link === undefined || isOwnDevice(link, network)) return link;
   const whose = link.alias === "" ? "" : ` (${link.alias})`;
   throw new CniError(
     ErrorCode.invalidConfiguration,
-    `the interface ${quote(device)}${whose} exists and is not of the network ${quote(network)}`,
+    `the interface ${quote(device)}${whose} exists and does not belong to the network ${quote(network)}`,
     'choose another name with "device", or remove the interface; nothing that others made is taken over',
   );
 }
@@ -93,13 +93,13 @@ export function findOwnDevice(links: readonly Link[], { device, network }: Vxlan
 export interface DevicePlan {
   readonly wanted: NewVxlan;
   readonly present: Link | undefined;
-  /** The present one is removed and made anew. */
+  /** The existing device is removed and made again. */
   readonly isRecreated: boolean;
-  /** Devices that the network had under other names. */
+  /** This network's devices under former names. */
   readonly stale: readonly Link[];
 }
 
-/** What cannot be changed on the living device. */
+/** Differences that need a new device. */
 function fixedDifferences(present: Link, config: VxlanConfig, wanted: NewVxlan): Difference[] {
   const fixed = differencesOf(present, wanted, config.l2, present.master).filter(({ isLive }) => !isLive);
   const held = modeOf(present);
@@ -108,7 +108,7 @@ function fixedDifferences(present: Link, config: VxlanConfig, wanted: NewVxlan):
   return [...fixed, { what: "mode", held, wanted: mode, isLive: false }];
 }
 
-/** In the mode l2 the pods of the network are on its bridge: to take the device from there would cut them off. */
+/** In the mode l2 the network's pods are on its bridge: moving the device to another bridge would disconnect them. */
 function bridgeMoves(links: readonly Link[], { network, bridge, l2 }: VxlanConfig): Difference[] {
   if (l2 === undefined) return [];
   const pod = links.find((link) => isOfNetwork(link, network) && link.master !== 0);
@@ -117,14 +117,14 @@ function bridgeMoves(links: readonly Link[], { network, bridge, l2 }: VxlanConfi
   return [{ what: "bridge", held: held.name, wanted: bridge, isLive: false }];
 }
 
-/** What has to become of the device. Throws code 7 for what cannot be done. */
+/** Decides what to do with the device. Throws code 7 for a change that is impossible. */
 export function planDevice(links: readonly Link[], config: VxlanConfig, underlay: Underlay): DevicePlan {
   const wanted = wantedDevice(config, underlay);
   const present = findOwnDevice(links, config);
-  refuseOtherDevices(links, config, wanted);
-  refuseSharedNetworks(links, config);
+  validateOtherDevices(links, config, wanted);
+  validateNetworks(links, config);
   const stale = links.filter((link) => isOwnDevice(link, config.network) && link.name !== config.device);
-  refuseTooManyNetworks(config, present === undefined ? stale : [present, ...stale]);
+  validateNetworkCount(config, present === undefined ? stale : [present, ...stale]);
   const fixed = present === undefined ? [] : fixedDifferences(present, config, wanted);
   const moved = bridgeMoves(links, config);
   if (fixed.length + stale.length + moved.length > 0 && isInUse(links, config.network)) {
@@ -142,7 +142,7 @@ function inUse(
     fixed.length === 0
       ? `the name (${link?.name}, configured is ${device})`
       : fixed.map(({ what, held, wanted }) => `the ${what} (${held}, configured is ${wanted})`).join(", ");
-  const message = `pods of the network ${quote(network)} use the VXLAN device ${link?.name}, of which ${changes} cannot be changed`;
+  const message = `pods of the network ${quote(network)} use the VXLAN device ${link?.name}: ${changes} cannot be changed`;
   const advice =
     "delete the pods of this network on this node first, or give the new configuration another network name";
   return new CniError(ErrorCode.invalidConfiguration, message, advice);

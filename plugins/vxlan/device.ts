@@ -1,4 +1,4 @@
-/** The VXLAN device: made, changed while it lives, found to be right. */
+/** Makes, changes and restores the VXLAN device. */
 import { BRIDGE_ALIAS, OVERLAY_BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
@@ -24,7 +24,7 @@ import { type Change, isInUseNow } from "./context.ts";
 import { pendingAlias } from "./device-alias.ts";
 import { type DevicePlan, differencesOf } from "./device-plan.ts";
 
-/** The bridge of the mode l2, if it is there. Throws code 7 for something else, or a bridge with another overlay. */
+/** Finds the bridge of the mode l2. Throws code 7 for another kind of interface, or a bridge with another overlay. */
 export function findOverlayBridge(links: readonly Link[], config: VxlanConfig): Link | undefined {
   const bridge = links.find(({ name }) => name === config.bridge);
   if (bridge === undefined) return undefined;
@@ -36,20 +36,20 @@ export function findOverlayBridge(links: readonly Link[], config: VxlanConfig): 
     link.kind === "vxlan" && link.master === bridge.index && link.name !== config.device;
   const other = links.find(isOther);
   if (other === undefined) return bridge;
-  const message = `the bridge ${bridge.name} already has the VXLAN device ${other.name}: the two networks would be one`;
+  const message = `the bridge ${bridge.name} already has the VXLAN device ${other.name}: the two networks would be joined`;
   throw new CniError(ErrorCode.invalidConfiguration, message, "give each network a bridge of its own");
 }
 
-/** A bridge that was made for the pods of this node: from now on other nodes are behind it, and hear of its pods. */
-function takeOver({ netlink, undo }: Change, { index, alias }: Link): void {
+/** A bridge that was made for local pods gets the alias of an overlay's bridge: other nodes are behind it now. */
+function markAsOverlayBridge({ netlink, undo }: Change, { index, alias }: Link): void {
   undo.onFailure(() => netlink.attempt(setLink({ index }, { alias }), Errno.ENODEV));
   netlink.execute(setLink({ index }, { alias: OVERLAY_BRIDGE_ALIAS }));
 }
 
-/** Makes the bridge unless it was found. */
+/** Makes the bridge if it is missing. */
 export function ensureOverlayBridge(change: Change, name: string, found: Link | undefined): Link {
   const { netlink, undo } = change;
-  if (found?.alias === BRIDGE_ALIAS) takeOver(change, found);
+  if (found?.alias === BRIDGE_ALIAS) markAsOverlayBridge(change, found);
   if (found?.isUp) return found;
   if (found === undefined) {
     undo.onFailure(() => {
@@ -72,10 +72,10 @@ export function ensureOverlayBridge(change: Change, name: string, found: Link | 
 
 function vanished(name: string): never {
   const message = `the interface ${name} vanished right after it was made`;
-  throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
+  throw new CniError(ErrorCode.tryAgainLater, message, "another program on this node deletes interfaces");
 }
 
-/** What the kernel refuses a new device for, in words. */
+/** Adds the likely cause to the kernel's error for a new device. */
 function refusal(thrown: unknown, { name, port, local }: NewVxlan): unknown {
   if (!(thrown instanceof NetlinkError)) return thrown;
   const { errno, message } = thrown;
@@ -84,7 +84,7 @@ function refusal(thrown: unknown, { name, port, local }: NewVxlan): unknown {
     return new CniError(ErrorCode.notAvailable, `this kernel has no VXLAN: ${message}`, advice, thrown);
   }
   if (errno === Errno.EADDRINUSE) {
-    const advice = `ss -uanp sport = :${port} may tell which; give the network another "port", the same on all of its nodes`;
+    const advice = `ss -uanp sport = :${port} shows which; give the network another "port", the same on all of its nodes`;
     const problem = `the UDP port ${port}, which ${name} needs, is taken by another VXLAN device or program`;
     return new CniError(ErrorCode.invalidConfiguration, problem, advice, thrown);
   }
@@ -110,12 +110,12 @@ function createDevice(
     if (!isInUseNow(netlink, network)) netlink.attempt(deleteLink({ name }), Errno.ENODEV);
   });
   netlink.execute(newVxlan(wanted), setLink({ name }, { alias }));
-  // Nobody out there configures this node, and the device speaks for none of the node's own addresses.
+  // No router on the overlay configures this node, and the device answers for none of the node's other addresses.
   setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
   setSysctlIfPresent(`ipv6/conf/${name}/addr_gen_mode`, "1");
 }
 
-/** The change from one to the other. A MAC address is written only if it differs: writing it flushes the neighbours. */
+/** The attributes to change. The MAC address only if it differs: writing it flushes the neighbours. */
 function linkChange(now: { mac: string; mtu: number }, wanted: { mac: string; mtu: number }): LinkChange {
   const mac = now.mac === wanted.mac ? undefined : parseMac(wanted.mac);
   return { ...(now.mtu === wanted.mtu ? {} : { mtu: wanted.mtu }), ...(mac === undefined ? {} : { mac }) };
@@ -125,7 +125,7 @@ function changeLink(netlink: NetlinkConnection, index: number, change: LinkChang
   if (Object.keys(change).length > 0) netlink.execute(setLink({ index }, change));
 }
 
-/** Brings back what a device was, as far as it can be changed while it lives. */
+/** Restores a device's former values, as far as they can change without recreating it. */
 function restoreDevice(netlink: NetlinkConnection, before: Link): void {
   const { index, name, master, isUp } = before;
   const held = readVxlan(before);
@@ -160,7 +160,7 @@ function removeDevice({ netlink, undo }: Change, link: Link): void {
   netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
 }
 
-/** Brings the device to what the plan says; down, if it is new. */
+/** Makes or changes the device as planned. A new one is down. */
 export function ensureDevice(change: Change, config: VxlanConfig, plan: DevicePlan): void {
   const { wanted, present, isRecreated, stale } = plan;
   try {
@@ -175,7 +175,7 @@ export function ensureDevice(change: Change, config: VxlanConfig, plan: DevicePl
   }
 }
 
-/** Joins the device to its bridge, or takes it out of any, brings it up, and reads back what has become of it. */
+/** Puts the device on its bridge, or takes it off, brings it up, and reads the result. */
 export function bringUpDevice(
   { netlink }: Change,
   config: VxlanConfig,
@@ -199,6 +199,6 @@ export function bringUpDevice(
     `the ${wrong.what} of ${name} is ${wrong.held} after it was set to ${wrong.wanted}`,
     wrong.what === "MAC address"
       ? "a network manager changes it: for systemd-udevd, write a .link file with MACAddressPolicy=none for this interface"
-      : "the kernel does not do what it was asked for, or something on this node changes the interface",
+      : "the kernel ignores the change, or another program on this node reverts it",
   );
 }

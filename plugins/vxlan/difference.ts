@@ -1,13 +1,13 @@
-/** Entries as they should be, compared with those the kernel has: what to send, what to undo it with, what to say. Pure. */
+/** Compares wanted entries with the kernel's: messages to send, messages to undo them, and texts. Pure. */
 import type { NetlinkMessage } from "../../shared/netlink/message.ts";
 
-/** How entries of one kind are told apart and changed. */
+/** How to identify, compare and change entries of one kind. */
 export interface Kind<Entry> {
-  /** What there is one entry for: a new one with the same identity takes the old one's place. */
+  /** The key of an entry: the kernel keeps one entry for each, and a new one replaces the old one. */
   readonly identity: (entry: Entry) => string | number;
-  /** Whether two entries of one identity are the same in all that counts. */
+  /** True if two entries of one identity have equal values. */
   readonly isSame: (one: Entry, other: Entry) => boolean;
-  /** All that counts of an entry, in words. */
+  /** The values of an entry, as text. */
   readonly text: (entry: Entry) => string;
   readonly set: (entry: Entry, isReplacement: boolean) => NetlinkMessage;
   readonly remove: (entry: Entry) => NetlinkMessage;
@@ -15,11 +15,11 @@ export interface Kind<Entry> {
 
 export interface Step {
   readonly message: NetlinkMessage;
-  /** Made when it is needed, which is rarely. */
+  /** Made on demand: an undo is rare. */
   undo(): NetlinkMessage;
 }
 
-/** What is different. The messages and words are made when they are asked for: of 5000 peers, a first ADD has 15,000 entries. */
+/** The difference. Messages and texts are made on demand: with 5000 peers, a first ADD has 15,000 entries. */
 export interface Difference {
   additions(): Step[];
   removals(): Step[];
@@ -27,13 +27,13 @@ export interface Difference {
   problems(): string[];
 }
 
-/** An entry that is wanted, and the one that is in its place. */
+/** A wanted entry, and the kernel's entry that it replaces. */
 interface Change<Entry> {
   readonly wanted: Entry;
   readonly present: Entry | undefined;
 }
 
-/** What leads from the entries held to those wanted. Cost: one map. */
+/** Compares the kernel's entries with the wanted ones, in linear time by a map. */
 export function compareEntries<Entry>(
   kind: Kind<Entry>,
   held: readonly Entry[],

@@ -1,4 +1,4 @@
-/** The entries that make the overlay, as they should be: what follows from configuration, underlay and peers. Pure. */
+/** The entries that form the overlay, computed from configuration, underlay and peers. Pure. */
 import { type Family, formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { type Cidr, hostCidr } from "../../shared/ip/cidr.ts";
 import { type FdbEntry, FLOOD_MAC } from "../../shared/netlink/fdb.ts";
@@ -12,36 +12,36 @@ export interface NeighbourEntry {
   readonly mac: string;
 }
 
-/** A route, and the interface it leads to. */
+/** A route and its interface. */
 export interface RouteEntry extends Route {
   readonly index: number;
 }
 
 export interface Entries {
-  /** Addresses of the device. */
+  /** Addresses on the VXLAN device. */
   readonly addresses: readonly Cidr[];
-  /** On the device. */
+  /** On the VXLAN device. */
   readonly neighbours: readonly NeighbourEntry[];
-  /** On the bridge, for it to answer in the peers' place. */
+  /** On the bridge, which answers for the peers' pods (neighbour suppression). */
   readonly bridgeNeighbours: readonly NeighbourEntry[];
-  /** In the device's own database. */
+  /** In the VXLAN device's own forwarding database. */
   readonly fdb: readonly FdbEntry[];
-  /** In the bridge's, behind the device. */
+  /** In the bridge's forwarding database, at the port of the VXLAN device. */
   readonly bridgeFdb: readonly FdbEntry[];
   readonly routes: readonly RouteEntry[];
 }
 
 /**
- * A node's address inside the overlay, once a family: the first address of its first pod subnet, which no pod gets. It is
- * the gateway of that node's subnets, and what its own traffic to remote pods comes from.
+ * A node's address inside the overlay, one per family: the first address of its first pod subnet, which no pod gets.
+ * It is the gateway of the node's subnets, and the source of the node's own traffic to remote pods.
  */
 function overlayAddress(subnets: readonly Cidr[], family: Family): IpAddress | undefined {
   for (const { address } of subnets) if (address.family === family) return address;
   return undefined;
 }
 
-/** Peers on the same link as this node: how they are reached without encapsulation. */
-export type DirectWays = ReadonlyMap<Peer, number>;
+/** Peers on the same link as this node, with the interface that reaches them without encapsulation. */
+export type DirectPeers = ReadonlyMap<Peer, number>;
 
 const families: readonly Family[] = [4, 6];
 
@@ -52,7 +52,10 @@ interface Routed {
   readonly fdb: FdbEntry[];
 }
 
-/** Adds those of a peer: one route a subnet, one neighbour a family, one forwarding entry. So nothing is ever looked for. */
+/**
+ * Adds a peer's entries: one route per subnet, one neighbour per family, one forwarding entry. With these the kernel
+ * never sends an ARP request to find a peer.
+ */
 function addPeer(
   { routes, neighbours, fdb }: Routed,
   peer: Peer,
@@ -83,7 +86,7 @@ function routedEntries(
   config: VxlanConfig,
   peers: readonly Peer[],
   device: number,
-  direct: DirectWays,
+  direct: DirectPeers,
 ): Entries {
   const routed: Routed = { routes: [], neighbours: [], fdb: [] };
   for (const peer of peers) addPeer(routed, peer, device, direct.get(peer));
@@ -93,7 +96,7 @@ function routedEntries(
 
 function bridgedEntries({ l2 }: VxlanConfig, peers: readonly Peer[]): Entries {
   const flooded = l2?.flood === "replicate" ? peers.map(({ vtep }) => vtep) : [];
-  // The kernel makes this one itself, with the device.
+  // The kernel makes this entry together with the device.
   if (l2?.group !== undefined) flooded.push(l2.group);
   const known = peers.flatMap((peer) => peer.endpoints.map((endpoint) => ({ ...endpoint, vtep: peer.vtep })));
   const suppressed = l2?.suppress === true ? known : [];
@@ -116,7 +119,7 @@ export function wantedEntries(
   config: VxlanConfig,
   peers: readonly Peer[],
   device: number,
-  direct: DirectWays,
+  direct: DirectPeers,
 ): Entries {
   return config.l3 === undefined
     ? bridgedEntries(config, peers)

@@ -28,12 +28,12 @@ import { newSet } from "../../shared/nftables/set.ts";
 
 export const GUARD_CHAIN = "vxlan";
 /**
- * NF_INET_LOCAL_IN: only what the node itself takes passes here, so that the packets of pods, which are forwarded, pay
- * nothing. NF_IP_PRI_RAW: first of all; a stranger's packet that is dropped here is not kept as a tracked connection.
+ * NF_INET_LOCAL_IN sees only packets to the node itself, so pods' forwarded packets pay nothing. NF_IP_PRI_RAW comes
+ * before connection tracking: a dropped packet gets no entry there.
  */
 const hook = { type: "filter", number: 1, priority: -300 } as const;
 const UDP = 17;
-/** Offsets from the UDP header: the destination port; the VNI, in the second word of the VXLAN header. */
+/** Offsets from the UDP header: the destination port, and the VNI in the second word of the VXLAN header. */
 const PORT_OFFSET = 2;
 const VNI_OFFSET = 8 + 4;
 

@@ -65,7 +65,7 @@ export function heldVteps(guard: Guard): IpAddress[] | undefined {
   });
 }
 
-/** What is wrong with the guard, in words. */
+/** Describes the differences of the guard. */
 export function guardProblems(guard: Guard, vteps: readonly IpAddress[]): string[] {
   const [table, set] = [guardTable(guard.network), guardSet(guard)];
   return withNetfilter((connection) => {

@@ -1,4 +1,4 @@
-/** vxlan: pods on different nodes reach each other, over an overlay that each node keeps in order by itself. */
+/** vxlan: connects pods of different nodes by an overlay, which each node builds and repairs by itself. */
 import type { Plugin } from "../../shared/cni/plugin.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";

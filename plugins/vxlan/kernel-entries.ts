@@ -1,4 +1,4 @@
-/** The overlay's entries in the kernel: read, and brought to what they should be. */
+/** Reads the overlay's entries from the kernel and changes them to the wanted ones. */
 import { formatIp, type IpAddress, ipKey, isSameIp } from "../../shared/ip/address.ts";
 import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cidr.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
@@ -19,15 +19,14 @@ import { compareEntries, type Difference, type Kind } from "./difference.ts";
 import { describeFdb, type Entries, type NeighbourEntry, type RouteEntry } from "./entries.ts";
 
 const LINK_SCOPE = 253;
-/** The kernel's, for a route that names none. */
+/** The kernel's metric for a route without one. */
 const IPV6_METRIC = 1024;
 const MAIN_TABLE = 254;
 
 /**
- * The routes of the overlay: those on its device, and those to peers on the same link, into the networks that it has, or
- * had before its configuration was changed.
+ * The overlay's routes into its current and former networks: those on its device, and those to peers on the same link.
  */
-function heldRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: Link): RouteEntry[] {
+function readRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: Link): RouteEntry[] {
   const networks = [...(l3?.networks ?? []), ...routedNetworks(device)];
   if (networks.length === 0) return [];
   const isMeant = ({ index, destination }: RouteEntry) =>
@@ -37,8 +36,8 @@ function heldRoutes(netlink: NetlinkConnection, { l3 }: VxlanConfig, device: Lin
   );
 }
 
-/** What the kernel has of the network: everything given on its own device, and what is marked as ours elsewhere. */
-export function heldEntries(
+/** The network's entries in the kernel: all on its own device, and marked ones on other interfaces. */
+export function readEntries(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   device: Link,
@@ -59,7 +58,7 @@ export function heldEntries(
     ),
     fdb: fdb.filter(({ isOfBridge }) => !isOfBridge),
     bridgeFdb: fdb.filter(({ isOfBridge }) => isOfBridge),
-    routes: heldRoutes(netlink, config, device),
+    routes: readRoutes(netlink, config, device),
   };
 }
 
@@ -81,7 +80,7 @@ function neighbourKind({ index, name }: Link): Kind<NeighbourEntry> {
 function fdbKind({ index, name }: Link, where: string): Kind<FdbEntry> {
   const text = (entry: FdbEntry) => `${describeFdb(entry)} ${where} ${name}`;
   return {
-    // A flood entry has many remote ends, any other one.
+    // A flood entry has many remote addresses, another entry only one.
     identity: (entry) => (entry.mac === FLOOD_MAC ? text(entry) : entry.mac),
     isSame: (one, other) => isSameOrNone(one.destination, other.destination),
     text,
@@ -100,7 +99,7 @@ const routeKind: Kind<RouteEntry> = {
     (one.isOnLink ?? false) === (other.isOnLink ?? false) &&
     isSameOrNone(one.gateway, other.gateway),
   text: ({ destination, gateway, index, isOnLink = false }) =>
-    `route ${formatCidr(destination)} via ${gateway === undefined ? "nobody" : formatIp(gateway)} on interface number ${index}${isOnLink ? " onlink" : ""}`,
+    `route ${formatCidr(destination)} via ${gateway === undefined ? "no gateway" : formatIp(gateway)} on interface number ${index}${isOnLink ? " onlink" : ""}`,
   set: (route, isReplacement) => addRoute(route.index, route, isReplacement ? "replace" : "exclusive"),
   remove: (route) => deleteRoute(route.index, route),
 };
@@ -115,7 +114,7 @@ function addressKind({ index, name }: Link): Kind<Cidr> {
   };
 }
 
-/** All differences, in the order in which entries are added: whoever needs another comes after it. */
+/** All differences in the order of adding: an entry follows those that it needs. */
 export function compareAll(
   held: Entries,
   wanted: Entries,

@@ -12,26 +12,26 @@ import type { l2Keys, l3Keys } from "./schema/modes.ts";
 type L2Fields = Keyed<typeof l2Keys>;
 type L3Fields = Keyed<typeof l3Keys>;
 
-/** How frames reach nodes of which nobody knows that they are the right ones. */
+/** How frames to an unknown destination reach the other nodes. */
 export type Flood = "replicate" | "multicast" | "none";
 
 export interface L2Config {
   readonly flood: Flood;
-  /** With the flood "multicast". */
+  /** Set with the flood "multicast". */
   readonly group: IpAddress | undefined;
   /** Seconds. */
   readonly ageing: number;
-  /** The bridge answers ARP and neighbour solicitations for the peers' `macs`. */
+  /** Neighbour suppression: the bridge answers ARP and neighbour solicitations for the peers' `macs`. */
   readonly suppress: boolean;
   readonly fields: Fields;
 }
 
 export interface L3Config {
-  /** The networks that all pod subnets of the overlay are in. */
+  /** The networks that contain all pod subnets of the overlay. */
   readonly networks: readonly Cidr[];
-  /** This node's. */
+  /** The pod subnets of this node. */
   readonly subnets: readonly Cidr[];
-  /** No encapsulation to peers on the same link. */
+  /** Routes without encapsulation to peers on the same link. */
   readonly directRouting: boolean;
   /** The plugin that attaches pods. */
   readonly attach: "ptp" | "bridge";
@@ -64,7 +64,7 @@ function readGroup(fields: L2Fields, flood: Flood, { dev, local }: UnderlayKeys)
     throw fields.invalid("group", `is set, but "flood" is ${quote(flood)}`, 'set "flood" to "multicast"');
   }
   if (group === undefined || !isGroup(group)) {
-    const problem = text === "" ? "is missing" : `is no multicast address: ${quote(text)}`;
+    const problem = text === "" ? "is missing" : `is not a multicast address: ${quote(text)}`;
     throw fields.invalid("group", problem, "give one of 239.0.0.0/8 (RFC 2365) or ff05::/16 (RFC 4291)");
   }
   if (dev === undefined) {
@@ -72,10 +72,10 @@ function readGroup(fields: L2Fields, flood: Flood, { dev, local }: UnderlayKeys)
     throw fields.invalid("group", "needs underlay.dev: a group is joined on one interface", advice);
   }
   if (local !== undefined && local.family !== group.family) {
-    const advice = "all outer addresses of an overlay are of one family";
+    const advice = "all outer addresses of an overlay must have the same family";
     throw fields.invalid(
       "group",
-      `${text} is of another family than underlay.local ${formatIp(local)}`,
+      `${text} has another family than underlay.local ${formatIp(local)}`,
       advice,
     );
   }
@@ -111,7 +111,7 @@ function readNetworks(fields: L3Fields, key: "network" | "subnets"): Cidr[] {
   throw fields.invalid(`${key}[${one}]`, problem, "write it once");
 }
 
-/** Networks, to find out what is inside of them. */
+/** A table that finds the network of an address. */
 export function tableOf(networks: readonly Cidr[]): CidrTable<Cidr> {
   const table = new CidrTable<Cidr>();
   for (const cidr of networks) table.add(cidr, cidr);
@@ -128,16 +128,16 @@ function refuseOutside(fields: Fields, networks: readonly Cidr[], subnets: reado
 }
 
 /**
- * With DF set, a packet too large for a link further on would vanish: the router's word on it reaches this node and not
- * the pod, unless forwarded packets heed what is known of the path (Documentation/networking/ip-sysctl.rst).
+ * With DF set, a packet too large for a later link would vanish. The router's ICMP error reaches this node and not the
+ * pod, unless forwarded packets use the path MTU (ip_forward_use_pmtu, Documentation/networking/ip-sysctl.rst).
  */
-function refuseBlackHole(parent: Fields): void {
+function validateForwardedMtu(parent: Fields): void {
   const df = parent.text("df") ?? "unset";
   if (df === "unset" || readSysctl("ipv4/ip_forward_use_pmtu") === "1") return;
-  const advice = "run: sysctl -w net.ipv4.ip_forward_use_pmtu=1, or leave df out";
+  const advice = "run: sysctl -w net.ipv4.ip_forward_use_pmtu=1, or omit df";
   throw parent.invalid(
     "df",
-    `is ${quote(df)} in the mode l3, where pods would not hear of a smaller MTU`,
+    `is ${quote(df)} in the mode l3, where pods would not learn of a smaller MTU`,
     advice,
   );
 }
@@ -150,7 +150,7 @@ export function readL3(parent: Fields, ipamType: string): L3Config {
       'packets are routed to addresses, so there must be some: add "ipam": {"type": "host-local"}';
     throw parent.invalid("ipam", "names no plugin", advice);
   }
-  refuseBlackHole(parent);
+  validateForwardedMtu(parent);
   const keys: L3Fields = fields;
   const networks = readNetworks(keys, "network");
   const subnets = readNetworks(keys, "subnets");
@@ -164,7 +164,7 @@ export function readL3(parent: Fields, ipamType: string): L3Config {
   };
 }
 
-/** The families of the node's pod subnets, each once. */
+/** The address families of the node's pod subnets. */
 export function familiesOf({ subnets }: L3Config): Family[] {
   return [...new Set(subnets.map((cidr) => cidr.address.family))];
 }

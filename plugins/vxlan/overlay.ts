@@ -1,4 +1,4 @@
-/** The overlay of a network on this node, as the verbs see it. */
+/** A network's overlay on this node: ensure, remove, compare. */
 
 import { isMadeBridge } from "../../shared/attachment/bridge-alias.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
@@ -12,15 +12,15 @@ import type { VxlanConfig } from "./config.ts";
 import { type Change, isInUse, PROTOCOL } from "./context.ts";
 import { isOwnDevice, routedNetworks } from "./device-alias.ts";
 import { removeGuard } from "./guard.ts";
-import { forgetLook } from "./last-look.ts";
+import { removeCheck } from "./last-check.ts";
 import { reconcile } from "./reconcile.ts";
-import { configurationDigest, isInOrder } from "./state.ts";
+import { configurationDigest, isUnchanged } from "./state.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
 
 const MAIN_TABLE = 254;
 
-/** Only one at a time changes overlays on a node; what is in order needs no lock. */
-export function withOverlayLock<Value>(work: () => Value): Value {
+/** One process at a time changes the node's overlays. An overlay that is in order needs no lock. */
+function withOverlayLock<Value>(work: () => Value): Value {
   const lock = lockOwnNamespace();
   try {
     lock.makeExclusive();
@@ -30,29 +30,29 @@ export function withOverlayLock<Value>(work: () => Value): Value {
   }
 }
 
-/** Brings the overlay in order, if it is not. Throws codes 6, 7 and 11. */
+/** Makes or repairs the overlay. Throws codes 6, 7 and 11. */
 export function ensureOverlay(change: Change, config: VxlanConfig, request: Request): Underlay {
   const { netlink } = change;
   const underlay = findUnderlay(netlink, config);
   const digest = configurationDigest(request.configuration.raw, underlay);
-  if (isInOrder(netlink, config, underlay, digest)) return underlay;
-  // The undo takes the lock again, as it may be run much later.
+  if (isUnchanged(netlink, config, underlay, digest)) return underlay;
+  // The undo takes the lock again, since it may run much later.
   const undo = { onFailure: (step: () => void) => change.undo.onFailure(() => withOverlayLock(step)) };
   withOverlayLock(() => {
-    // Somebody else may have done it meanwhile.
-    if (isInOrder(netlink, config, underlay, digest)) return;
+    // Another process may have repaired it meanwhile.
+    if (isUnchanged(netlink, config, underlay, digest)) return;
     reconcile({ netlink, undo }, config, underlay, digest);
   });
   return underlay;
 }
 
-/** Whether the network's device is there: it may have been removed with the last pod while this one was attached. */
+/** True if the network's device exists: a DEL of the last pod may have removed it during this ADD. */
 export function hasDevice(netlink: NetlinkConnection, { device, network }: VxlanConfig): boolean {
   const link = findLink(netlink, device);
   return link !== undefined && isOwnDevice(link, network);
 }
 
-/** Routes to peers on the same link, which go with no device. */
+/** Routes to peers on the same link: they are on other interfaces, so they stay when the device goes. */
 function removeDirectRoutes(netlink: NetlinkConnection, networks: readonly Cidr[]): void {
   for (const network of networks) {
     const { family } = network.address;
@@ -62,7 +62,7 @@ function removeDirectRoutes(netlink: NetlinkConnection, networks: readonly Cidr[
   }
 }
 
-/** Removes the device, its guard and its bridge, if no pod is attached to the network any more. */
+/** Removes the device, its guard and its bridge, unless the network still has pods. */
 export function removeOverlayIfUnused(config: VxlanConfig): void {
   const netlink = new NetlinkConnection(Protocol.route);
   try {
@@ -70,11 +70,11 @@ export function removeOverlayIfUnused(config: VxlanConfig): void {
       const links = listLinks(netlink);
       if (isInUse(links, config.network)) return;
       const own = links.filter((link) => isOwnDevice(link, config.network));
-      // First, as the device tells which they are.
+      // The routes first: the device's alias names them.
       removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
       for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
       removeGuard(config.network);
-      forgetLook(config.network);
+      removeCheck(config.network);
       const bridge = links.find(({ name, alias }) => name === config.bridge && isMadeBridge(alias));
       if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
       netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);

@@ -1,4 +1,4 @@
-/** The configuration with which another plugin of ours attaches a pod: made from that of the overlay. */
+/** Makes the configuration for the plugin of ours that attaches the pod. */
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { withConfiguration } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
@@ -7,7 +7,7 @@ import { defaultRoute, formatCidr } from "../../shared/ip/cidr.ts";
 import type { VxlanConfig } from "./config.ts";
 import { familiesOf, type L3Config } from "./modes.ts";
 
-/** What the plugin that attaches pods is told as it stands, beside what the specification says of every plugin. */
+/** Keys that are passed to that plugin unchanged, beside the specification's common ones. */
 const passedKeys: readonly string[] = [
   "cniVersion",
   "name",
@@ -25,7 +25,7 @@ const passedKeys: readonly string[] = [
   "enabledad",
   "portIsolation",
 ];
-/** In the mode l2 the node may be the pods' gateway, or not. */
+/** In the mode l2 the node may be the pods' gateway. */
 const gatewayKeys: readonly string[] = ["isGateway", "isDefaultGateway", "forceAddress"];
 
 function passed(raw: JsonObject, keys: readonly string[]): Record<string, unknown> {
@@ -36,7 +36,7 @@ function passed(raw: JsonObject, keys: readonly string[]): Record<string, unknow
   return Object.fromEntries(entries);
 }
 
-/** Ranges and routes that host-local need not be told: the pod subnets are known, and the node is the way to all else. */
+/** Adds host-local's ranges and routes: the pod subnets are known, and the node is the gateway to everything. */
 function completeIpam(ipam: unknown, l3: L3Config): unknown {
   if (!isObject(ipam)) return ipam;
   const subnetsOf = (family: Family) => l3.subnets.filter(({ address }) => address.family === family);
@@ -48,13 +48,15 @@ function completeIpam(ipam: unknown, l3: L3Config): unknown {
   return { ...ipam, ...(hasRanges ? {} : { ranges }), ...("routes" in ipam ? {} : { routes }) };
 }
 
-/** Pods of other nodes see pods, and not nodes. What is no list is passed on, to be refused there. */
+/**
+ * Traffic to the overlay's networks is not masqueraded. A value that is not a list is passed on, and refused there.
+ */
 function exceptions(given: unknown, l3: L3Config): unknown {
   if (given !== undefined && !Array.isArray(given)) return given;
   return [...(given ?? []), ...l3.networks.map(formatCidr)];
 }
 
-/** The keys that are made here; as the plugin reads them, in any case. */
+/** The keys made here. The plugin reads keys in any case. */
 const madeKeys: readonly string[] = ["ipam", "nonMasqueradeCIDRs"];
 
 function routedKeys(raw: JsonObject, config: VxlanConfig, l3: L3Config): JsonObject {
@@ -70,12 +72,12 @@ function routedKeys(raw: JsonObject, config: VxlanConfig, l3: L3Config): JsonObj
 }
 
 export interface Delegation {
-  /** The plugin that does it. */
+  /** The plugin that attaches the pod. */
   readonly type: "bridge" | "ptp";
   readonly request: Request;
 }
 
-/** `mtu`: the overlay's; absent where it does not matter. */
+/** `mtu`: the overlay's; omit it if it does not matter. */
 export function podDelegation(request: Request, config: VxlanConfig, mtu = 0): Delegation {
   const { raw } = request.configuration;
   const { l3, bridge } = config;
@@ -87,9 +89,9 @@ export function podDelegation(request: Request, config: VxlanConfig, mtu = 0): D
   return { type, request: withConfiguration(request, { ...keys, type, mtu }) };
 }
 
-/** For DEL and GC, which need no more than names: nothing else of the configuration may keep them from their work. */
+/** For DEL and GC, which need only names: an invalid key must not keep them from removing. */
 export function removalDelegation(request: Request): Delegation {
   const keys = passed(request.configuration.raw, passedKeys);
-  // What it removes is the same for both, and more.
+  // bridge's DEL removes everything that ptp's does.
   return { type: "bridge", request: withConfiguration(request, { ...keys, type: "bridge" }) };
 }

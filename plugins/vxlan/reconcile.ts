@@ -1,44 +1,45 @@
-/** Brings the overlay on this node to what the configuration says, and makes sure that it is that. */
+/** Changes this node's overlay to match the configuration, and verifies the result. */
 import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { NetlinkError } from "../../shared/netlink/error.ts";
 import { findLink, formatMac, type Link, listLinks, setLink } from "../../shared/netlink/link.ts";
-import { findWays } from "../../shared/netlink/route.ts";
+import { lookUpRoutes } from "../../shared/netlink/route-lookup.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import type { VxlanConfig } from "./config.ts";
 import type { Change } from "./context.ts";
 import { bringUpDevice, ensureDevice, ensureOverlayBridge, findOverlayBridge } from "./device.ts";
 import { type DevicePlan, planDevice } from "./device-plan.ts";
 import type { Difference } from "./difference.ts";
-import { type DirectWays, type Entries, wantedEntries } from "./entries.ts";
+import { type DirectPeers, type Entries, wantedEntries } from "./entries.ts";
 import { ensureGuard, heldVteps, removeGuard } from "./guard.ts";
 import type { Guard } from "./guard-rule.ts";
-import { compareAll, heldEntries } from "./kernel-entries.ts";
+import { compareAll, readEntries } from "./kernel-entries.ts";
 import type { Peer } from "./peers/peer.ts";
 import { peerSource } from "./peers/source.ts";
 import { validatePeers } from "./peers/validate.ts";
-import { orderedAlias } from "./state.ts";
+import { currentAlias } from "./state.ts";
 import type { Underlay } from "./underlay.ts";
 
-/** The peers, found to be possible. Throws codes 6 and 7. */
+/** Reads and validates the peers. Throws codes 6 and 7. */
 export function readPeers(config: VxlanConfig, underlay: Underlay): readonly Peer[] {
   const peers = peerSource(config.discovery).read(config.discovery);
   validatePeers(config, underlay, peers);
   return peers;
 }
 
-/** Which peers are reached without encapsulation, and through which interface: those that no gateway leads to. */
-export function findDirectWays(
+/** Finds the peers without a gateway in between, which need no encapsulation, and their interfaces. */
+function findDirectPeers(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   peers: readonly Peer[],
-): DirectWays {
+): DirectPeers {
   const direct = new Map<Peer, number>();
   if (config.l3?.directRouting !== true) return direct;
-  const ways = findWays(netlink, vtepsOf(peers));
-  ways.forEach((way, index) => {
+  const routes = lookUpRoutes(netlink, vtepsOf(peers));
+  routes.forEach((route, index) => {
     const peer = peers[index];
-    if (peer !== undefined && way !== undefined && way.gateway === undefined) direct.set(peer, way.index);
+    if (peer !== undefined && route !== undefined && route.gateway === undefined)
+      direct.set(peer, route.index);
   });
   return direct;
 }
@@ -55,7 +56,7 @@ interface Overlay {
 }
 
 const compareWithKernel = (netlink: NetlinkConnection, { config, device, bridge, wanted }: Overlay) =>
-  compareAll(heldEntries(netlink, config, device, bridge), wanted, device, bridge);
+  compareAll(readEntries(netlink, config, device, bridge), wanted, device, bridge);
 
 const firstProblem = (differences: readonly Difference[]): string | undefined => {
   for (const difference of differences) {
@@ -65,18 +66,20 @@ const firstProblem = (differences: readonly Difference[]): string | undefined =>
   return undefined;
 };
 
-/** A route of somebody else to a peer's subnet: it stays, and the overlay cannot have its own. */
+/**
+ * Another program's route to a peer's subnet stays, so the overlay cannot have its own: explains the kernel's error.
+ */
 function explain(thrown: unknown): unknown {
   if (!(thrown instanceof NetlinkError) || thrown.errno !== Errno.EEXIST) return thrown;
   const advice =
-    "something else on this node routes that network: remove its route, or correct the peer's subnets";
+    "another program on this node routes that network: remove its route, or correct the peer's subnets";
   return new CniError(ErrorCode.invalidConfiguration, thrown.message, advice, thrown);
 }
 
 function applyEntries({ netlink, undo }: Change, overlay: Overlay): void {
   const differences = compareWithKernel(netlink, overlay);
   const additions = differences.flatMap((each) => each.additions());
-  // Whoever is needed by another goes after it.
+  // Dependents are removed before what they need.
   const removals = differences.flatMap((each) => each.removals()).reverse();
   const steps = additions.concat(removals);
   if (steps.length === 0) return;
@@ -86,14 +89,14 @@ function applyEntries({ netlink, undo }: Change, overlay: Overlay): void {
   } catch (thrown) {
     throw explain(thrown);
   }
-  // The kernel says yes to some requests that it does not do.
+  // The kernel acknowledges some requests that it does not carry out.
   const problem = firstProblem(compareWithKernel(netlink, overlay));
   if (problem === undefined) return;
-  const message = `the kernel took the entries of ${overlay.device.name}, and does not have them: ${problem}`;
+  const message = `the kernel accepted the entries of ${overlay.device.name} but lacks them: ${problem}`;
   throw new CniError(
     ErrorCode.internal,
     message,
-    "something else on this node may be changing them: run ADD again",
+    "another program on this node may change them: run ADD again",
   );
 }
 
@@ -106,56 +109,56 @@ function applyGuard({ undo }: Change, config: VxlanConfig, guard: Guard, peers: 
 
 const vtepsOf = (peers: readonly Peer[]) => peers.map(({ vtep }) => vtep);
 
-/** Marks the device as being in order. */
-function seal(
+/** Marks the device as in order. */
+function markVerified(
   { netlink, undo }: Change,
   config: VxlanConfig,
   underlay: Underlay,
   device: Link,
   digest: string,
 ): void {
-  const alias = orderedAlias(netlink, config, underlay, digest);
+  const alias = currentAlias(netlink, config, underlay, digest);
   if (alias === undefined || alias === device.alias) return;
   undo.onFailure(() => void netlink.transact([setLink({ index: device.index }, { alias: device.alias })]));
   netlink.execute(setLink({ index: device.index }, { alias }));
 }
 
-/** A new MAC address flushes the neighbours, so that their undo comes after that of the device: what was there is noted. */
-function keepForUndo(
+/** A new MAC address flushes the neighbours. Their undo must follow the device's, so it is noted first. */
+function restoreNeighboursOnFailure(
   { netlink, undo }: Change,
   config: VxlanConfig,
   { present, wanted, isRecreated }: DevicePlan,
   bridge: Link | undefined,
 ): void {
   if (present === undefined || isRecreated || present.mac === formatMac(wanted.mac)) return;
-  const before = heldEntries(netlink, config, present, bridge);
+  const before = readEntries(netlink, config, present, bridge);
   undo.onFailure(() => {
-    const now = heldEntries(netlink, config, present, bridge);
+    const now = readEntries(netlink, config, present, bridge);
     const differences = compareAll(now, before, present, bridge);
     netlink.transact(differences.flatMap((each) => each.additions().map(({ message }) => message)));
   });
 }
 
-/** Everything is found to be possible first. Throws codes 6, 7 and 11; what was done until then is in `change.undo`. */
+/** Validates everything before the first change. Throws codes 6, 7 and 11; `change.undo` has the steps until then. */
 export function reconcile(change: Change, config: VxlanConfig, underlay: Underlay, digest: string): void {
   const { netlink } = change;
   const peers = readPeers(config, underlay);
   const links = listLinks(netlink);
   const plan = planDevice(links, config, underlay);
   const found = config.l2 === undefined ? undefined : findOverlayBridge(links, config);
-  const direct = findDirectWays(netlink, config, peers);
+  const direct = findDirectPeers(netlink, config, peers);
   const bridge = config.l2 === undefined ? undefined : ensureOverlayBridge(change, config.bridge, found);
-  keepForUndo(change, config, plan, bridge);
+  restoreNeighboursOnFailure(change, config, plan, bridge);
   ensureDevice(change, config, plan);
-  // Before the device is up: it hears nobody that it should not.
+  // The guard comes before the device is up: no foreign frame gets in.
   applyGuard(change, config, guardOf(config, underlay), peers);
   const device = bringUpDevice(change, config, plan, bridge);
   const wanted = wantedEntries(config, peers, device.index, direct);
   applyEntries(change, { config, device, bridge, wanted });
-  seal(change, config, underlay, device, digest);
+  markVerified(change, config, underlay, device, digest);
 }
 
-/** All that is not as it should be, in words. Changes nothing. */
+/** Describes all differences. Changes nothing. */
 export function entryProblems(
   netlink: NetlinkConnection,
   config: VxlanConfig,
@@ -163,7 +166,7 @@ export function entryProblems(
   device: Link,
 ): string[] {
   const bridge = config.l2 === undefined ? undefined : findLink(netlink, config.bridge);
-  const wanted = wantedEntries(config, peers, device.index, findDirectWays(netlink, config, peers));
+  const wanted = wantedEntries(config, peers, device.index, findDirectPeers(netlink, config, peers));
   try {
     const differences = compareWithKernel(netlink, { config, device, bridge, wanted });
     return differences.flatMap((each) => each.problems());

@@ -1,4 +1,4 @@
-/** The keys of vxlan, described: shared/cni/schema.ts says what for. */
+/** Describes the keys of vxlan. shared/cni/schema.ts says what for. */
 import { dnsKey, masqueradeKeys, mtuKey } from "../../shared/cni/common-keys.ts";
 import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 import { l2Keys, l3Keys } from "./schema/modes.ts";
@@ -6,7 +6,7 @@ import { discoveryKeys } from "./schema/peers.ts";
 
 const flag = { type: "boolean" } as const;
 
-/** Of the plugin that attaches pods. */
+/** Keys of the plugin that attaches the pod. */
 const passedKeys = {
   ...masqueradeKeys,
   hairpinMode: flag,

@@ -1,7 +1,7 @@
 /**
- * Whether anything has changed since the overlay was last brought in order, found out without reading the peers. The
- * device's alias tells what it was made from, and what the kernel held then: two digests. So a repeated ADD costs a sum
- * over the kernel's entries and no more, and what somebody changed by hand shows.
+ * Detects changes since the overlay was last in order, without reading the peers. The device's alias has two digests:
+ * of the configuration, and of the kernel's entries. So a repeated ADD only sums the kernel's entries, and finds
+ * changes made by hand.
  */
 
 import { configurationText } from "../../shared/cni/configuration.ts";
@@ -23,12 +23,12 @@ import { listRules } from "../../shared/nftables/message.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import type { VxlanConfig } from "./config.ts";
 import { PROTOCOL } from "./context.ts";
-import { deviceText, sealedAlias } from "./device-alias.ts";
+import { deviceText, verifiedAlias } from "./device-alias.ts";
 import { GUARD_CHAIN, guardSet, guardTable } from "./guard-rule.ts";
-import { noteLook, wasLookedAt } from "./last-look.ts";
+import { recordCheck, wasCheckedRecently } from "./last-check.ts";
 import type { Underlay } from "./underlay.ts";
 
-/** Keys of the configuration that say nothing of the overlay: they are the pod's, or the runtime's. */
+/** Keys that do not affect the overlay: they are for the pod or the runtime. */
 const foreignKeys: readonly string[] = [
   "prevResult",
   "runtimeConfig",
@@ -39,10 +39,13 @@ const foreignKeys: readonly string[] = [
   "cniVersion",
 ];
 
-/** Grows with each release whose overlay is another one for the same configuration. */
+/** Incremented by each release that makes another overlay from the same configuration. */
 const FORMAT = 3;
 
-/** What the overlay is made from. The peers are in it by their text: where nothing has changed, they are not even parsed. */
+/**
+ * A digest of everything that the overlay is made from. The peers are included as text: unchanged peers are not even
+ * parsed.
+ */
 export function configurationDigest(raw: JsonObject, { local, link, mtu }: Underlay): string {
   const own = Object.keys(raw)
     .filter((key) => !foreignKeys.includes(key) && !key.startsWith("cni.dev/"))
@@ -54,15 +57,18 @@ const MAIN_TABLE = 254;
 const LINK_SCOPE = 253;
 /** RTNH_F_ONLINK. */
 const ONLINK = 4;
-/** NUD_INCOMPLETE, NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE and NUD_FAILED: what comes and goes by itself. */
+/**
+ * NUD_INCOMPLETE, NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE and NUD_FAILED: states that the kernel sets by
+ * itself.
+ */
 const DYNAMIC = 0x3f;
 const families = [4, 6] as const;
 
 const { permanent, noArp } = NeighbourState;
 
 /**
- * Given neighbours and forwarding entries of an interface (struct ndmsg: interface, state), those that have all bits of `states`:
- * NDA_DST, NDA_LLADDR, NDA_MASTER, NDA_PROTOCOL.
+ * Static neighbours and forwarding entries of an interface (struct ndmsg: interface, state) that have all bits of
+ * `states`: NDA_DST, NDA_LLADDR, NDA_MASTER, NDA_PROTOCOL.
  */
 const neighbours = (index: number, states: number): Selection => ({
   header: [
@@ -74,7 +80,7 @@ const neighbours = (index: number, states: number): Selection => ({
 });
 
 /**
- * Our routes (struct rtmsg: prefix length, protocol and kind, flags): RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY,
+ * Our routes (struct rtmsg: prefix length, protocol and type, flags): RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY,
  * RTA_PREFSRC.
  */
 const ownRoutes: Selection = {
@@ -83,14 +89,14 @@ const ownRoutes: Selection = {
 };
 
 /**
- * Rules of the guard's chain, behind struct nfgenmsg: NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, NFTA_RULE_USERDATA. A table that is
- * loaded again has the same handles, but its rules have lost the sign that we made them.
+ * Rules of the guard's chain, after struct nfgenmsg: NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, NFTA_RULE_USERDATA. A reloaded
+ * table has the same handles, but its rules lack our userdata.
  */
 const guardRules: Selection = { header: [{}], attributes: [2, 3, 7] };
 /** NFTA_SET_ELEM_LIST_SET, and the elements in NFTA_SET_ELEM_LIST_ELEMENTS. */
 const setElements: Selection = { header: [{}], attributes: [2], list: 3 };
 
-/** Adds the guard's rules and addresses to a sum; false if they cannot be listed. */
+/** Adds the guard's rules and addresses to a sum; false if the listing failed. */
 function addGuard(
   sum: BigUint64Array,
   { vni, port, network }: VxlanConfig,
@@ -105,7 +111,7 @@ function addGuard(
   );
 }
 
-/** The addresses of the device, but for link-local ones. */
+/** The device's addresses except link-local ones. */
 function addressText(netlink: NetlinkConnection, index: number): string {
   const given = listAddresses(netlink, index).filter(({ scope }) => scope < LINK_SCOPE);
   return given.map(({ cidr }) => formatCidr(cidr)).join(" ");
@@ -119,14 +125,14 @@ const linkText = (link: Link): string => {
   return JSON.stringify([mac, mtu, isUp, master, own, { ...rest, group }, link.portData.u8(32) ?? 0]);
 };
 
-/** Adds the entries of the overlay to a sum; false if they changed while they were looked at. */
+/** Adds the overlay's entries to a sum; false if they changed during the listing. */
 function addEntries(
   sum: BigUint64Array,
   netlink: NetlinkConnection,
   { l2, l3 }: VxlanConfig,
   { index, master }: Link,
 ): boolean {
-  // A static entry of a bridge is not permanent: that is an address of one of its ports.
+  // The states for a bridge's static entries lack NUD_PERMANENT: permanent ones are the addresses of its ports.
   if (!netlink.addToSum(listFdbMessage(index), neighbours(index, 0), sum)) return false;
   const neighboursOn = l3 !== undefined ? index : l2?.suppress === true ? master : 0;
   const isRouted = (family: Family) => l3?.networks.some(({ address }) => address.family === family) ?? false;
@@ -143,14 +149,14 @@ function addEntries(
   );
 }
 
-/** What the kernel holds of the overlay. */
+/** A sum of the kernel's entries. */
 interface State {
   readonly digest: string;
-  /** How many entries there are. */
+  /** The number of entries. */
   readonly entries: number;
 }
 
-/** Undefined if it changed while it was looked at. */
+/** Undefined if the entries changed during the listing. */
 function stateOf(
   netlink: NetlinkConnection,
   config: VxlanConfig,
@@ -166,8 +172,8 @@ function stateOf(
   return { digest: sha512(text).slice(0, 16), entries: Number(sum[0]) };
 }
 
-/** The alias of the device while all is in order; undefined if that cannot be told. */
-export function orderedAlias(
+/** The device's alias if the overlay is in order; undefined if that is unknown. */
+export function currentAlias(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   underlay: Underlay,
@@ -176,11 +182,11 @@ export function orderedAlias(
   const device = findLink(netlink, config.device);
   if (device === undefined) return undefined;
   const state = stateOf(netlink, config, underlay, device);
-  return state === undefined ? undefined : sealedAlias(config, digest, state.digest);
+  return state === undefined ? undefined : verifiedAlias(config, digest, state.digest);
 }
 
-/** Whether the overlay is what this configuration made, untouched since. */
-export function isInOrder(
+/** True if the overlay is unchanged since this configuration made it. */
+export function isUnchanged(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   underlay: Underlay,
@@ -190,9 +196,9 @@ export function isInOrder(
   const device = findLink(netlink, config.device);
   if (device === undefined || !device.alias.startsWith(`${deviceText(network)}${digest}.`)) return false;
   const text = `${device.index} ${device.alias} ${linkText(device)}`;
-  if (wasLookedAt(network, text)) return true;
+  if (wasCheckedRecently(network, text)) return true;
   const state = stateOf(netlink, config, underlay, device);
-  if (state === undefined || device.alias !== sealedAlias(config, digest, state.digest)) return false;
-  noteLook(network, text, state.entries);
+  if (state === undefined || device.alias !== verifiedAlias(config, digest, state.digest)) return false;
+  recordCheck(network, text, state.entries);
   return true;
 }

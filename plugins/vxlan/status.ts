@@ -1,6 +1,6 @@
-/** STATUS: whether an ADD could work now. */
+/** STATUS: checks whether an ADD would work now. */
 import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
-import { ownPlugin } from "../../shared/cni/main-delegate.ts";
+import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { listLinks } from "../../shared/netlink/link.ts";
@@ -24,7 +24,7 @@ function checkKernel(netlink: NetlinkConnection): void {
   throw unavailable("this kernel has no VXLAN", "load the module vxlan, or use a kernel with CONFIG_VXLAN");
 }
 
-/** Whether a socket of any kind has the UDP port: in the table the port is hexadecimal, behind the local address. */
+/** True if any UDP socket has the port. The table has it in hexadecimal, after the local address. */
 function isPortTaken(port: number): boolean {
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
   return ["/proc/net/udp", "/proc/net/udp6"].some((path) => {
@@ -33,13 +33,13 @@ function isPortTaken(port: number): boolean {
   });
 }
 
-/** A port is shared by VXLAN devices, so one that is up proves that it is not somebody else's. */
+/** VXLAN devices share a port: if one is up, the port's socket is the kernel's. */
 function checkPort(netlink: NetlinkConnection, { port }: VxlanConfig): void {
   const isOurs = listLinks(netlink).some(
     (link) => link.kind === "vxlan" && link.isUp && readVxlan(link).port === port,
   );
   if (isOurs || !isPortTaken(port)) return;
-  const advice = `ss -uanp sport = :${port} may tell by what; give the network another "port", the same on all of its nodes`;
+  const advice = `ss -uanp sport = :${port} shows which; give the network another "port", the same on all of its nodes`;
   throw unavailable(`the UDP port ${port} is taken on this node`, advice);
 }
 
@@ -63,7 +63,7 @@ function checkUnderlay(netlink: NetlinkConnection, config: VxlanConfig): void {
   if (config.l2 !== undefined) findOverlayBridge(links, config);
 }
 
-/** Throws what would keep ADD from working. Changes nothing. */
+/** Throws the errors that ADD would throw. Changes nothing. */
 export function status(request: Request): void {
   const config = readVxlanConfig(request);
   const netlink = new NetlinkConnection(Protocol.route);
@@ -73,7 +73,7 @@ export function status(request: Request): void {
       () => checkKernel(netlink),
       () => checkUnderlay(netlink, config),
       () => checkPort(netlink, config),
-      () => ownPlugin(request, type).status(made),
+      () => builtinPlugin(request, type).status(made),
     ]);
   } finally {
     netlink.close();

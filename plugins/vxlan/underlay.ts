@@ -1,15 +1,15 @@
-/** The underlay: the network that carries the encapsulated packets, seen from this node. */
+/** The underlay: the network of this node that carries the encapsulated packets. */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { type Family, formatIp, type IpAddress, isLinkLocal } from "../../shared/ip/address.ts";
 import { listAddresses } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { findLink, findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
-import { findWay } from "../../shared/netlink/route.ts";
+import { lookUpRoute } from "../../shared/netlink/route-lookup.ts";
 import { overheadOf } from "../../shared/netlink/vxlan.ts";
 import type { VxlanConfig } from "./config.ts";
 import { peerSource } from "./peers/source.ts";
 
-/** The smallest MTU that IPv6 works over (RFC 8200), and IPv4 (RFC 791). */
+/** The smallest MTUs of IPv4 (RFC 791) and IPv6 (RFC 8200). */
 const smallest: Readonly<Record<Family, number>> = { 4: 68, 6: 1280 };
 
 export interface Underlay {
@@ -17,13 +17,13 @@ export interface Underlay {
   readonly local: IpAddress;
   readonly link: Link;
   readonly linkName: string;
-  /** Why it is this interface and address, for errors. */
+  /** Why this interface and address were chosen, for errors. */
   readonly choice: string;
-  /** What pods may send: of the overlay's device, and of everything behind it. */
+  /** The MTU inside the overlay: of its device and the pods. */
   readonly mtu: number;
 }
 
-/** What is missing may come back: code 11, try again later. */
+/** A missing interface or address may come back: code 11, try again later. */
 function missing(message: string, advice: string): CniError {
   return new CniError(ErrorCode.tryAgainLater, message, advice);
 }
@@ -39,37 +39,37 @@ function namedLink(netlink: NetlinkConnection, name: string): Choice {
   if (link !== undefined) return { link, source: undefined, reason: "underlay.dev names it" };
   throw missing(
     `the underlay interface ${name} is missing on this node`,
-    "underlay.dev names it: correct the key, or bring the interface back",
+    "correct underlay.dev, or restore the interface",
   );
 }
 
 function linkToPeer(netlink: NetlinkConnection, config: VxlanConfig): Choice {
   const first = peerSource(config.discovery).firstVtep(config.discovery);
   if (first === undefined) {
-    const problem = "names no interface, and there is no peer with a valid address to find it by";
+    const problem = "is missing, and no peer has a valid address that could select it";
     throw config.fields.invalid("underlay", problem, 'set "underlay": {"dev": "eth0"}, or list the peers');
   }
-  const way = findWay(netlink, first);
+  const route = lookUpRoute(netlink, first);
   const text = formatIp(first);
-  const link = way === undefined ? undefined : findLinkByIndex(netlink, way.index);
-  if (way === undefined || link === undefined) {
-    const advice = `ip route get ${text} tells what the kernel thinks; underlay.dev names the interface`;
+  const link = route === undefined ? undefined : findLinkByIndex(netlink, route.index);
+  if (route === undefined || link === undefined) {
+    const advice = `ip route get ${text} shows the kernel's choice; underlay.dev sets the interface`;
     throw missing(`this node has no route to the peer ${text}, so the underlay cannot be found`, advice);
   }
-  if (way.isLocal) {
+  if (route.isLocal) {
     const advice = "list the other nodes only";
-    throw config.discovery.invalid("peers", `holds this node's own address ${text}`, advice);
+    throw config.discovery.invalid("peers", `contains this node's own address ${text}`, advice);
   }
-  return { link, source: way.source, reason: `the route to the peer ${text} leaves by it` };
+  return { link, source: route.source, reason: `the route to the peer ${text} uses it` };
 }
 
 function ownAddress(netlink: NetlinkConnection, config: VxlanConfig, choice: Choice): IpAddress {
   const { local } = config.underlay;
   if (local !== undefined) {
-    if (findWay(netlink, local)?.isLocal === true) return local;
+    if (lookUpRoute(netlink, local)?.isLocal === true) return local;
     const text = formatIp(local);
-    const advice = "underlay.local names it: correct the key, or give the address back to the node";
-    throw missing(`the underlay address ${text} is not one of this node`, advice);
+    const advice = "correct underlay.local, or restore the node's address";
+    throw missing(`the underlay address ${text} is not an address of this node`, advice);
   }
   if (choice.source !== undefined) return choice.source;
   const group = config.l2?.group;
@@ -88,8 +88,8 @@ function chooseMtu(config: VxlanConfig, link: Link, family: Family): number {
   const room = link.mtu - overheadOf[family];
   const why = `${link.name} has MTU ${link.mtu}, and encapsulation over IPv${family} takes ${overheadOf[family]} bytes`;
   if (config.mtu !== undefined && config.mtu > room) {
-    const advice = `${why}: give at most ${room}, or 0 for just that`;
-    throw config.fields.invalid("mtu", `is ${config.mtu}, which does not fit into the underlay`, advice);
+    const advice = `${why}: give at most ${room}, or 0 for that value`;
+    throw config.fields.invalid("mtu", `is ${config.mtu}, too large for the underlay`, advice);
   }
   const mtu = config.mtu ?? room;
   const needsV6 = config.l3?.networks.some((cidr) => cidr.address.family === 6) ?? false;
@@ -99,7 +99,7 @@ function chooseMtu(config: VxlanConfig, link: Link, family: Family): number {
   throw new CniError(ErrorCode.invalidConfiguration, message, `${why}: use a larger MTU there`);
 }
 
-/** Finds interface, address and MTU. Throws code 7, or 11 for what is not there at the moment. */
+/** Finds interface, address and MTU. Throws code 7, or 11 for a missing one. */
 export function findUnderlay(netlink: NetlinkConnection, config: VxlanConfig): Underlay {
   const { dev } = config.underlay;
   const choice = dev === undefined ? linkToPeer(netlink, config) : namedLink(netlink, dev);
@@ -108,7 +108,7 @@ export function findUnderlay(netlink: NetlinkConnection, config: VxlanConfig): U
   const group = config.l2?.group;
   if (group !== undefined && group.family !== local.family) {
     const advice = `this node's own address is ${formatIp(local)}: set underlay.local, or another group`;
-    throw config.fields.invalid("l2.group", `${formatIp(group)} is of another family`, advice);
+    throw config.fields.invalid("l2.group", `${formatIp(group)} has another family`, advice);
   }
   const mtu = chooseMtu(config, link, local.family);
   return { local, link, linkName: link.name, choice: `${link.name}: ${reason}`, mtu };

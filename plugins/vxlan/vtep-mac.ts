@@ -1,12 +1,12 @@
-/** The MAC address of a VXLAN device, from its address on the underlay. */
+/** Derives the MAC address of a VXLAN device from its outer address. */
 import { formatIp, type IpAddress, toBytes } from "../../shared/ip/address.ts";
 import { formatMac } from "../../shared/netlink/link.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 
 /**
- * Every node derives the same one, so peers need not tell each other, and a device that is made anew has it again.
- * Locally administered (IEEE 802: second-lowest bit of the first byte): 0e:76 and the four bytes of an IPv4 address, or
- * 0e and five bytes of the SHA-512 of an IPv6 address's text.
+ * All nodes derive the same address, so peers need not exchange it, and a recreated device has it again. It is locally
+ * administered (IEEE 802: second-lowest bit of the first byte): 0e:76 and the four bytes of an IPv4 address, or 0e and
+ * five bytes of the SHA-512 of an IPv6 address's text.
  */
 export function vtepMac(vtep: IpAddress): string {
   const bytes = new Uint8Array(6);

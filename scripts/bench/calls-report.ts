@@ -1,9 +1,10 @@
-/** What the calls of plugins cost, as Markdown. */
+/** The cost of plugin calls, as Markdown. */
+
+import { table } from "../markdown.ts";
 import type { Extent } from "./extent.ts";
 import { type Measured, type MeasuredVerb, verbs } from "./measure.ts";
 import type { Cost } from "./protocol.ts";
 import { each, median, ratioOf } from "./statistics.ts";
-import { table } from "./table.ts";
 import { heldOf, titleOf } from "./titles.ts";
 
 function both(ours: readonly Cost[], theirs: readonly Cost[], key: keyof Cost, digits: number): string {

@@ -1,16 +1,16 @@
-/** What is measured, and what we want to come out. */
+/** The measured cases and their goals. */
 import type { Network } from "../../test/helpers/index.ts";
 import { type Backend, bridge, hostLocal, masqueraded, network, portmap, ptp } from "./networks.ts";
 
-/** Ratios to the reference that are wanted: with nothing held, and with many attachments held. */
+/** The wanted ratios to the reference: without attachments, and with many. */
 type Goals = readonly [empty: number, held: number];
 
 export interface Case {
   readonly name: string;
-  /** The plugins that are called for an attachment, one after the other: a figure is the sum of their calls. */
+  /** The plugins that are called for an attachment, in order: a figure is the sum of their calls. */
   readonly network: Network;
   readonly goals: Readonly<Partial<Record<"ADD" | "DEL", Goals>>>;
-  /** What the reference runs in place of what the configuration asks for, until it has that. */
+  /** The backend that the reference uses instead, as long as it lacks the configured one. */
   readonly referenceRuns?: Backend;
   /** Our own cost with many attachments held that is wanted, as a ratio to our cost with none. Absent: it grows (iptables). */
   readonly growthGoal?: number;
@@ -18,10 +18,10 @@ export interface Case {
   readonly isExtra?: boolean;
 }
 
-/** The ratio to the reference that is wanted for VERSION, which no attachment makes slower. */
+/** The wanted ratio to the reference for VERSION, which does not depend on attachments. */
 export const startGoal = 0.22;
 
-/** The most memory, in bytes, that a call may have at once. */
+/** The memory limit of a call, in bytes. */
 export const memoryGoal = 8e6;
 
 const growthGoal = 1.2;
@@ -33,7 +33,7 @@ export const cases: readonly Case[] = [
     goals: { ADD: [0.35, 0.1], DEL: [0.35, 0.1] },
     growthGoal,
   },
-  // The kernel copies each broadcast to every port.
+  // The goals are larger: the kernel copies each broadcast to every port.
   { name: "bridge", network: network(bridge), goals: { ADD: [0.38, 0.38] }, growthGoal: 1.6 },
   {
     name: "bridge+ipMasq",

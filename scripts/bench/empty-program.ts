@@ -1,4 +1,4 @@
-/** The limit: a static C program on the executables' C library that does nothing. No program can start and end faster. */
+/** The lower limit: a static C program with the executables' C library that does nothing. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { network } from "./networks.ts";
 const NAME = "empty";
 
 export interface EmptyProgram extends AsyncDisposable {
-  /** The folder that has it, as if it were a plugin. */
+  /** The folder with the program, installed like a plugin. */
   readonly folder: string;
 }
 
@@ -23,6 +23,6 @@ export async function buildEmptyProgram(): Promise<EmptyProgram> {
   return { folder, [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** A network of so many of them. */
+/** A network with this many of them. */
 export const emptyNetwork = (count: number): Network =>
   network(...Array.from({ length: count }, () => ({ type: NAME })));

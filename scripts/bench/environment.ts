@@ -1,7 +1,7 @@
 import type { Attachment } from "../../test/helpers/plugin-config.ts";
 import type { Verb } from "./protocol.ts";
 
-/** What a plugin finds in its environment; a verb that is about no attachment names none. */
+/** The environment of a plugin. A verb without an attachment sets no CNI_CONTAINERID. */
 export function environmentOf(
   verb: Verb,
   { containerId, netns, ifname }: Attachment,

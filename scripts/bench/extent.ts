@@ -1,15 +1,15 @@
-/** How much is measured, and beside what. */
+/** The extent of a benchmark, and its reference. */
 export interface Extent {
-  /** The folder of the executables that ours are measured beside. */
+  /** The folder of the reference's executables. */
   readonly reference: string;
   /** Measured rounds of each plugin call. */
   readonly pairs: number;
-  /** Attachments on a full node: of ours, and of the reference. */
+  /** The number of attachments on a full node: ours, and the reference's. */
   readonly held: number;
   readonly heldReference: number;
   /** Measured rounds of packets, and how many seconds each lasts. */
   readonly rounds: number;
   readonly seconds: number;
-  /** The most seconds to wait, before each measurement, for the machine to calm down. */
+  /** The longest wait in seconds, before each measurement, for the machine to become idle. */
   readonly settle: number;
 }

@@ -1,10 +1,11 @@
 /** The five figures of the README: the calls that matter most, on a node that holds attachments. */
+
+import { table } from "../markdown.ts";
 import type { Extent } from "./extent.ts";
 import type { Measured, MeasuredVerb } from "./measure.ts";
 import type { Cost } from "./protocol.ts";
 import type { Findings } from "./report.ts";
 import { each, median, ratioOf } from "./statistics.ts";
-import { table } from "./table.ts";
 import { heldOf } from "./titles.ts";
 
 const START_OF = "bridge";

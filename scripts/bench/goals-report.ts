@@ -1,13 +1,15 @@
-/** What was wanted and what came out, as Markdown. */
+/** Goals and results as Markdown. */
+
+import { table } from "../markdown.ts";
 import { memoryGoal, startGoal } from "./cases.ts";
 import type { Extent } from "./extent.ts";
+import { judgeMost } from "./goals.ts";
 import { type Measured, type MeasuredVerb, type Series, verbs } from "./measure.ts";
 import type { MeasuredStart } from "./start/measure.ts";
 import { ratioOf } from "./statistics.ts";
-import { judgeMost, table } from "./table.ts";
 import { heldOf, titleOf } from "./titles.ts";
 
-/** A call that has goals. */
+/** A call with goals. */
 interface Wanted {
   readonly measured: Measured;
   readonly verb: MeasuredVerb;
@@ -34,7 +36,7 @@ function callRow({ measured, verb, series, goals }: Wanted, { held }: Extent): s
   return [titleOf(measured, verb), ...empty, ...full, limits.join(" / ")];
 }
 
-/** Of all plugins the one that is farthest behind. */
+/** The row of the slowest plugin. */
 function startRow({ plugins, limit }: MeasuredStart, { held }: Extent): string[][] {
   const compared = plugins.filter(({ theirs }) => theirs.length > 0);
   const [worst] = compared
@@ -46,7 +48,7 @@ function startRow({ plugins, limit }: MeasuredStart, { held }: Extent): string[]
   return [[`VERSION, the slowest: ${worst.name}`, ...judged(worst.ratio, startGoal), ...full, least]];
 }
 
-/** How a call of ours slows down, and the memory that it takes. */
+/** The growth of our call with attachments, and its memory. */
 function ownRow({ measured, verb, series }: Wanted, { held }: Extent): string[] {
   const { oursEmpty, oursHeld, theirsEmpty, theirsHeld } = series;
   const ours = judged(
@@ -82,7 +84,7 @@ function ownTable(wanted: readonly Wanted[], extent: Extent): string[] {
   ];
 }
 
-/** Ours beside the reference, and beside ourselves: only what has goals. */
+/** Compares with the reference and with ourselves: only calls with goals. */
 export function reportGoals(
   measured: readonly Measured[],
   start: MeasuredStart | undefined,

@@ -3,7 +3,7 @@ import { decodeText } from "../../shared/system/text.ts";
 
 const NEWLINE = 10;
 
-/** The lines of standard input, in the engine, each as soon as it is there. */
+/** The lines of standard input, each as soon as it arrives. Runs in the engine. */
 export function* linesOfInput(): Generator<string> {
   let rest = new Uint8Array(0);
   for (;;) {

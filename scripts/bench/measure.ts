@@ -6,29 +6,29 @@ import { type Cost, sumOf } from "./protocol.ts";
 import { settle } from "./settle.ts";
 import { createSite, measuredContainer, type Site } from "./site.ts";
 
-/** Two implementations, each on an empty node and on one with attachments. */
-export const places = ["oursEmpty", "theirsEmpty", "oursHeld", "theirsHeld"] as const;
-export type Place = (typeof places)[number];
-const isOurs = (place: Place): boolean => place === "oursEmpty" || place === "oursHeld";
+/** Two implementations, each on an empty node and on a full one. */
+const siteNames = ["oursEmpty", "theirsEmpty", "oursHeld", "theirsHeld"] as const;
+export type SiteName = (typeof siteNames)[number];
+const isOurs = (name: SiteName): boolean => name === "oursEmpty" || name === "oursHeld";
 
-/** The verbs that are measured. */
+/** The measured verbs. */
 export const verbs = ["ADD", "DEL"] as const;
 export type MeasuredVerb = (typeof verbs)[number];
 
-/** The costs of one verb, in the order in which they were measured. */
-export interface Series extends Readonly<Record<Place, Cost[]>> {
-  /** Of as many programs that do nothing. */
+/** The costs of one verb, in the order of the measurements. */
+export interface Series extends Readonly<Record<SiteName, Cost[]>> {
+  /** The costs of the same number of empty programs. */
   readonly limit: Cost[];
 }
 
 export interface Measured {
   readonly subject: Case;
   readonly series: Readonly<Record<MeasuredVerb, Series>>;
-  /** The most memory, in bytes, that a call of ours had at once, the first ones included, which make everything. */
+  /** The largest memory of any call of ours, in bytes, including the first calls, which make the shared objects. */
   readonly peak: Readonly<Record<MeasuredVerb, number>>;
 }
 
-/** Calls that warm the caches before any is counted. */
+/** Uncounted calls that fill the caches. */
 export const warmUps = 5;
 
 const emptySeries = (): Series => ({
@@ -46,16 +46,16 @@ async function openSites({ network }: Case, extent: Extent) {
     theirsEmpty: await createSite(reference, network),
     oursHeld: await createSite(distBin, network),
     theirsHeld: await createSite(reference, network),
-  } satisfies Record<Place, Site>;
+  } satisfies Record<SiteName, Site>;
   await sites.oursHeld.hold(held);
   await sites.theirsHeld.hold(heldReference);
   const containers = Array.from({ length: pairs + warmUps }, (_, round) => measuredContainer(round));
-  for (const place of places) await sites[place].prepare(containers);
+  for (const name of siteNames) await sites[name].prepare(containers);
   await settle(extent.settle);
   return sites;
 }
 
-/** Measures a case: in every round each site attaches a container, then each detaches it. */
+/** Measures a case: in each round each site attaches a container, then each detaches it. */
 export async function measureCase(subject: Case, extent: Extent): Promise<Measured> {
   await using program = await buildEmptyProgram();
   await using limit = await createSite(program.folder, emptyNetwork(subject.network.plugins.length));
@@ -65,20 +65,20 @@ export async function measureCase(subject: Case, extent: Extent): Promise<Measur
   try {
     for (let round = 0; round < extent.pairs + warmUps; round += 1) {
       const container = measuredContainer(round);
-      // Who goes first changes with every round: the first one finds the caches as the last one left them.
-      const order = round % 2 === 0 ? places : [...places].reverse();
+      // The order alternates: the first site finds the caches as the last one left them.
+      const order = round % 2 === 0 ? siteNames : [...siteNames].reverse();
       for (const verb of verbs) {
-        for (const place of order) {
-          const cost = sumOf(await sites[place].measure(verb, container));
-          if (round >= warmUps) series[verb][place].push(cost);
-          if (isOurs(place)) peak[verb] = Math.max(peak[verb], cost.memory);
+        for (const name of order) {
+          const cost = sumOf(await sites[name].measure(verb, container));
+          if (round >= warmUps) series[verb][name].push(cost);
+          if (isOurs(name)) peak[verb] = Math.max(peak[verb], cost.memory);
         }
         const least = await limit.measure("VERSION", container);
         if (round >= warmUps) series[verb].limit.push(sumOf(least));
       }
     }
   } finally {
-    for (const place of places) await sites[place][Symbol.asyncDispose]();
+    for (const name of siteNames) await sites[name][Symbol.asyncDispose]();
   }
   return { subject, series, peak };
 }

@@ -1,4 +1,4 @@
-/** The networks that are measured. Each has one range of addresses, wide enough for all attachments. */
+/** The measured networks. Each has one range of addresses, large enough for all attachments. */
 import type { Network } from "../../test/helpers/index.ts";
 
 type Plugin = Network["plugins"][number];
@@ -16,7 +16,7 @@ export const bridge: Plugin = { type: "bridge", bridge: "cni0", isGateway: true,
 
 export const ptp: Plugin = { type: "ptp", ipam };
 
-/** An IPAM plugin by itself, given what a plugin that delegates to it would hand on. */
+/** An IPAM plugin by itself, with the input that an interface plugin would pass on. */
 export const hostLocal: Plugin = { type: "host-local", ipam };
 
 export const portmap = (backend?: Backend): Plugin => ({

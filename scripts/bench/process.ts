@@ -1,5 +1,5 @@
 /**
- * Starts processes from the engine, and says what they have used. The engine starts one by vfork(2): what it has itself is
+ * Starts processes from the engine and measures their resources. The engine uses vfork(2), so its own memory is
  * neither copied nor counted.
  */
 
@@ -12,20 +12,20 @@ import { readUsage, USAGE_SIZE } from "./usage.ts";
 export interface Program {
   readonly path: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Standard input, output and error: files, so that nothing else runs while the program does. */
+  /** Standard input, output and error: files, so that no other process runs meanwhile. */
   readonly files: readonly [input: string, output: string, error: string];
 }
 
 export interface Ended {
   readonly pid: number;
-  /** As wait(2) describes it: 0 is an exit with the code 0. */
+  /** The wait status of wait(2): 0 is exit code 0. */
   readonly status: number;
   readonly usage: Omit<Cost, "wall">;
 }
 
 const written = OpenFlag.writeOnly | OpenFlag.create | OpenFlag.truncate;
 
-/** Does something with the three files open. */
+/** Runs `work` with the three files open. */
 function withStreams<Value>({ files }: Program, work: (streams: [number, number, number]) => Value): Value {
   const [input, output, error] = files;
   const streams: [number, number, number] = [
@@ -53,7 +53,7 @@ function spawn(
   return pid;
 }
 
-/** Starts a program, and does not wait for it. Returns its PID. */
+/** Starts a program without waiting. Returns its PID. */
 export const start = (program: Program): number =>
   withStreams(program, (streams) => spawn(program.path, wordsOf(program), streams));
 

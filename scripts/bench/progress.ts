@@ -1,11 +1,11 @@
 const interval = 10_000;
 
-/** Something that takes long: returns what to call as it goes on, which tells the person at most every 10 s. */
+/** A progress report for long work. Call the returned function after each part: it prints at most every 10 s. */
 export function createProgress(what: string, total: number): (done: number) => void {
-  let told = Date.now();
+  let printed = Date.now();
   return (done) => {
-    if (done >= total || Date.now() - told < interval) return;
-    told = Date.now();
+    if (done >= total || Date.now() - printed < interval) return;
+    printed = Date.now();
     process.stderr.write(`${what}: ${done} of ${total}\n`);
   };
 }

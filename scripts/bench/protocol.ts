@@ -1,14 +1,14 @@
-/** What a site and the worker inside it say to each other. */
+/** The messages between a site and its worker inside the node. */
 import type { Attachment, Network } from "../../test/helpers/index.ts";
 
 export type Verb = "ADD" | "CHECK" | "DEL" | "GC" | "STATUS" | "VERSION";
 
-/** What the worker is started with, as its only argument. */
+/** The worker's only argument. */
 export interface WorkerSetup {
   /** The folder with the executables. */
   readonly folder: string;
   readonly network: Network;
-  /** A folder for what goes into the plugins and comes out, best in memory. */
+  /** A folder for the plugins' input and output, best in memory. */
   readonly scratch: string;
 }
 
@@ -16,7 +16,7 @@ export type WorkerRequest =
   | { readonly kind: "measure"; readonly verb: Verb; readonly attachment: Attachment }
   | { readonly kind: "attach"; readonly attachments: readonly Attachment[]; readonly width: number };
 
-/** What a process has used, and the children that it waited for. */
+/** The resources of a process and the children that it waited for. */
 export interface Cost {
   /** Milliseconds, from before its start to after its end. */
   readonly wall: number;
@@ -24,18 +24,18 @@ export interface Cost {
   readonly cpu: number;
   /** Page faults that the kernel served without reading from a disk. */
   readonly faults: number;
-  /** The most memory that one process had at once, in bytes; at least what the worker has. */
+  /** The largest memory of one process, in bytes; at least the worker's. */
   readonly memory: number;
 }
 
-/** What was asked for: a cost for each plugin, in the order of their calls; none of calls that are not measured. */
+/** The answer: one cost per plugin, in the order of the calls; empty for unmeasured calls. */
 export interface Answer {
   readonly costs: readonly Cost[];
-  /** What went wrong, if anything did. */
+  /** The error, if the request failed. */
   readonly failure?: string;
 }
 
-/** The cost of calls that follow each other. */
+/** The total cost of consecutive calls. */
 export const sumOf = (costs: readonly Cost[]): Cost =>
   costs.reduce((sum, { wall, cpu, faults, memory }) => ({
     wall: sum.wall + wall,

@@ -21,7 +21,7 @@ const nameOf = (reference: string): string =>
 
 const section = (lines: readonly string[]): string[] => (lines.length === 0 ? [] : ["", ...lines]);
 
-/** What was measured; nothing is said about what was not. */
+/** Reports the measured parts only. */
 export function report({ calls, start, packets }: Findings, extent: Extent): string {
   return [
     `Ours and the reference (${nameOf(extent.reference)}) in turn on one machine:`,

@@ -16,7 +16,7 @@ function cpuTime(): CpuTime {
   return { busy, all: busy + idle + iowait };
 }
 
-/** The share of the machine that was busy for a second. */
+/** The machine's CPU load during a second, between 0 and 1. */
 async function load(): Promise<number> {
   const before = cpuTime();
   await setTimeout(1000);
@@ -27,9 +27,8 @@ async function load(): Promise<number> {
 const calm = 0.05;
 
 /**
- * Waits until the machine has calmed down: new interfaces announce themselves for some seconds to all others on
- * their bridge, and namespaces that were thrown away are taken apart in the background. Gives up after `longest`
- * seconds.
+ * Waits until the machine is idle. New interfaces announce themselves on their bridge for some seconds, and the kernel
+ * removes namespaces in the background. Gives up after `longest` seconds.
  */
 export async function settle(longest: number): Promise<void> {
   for (let second = 0; second < longest; second += 1) if ((await load()) < calm) return;

@@ -4,7 +4,7 @@ import { createProgress } from "./progress.ts";
 import type { Cost, Verb } from "./protocol.ts";
 import { startWorker } from "./worker-process.ts";
 
-/** A container of a site: the name of its namespace, and the port of the node that leads to `containerPort`. */
+/** A container of a site: the name of its namespace, and the host port that maps to `containerPort`. */
 export interface Container {
   readonly name: string;
   readonly hostPort: number;
@@ -12,7 +12,7 @@ export interface Container {
 
 export const containerPort = 8080;
 
-/** Below the ports that the kernel gives to clients. */
+/** Below the kernel's range of client ports. */
 const [firstHeldPort, firstMeasuredPort] = [10_000, 12_000];
 
 export const heldContainer = (index: number): Container => ({
@@ -28,21 +28,21 @@ export const measuredContainer = (round: number): Container => ({
 /** A node where one implementation of the plugins is measured. */
 export interface Site extends AsyncDisposable {
   readonly node: Node;
-  /** Attaches containers, unmeasured, and keeps them: those of `heldContainer`, from 0 on. */
+  /** Attaches containers without measuring, and keeps them: `heldContainer` from 0 on. */
   hold(count: number): Promise<void>;
-  /** Makes namespaces for containers that will be attached. */
+  /** Makes the namespaces of containers that will be attached. */
   prepare(containers: readonly Container[]): Promise<void>;
-  /** Calls all plugins of the network for one container: a cost for each, in the order of their calls. */
+  /** Calls all plugins of the network for one container. Returns one cost per plugin, in the order of the calls. */
   measure(verb: Verb, container: Container): Promise<readonly Cost[]>;
 }
 
-// As many at once as a busy kubelet starts; the kernel and the locks let no more through anyway.
+// The concurrency of a busy kubelet; the kernel and the locks allow no more anyway.
 const fillWidth = 4;
 
-/** How many are attached between two words about the progress. */
+/** Attachments between two progress reports. */
 const fillBatch = 40;
 
-/** A container ID of the length that runtimes use. */
+/** A container ID as long as those of runtimes. */
 const containerId = (name: string): string => createHash("sha256").update(name).digest("hex");
 
 export const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
@@ -52,7 +52,7 @@ export const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
   capabilities: { portMappings: [{ hostPort, containerPort, protocol: "tcp" }] },
 });
 
-/** Makes a site for the implementation whose executables are in `folder`. */
+/** Makes a site for the executables in `folder`. */
 export async function createSite(folder: string, network: Network): Promise<Site> {
   const node = await createNode();
   const worker = await startWorker({ folder, network, scratch: "/run/bench" }, { pid: node.pid });

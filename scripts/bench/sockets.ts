@@ -1,4 +1,6 @@
-/** TCP and UDP over IPv4 by bare system calls, in the engine, so that the measured time is the kernel's. */
+/**
+ * TCP and UDP over IPv4 by bare system calls, in the engine, so that nearly all of the measured time is the kernel's.
+ */
 import { Errno } from "../../shared/system/errno.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 
@@ -12,7 +14,7 @@ const SEND_TIMEOUT = 21;
 const DO_NOT_WAIT = 0x40;
 const BACKLOG = 128;
 
-/** The natives are called without what is between: it would be a good part of the measured time. */
+/** Calls the natives directly: wrappers would be a considerable part of the measured time. */
 function succeed(name: string, object: string, returned: number): number {
   if (returned < 0) throw new SystemError(name, object, -returned);
   return returned;
@@ -24,14 +26,14 @@ function socketAddress(address: string, port: number): Uint8Array {
   return Uint8Array.of(INET, 0, port >> 8, port & 0xff, ...host, 0, 0, 0, 0, 0, 0, 0, 0);
 }
 
-/** A struct linger or timeval: two numbers of the C library's `int` or `long`. */
+/** A struct linger or timeval, from two numbers of C's type `int` or `long`. */
 const bytesOf = (numbers: Int32Array | BigInt64Array): Uint8Array => new Uint8Array(numbers.buffer);
 
-/** A close that resets the connection: neither end keeps a closed connection, and its port is free again. */
+/** A close that resets the connection: neither end keeps a closed connection, and its port is free at once. */
 const resetOnClose = bytesOf(Int32Array.of(1, 0));
 const twoSeconds = bytesOf(BigInt64Array.of(2n, 0n));
 
-/** A socket that listens on all IPv4 addresses of the namespace that this thread is in. */
+/** Makes a socket that listens on all IPv4 addresses of this thread's namespace. */
 export function listenOn(port: number): number {
   const listener = succeed("socket", "TCP", native.socket(INET, STREAM, 0));
   succeed("bind", `port ${port}`, native.bind(listener, socketAddress("0.0.0.0", port)));
@@ -39,7 +41,7 @@ export function listenOn(port: number): number {
   return listener;
 }
 
-/** Makes one connection to `address`, takes it from `listener`, and closes it, from a namespace's client side. */
+/** Connects to `address` from a namespace, accepts at `listener`, and closes both ends. */
 export function createConnector(listener: number, address: string, port: number) {
   const target = socketAddress(address, port);
   const where = `${address}, port ${port}`;
@@ -55,7 +57,7 @@ export function createConnector(listener: number, address: string, port: number)
     native.close(served);
   };
   return {
-    /** The first connection: fails after 2 s, when nothing answers. */
+    /** The first connection fails after 2 s without an answer. */
     probe: (): void => {
       const client = open();
       succeed("setsockopt", where, native.setsockopt(client, SOCKET_LEVEL, SEND_TIMEOUT, twoSeconds));
@@ -65,7 +67,7 @@ export function createConnector(listener: number, address: string, port: number)
   };
 }
 
-/** Makes a TCP connection from the namespace that this thread is in; returns both ends. */
+/** Makes a TCP connection from this thread's namespace. Returns both ends. */
 export function connectTo(listener: number, address: string, port: number): [number, number] {
   const where = `${address}, port ${port}`;
   const client = succeed("socket", where, native.socket(INET, STREAM, 0));
@@ -74,7 +76,7 @@ export function connectTo(listener: number, address: string, port: number): [num
   return [client, succeed("accept4", where, native.accept4(listener, 0))];
 }
 
-/** Makes a UDP socket with this address, in the namespace that this thread is in; it waits at most 2 s for a datagram. */
+/** Makes a UDP socket with this address in this thread's namespace. A read waits at most 2 s. */
 export function datagramSocket(address: string, port: number): number {
   const where = `${address}, port ${port}`;
   const socket = succeed("socket", where, native.socket(INET, DATAGRAM, 0));
@@ -83,12 +85,12 @@ export function datagramSocket(address: string, port: number): number {
   return socket;
 }
 
-/** Makes a UDP socket send to one address, and take datagrams from there only. */
+/** Connects a UDP socket: it sends to one address and receives only from there. */
 export function directTo(socket: number, address: string, port: number): void {
   succeed("connect", `${address}, port ${port}`, native.connect(socket, socketAddress(address, port)));
 }
 
-/** Sends one datagram of so many bytes from one socket, and takes it from the other. */
+/** Sends one datagram of this size from one socket and receives it at the other. */
 export function createPasser(bytes: number): (from: number, to: number) => void {
   const data = new Uint8Array(bytes);
   return (from, to) => {
@@ -97,11 +99,11 @@ export function createPasser(bytes: number): (from: number, to: number) => void 
   };
 }
 
-/** The count of bytes, or nothing where the call would have to wait. */
+/** The number of bytes, or 0 if the call would block. */
 const bytesMoved = (name: string, returned: number): number =>
   returned === -Errno.EAGAIN ? 0 : succeed(name, "a connection", returned);
 
-/** Sends what the one end of a TCP connection takes, and reads what has come at the other; returns the bytes read. */
+/** Fills one end of a TCP connection and drains the other. Returns the bytes read. */
 export function createPump(bytes: number): (from: number, to: number) => number {
   const data = new Uint8Array(bytes);
   return (from, to) => {

@@ -5,11 +5,11 @@ import { evaluator, writeMain } from "../module.ts";
 import type { Answer, Cost, WorkerRequest, WorkerSetup } from "./protocol.ts";
 
 export interface Worker extends AsyncDisposable {
-  /** Throws what went wrong. */
+  /** Throws the worker's error. */
   ask(request: WorkerRequest): Promise<readonly Cost[]>;
 }
 
-/** Starts the process that calls plugins (worker.ts), in the namespaces of a node or in ours. */
+/** Starts the process that calls plugins (worker.ts), in a node's namespaces or in ours. */
 export async function startWorker(setup: WorkerSetup, place?: Place): Promise<Worker> {
   const script = await writeMain("scripts/bench/worker.ts");
   const words = [...script.words, JSON.stringify(setup)];

@@ -1,6 +1,7 @@
 /**
- * Runs inside a node, in the engine: calls the plugins of a network as a runtime does and says what the calls cost, so that
- * no other process stands in the measured time. One request a line on standard input, one answer a line on standard output.
+ * Runs inside a node, in the engine: calls the plugins of a network as a runtime does and reports their cost, so that
+ * no other process is in the measured time. One request per line on standard input, one answer per line on standard
+ * output.
  */
 import { makeDirectory } from "../../shared/system/directory.ts";
 import { readText, removeFile, writeFile } from "../../shared/system/file.ts";
@@ -11,8 +12,8 @@ import { linesOfInput } from "./lines.ts";
 import { measure, type Program, start, wait } from "./process.ts";
 import type { Answer, Cost, Verb, WorkerRequest, WorkerSetup } from "./protocol.ts";
 
-/** An attachment, and what ADD has said of it so far: runtimes keep it, and hand it to the next plugin and to DEL. */
-interface Held {
+/** An attachment and ADD's results so far: a runtime passes them to the next plugin and to DEL. */
+interface AttachmentState {
   readonly attachment: Attachment;
   result?: Result;
 }
@@ -20,22 +21,22 @@ interface Held {
 /** One call of one plugin. */
 interface Call {
   readonly verb: Verb;
-  readonly held: Held;
+  readonly held: AttachmentState;
   readonly program: Program;
 }
 
-/** The runtime that the worker is: its executables, its network, and what it has attached and measured. */
+/** The runtime that this worker plays: its executables, its network, its attachments and measurements. */
 interface Runtime extends WorkerSetup {
-  readonly attached: Map<string, Held>;
+  readonly attached: Map<string, AttachmentState>;
 }
 
-/** The places of the network's plugins, in the order of the verb's calls. */
+/** The indices of the network's plugins, in the order of the verb's calls. */
 function orderOf(verb: Verb, { network }: Runtime): number[] {
   const order = [...network.plugins.keys()];
   return verb === "DEL" ? order.reverse() : order;
 }
 
-/** What GC leaves alone (specification, "GC"). */
+/** The attachments that GC keeps (specification, "GC"). */
 const validAttachments = ({ attached }: Runtime) => ({
   "cni.dev/valid-attachments": [...attached.values()].map(({ attachment }) => ({
     containerID: attachment.containerId,
@@ -43,7 +44,7 @@ const validAttachments = ({ attached }: Runtime) => ({
   })),
 });
 
-function prepare(runtime: Runtime, verb: Verb, index: number, held: Held): Call {
+function prepare(runtime: Runtime, verb: Verb, index: number, held: AttachmentState): Call {
   const { folder, network, scratch } = runtime;
   const type = network.plugins[index]?.type ?? "";
   const base = `${scratch}/${held.attachment.containerId}-${type}`;
@@ -55,7 +56,7 @@ function prepare(runtime: Runtime, verb: Verb, index: number, held: Held): Call 
   return { verb, held, program: { path: `${folder}/${type}`, environment, files } };
 }
 
-/** Keeps what the plugin said for the next one. Throws if the call failed. */
+/** Keeps the plugin's output for the next one. Throws if the call failed. */
 function finish({ verb, held, program: { path, files } }: Call, status: number): void {
   const [, said, complained] = files.map(readText);
   for (const file of files) removeFile(file);
@@ -77,7 +78,7 @@ function measureCalls(runtime: Runtime, verb: Verb, attachment: Attachment): Cos
   return costs;
 }
 
-/** Attaches one container after the other; goes on when the call that it has started last has ended. */
+/** Attaches one container after the other. Resumed when the last call that it yielded has ended. */
 function* attachEach(runtime: Runtime, attachments: Iterator<Attachment>): Generator<Call> {
   for (let next = attachments.next(); next.done !== true; next = attachments.next()) {
     const held = { attachment: next.value };
@@ -85,7 +86,7 @@ function* attachEach(runtime: Runtime, attachments: Iterator<Attachment>): Gener
   }
 }
 
-/** Attaches containers that are not measured, a few at a time. */
+/** Attaches containers without measuring, a few at a time. */
 function attach(runtime: Runtime, attachments: readonly Attachment[], width: number): void {
   const rest = attachments.values();
   const running = new Map<number, { readonly lane: Iterator<Call>; readonly call: Call }>();

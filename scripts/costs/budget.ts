@@ -1,10 +1,10 @@
-/** What calls may cost: budget.json, beside this file. */
+/** The limits of calls: budget.json, beside this file. */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Verb } from "../bench/protocol.ts";
 import type { Counts } from "./measure.ts";
 
 export interface Budget {
-  /** Bytes of the heap image. */
+  /** The size of the heap image in bytes. */
   readonly image: number;
   /** By plugin. */
   readonly calls: Readonly<Record<string, Counts>>;
@@ -18,8 +18,8 @@ export const writeBudget = (budget: Budget): void =>
   writeFileSync(file, `${JSON.stringify(budget, undefined, 2)}\n`);
 
 /**
- * How far above its budget a figure may be. The image has the same bytes everywhere, but whole pages of the largest kind; other
- * kernels map more or fewer pages at once, and count memory in portions for each processor.
+ * The tolerance above the budget. The image has the same bytes everywhere but fills pages of the largest size. Other
+ * kernels map other numbers of pages at once, and count memory per processor in portions.
  */
 const margins = {
   image: { share: 0, least: 65_536 },
@@ -36,7 +36,7 @@ function excess(what: string, kind: Kind, figure: number, budget: number | undef
   return figure <= most ? [] : [`${what}: ${figure}, its budget is ${budget} and at most ${most}`];
 }
 
-/** What is above its budget, in words; nothing if all is well. */
+/** Describes the figures above their budget. */
 export function excessOf(measured: Budget, budget: Budget): string[] {
   const calls = Object.entries(measured.calls).flatMap(([plugin, counts]) =>
     Object.entries(counts).flatMap(([verb, { faults, memory }]) => {

@@ -1,4 +1,4 @@
-/** What calls cost that can be counted: page faults, and memory. Unlike times, it is the same in every run. */
+/** Countable costs of calls: page faults and memory. Unlike times, they are the same in every run. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ export const verbs = ["VERSION", "ADD", "CHECK", "DEL", "GC", "STATUS"] as const
 export interface Count {
   /** Page faults that the kernel served from memory. */
   readonly faults: number;
-  /** The most resident memory at once, in KiB. */
+  /** The largest resident memory, in KiB. */
   readonly memory: number;
 }
 
@@ -33,7 +33,7 @@ const countOf = (costs: readonly Cost[]): Count => ({
 async function countSite(site: Site, index: number): Promise<Counts> {
   const containers = Array.from({ length: rounds }, (_, round) => measuredContainer(round));
   await site.prepare([heldContainer(0), ...containers]);
-  // The first one makes what all share, and stays.
+  // The first attachment makes the shared objects, and stays.
   await site.measure("ADD", heldContainer(0));
   const costs = new Map<Verb, Cost[]>(verbs.map((verb) => [verb, []]));
   for (const container of containers) {
@@ -45,14 +45,14 @@ async function countSite(site: Site, index: number): Promise<Counts> {
   return Object.fromEntries([...costs].map(([verb, all]) => [verb, countOf(all)]));
 }
 
-/** All verbs of a plugin, on a node of its own that holds one attachment more. Throws if a call fails. */
+/** Counts all verbs of a plugin, on its own node beside one attachment. Throws if a call fails. */
 export async function countSubject({ network: chain, furnish }: Subject): Promise<Counts> {
   await using site = await createSite(distBin, chain);
   await using _furniture = await furnish?.(site);
   return await countSite(site, chain.plugins.length - 1);
 }
 
-/** What needs no node: VERSION of the plugins of these names, in their order. */
+/** Counts VERSION of the named plugins, which needs no node. */
 export async function countVersions(names: readonly string[]): Promise<Counts[]> {
   const scratch = mkdtempSync(join(tmpdir(), "podwire-costs-"));
   try {
@@ -70,5 +70,5 @@ export async function countVersions(names: readonly string[]): Promise<Counts[]>
   }
 }
 
-/** The bytes of the executables' heap image. */
+/** The size of the executable's heap image in bytes. */
 export const countImage = (): number => imageSize(readFileSync(builtPlugin("podwire")));

@@ -1,5 +1,5 @@
-/** What calls cost, to be read in a terminal. */
-import { table } from "../bench/table.ts";
+/** The costs of calls as a table for a terminal. */
+import { table } from "../markdown.ts";
 import type { Budget } from "./budget.ts";
 import { type Count, verbs } from "./measure.ts";
 

@@ -1,12 +1,16 @@
-/** Which calls are counted: each plugin with what most networks have, and without programs of the machine in between. */
+/**
+ * The counted calls: each plugin in a usual network, without other programs of the machine. A plugin whose interfaces this
+ * machine's kernel may lack is not counted.
+ */
 import { createOutside, type Network } from "../../test/helpers/index.ts";
 import { bridge, hostLocal, masqueraded, network, portmap, ptp } from "../bench/networks.ts";
 import type { Site } from "../bench/site.ts";
+import { exampleOf, findPluginFolders, scenariosOf } from "../plugins.ts";
 
 export interface Subject {
   readonly plugin: string;
   readonly network: Network;
-  /** Makes what else the plugin needs, for as long as it is not disposed of. */
+  /** Makes further objects that the plugin needs, until disposed of. */
   readonly furnish?: (site: Site) => Promise<AsyncDisposable>;
 }
 
@@ -14,7 +18,7 @@ const vxlan = {
   type: "vxlan",
   mode: "l3",
   vni: 100,
-  // The cable of createOutside.
+  // The interface of createOutside.
   underlay: { dev: "uplink" },
   l3: { network: "10.64.0.0/16", subnets: ["10.64.1.0/24"] },
   discovery: { type: "static", peers: [{ vtep: "203.0.113.1", subnets: ["10.64.2.0/24"] }] },
@@ -23,12 +27,12 @@ const vxlan = {
 
 const subject = (...plugins: Network["plugins"]): Subject => ({
   plugin: plugins.at(-1)?.type ?? "",
-  // The first version that has all verbs.
+  // The first version with all verbs.
   network: { ...network(...plugins), cniVersion: "1.1.0" },
 });
 
-/** A chain stands for its last plugin. iptables and ipset would be counted along, and differ from machine to machine. */
-export const subjects: readonly Subject[] = [
+/** A chain stands for its last plugin. Not iptables: its tools would be counted, and differ between machines. */
+const own: readonly Subject[] = [
   subject(masqueraded(bridge, "nftables")),
   subject(masqueraded(ptp, "nftables")),
   { ...subject(vxlan), furnish: ({ node }) => createOutside(node) },
@@ -36,3 +40,11 @@ export const subjects: readonly Subject[] = [
   subject(ptp, portmap("nftables")),
   subject(hostLocal),
 ];
+
+/** Plugins with an example in their folder are counted by it. */
+const examples = findPluginFolders()
+  .filter((plugin) => scenariosOf(plugin) === undefined)
+  .flatMap((plugin) => exampleOf(plugin) ?? [])
+  .map(({ plugins }) => subject(...plugins));
+
+export const subjects: readonly Subject[] = [...own, ...examples];

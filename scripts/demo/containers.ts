@@ -1,7 +1,7 @@
 import type { Attachment, Node, Result, Runtime } from "../../test/helpers/index.ts";
 import { detail, Failure, success } from "./screen.ts";
 
-/** A network namespace that stands for a container, and what ADD said about it. */
+/** A network namespace that stands for a container, and ADD's result. */
 export interface Container {
   /** The name of the namespace. */
   readonly name: string;
@@ -10,7 +10,7 @@ export interface Container {
   readonly address: string;
 }
 
-/** Makes a container, attaches it, and shows the result. `request` is what the runtime asks for beside that. */
+/** Makes a container, attaches it, and shows the result. `request` has further parameters of the runtime. */
 export async function attach(
   node: Node,
   runtime: Runtime,
@@ -27,7 +27,7 @@ export async function attach(
   return { name, attachment, result, address };
 }
 
-/** Detaches a container and makes sure that its interface is gone. */
+/** Detaches a container and verifies that its interface is gone. */
 export async function detach(node: Node, runtime: Runtime, container: Container): Promise<void> {
   const { name, attachment, result } = container;
   await runtime.del(attachment, result);

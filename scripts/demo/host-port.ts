@@ -16,7 +16,7 @@ const example = "conf-examples/bridge-portmap.conflist";
 const containerPort = 80;
 const hostPort = 8080;
 
-/** A server in a container that the outside reaches by a port of the node, for as long as it is attached. */
+/** Shows a server in a container that the outside reaches by a host port while it is attached. */
 export async function showHostPort(node: Node, outside: Outside): Promise<void> {
   const runtime = new Runtime(node, readNetwork(join(projectRoot, example)));
   const before = await node.snapshot();

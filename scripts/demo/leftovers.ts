@@ -4,7 +4,7 @@ import { detail, Failure, step, success } from "./screen.ts";
 
 const sections = (snapshot: Snapshot): [string, string[]][] => Object.entries(snapshot);
 
-/** By what a container would be recognised: its ID, its addresses, the names of the interfaces made for it. */
+/** Texts that identify a container: its ID, its addresses, its interfaces. */
 function marks({ attachment, result }: Container): string[] {
   const own = (result.interfaces ?? []).filter(({ name }) => name !== attachment.ifname);
   // The first interface is the bridge, which stays.
@@ -32,7 +32,7 @@ const named = (line: string, ...keys: string[]): string => {
   return keys.map((key) => item[key] ?? "").join(" ");
 };
 
-/** The sections that a person can read at a glance, and how a line of them is told. */
+/** The sections that a person can read quickly, with the short form of a line. */
 const readers: Record<string, (line: string) => string> = {
   links: (line) => named(line, "ifname"),
   addresses: (line) => named(line, "ifname", "local"),
@@ -43,10 +43,10 @@ const readers: Record<string, (line: string) => string> = {
   files: (line) => line.split(": ")[0] ?? line,
 };
 
-// The parts of an iptables dump that hold no rule.
+// The parts of an iptables dump that are not rules.
 const frame = /^(\*|COMMIT|:(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) )/;
 
-/** What the second snapshot has and the first had not, told in short. */
+/** Describes the lines that only the second snapshot has. */
 function kept(before: Snapshot, after: Snapshot): string[] {
   const known = new Map(sections(before).map(([section, lines]) => [section, new Set(lines)]));
   return sections(after).flatMap(([section, lines]) => {
@@ -57,7 +57,7 @@ function kept(before: Snapshot, after: Snapshot): string[] {
   });
 }
 
-/** Lines that differ in nothing but numbers, told by the first of them when they are more than two. */
+/** Joins more than two lines that differ only in numbers, and shows the first. */
 function inShort(lines: readonly string[]): string[] {
   const kinds = new Map<string, string[]>();
   for (const line of lines) {
@@ -69,7 +69,7 @@ function inShort(lines: readonly string[]): string[] {
   );
 }
 
-/** Shows that nothing of the containers is on the node, and what is new on it since `before`. */
+/** Shows that the node has nothing of the containers, and lists the new objects since `before`. */
 export async function showLeftovers(
   node: Node,
   before: Snapshot,

@@ -18,7 +18,7 @@ export async function expectPing(node: Node, from: Container, address: string): 
   );
 }
 
-/** Shows that a connection from a container reaches the outside under the node's address. */
+/** Shows a connection from a container to the outside, which sees the node's address. */
 export async function expectTranslation(node: Node, outside: Outside, from: Container): Promise<void> {
   await using _server = await startEcho(outside, port);
   const seen = await seenAddress(node, outside.address4, port, { netns: from.name });
@@ -28,7 +28,7 @@ export async function expectTranslation(node: Node, outside: Outside, from: Cont
   success(`${from.name} connects to ${outside.address4}, which sees ${seen}`);
 }
 
-/** Shows that a port of the node leads to a server in a container, which sees the client's own address. */
+/** Shows a host port that leads to a server in a container, which sees the client's own address. */
 export async function expectForwarding(outside: Outside, to: Container, hostPort: number): Promise<void> {
   for (const [host, client] of [
     [outside.nodeAddress4, outside.address4],
@@ -45,7 +45,7 @@ export async function expectForwarding(outside: Outside, to: Container, hostPort
   }
 }
 
-/** Shows that a port of the node leads nowhere. */
+/** Shows a closed host port. */
 export async function expectClosed(outside: Outside, hostPort: number): Promise<void> {
   for (const host of [outside.nodeAddress4, outside.nodeAddress6]) {
     const answer = await seenAddress(outside, host, hostPort);

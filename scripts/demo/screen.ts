@@ -1,22 +1,22 @@
-/** What the person at the terminal sees. */
+/** The demo's output on the terminal. */
 
-/** Something that the demo had to show and could not. */
+/** A step of the demo failed. */
 export class Failure extends Error {}
 
 let steps = 0;
 
-/** Begins the next numbered step. */
+/** Starts the next numbered step. */
 export function step(title: string): void {
   steps += 1;
   console.log(`\n${steps}. ${title}`);
 }
 
-/** Something that was shown to be true. */
+/** Prints a fact that the demo has verified. */
 export function success(text: string): void {
   console.log(`   ok  ${text}`);
 }
 
-/** Something to look at. */
+/** Prints text to look at. */
 export function detail(text: string): void {
   for (const line of text.split("\n")) console.log(`       ${line}`);
 }

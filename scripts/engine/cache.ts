@@ -1,4 +1,4 @@
-/** What a build keeps for the next one, in any clone on this machine. A build that can keep nothing works all the same. */
+/** Files that a build keeps for later builds, in any clone on this machine. A build without a cache works, too. */
 import {
   mkdirSync,
   mkdtempSync,
@@ -24,27 +24,30 @@ export function cacheFolder(): string {
   return join(home, ".cache/podwire");
 }
 
-/** The digest stands before the content, in the same file: so both are of one build, when several keep the same name. */
+/**
+ * The digest precedes the content in the same file, so both belong to one build, even if several builds write the
+ * file.
+ */
 const DIGEST_LENGTH = digest("").length;
 
-/** Only what nobody else could have written: the folder may be another user's (sudo keeps HOME). */
+/** Reads a file only if the user owns it: the folder may be another user's (sudo keeps HOME). */
 function readOwn(path: string): Buffer {
   const { uid, mode } = statSync(path);
   if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) throw new Error(`others may write to ${path}`);
   return readFileSync(path);
 }
 
-/** What is not used is dropped one day. */
+/** Sets the file's time: files that are not used for long are dropped. */
 function markUsed(path: string): void {
   try {
     utimesSync(path, new Date(), new Date());
   } catch {
-    // A cache that is read-only serves as well.
+    // A read-only cache works, too.
   }
 }
 
-/** The content of a kept file; undefined if there is none, or if it is not what was kept. */
-export function readKept(name: string): Buffer | undefined {
+/** The content of a kept file; undefined if it is missing or its digest is wrong. */
+export function readCached(name: string): Buffer | undefined {
   try {
     const path = join(cacheFolder(), name);
     const file = readOwn(path);
@@ -60,18 +63,18 @@ export function readKept(name: string): Buffer | undefined {
 const DAY = 24 * 3600_000;
 const UNUSED = 60 * DAY;
 
-/** Drops what no build has used for long, and what a killed one has left. */
+/** Drops files that no build has used for long, and temporary files of killed builds. */
 function dropOld(folder: string): void {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    // Another build may have dropped it just now.
+    // Another build may have dropped it meanwhile.
     const used = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
     if (Date.now() - used > (name.startsWith(".") ? DAY : UNUSED))
       rmSync(path, { recursive: true, force: true });
   }
 }
 
-/** Writes a file, which appears whole or not at all, also when several builds keep the same one. */
+/** Writes a file; it is whole or absent, even if several builds write it. */
 function write(path: string, content: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const folder = mkdtempSync(join(dirname(path), ".new-"));
@@ -85,8 +88,8 @@ function write(path: string, content: Uint8Array): void {
   dropOld(dirname(path));
 }
 
-/** Keeps a file for the next build. Says on standard error if that is not possible. */
-export function keep(name: string, content: Uint8Array): void {
+/** Keeps a file for later builds. Reports a failure on standard error. */
+export function writeCached(name: string, content: Uint8Array): void {
   try {
     write(join(cacheFolder(), name), content);
   } catch (error) {

@@ -1,8 +1,8 @@
 /**
- * What is changed in the engine before it is compiled. With nearly all of it, what is in the heap image lives for ever: its
- * reference counts stay as they are, so that a process does not make its own copy of every page that it looks at (native/image.h).
+ * Our changes to the engine's source. Nearly all of them make the image's objects live for ever: their reference
+ * counts stay unchanged, so that a process does not copy each page that it reads (native/image.h).
  *
- * Each text stands in the file as often as it says; another number ends the build.
+ * Each text occurs in the file as often as its change says; any other number ends the build.
  */
 export interface Change {
   readonly file: string;
@@ -33,7 +33,7 @@ const change = (file: string, from: string, to: string, why: string, times = 1):
   why,
 });
 
-/** JSON.parse takes some of what is no JSON, which the runtime and the other plugins of a list refuse. */
+/** JSON.parse accepts some invalid JSON, which the runtime and other plugins of a list refuse. */
 const jsonChanges: readonly Change[] = [
   change(
     "quickjs.c",
@@ -204,7 +204,7 @@ export const changes: readonly Change[] = [
   ),
 ];
 
-/** The file's text with its changes. Throws where it is not the one that they were made for. */
+/** Applies the changes to a file's text. Throws if the text is not of the expected version. */
 export function changed(file: string, text: string): string {
   let result = text;
   for (const { from, to, times } of changes.filter((each) => each.file === file)) {

@@ -1,30 +1,30 @@
 /**
- * Compiles the engine, once for each toolchain, and our C with it. Everything is laid out in one folder and compiled there by
- * relative paths: nothing of the building machine can come into the result.
+ * Compiles the engine, once per toolchain, and our C with it. All files are in one folder and have relative paths
+ * there, so the result contains no path of the building machine.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { digest, digestOfFile } from "../digest.ts";
-import { keep, readKept } from "./cache.ts";
+import { readCached, writeCached } from "./cache.ts";
 import { changed, changes } from "./changes.ts";
 import { pins, release } from "./release.ts";
 import { run } from "./run.ts";
 import { engineSource } from "./source.ts";
 import type { Toolchain } from "./toolchain.ts";
 
-export const nativeFolder = fileURLToPath(new URL("../../native", import.meta.url));
+const nativeFolder = fileURLToPath(new URL("../../native", import.meta.url));
 
-/** What is compiled with the engine's source: a change of these compiles it anew. */
+/** Files that are compiled with the engine: a change of one compiles the engine again. */
 const engineParts = ["engine.c", "engine.h", "image.h", "fortify.h"];
 const engineSources = ["libregexp.c", "libunicode.c", "cutils.c", "dtoa.c"];
-/** Entry points: one of them in each executable. */
+/** Entry points: each executable has one of them. */
 const mains = ["main.c", "evaluate.c", "make-image.c"];
 
 const warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror"];
 
-/** Does as much at once as there are processors. Nothing is under way any more when it throws. */
+/** Works on as many items at once as there are processors. When it throws, all started work has ended. */
 async function forAll<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
   const rest = [...items];
   const workers = Array.from({ length: availableParallelism() }, async () => {
@@ -45,14 +45,14 @@ function layOut(folder: string, engine: ReadonlyMap<string, Buffer>): void {
 
 const objectOf = (source: string) => `objects/${basename(source, ".c")}.o`;
 
-/** Compiles sources of the folder, by their paths in it. */
+/** Compiles sources by their paths in the folder. */
 const compile = (toolchain: Toolchain, folder: string, sources: readonly string[], own: readonly string[]) =>
   forAll(sources, async (source) => {
     const flags = [...toolchain.flags, ...own, "-isystem", "engine", "-I", "native"];
     await run(toolchain.compiler, [...flags, "-c", "-o", objectOf(source), source], { cwd: folder });
   });
 
-/** The engine's objects in one archive. Its own warnings are not ours. */
+/** Compiles the engine into one archive, with warnings off: the source is not ours. */
 async function compileEngine(toolchain: Toolchain, folder: string): Promise<Buffer> {
   const sources = engineSources.map((name) => `engine/${name}`);
   await compile(toolchain, folder, sources, ["-w", `-DCONFIG_VERSION="${release.version}"`]);
@@ -67,28 +67,28 @@ async function compileEngine(toolchain: Toolchain, folder: string): Promise<Buff
   return readFileSync(join(folder, "engine.a"));
 }
 
-/** What the result depends on, in a word. */
+/** The cache key: a digest of everything that the result depends on. */
 async function keyOf({ compiler, flags, linked }: Toolchain): Promise<string> {
   const version = await run(compiler, ["--version"]);
   const parts = engineParts.map((name) => digestOfFile(join(nativeFolder, name)));
   return digest(JSON.stringify([pins, changes, parts, flags, warnings, version, linked])).slice(0, 32);
 }
 
-/** Has the archive of the engine's objects in the folder, kept from an earlier build or compiled now. */
+/** Puts the archive of the engine's objects into the folder: from the cache, or compiled. */
 async function provideEngine(toolchain: Toolchain, folder: string): Promise<void> {
   const name = `engine/${toolchain.name}-${await keyOf(toolchain)}.a`;
-  const kept = readKept(name);
-  if (kept === undefined) keep(name, await compileEngine(toolchain, folder));
+  const kept = readCached(name);
+  if (kept === undefined) writeCached(name, await compileEngine(toolchain, folder));
   else writeFileSync(join(folder, "engine.a"), kept);
 }
 
 export interface Objects {
   readonly folder: string;
-  /** Links an executable with one of the entry points. `embedded` is a file of bytecode that goes into it. */
+  /** Links an executable with one of the entry points. `embedded` is a file of bytecode to include. */
   link(mains: readonly string[], output: string, embedded?: string): Promise<void>;
 }
 
-/** Our C, compiled beside the engine. `folder` may have nothing in it but the toolchain's own. */
+/** Compiles our C beside the engine. `folder` may contain only the toolchain's files. */
 export async function compileNative(toolchain: Toolchain, folder: string): Promise<Objects> {
   layOut(folder, await engineSource());
   await provideEngine(toolchain, folder);

@@ -8,17 +8,20 @@ import { type Processor, staticFlags, staticLinkFlags, type Toolchain } from "./
 
 const machines = { x64: "x86_64", arm64: "aarch64" } as const;
 
-/** For another processor than this machine's. `folder` is what is compiled in: it gets the C library. */
+/**
+ * The toolchain for another processor than this machine's. `folder` is the folder to compile in: it gets the C
+ * library.
+ */
 export async function crossToolchain(processor: Processor, folder: string): Promise<Toolchain> {
   const machine = machines[processor];
   const prefix = `${machine}-linux-gnu`;
   const compiler = `${prefix}-gcc`;
-  // Asked first, for its absence is the likeliest failure.
+  // The first call of the compiler: a missing compiler is the likeliest failure.
   const own = (await run(compiler, ["-print-file-name=include"])).trim();
   await unpackMusl(debianArchitecture[processor], join(folder, "musl"));
   const include = `musl/usr/include/${machine}-linux-musl`;
   const library = `musl/usr/lib/${machine}-linux-musl`;
-  // As musl's own wrapper has it: musl's headers, then the compiler's, and no others but the kernel's.
+  // As in musl's own wrapper: the headers of musl, the compiler and the kernel, and no others.
   const headers = ["-nostdinc", "-isystem", include, "-isystem", own, "-idirafter", `/usr/${prefix}/include`];
   const start = ["crt1.o", "crti.o"].map((name) => `${library}/${name}`);
   const end = ["-Wl,--start-group", `${library}/libc.a`, "-lgcc", "-Wl,--end-group", `${library}/crtn.o`];

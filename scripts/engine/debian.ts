@@ -1,16 +1,19 @@
-/** Packages of Debian from this machine's own mirror, in a state of apt's that is ours: the machine's stays as it is. */
+/**
+ * Downloads packages of Debian from this machine's mirror, with a separate state of apt: the machine's own is not
+ * changed.
+ */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "./run.ts";
 
-/** What Debian's package lists are signed with. */
+/** Debian's package lists are signed with these keys. */
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** Debian's name for a processor. */
+/** Debian's names of processors. */
 export const debianArchitecture = { x64: "amd64", arm64: "arm64" } as const;
 
-/** Does the work in a folder that is gone afterwards. */
+/** Runs `work` in a temporary folder. */
 export async function inTemporaryFolder<Value>(work: (folder: string) => Promise<Value>): Promise<Value> {
   const folder = mkdtempSync(join(tmpdir(), "podwire-engine-"));
   try {
@@ -22,18 +25,18 @@ export async function inTemporaryFolder<Value>(work: (folder: string) => Promise
 
 export interface Mirror {
   readonly address: string;
-  /** Of the suites that the machine takes from it, as its apt is told: "bookworm", "bookworm-updates". */
+  /** The suites in the machine's configuration of apt: "bookworm", "bookworm-updates". */
   readonly suites: readonly string[];
 }
 
-/** The distribution's name for itself and for its release, as "debian" and "bookworm" (os-release(5)). */
+/** The distribution's id and codename, such as "debian" and "bookworm" (os-release(5)). */
 function readRelease(): { id: string; codename: string } {
   const text = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
   const value = (name: string) => new RegExp(`^${name}="?([^"\n]*)`, "m").exec(text)?.[1] ?? "";
   return { id: value("ID"), codename: value("VERSION_CODENAME") };
 }
 
-/** Whether a repository may be a mirror of Debian. The signature decides, but a wrong guess takes time. */
+/** True if a repository may be a mirror of Debian. apt checks the signature; a wrong guess only takes time. */
 function mayBeDebian(address: string, suite: string): boolean {
   if (/\/debian(-security)?$/.test(address)) return true;
   const { id, codename } = readRelease();
@@ -43,8 +46,8 @@ function mayBeDebian(address: string, suite: string): boolean {
 }
 
 /**
- * The mirrors in the configuration of this machine's apt that may be Debian's: those first that are called so. None on other
- * systems. The machine needs no package lists for it.
+ * The mirrors in this machine's configuration of apt that may be Debian's, the likeliest first. Empty on other
+ * systems. The machine needs no package lists.
  */
 export async function debianMirrors(): Promise<Mirror[]> {
   if (!existsSync(KEYRING)) return [];
@@ -60,7 +63,7 @@ export async function debianMirrors(): Promise<Mirror[]> {
   return mirrors.sort((one, other) => isCalledSo(other) - isCalledSo(one));
 }
 
-/** Where apt keeps its state, and what it is not to take from this machine: pins, hooks, and waiting for minutes. */
+/** The location of apt's state, and settings against the machine's own: no pins, no hooks, no long waits. */
 const configuration = (folder: string, architecture: string) => `
 Dir::Etc::SourceList "${folder}/sources.list";
 Dir::Etc::SourceParts "${folder}/none";
@@ -85,12 +88,12 @@ Acquire::http::Timeout "20";
 Acquire::https::Timeout "20";
 `;
 
-/** What `apt-get` is given: its words. */
+/** Calls `apt-get` with these words. */
 export type Apt = (...words: string[]) => Promise<string>;
 
 /**
- * Does work with an apt that knows these repositories only, for one of Debian's architectures; what it downloads comes into the
- * folder. The repositories are one-line entries (sources.list(5)) without options; Debian's signature is asked for.
+ * Runs `work` with an apt that has only these repositories and one of Debian's architectures. Downloads go into the
+ * folder. Repositories are one-line entries (sources.list(5)) without options; apt verifies Debian's signature.
  */
 export async function withApt<Value>(
   entries: readonly (readonly ["deb" | "deb-src", address: string, suite: string])[],

@@ -1,11 +1,14 @@
-/** The executable's file: its heap segment, and the image that goes there (ELF-64 Object File Format, 2 and 5). */
+/** The heap segment of the executable's file, and the image in it (ELF-64 Object File Format, 2 and 5). */
 
-/** Of native/image.h. */
+/** As in native/image.h. */
 const HEAP_ADDRESS = 0x10000000n;
 const HEAP_SIZE = 32n << 20n;
 const HEAP_ROOM = 2n << 20n;
 
-/** Every processor's page size divides it: the kernel maps a segment where file offset and address agree modulo the page size. */
+/**
+ * A multiple of every processor's page size: in a mapped segment, file offset and address are equal modulo the page
+ * size.
+ */
 const PAGE = 65536;
 
 const PT_LOAD = 1;
@@ -23,20 +26,23 @@ function findHeap(file: DataView): number {
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** Gives the heap its memory: what is behind the file's part of it is zero at a start. Changes `executable`. */
+/**
+ * Sets the heap segment's memory size: the kernel fills memory beyond the file's part with zeros. Changes
+ * `executable`.
+ */
 export function reserveHeap(executable: Uint8Array): Uint8Array {
   const view = viewOf(executable);
   view.setBigUint64(findHeap(view) + 40, HEAP_SIZE, true);
   return executable;
 }
 
-/** The bytes of an executable's image. */
+/** The size of an executable's image in bytes. */
 export function imageSize(executable: Uint8Array): number {
   const view = viewOf(executable);
   return Number(view.getBigUint64(findHeap(view) + 32, true));
 }
 
-/** The executable with an image that it made: behind its other parts, mapped from there. */
+/** Returns the executable with its image: appended to the file and mapped from there. */
 export function withImage(executable: Uint8Array, image: Uint8Array): Uint8Array {
   const offset = Math.ceil(executable.length / PAGE) * PAGE;
   const whole = new Uint8Array(offset + image.length);

@@ -1,4 +1,4 @@
-/** Makes executables of a program in JavaScript. */
+/** Makes executables from a program in JavaScript. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compileNative, type Objects } from "./compile.ts";
@@ -6,20 +6,22 @@ import { reserveHeap, withImage } from "./elf.ts";
 import { run } from "./run.ts";
 import { nativeToolchain, type Toolchain } from "./toolchain.ts";
 
-/** Without symbols, unless they are wanted, and with room for its heap. */
+/** Removes the symbols unless wanted, and reserves the heap. */
 async function finish(toolchain: Toolchain, path: string): Promise<void> {
   if (!toolchain.hasImage) return;
   if (!toolchain.keepsSymbols) await run(toolchain.strip, ["-s", path]);
   writeFileSync(path, reserveHeap(readFileSync(path)));
 }
 
-/** An executable that compiles scripts, and runs them without an image: for the build, and for tests of modules. */
+/**
+ * Links an executable that compiles scripts, and runs them without an image: for the build, and for tests of modules.
+ */
 async function linkEvaluator(toolchain: Toolchain, objects: Objects, output: string): Promise<void> {
   await objects.link(["evaluate.c"], output);
   await finish(toolchain, output);
 }
 
-/** The program with its modules evaluated. `output` is the executable; returns the image's bytes. */
+/** Makes an executable with an image of the evaluated modules at `output`. Returns the image's size in bytes. */
 async function linkWithImage(
   toolchain: Toolchain,
   objects: Objects,
@@ -30,7 +32,7 @@ async function linkWithImage(
   await objects.link(["main.c", "make-image.c"], seed);
   await finish(toolchain, seed);
   const [command = seed, ...words] = [...toolchain.runner, seed, bytecode, image];
-  // Nothing of this process can come into the image, its environment above all.
+  // An empty environment: nothing of this process may get into the image.
   await run(command, words, { env: {} });
   const content = readFileSync(image);
   writeFileSync(output, withImage(readFileSync(seed), content));
@@ -39,17 +41,17 @@ async function linkWithImage(
 }
 
 export interface Built {
-  /** Bytes of the image; 0 without one. */
+  /** Image size in bytes; 0 without one. */
   readonly image: number;
 }
 
 export interface Outputs {
   readonly executable: string;
-  /** The executable of linkEvaluator, for this machine. */
+  /** The executable of linkEvaluator for this machine. */
   readonly evaluator: string;
 }
 
-/** For another processor, this machine's own compiler of scripts is faster than an emulated one. */
+/** For another processor, this machine's own evaluator compiles scripts: an emulated one is slower. */
 async function provideEvaluator(toolchain: Toolchain, objects: Objects, output: string): Promise<void> {
   if (toolchain.runner.length === 0) return linkEvaluator(toolchain, objects, output);
   const folder = join(objects.folder, "own");
@@ -61,8 +63,8 @@ async function provideEvaluator(toolchain: Toolchain, objects: Objects, output: 
 const BYTECODE = "program.bytecode";
 
 /**
- * Makes the executable of a script whose value is the program's function, in a folder that holds nothing but the toolchain's own
- * files. Throws what the compilers say, or the exception of a module that cannot be evaluated.
+ * Makes the executable of a script whose value is the program's function. The folder may contain only the toolchain's
+ * files. Throws the compilers' output, or the exception of a module's evaluation.
  */
 export async function makeExecutable(
   toolchain: Toolchain,
@@ -72,7 +74,7 @@ export async function makeExecutable(
 ): Promise<Built> {
   const objects = await compileNative(toolchain, folder);
   await provideEvaluator(toolchain, objects, evaluator);
-  // Bytecode is the same for all processors.
+  // Bytecode does not depend on the processor.
   const bytecode = join(folder, BYTECODE);
   await run(evaluator, ["compile", script, bytecode]);
   if (toolchain.hasImage) return { image: await linkWithImage(toolchain, objects, bytecode, executable) };

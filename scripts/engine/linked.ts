@@ -1,4 +1,4 @@
-/** What is linked into the executable beside our own code. */
+/** The libraries in the executable beside our own code. */
 import { digestOfFile } from "../digest.ts";
 import { changes } from "./changes.ts";
 import { pins, release } from "./release.ts";
@@ -9,11 +9,11 @@ export interface Linked {
   readonly version: string;
   /** An SPDX licence expression. */
   readonly licence: string;
-  /** As those call it who warn of its faults (Common Platform Enumeration): vendor and product. */
+  /** Vendor and product in the Common Platform Enumeration, by which vulnerability databases name them. */
   readonly cpe: string;
-  /** What it consists of here: name to SHA-256. */
+  /** The library's files: name to SHA-256. */
   readonly files: Readonly<Record<string, string>>;
-  /** Those of the files that are changed before they are compiled. */
+  /** The files that we change before compiling. */
   readonly changed?: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export const quickjs: Linked = {
   changed: [...new Set(changes.map(({ file }) => file))],
 };
 
-/** The C library of an archive. musl has its version in a file of its own, of which the loader makes use. */
+/** The C library of an archive. musl stores its version in an object of its own. */
 export async function readMusl(library: string, archiver: string): Promise<Linked> {
   const object = await run(archiver, ["p", library, "version.lo"]);
   const version = /\d+\.\d+\.\d+[-.\w]*(?=\0)/.exec(object)?.[0];
@@ -35,7 +35,7 @@ export async function readMusl(library: string, archiver: string): Promise<Linke
   return { name: "musl", version, licence: "MIT", cpe: "musl-libc:musl", files };
 }
 
-/** The compiler's own functions: what the processor has no instruction for. */
+/** The compiler's run-time functions, for what the processor has no instruction. */
 export async function readLibgcc(compiler: string): Promise<Linked> {
   const version = (await run(compiler, ["-dumpfullversion"])).trim();
   const library = (await run(compiler, ["-print-libgcc-file-name"])).trim();

@@ -1,12 +1,12 @@
-/** The C library that is linked in: musl, of this machine or, for another processor, of a package of Debian's. */
+/** The C library to link: this machine's musl or, for another processor, Debian's package of it. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { keep, readKept } from "./cache.ts";
+import { readCached, writeCached } from "./cache.ts";
 import { debianMirrors, inTemporaryFolder, withApt } from "./debian.ts";
 import { type Linked, readMusl } from "./linked.ts";
 import { run } from "./run.ts";
 
-/** The C library that a compiler links with: the linker tells it. */
+/** The C library that a compiler links, as its linker reports. */
 export async function muslOf(compiler: string): Promise<Linked> {
   return inTemporaryFolder(async (folder) => {
     const source = join(folder, "empty.c");
@@ -18,13 +18,13 @@ export async function muslOf(compiler: string): Promise<Linked> {
   });
 }
 
-/** The version of Debian's package on this machine. */
+/** The version of Debian's musl package on this machine. */
 async function ownPackage(): Promise<string> {
   const [, version = ""] = (await run("dpkg-query", ["-W", "musl-dev"])).trim().split("\t");
   return version;
 }
 
-/** Downloads the package from the mirror that has it. Throws what each of them says. */
+/** Downloads the package from the first mirror that has it. Throws all their errors. */
 async function download(architecture: string, version: string): Promise<Buffer> {
   const failures: string[] = [];
   for (const { address, suites } of await debianMirrors()) {
@@ -45,16 +45,16 @@ async function download(architecture: string, version: string): Promise<Buffer> 
 }
 
 /**
- * Unpacks musl for another of Debian's architectures into a folder, of the version that this machine has for itself. apt's
- * signature says what it is: another pin would not outlive Debian's next update.
+ * Unpacks musl for another architecture of Debian into a folder, in the version of this machine. apt's signature
+ * verifies it: a pinned digest would be outdated by Debian's next update.
  */
 export async function unpackMusl(architecture: string, folder: string): Promise<void> {
   const version = await ownPackage();
   const name = `musl/musl-dev_${version}_${architecture}`;
-  let content = readKept(name);
+  let content = readCached(name);
   if (content === undefined) {
     content = await download(architecture, version);
-    keep(name, content);
+    writeCached(name, content);
   }
   mkdirSync(folder);
   const file = join(folder, "musl-dev.deb");

@@ -1,16 +1,16 @@
-/** Which QuickJS is built, and how its files are known to be that. */
+/** The version of QuickJS to build, and the digests of its files. */
 
 export const release = {
   version: "2025-04-26",
-  /** Debian's source package, and the suite that has it. */
+  /** Debian's source package, and its suite. */
   package: "quickjs",
   suite: "trixie",
-  /** What the archive is called by Debian, and by upstream, which packed the same files once more. */
+  /** The names of the archive at Debian and upstream. Upstream has packed the same files again. */
   archives: ["quickjs_2025.04.26.orig.tar.xz", "quickjs-2025-04-26.tar.xz"],
   upstream: "https://bellard.org/quickjs/quickjs-2025-04-26.tar.xz",
 } as const;
 
-/** The files that are compiled, and the licence: name to SHA-256. An archive of any origin will do if these are in it. */
+/** The compiled files and the licence: name to SHA-256. The archive may come from anywhere: these digests decide. */
 export const pins: Readonly<Record<string, string>> = {
   "quickjs.c": "1be1951aa05b034f2fc5fe0fb4b1aef64b4865e0788584c910f47010f6748162",
   "quickjs.h": "78420aeb33d1c1a32116465b16313e89a61632a9c395622ffcf719b5d549e03f",

@@ -1,22 +1,22 @@
 /** Runs the programs of a build. */
 import { execa } from "execa";
 
-/** What compilers and archivers would take from the caller's environment is kept from them: a build is the same for all. */
+/** The environment without the variables that compilers and archivers read, so that all builds are equal. */
 function plainEnvironment(): Record<string, string> {
   const { PATH = "/usr/bin:/bin", TMPDIR } = process.env;
   return { PATH, LC_ALL: "C", ...(TMPDIR === undefined ? {} : { TMPDIR }) };
 }
 
 export interface RunOptions {
-  /** The root folder unless told: the caller's own may be closed to a user that is changed to. */
+  /** The root folder by default: another user may not enter the caller's folder. */
   readonly cwd?: string;
-  /** In the place of the plain environment. */
+  /** Replaces the plain environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Milliseconds. */
   readonly timeout?: number;
 }
 
-/** Runs a program, and returns what it prints. Throws what it says, or how to get it. */
+/** Runs a program. Returns its output. Throws its error, or how to install it. */
 export async function run(
   command: string,
   words: readonly string[],
@@ -32,7 +32,7 @@ export async function run(
   });
   if (code === "ENOENT" && !command.includes("/"))
     throw new Error(`${command} is not installed: scripts/setup.mjs installs it, or says how`);
-  // What is built here speaks for itself.
+  // A compiled program names itself in its errors.
   const speaker = command.includes("/") ? "" : `${command}: `;
   if (failed) throw new Error(stderr === "" ? shortMessage : `${speaker}${stderr}`);
   return stdout;

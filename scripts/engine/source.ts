@@ -1,20 +1,20 @@
 /**
- * The engine's source: what an earlier build kept, or from a folder or an address that is named, from Debian's mirror, or from
- * upstream. Only what the pins know is used, wherever it comes from.
+ * The engine's source: from the cache, a given folder or address, Debian's mirror, or upstream. The pinned digests
+ * verify it in each case.
  */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { EnvHttpProxyAgent, fetch } from "undici";
 import { digest } from "../digest.ts";
-import { keep, readKept } from "./cache.ts";
+import { readCached, writeCached } from "./cache.ts";
 import { debianArchitecture, debianMirrors, inTemporaryFolder, withApt } from "./debian.ts";
 import { pins, release } from "./release.ts";
 import { run } from "./run.ts";
 
-/** The archive has half a megabyte: an address that gives more does not have it. */
+/** The archive has half a megabyte; a larger answer is not the archive. */
 const LARGEST = 8 << 20;
 
-/** Throws if a pinned file is missing, or another one. */
+/** Throws if a pinned file is missing or different. */
 function readPinned(folder: string, origin: string): Map<string, Buffer> {
   const files = Object.entries(pins).map(([name, pin]) => {
     const path = join(folder, name);
@@ -36,7 +36,7 @@ export async function unpack(archive: Uint8Array, origin: string): Promise<Map<s
   return inTemporaryFolder(async (folder) => {
     const file = join(folder, "archive.tar.xz");
     writeFileSync(file, archive);
-    // Nothing else of what may be anybody's archive is written. Names that it has not are told below.
+    // Extracts only the pinned names from an unverified archive. readPinned reports missing names.
     const members = Object.keys(pins).map((name) => `*/${name}`);
     const options = ["--strip-components=1", "--no-same-owner", "--no-same-permissions", "--wildcards"];
     const words = ["-xJf", file, "-C", folder, ...options, "--no-wildcards-match-slash", ...members];
@@ -48,7 +48,7 @@ export async function unpack(archive: Uint8Array, origin: string): Promise<Map<s
   });
 }
 
-/** From a folder that has the archive under one of its names, or from the archive itself. */
+/** Reads the archive from its path, or from a folder that has it under one of its names. */
 function fromPath(path: string): Buffer {
   if (!existsSync(path)) throw new Error(`PODWIRE_ENGINE_SOURCE: there is no ${path}`);
   if (statSync(path).isFile()) return readFileSync(path);
@@ -58,9 +58,9 @@ function fromPath(path: string): Buffer {
   return readFileSync(found);
 }
 
-/** Through the proxy that http_proxy, https_proxy and no_proxy tell, as apt does it. */
+/** Uses the proxy of http_proxy, https_proxy and no_proxy, as apt does. */
 async function fromAddress(address: string): Promise<Buffer> {
-  // Only for TLS is a proxy asked for a tunnel: most refuse one to port 80.
+  // The proxy tunnels only TLS: most proxies refuse a tunnel to port 80.
   const dispatcher = new EnvHttpProxyAgent({ connectTimeout: 20_000, proxyTunnel: false });
   try {
     const response = await fetch(address, { dispatcher, signal: AbortSignal.timeout(300_000) });
@@ -81,7 +81,7 @@ async function fromAddress(address: string): Promise<Buffer> {
   }
 }
 
-/** From a mirror of Debian, which need not be one that has the suite. */
+/** Tries a mirror of Debian, which may lack the suite. */
 async function fromDebian(address: string): Promise<Buffer> {
   const architecture = debianArchitecture[process.arch as keyof typeof debianArchitecture];
   return withApt([["deb-src", address, release.suite]], architecture, async (apt, folder) => {
@@ -98,7 +98,7 @@ interface Origin {
   readonly read: () => Promise<Buffer>;
 }
 
-/** Where the source may come from, in the order of trial. */
+/** The origins of the source in the order of trial. */
 async function findOrigins(): Promise<Origin[]> {
   const chosen = process.env["PODWIRE_ENGINE_SOURCE"] ?? "";
   if (/^https?:/.test(chosen)) return [{ name: chosen, read: () => fromAddress(chosen) }];
@@ -113,11 +113,11 @@ async function findOrigins(): Promise<Origin[]> {
 }
 
 /** The archive's name in the cache. */
-export const KEPT = `source/quickjs-${release.version}`;
+export const CACHED_ARCHIVE = `source/quickjs-${release.version}`;
 
-/** The engine's files, name to content. Throws with every origin that failed, and what to do. */
+/** The engine's files, name to content. Throws the errors of all origins, with advice. */
 export async function engineSource(): Promise<Map<string, Buffer>> {
-  const kept = readKept(KEPT);
+  const kept = readCached(CACHED_ARCHIVE);
   const known = kept && (await unpack(kept, "what an earlier build kept").catch(() => undefined));
   if (known !== undefined) return known;
   const failures: string[] = [];
@@ -125,7 +125,7 @@ export async function engineSource(): Promise<Map<string, Buffer>> {
     try {
       const archive = await read();
       const files = await unpack(archive, name);
-      keep(KEPT, archive);
+      writeCached(CACHED_ARCHIVE, archive);
       return files;
     } catch (error) {
       failures.push(`  ${(error as Error).message.trim().replaceAll("\n", "\n    ")}`);

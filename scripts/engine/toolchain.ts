@@ -1,4 +1,4 @@
-/** Compilers and their flags, for each kind of executable. Paths in flags are relative to the folder that is compiled in. */
+/** Compilers and flags for each kind of executable. Paths in flags are relative to the folder to compile in. */
 import { type Linked, readLibgcc } from "./linked.ts";
 import { muslOf } from "./musl.ts";
 import { run } from "./run.ts";
@@ -8,18 +8,18 @@ export type Processor = "x64" | "arm64";
 export interface Toolchain {
   readonly name: string;
   readonly compiler: string;
-  /** For the engine and for our own code. */
+  /** Flags for both the engine and our own code. */
   readonly flags: readonly string[];
   readonly linkFlags: readonly string[];
   readonly archiver: string;
   readonly strip: string;
-  /** What runs the result on this machine, before its own path: an emulator for another processor. */
+  /** The command that runs the result on this machine: an emulator for another processor. */
   readonly runner: readonly string[];
-  /** Whether the program is evaluated at build time. */
+  /** True if the program is evaluated at build time. */
   readonly hasImage: boolean;
-  /** What is linked in beside the engine; nothing where the libraries are this machine's. */
+  /** The libraries to link beside the engine; empty if they are this machine's shared ones. */
   readonly linked: readonly Linked[];
-  /** For perf(1) and debuggers; addresses are the same without. */
+  /** True for perf(1) and debuggers. Addresses are the same without symbols. */
   readonly keepsSymbols?: boolean;
 }
 
@@ -27,13 +27,19 @@ const common = ["-std=gnu11", "-D_GNU_SOURCE", "-fno-strict-aliasing", "-fwrapv"
 
 const hardening = ["-fstack-protector-strong", "-fstack-clash-protection", "-include", "native/fortify.h"];
 
-/** The oldest processors of the kind: a compiler may be made for newer ones. No atomics that ask at the start which one it is. */
+/**
+ * The oldest processors of the kind: a compiler's default may be newer. Without out-of-line atomics, which detect the
+ * processor at each start.
+ */
 const processorFlags = {
   x64: ["-march=x86-64", "-mtune=generic"],
   arm64: ["-march=armv8-a", "-mno-outline-atomics"],
 };
 
-/** Not position-independent: native/image.h says why. What is not used, the engine's compiler above all, is left out. */
+/**
+ * Not position-independent: native/image.h says why. The linker drops unused code, in particular the engine's
+ * compiler.
+ */
 export const staticFlags = (processor: Processor): readonly string[] => [
   ...common,
   ...processorFlags[processor],
@@ -55,7 +61,7 @@ export const staticLinkFlags: readonly string[] = [
   "-Wl,--section-start=.podwire_image=0x10000000",
 ];
 
-/** This machine's kind of processor. Throws for one that podwire does not know. */
+/** This machine's processor. Throws if podwire does not support it. */
 export function ownProcessor(): Processor {
   const { arch } = process;
   if (arch !== "x64" && arch !== "arm64")
@@ -63,14 +69,14 @@ export function ownProcessor(): Processor {
   return arch;
 }
 
-/** musl has no headers of the kernel: those of this machine's C library come after musl's own. */
+/** musl has no kernel headers: this machine's follow after musl's own. */
 async function kernelHeaders(): Promise<string[]> {
   const multiarch = (await run("gcc", ["-print-multiarch"])).trim();
   const folders = ["/usr/include", ...(multiarch === "" ? [] : [`/usr/include/${multiarch}`])];
   return folders.flatMap((folder) => ["-idirafter", folder]);
 }
 
-/** For this machine's processor. */
+/** The toolchain for this machine's processor. */
 export async function nativeToolchain(): Promise<Toolchain> {
   const processor = ownProcessor();
   return {
@@ -86,7 +92,7 @@ export async function nativeToolchain(): Promise<Toolchain> {
   };
 }
 
-/** With the C library of this machine, watched by the address and undefined-behaviour sanitizers. */
+/** With this machine's C library, and the address and undefined-behaviour sanitizers. */
 export const sanitizedToolchain: Toolchain = {
   name: "sanitized",
   compiler: "gcc",

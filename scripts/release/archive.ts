@@ -1,4 +1,4 @@
-/** Archives that come out the same, byte for byte, from the same files. */
+/** Archives with the same bytes for the same files. */
 import {
   cpSync,
   existsSync,
@@ -13,7 +13,7 @@ import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
 import { digestOfFile } from "../digest.ts";
 
-/** What beside the executables is in an archive, by its path in the project: what the README leads to. */
+/** Files beside the executables in an archive, by their paths in the project: those that the README links to. */
 function companions(root: string): string[] {
   const guides = ["plugins", "ipam"].flatMap((kind) =>
     readdirSync(join(root, kind)).map((name) => `${kind}/${name}/README.md`),
@@ -24,7 +24,7 @@ function companions(root: string): string[] {
   ];
 }
 
-/** Lays out the content of an archive: the executables as links of one file, and what belongs to them. */
+/** Makes the folder of an archive: the executables as links of one file, and their companions. */
 export function layOut(root: string, built: string, folder: string, licences: string): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, "bin"), { recursive: true });
@@ -35,10 +35,10 @@ export function layOut(root: string, built: string, folder: string, licences: st
   writeFileSync(join(folder, "THIRD-PARTY-LICENSES"), licences);
 }
 
-/** Nothing of the caller's taste: both programs take options from the environment. */
+/** Both programs take options from the environment: the caller's must not count. */
 const env = { TAR_OPTIONS: "", GZIP: "", LC_ALL: "C" };
 
-/** Packs a folder as a .tar.gz: sorted, of one owner and one time (in seconds since 1970), without a trace of who made it. */
+/** Packs a folder as a .tar.gz: sorted, with one owner and one time (in seconds since 1970). */
 export async function pack(folder: string, file: string, time: number): Promise<void> {
   const order = ["--sort=name", "--format=ustar"];
   const owner = [
@@ -50,12 +50,12 @@ export async function pack(folder: string, file: string, time: number): Promise<
   ];
   const tar = `${file}.tar`;
   await execa("tar", ["-cf", tar, ...order, ...owner, "-C", dirname(folder), basename(folder)], { env });
-  // Neither name nor time of the archive inside go into the result.
+  // -n: gzip stores neither the name nor the time of the archive inside.
   await execa("gzip", ["-n", "-9", "-f", tar], { env });
   renameSync(`${tar}.gz`, file);
 }
 
-/** Writes SHA256SUMS for the files of a folder, as sha256sum(1) checks it. */
+/** Writes SHA256SUMS of a folder's files for sha256sum(1). */
 export function writeSums(folder: string, names: readonly string[]): void {
   const lines = [...names].sort().map((name) => `${digestOfFile(join(folder, name))}  ${name}\n`);
   writeFileSync(join(folder, "SHA256SUMS"), lines.join(""));

@@ -1,4 +1,4 @@
-/** The licences of what is in an executable beside our own code: each asks to go with every copy. */
+/** The licences of libraries and packages in an executable: each demands to go with every copy. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Linked } from "../engine/linked.ts";
@@ -6,14 +6,14 @@ import { engineSource } from "../engine/source.ts";
 import { readLock } from "./lock.ts";
 import { bundledPackages, linkedParts } from "./parts.ts";
 
-/** Where Debian has it. */
+/** Debian's copy. */
 const MUSL = "/usr/share/doc/musl-dev/copyright";
 
 const libgcc = `Parts of libgcc, the compiler's own functions, are under the GNU General Public License, version 3 or later, with the GCC
 Runtime Library Exception, version 3.1, by which they may be in a program of any licence:
 https://www.gnu.org/licenses/gcc-exception-3.1.html`;
 
-/** The text that has to go with a library. Throws if this machine does not have it. */
+/** The licence text of a library. Throws if this machine lacks it. */
 async function textOf({ name }: Linked): Promise<string> {
   if (name === "quickjs") return (await engineSource()).get("LICENSE")?.toString().trim() ?? "";
   if (name === "libgcc") return libgcc;
@@ -31,7 +31,7 @@ function licenceOf(root: string, name: string): string {
   return `${name} ${readLock(root, name).version}\n\n${texts.join("\n\n")}\n`;
 }
 
-/** One text for the libraries and the packages of a build. */
+/** The licence texts of a build's libraries and packages as one text. */
 export async function thirdPartyLicences(root: string, built: string): Promise<string> {
   const libraries: string[] = [];
   for (const linked of linkedParts(built))

@@ -1,10 +1,10 @@
-/** What the lock file says of npm's packages. */
+/** Reads package-lock.json. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface Locked {
   readonly version: string;
-  /** As npm writes it: "sha512-" and base64. */
+  /** npm's format: "sha512-" and base64. */
   readonly integrity: string;
   readonly license?: string;
 }

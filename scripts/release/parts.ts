@@ -1,4 +1,4 @@
-/** Of what an executable is made, as its build has noted it. */
+/** The parts of an executable, as its build has recorded them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Linked } from "../engine/linked.ts";
@@ -9,7 +9,7 @@ const readNote = (built: string, name: string): unknown =>
 /** The engine and the libraries in C. */
 export const linkedParts = (built: string): Linked[] => readNote(built, "linked") as Linked[];
 
-/** The npm packages whose files went into the bundle, sorted. */
+/** The npm packages with files in the bundle, sorted. */
 export function bundledPackages(built: string): string[] {
   const { inputs } = readNote(built, "meta") as { inputs: Record<string, unknown> };
   const names = Object.keys(inputs).map(

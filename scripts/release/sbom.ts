@@ -1,4 +1,4 @@
-/** What an executable consists of, as a CycloneDX document: our program, the packages in it, the engine and the libraries in C. */
+/** The parts of an executable as a CycloneDX document: our program, its packages, the engine and the C libraries. */
 import { join } from "node:path";
 import { Enums, Models, Serialize, Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { digestOfFile } from "../digest.ts";
@@ -6,13 +6,13 @@ import type { Linked } from "../engine/linked.ts";
 import { type Locked, readLock } from "./lock.ts";
 import { bundledPackages, linkedParts } from "./parts.ts";
 
-/** npm writes a checksum as base64, CycloneDX as hexadecimal digits. */
+/** Converts npm's base64 to CycloneDX's hexadecimal digits. */
 const hexOf = ({ integrity }: Locked): string =>
   Buffer.from(integrity.replace(/^sha512-/, ""), "base64").toString("hex");
 
 function npmComponent(root: string, name: string): Models.Component {
   const locked = readLock(root, name);
-  // The slash of a scoped name stays one; the at sign does not (package URL specification).
+  // In the package URL of a scoped name the at sign is escaped, the slash is not (package URL specification).
   const url = `pkg:npm/${name.replace("@", "%40")}@${locked.version}`;
   const [group, plain] = name.startsWith("@") ? name.split("/") : [undefined, name];
   const component = new Models.Component(Enums.ComponentType.Library, plain ?? name, {
@@ -26,7 +26,7 @@ function npmComponent(root: string, name: string): Models.Component {
   return component;
 }
 
-/** A library in C, with the files of it that are compiled or linked. */
+/** A C library, with its compiled or linked files. */
 function linkedComponent({ name, version, licence, cpe, files, changed }: Linked): Models.Component {
   const url = `pkg:generic/${name}@${version}`;
   const component = new Models.Component(Enums.ComponentType.Library, name, {
@@ -46,15 +46,15 @@ function linkedComponent({ name, version, licence, cpe, files, changed }: Linked
   return component;
 }
 
-/** What is not in the build, and is told with it. */
-export interface Told {
+/** Data that is not in the build. */
+export interface BuildFacts {
   readonly version: string;
   readonly commit: string | undefined;
   /** In seconds since 1970. */
   readonly time: number;
 }
 
-function ownComponent(built: string, { version, commit }: Told): Models.Component {
+function ownComponent(built: string, { version, commit }: BuildFacts): Models.Component {
   const url = `pkg:generic/podwire@${version}`;
   const own = new Models.Component(Enums.ComponentType.Application, "podwire", {
     bomRef: url,
@@ -67,12 +67,12 @@ function ownComponent(built: string, { version, commit }: Told): Models.Componen
   return own;
 }
 
-/** The document of one build: of the executable with that checksum, whichever name it has. */
-export function makeSbom(root: string, built: string, told: Told): string {
+/** The document of one build, for the executable with that checksum under any of its names. */
+export function makeSbom(root: string, built: string, facts: BuildFacts): string {
   const bom = new Models.Bom();
-  const own = ownComponent(built, told);
+  const own = ownComponent(built, facts);
   bom.metadata.component = own;
-  bom.metadata.timestamp = new Date(told.time * 1000);
+  bom.metadata.timestamp = new Date(facts.time * 1000);
   const direct = [
     ...linkedParts(built).map(linkedComponent),
     ...bundledPackages(built).map((name) => npmComponent(root, name)),
@@ -85,7 +85,7 @@ export function makeSbom(root: string, built: string, told: Told): string {
   return serializer.serialize(bom, { sortLists: true, space: 2 });
 }
 
-/** Checks a document against the published schema. Throws what is wrong. */
+/** Validates a document by the published schema. Throws the errors. */
 export async function validateSbom(text: string): Promise<void> {
   const errors = await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(text);
   if (errors !== null) throw new Error(`not a CycloneDX document: ${JSON.stringify(errors)}`);

@@ -1,12 +1,12 @@
-/** What a release is made of: a commit, or files that are no commit's. */
+/** The source of a release: a commit, or files that differ from it. */
 import { execa } from "execa";
 
 export interface Source {
-  /** The commit; undefined where there is no git, as in an unpacked archive of the source. */
+  /** The commit; undefined without git, as in an unpacked archive of the source. */
   readonly commit: string | undefined;
-  /** Files that differ from the commit, as git status tells them. */
+  /** Files that differ from the commit, as in git status. */
   readonly changes: readonly string[];
-  /** Seconds since 1970: that of the commit, unless SOURCE_DATE_EPOCH gives another. */
+  /** Seconds since 1970: the commit's time, or SOURCE_DATE_EPOCH. */
   readonly time: number;
 }
 
@@ -19,7 +19,7 @@ function readEpoch(text: string): number {
   throw new Error(`SOURCE_DATE_EPOCH is ${JSON.stringify(text)}: it must be whole seconds since 1970`);
 }
 
-/** Looks at the project. Throws if nothing tells its time. */
+/** Reads the project's state. Throws if its time is unknown. */
 export async function readSource(root: string, epoch: string | undefined): Promise<Source> {
   const given = epoch === undefined || epoch === "" ? undefined : readEpoch(epoch);
   try {
@@ -36,19 +36,19 @@ export async function readSource(root: string, epoch: string | undefined): Promi
 }
 
 /**
- * The version as the archives' names have it. What is no commit's cannot be made again, and so is refused, or by
- * `allowDirty` named dirty.
+ * The version in the archives' names. Files without a commit cannot be released again, so they are refused;
+ * `allowDirty` marks them as dirty.
  */
 export function labelOf(version: string, { changes }: Source, allowDirty: boolean): string {
   if (changes.length === 0) return version;
   if (allowDirty) return `${version}-dirty`;
   throw new Error(
-    `these files are not as in the commit, and nobody could make the same release again:\n${changes.join("\n")}\n` +
+    `these files differ from the commit, so the release could not be reproduced:\n${changes.join("\n")}\n` +
       "commit or remove them; --allow-dirty makes archives that are called dirty",
   );
 }
 
-/** A release takes minutes: throws if somebody has gone on working meanwhile. */
+/** A release takes minutes: throws if the files have changed meanwhile. */
 export function requireSame(before: Source, after: Source): void {
   const text = ({ commit, changes }: Source) => [commit, ...changes].join("\n");
   if (text(before) === text(after)) return;

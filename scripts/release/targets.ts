@@ -1,8 +1,8 @@
-/** What a release is made for. */
+/** The processors of a release. */
 import type { Processor } from "../engine/toolchain.ts";
 
 export interface Target {
-  /** As in the archive's name. */
+  /** The name in the archive's name. */
   readonly name: string;
   readonly processor: Processor;
 }

@@ -14,7 +14,7 @@ const name = {
   description: "the network's name, of which there is one on a node",
 };
 
-/** What a runtime may pass in runtimeConfig, where the configuration says that the plugin is able to take it. */
+/** The capabilities that a runtime may pass in runtimeConfig, if the configuration declares them. */
 function ownKeys({ properties, capabilities = {} }: PluginSchema): Properties {
   const able = Object.keys(capabilities).map((key) => [key, { type: "boolean" }] as const);
   return {
@@ -25,7 +25,7 @@ function ownKeys({ properties, capabilities = {} }: PluginSchema): Properties {
   };
 }
 
-/** A plugin's section, without the keys of the whole network. */
+/** A plugin's keys without the common ones of a network. */
 function pluginBody({ name: type, schema, isIpam }: Described): Json {
   const keys = isIpam ? schema.properties : ownKeys(schema);
   const body = objectSchema({ properties: keys, required: ["type", ...(schema.required ?? [])] });
@@ -33,7 +33,7 @@ function pluginBody({ name: type, schema, isIpam }: Described): Json {
   return { ...body, properties: isIpam ? properties : { ...properties, cniVersion: version, name } };
 }
 
-/** An object whose `type` says by which schema it is read. Of a type that we do not know, all is right. */
+/** An object whose `type` chooses its schema. Unknown types are valid. */
 function byType(described: readonly Described[]): Json {
   return {
     type: "object",
@@ -43,7 +43,7 @@ function byType(described: readonly Described[]): Json {
     },
     allOf: described.map(({ name: type }) => ({
       if: { properties: { type: { const: type } }, required: ["type"] },
-      // biome-ignore lint/suspicious/noThenProperty: this is JSON Schema's word
+      // biome-ignore lint/suspicious/noThenProperty: "then" is a keyword of JSON Schema
       then: { $ref: `#/$defs/${type}` },
     })),
   };
@@ -54,7 +54,7 @@ function definitions(all: readonly Described[]): Json {
   const others = all.filter(({ isIpam }) => !isIpam);
   return {
     ...Object.fromEntries(all.map((each) => [each.name, pluginBody(each)])),
-    // Without a type there is no IPAM.
+    // IPAM is optional: no type means none.
     ipam: { ...byType(ipam), required: [], properties: { type: { type: ["string", "null"] } } },
     plugin: byType(others),
   };
@@ -76,7 +76,7 @@ const listProperties = {
   plugins: { type: "array", minItems: 1, items: { $ref: "#/$defs/plugin" } },
 };
 
-/** The definitions that a schema refers to, and those that they refer to. */
+/** The definitions that a schema refers to, directly or indirectly. */
 function reachable(schema: unknown, definitions: Json, found: Record<string, unknown> = {}): Json {
   for (const [, name = ""] of JSON.stringify(schema).matchAll(/"#\/\$defs\/([^"]+)"/g)) {
     if (name in found) continue;
@@ -86,7 +86,7 @@ function reachable(schema: unknown, definitions: Json, found: Record<string, unk
   return found;
 }
 
-/** File name to schema. Each is whole: it refers to no other file. */
+/** File name to schema. Each schema is self-contained. */
 export function schemaFiles(all: readonly Described[]): Map<string, Json> {
   const $defs = definitions(all);
   const files = new Map<string, Json>();

@@ -1,30 +1,19 @@
-/** The descriptions of all plugins: schema.ts in their folders. */
-import { existsSync, readdirSync } from "node:fs";
+/** Finds the descriptions of all plugins: schema.ts in their folders. */
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { PluginSchema } from "../../shared/cni/schema.ts";
+import { findPluginFolders, type PluginFolder } from "../plugins.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-
-export interface Described {
-  readonly name: string;
-  readonly folder: string;
-  readonly isIpam: boolean;
+export interface Described extends PluginFolder {
   readonly schema: PluginSchema;
 }
 
-/** Every plugin has one: a folder without it is an error. */
+/** A plugin without schema.ts is an error. */
 export async function findSchemas(): Promise<Described[]> {
   const found: Described[] = [];
-  for (const kind of ["plugins", "ipam"]) {
-    for (const name of readdirSync(join(root, kind)).sort()) {
-      const folder = join(root, kind, name);
-      if (!existsSync(join(folder, "index.ts"))) continue;
-      const { default: schema } = (await import(pathToFileURL(join(folder, "schema.ts")).href)) as {
-        default: PluginSchema;
-      };
-      found.push({ name, folder, isIpam: kind === "ipam", schema });
-    }
+  for (const each of findPluginFolders()) {
+    const { href } = pathToFileURL(join(each.folder, "schema.ts"));
+    found.push({ ...each, schema: ((await import(href)) as { default: PluginSchema }).default });
   }
   return found;
 }

@@ -3,10 +3,10 @@ import type { ObjectShape, Properties, Shape } from "../../shared/cni/schema.ts"
 
 export type Json = { readonly [key: string]: unknown };
 
-/** Where the schema of an ipam section is in the file that is made. */
+/** The path of the ipam section's schema in the file. */
 export const IPAM = "#/$defs/ipam";
 
-/** Markdown means nothing to an editor. */
+/** Removes Markdown, which editors show literally. */
 const plainText = (text: string) => text.replaceAll("`", "").replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1");
 
 function annotations({ description, ...shape }: Shape): Json {
@@ -17,7 +17,7 @@ function annotations({ description, ...shape }: Shape): Json {
   };
 }
 
-/** A key that is null counts as absent, unless it must be there. */
+/** Null counts as absent, except for required keys. */
 type Nullable = { readonly nullable: boolean };
 const types = (type: string, { nullable }: Nullable) => (nullable ? [type, "null"] : type);
 
@@ -27,7 +27,7 @@ function integerBounds(shape: Extract<Shape, { type: "integer" }>): Json {
     ...(minimum === undefined ? {} : { minimum }),
     ...(maximum === undefined ? {} : { maximum }),
   };
-  // Bounds say nothing of null, and a constant of nothing else.
+  // Bounds do not apply to null and constants.
   return or === undefined ? bounds : { anyOf: [{ const: or }, bounds] };
 }
 
@@ -65,12 +65,12 @@ function body(shape: Shape, nullable: Nullable): Json {
 }
 
 /** The schema of one value. */
-export function jsonSchema(shape: Shape, nullable: Nullable): Json {
+function jsonSchema(shape: Shape, nullable: Nullable): Json {
   return { ...body(shape, nullable), ...annotations(shape) };
 }
 
 /** The schemas of the keys of an object. */
-export function propertySchemas(properties: Properties, required: readonly string[] = []): Json {
+function propertySchemas(properties: Properties, required: readonly string[] = []): Json {
   return Object.fromEntries(
     Object.entries(properties).map(([key, shape]) => [
       key,
@@ -79,7 +79,7 @@ export function propertySchemas(properties: Properties, required: readonly strin
   );
 }
 
-/** Unknown keys pass: the specification lets a plugin ignore them. Validation warns of them by itself. */
+/** Unknown keys are valid: the specification lets plugins ignore them. `podwire validate` warns of them. */
 export function objectSchema({ properties, required, others }: Omit<ObjectShape, "type">): Json {
   return {
     type: "object",

@@ -1,4 +1,4 @@
-/** The table of keys in a plugin's README, from their descriptions. */
+/** Makes the table of keys in a plugin's README from their descriptions. */
 import type { PluginSchema, Properties, Shape } from "../../shared/cni/schema.ts";
 
 const START = "<!-- keys -->";
@@ -17,7 +17,7 @@ function rowsBelow(shape: Shape, path: string): Row[] {
   return shape.type === "array" ? rowsBelow(shape.items, `${path}[]`) : [];
 }
 
-/** Keys without a description are explained elsewhere. */
+/** Keys without a description are explained elsewhere in the README. */
 function rowsOf(properties: Properties, prefix = ""): Row[] {
   return Object.entries(properties).flatMap(([key, shape]) => {
     const path = `${prefix}${key}`;
@@ -40,7 +40,7 @@ function keyTable({ properties, capabilities = {} }: PluginSchema): string {
   return render([...rowsOf(properties), ...rowsOf(capabilities, "runtimeConfig.")]);
 }
 
-/** A README with its table brought up to date; undefined if it has no place for one. */
+/** The README with an updated table; undefined if it has no marks for the table. */
 export function withKeyTable(readme: string, schema: PluginSchema): string | undefined {
   const [start, end] = [readme.indexOf(START), readme.indexOf(END)];
   if (start < 0 || end < start) return undefined;

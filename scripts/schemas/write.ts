@@ -1,4 +1,4 @@
-/** Writes dist/schemas, and the validators that `podwire validate` has in it: compiled now, so that it need not. */
+/** Writes dist/schemas, and compiles the validators of `podwire validate` at build time. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";

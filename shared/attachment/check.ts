@@ -1,6 +1,7 @@
-/** What CHECK asks of any interface with addresses: that the container's side is as the result says. */
+/** CHECK: comparisons of an interface, its addresses and routes with the result. */
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
+import type { OwnedLink } from "../cni/plugin.ts";
 import type { Result, ResultInterface, ResultIp } from "../cni/result.ts";
 import { formatCidr, isSameCidr } from "../ip/cidr.ts";
 import { listAddresses } from "../netlink/address.ts";
@@ -8,12 +9,12 @@ import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLink, findLinkByIndex, type Link } from "../netlink/link.ts";
 import { type KernelRoute, listRoutes, type Route, satisfies } from "../netlink/route.ts";
 
-/** A CHECK failure: what is not as it should be, and what to do. */
+/** A failure of CHECK: the difference, and what to do. */
 export function drift(message: string, advice: string): CniError {
   return new CniError(ErrorCode.internal, message, advice);
 }
 
-/** What to do when somebody changed what ADD made. */
+/** The advice where no single command repairs it. */
 export const RECREATE = "something changed it after the container was attached; recreate the container";
 
 export interface Attached {
@@ -35,13 +36,15 @@ export function ipsOf(result: Result, index: number): readonly ResultIp[] {
   return result.ips.filter((ip) => ip.interface === undefined || ip.interface === index);
 }
 
-/** Compares the container's link with the result. Returns it. */
-export function checkContainerLink(container: Container, reported: ResultInterface): Link {
+/** Compares the container's link with the result, and with what the plugin makes. Returns it. */
+export function checkContainerLink(container: Container, reported: ResultInterface, owned: OwnedLink): Link {
   const where = `${reported.name} in ${container.namespace.path}`;
   const link = findLink(container.netlink, reported.name);
   if (link === undefined) throw drift(`the interface ${where} is missing`, RECREATE);
-  if (link.kind !== "veth")
-    throw drift(`the interface ${where} is no veth but ${link.kind || "another kind"}`, RECREATE);
+  if (owned.place !== "moved" && link.kind !== owned.kind) {
+    const kind = link.kind || "of a physical device";
+    throw drift(`the interface ${where} has the kind ${kind}, expected ${owned.kind}`, RECREATE);
+  }
   const mac = reported.mac?.toLowerCase();
   if (mac !== undefined && mac !== link.mac) {
     throw drift(`the interface ${where} has the MAC address ${link.mac}, expected ${mac}`, RECREATE);
@@ -55,8 +58,7 @@ export function checkIsUp(link: Link, where: string): void {
 }
 
 /**
- * Compares the MTU of the two ends of a pair. A smaller one inside is a later plugin's doing (tuning); a larger one
- * loses frames.
+ * Compares the MTU of the two ends of a pair. A later plugin (tuning) may make it smaller inside. A larger one inside loses frames.
  */
 export function checkMtu(inside: Link, outside: Link): void {
   if (inside.mtu <= outside.mtu) return;
@@ -70,7 +72,8 @@ export function checkMtu(inside: Link, outside: Link): void {
 /** The host's end of the container's veth. It must be the one in the result, with its MAC address and MTU. */
 export function checkHostEnd(host: NetlinkConnection, inside: Link, result: Result): Link {
   const end = findLinkByIndex(host, inside.peer);
-  if (end?.kind !== "veth") throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
+  if (end?.kind !== inside.kind)
+    throw drift(`the host's end of ${inside.name} is missing on this node`, RECREATE);
   const reported = result.interfaces.find((item) => item.name === end.name && (item.sandbox ?? "") === "");
   if (reported === undefined) {
     const message = `the host's end of ${inside.name} is called ${end.name}, which prevResult does not know`;
@@ -84,7 +87,7 @@ export function checkHostEnd(host: NetlinkConnection, inside: Link, result: Resu
   return end;
 }
 
-/** Whether every address of the result is on the link. More of them are fine: a chained plugin may add some. */
+/** Throws if an address of the result is missing on the link. There may be more: a later plugin may add some. */
 export function checkAddresses(container: Container, link: Link, ips: readonly ResultIp[]): void {
   const held = listAddresses(container.netlink, link.index);
   const missing = ips.filter(({ address }) => !held.some(({ cidr }) => isSameCidr(cidr, address)));
@@ -94,8 +97,7 @@ export function checkAddresses(container: Container, link: Link, ips: readonly R
 }
 
 /**
- * Whether every route of the result is there. A route that names no table may be in any: plugins later in the
- * chain (sbr, vrf) move routes.
+ * Throws if a route of the result is missing. A route that names no table may be in any: later plugins (sbr, vrf) move routes.
  */
 export function checkRoutes(container: Container, routes: readonly Route[]): void {
   const held = { 4: [] as KernelRoute[], 6: [] as KernelRoute[] };

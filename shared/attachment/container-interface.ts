@@ -27,8 +27,8 @@ const IPV6_ADDRESS_EVENTS = 9;
 const DETECTION_LIMIT_MILLISECONDS = 10_000;
 
 /**
- * The parameters that must be right before the interface is up: router advertisements of a neighbour pod are
- * not believed (CVE-2020-10749), and neighbours are told when an IPv6 address gets another MAC address.
+ * Sets the parameters that must be right before the interface is up. The container ignores router advertisements, which a neighbour
+ * pod could send (CVE-2020-10749). The kernel announces a changed MAC address of an IPv6 address.
  */
 export function setParameters(container: Container, wanted: ContainerInterface): void {
   const { name, ips, detectDuplicates } = wanted;
@@ -55,8 +55,8 @@ function switchOnIpv6(name: string): void {
 }
 
 /**
- * Adds the addresses, brings the interface up, adds the routes and does what `more` says, in one system call. When the MAC
- * address changes later, neighbours are told.
+ * Adds the addresses, brings the interface up, adds the routes and sends `more`, in one system call. The kernel will announce a changed
+ * MAC address of an IPv4 address (arp_notify).
  */
 export function configureInterface(
   container: Container,
@@ -78,11 +78,11 @@ export function configureInterface(
 }
 
 /**
- * For when frames pass: tells the neighbours who has the addresses of these families now. Writing the MAC address, the same
- * one, makes the kernel send gratuitous ARP and unsolicited neighbour advertisements (arp_notify, ndisc_notify).
+ * Announces the addresses of these families, once frames pass. Writing the same MAC address again makes the kernel send gratuitous ARP
+ * and unsolicited neighbour advertisements (arp_notify, ndisc_notify).
  *
- * And as any change of a parameter, that of arp_notify makes it report its multicast groups again: a bridge that snoops on
- * these reports (RFC 4541) has not heard the first ones, and would keep neighbour solicitations back for a while.
+ * Changing arp_notify, like any parameter, makes the kernel report its multicast groups again. A bridge that snoops on these reports
+ * (RFC 4541) missed the first ones, and without them holds neighbour solicitations back.
  */
 export function announce(
   { netlink }: Pick<Container, "netlink">,
@@ -99,8 +99,8 @@ export function announce(
 }
 
 /**
- * Does the work while the interface reports its multicast groups by MLD 1 (RFC 2710): at once. A report of MLD 2 takes some
- * milliseconds, and a query of MLD 1 that comes first cancels it; the answer to that may take ten seconds.
+ * Does the work while the interface reports its multicast groups by MLD 1 (RFC 2710), which it does at once. With MLD 2 a report takes
+ * milliseconds. A query of MLD 1 that arrives first cancels it, and the answer to that query may take ten seconds.
  */
 export function withPromptReports({ namespace }: Container, name: string, work: () => void): void {
   const key = `ipv6/conf/${name}/force_mld_version`;
@@ -113,7 +113,7 @@ export function withPromptReports({ namespace }: Container, name: string, work: 
   if (before !== undefined) namespace.run(() => setSysctl(key, before));
 }
 
-/** Waits until no address is tentative. Throws if another node has one of them. */
+/** Waits until no address is tentative (RFC 4862). Throws if another node has one of them. */
 export function waitForDetection(container: Container, { index, name }: ContainerInterface): void {
   const events = container.namespace.run(() => new NetlinkConnection(Protocol.route));
   try {

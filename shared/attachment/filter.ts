@@ -26,6 +26,7 @@ function wantedOf(
     owner: attachmentOf(request),
     kind: "interface",
     backend,
+    addresses,
     ...(enabled && addresses.length > 0 ? { masquerade: { addresses, exceptions } } : {}),
     ...(spoofCheck === undefined ? {} : { spoofCheck }),
   };
@@ -54,11 +55,12 @@ export function applyFilters(
   const wanted = wantedOf(request, config, addresses);
   if (isEmpty(wanted)) {
     if (addresses.length === 0) return;
-    clearFilter({ ...wanted, masquerade: { addresses, exceptions: [] } }, environment);
+    clearFilter(wanted, environment);
     return;
   }
-  undo.onFailure(() => void removeFilter(wanted.owner, wanted.kind, environment, { hasSiblings: true }));
+  // A failure of its own applyFilter undoes itself.
   step("filter", () => applyFilter(wanted, environment));
+  undo.onFailure(() => void removeFilter(wanted.owner, wanted.kind, environment, { hasSiblings: true }));
 }
 
 /** Throws if rules that the configuration asks for are not in place. */

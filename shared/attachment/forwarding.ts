@@ -10,8 +10,8 @@ import { drift } from "./check.ts";
 const switches = { 4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding" } as const;
 
 /**
- * A forwarding node ignores router advertisements, and drops the default routes it learned from them, unless
- * the interface's accept_ra is 2 (Documentation/networking/ip-sysctl.rst). Set where such routes are.
+ * A forwarding node ignores router advertisements, and drops the default routes that it learned from them, unless the interface's
+ * accept_ra is 2 (Documentation/networking/ip-sysctl.rst). Sets it to 2 on interfaces with learned routes.
  */
 function keepAdvertisedRoutes(host: NetlinkConnection): void {
   for (const index of linksWithAdvertisedRoutes(host)) {
@@ -22,7 +22,7 @@ function keepAdvertisedRoutes(host: NetlinkConnection): void {
   }
 }
 
-/** Switches forwarding on, once for the node: it stays on. Throws code 5 with the sysctl to set. */
+/** Switches forwarding on for the node, for good. Throws code 5 with the sysctl to set. */
 export function enableForwarding(host: NetlinkConnection, families: readonly Family[]): void {
   for (const family of families) {
     const key = switches[family];
@@ -37,7 +37,7 @@ export function enableForwarding(host: NetlinkConnection, families: readonly Fam
   }
 }
 
-/** Throws if the node does not forward the family, or not what comes in by the interface. */
+/** Throws if forwarding of the family is off on the node or on the interface. */
 export function checkForwarding(family: Family, interfaceName: string): void {
   for (const key of [switches[family], `ipv${family}/conf/${interfaceName}/forwarding`]) {
     if (readSysctl(key) === "1") continue;

@@ -1,4 +1,4 @@
-/** Looks into a network namespace. A module of its own, since it brings in netlink: see liveness.ts. */
+/** The addresses of interfaces in other network namespaces. */
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { type IpAddress, isSameIp, parseIp } from "../ip/address.ts";
 import { listAddresses } from "../netlink/address.ts";

@@ -4,7 +4,7 @@ import type { Request } from "../cni/plugin.ts";
 import { emptyResult, type Result } from "../cni/result.ts";
 import type { Rollback } from "../rollback.ts";
 
-/** Asks IPAM for addresses; they go back if a later step fails. Without IPAM there are none. */
+/** Asks IPAM for addresses. A later failure gives them back. Without IPAM the result is empty. */
 export function allocate(request: Request, undo: Rollback): Result {
   const { ipamType } = request.configuration;
   if (ipamType === "") return emptyResult;

@@ -1,4 +1,4 @@
-/** Whether an attachment that something was made for still exists. */
+/** Whether an attachment still exists: its namespace, and its address there. The kind of its interface does not matter. */
 
 import type { IpAddress } from "../ip/address.ts";
 import { type FileStatus, fileStatus } from "../system/file-status.ts";
@@ -17,22 +17,19 @@ function statusIfAny(path: string): FileStatus | undefined {
   try {
     return fileStatus(path);
   } catch {
-    // A path too long, or through a loop of links: whatever it was meant to be, it leads to no namespace.
+    // A path that is too long, or has a loop of links, leads to no namespace.
     return undefined;
   }
 }
 
-/** What is at CNI_NETNS now, to be recognized later; undefined if nothing is there. */
+/** The namespace at CNI_NETNS, with what identifies it later; undefined if the path leads nowhere. */
 export function describeNamespace(path: string): NamespaceRecord | undefined {
   const status = path === "" ? undefined : statusIfAny(path);
   return status === undefined ? undefined : { path, identity: `${status.device}:${status.inode}` };
 }
 
-/**
- * Whether an attachment is in use: its address is on its interface, in the namespace it was made for, or in the one
- * the runtime names now.
- */
-export function isAlive(record: Placement, address: string, netns = ""): boolean {
+/** Whether the address is on the attachment's interface: in the namespace of its ADD, or in `netns`. */
+export function isAttached(record: Placement, address: string, netns = ""): boolean {
   if (record.ifname === "") return false;
   for (const place of [record.namespace, describeNamespace(netns)]) {
     if (place !== undefined && hasAddress(place, record.ifname, address)) return true;
@@ -42,63 +39,60 @@ export function isAlive(record: Placement, address: string, netns = ""): boolean
 
 const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 
-let inUse: ReadonlyMap<string, string> | undefined;
+let known: ReadonlyMap<string, string> | undefined;
 
-/**
- * The namespaces that somebody is in or holds on to: inode -> a path that leads there. All processes are looked at, once
- * a call. Throws if that cannot be told.
- */
-function allInUse(): ReadonlyMap<string, string> {
-  inUse ??= namespacesInUse();
-  return inUse;
+/** The namespaces that processes are in or hold open, by inode: a path to each. Reads all of /proc, once a call. Throws if it cannot. */
+function usedNamespaces(): ReadonlyMap<string, string> {
+  known ??= namespacesInUse();
+  return known;
 }
 
 /**
- * Whether an interface of that name has such an address in any namespace in use: for attachments of which nothing is
- * recorded. True if that cannot be told.
+ * Whether an interface of that name has such an address in any namespace that is in use: for attachments without a record. True if
+ * /proc cannot be read.
  */
-export function isAnywhere(ifname: string, isMeant: (address: IpAddress) => boolean): boolean {
+export function isAddressInAnyNetns(ifname: string, isMeant: (address: IpAddress) => boolean): boolean {
   try {
-    return [...allInUse().values()].some((path) => addressesAt(path, ifname).some(isMeant));
+    return [...usedNamespaces().values()].some((path) => addressesAt(path, ifname).some(isMeant));
   } catch {
     return true;
   }
 }
 
 /**
- * Whether a namespace that was known by a process is gone. Others may live in it. And the kernel soon gives its inode
- * to another: that one is known by not having the addresses.
+ * Whether a namespace is gone whose path was that of a process. Other processes may be in it. The kernel soon gives its inode to a new
+ * namespace, which does not have the addresses.
  */
-function isGoneWithProcess({ ifname, namespace }: Placement, addresses: readonly string[]): boolean {
+function isProcessNetnsGone({ ifname, namespace }: Placement, addresses: readonly string[]): boolean {
   if (namespace === undefined || ifname === "") return false;
   const { path, identity } = namespace;
   if (describeNamespace(path)?.identity === identity) return false;
   let user: string | undefined;
   try {
-    user = allInUse().get(identity.slice(identity.lastIndexOf(":") + 1));
+    user = usedNamespaces().get(identity.slice(identity.lastIndexOf(":") + 1));
   } catch {
     return false;
   }
   if (user === undefined) return true;
   const place = describeNamespace(user);
-  // Gone in this moment, or behind a path that means something else here.
+  // The process has just ended, or the path leads to another namespace here.
   if (place?.identity !== identity) return false;
   return !addresses.some((address) => hasAddress(place, ifname, address));
 }
 
 /**
- * Whether the namespace an attachment of these addresses was made in is gone for certain, for when its addresses are
- * needed badly: nothing is at its path any more, or another namespace is.
+ * Whether the namespace in which an attachment got these addresses is gone for certain: its path leads nowhere, or to another namespace.
+ * Used when a range is exhausted.
  *
- * Anything doubtful counts as there. A plain file at the path may be the far side of a mount that this process does
- * not see; an identity that was never a namespace's proves nothing.
+ * False in doubt. A plain file at the path may be under a mount that this process does not see; an identity that is not a namespace's
+ * proves nothing.
  */
-export function isGone(placement: Placement, addresses: readonly string[]): boolean {
+export function isNetnsGone(placement: Placement, addresses: readonly string[]): boolean {
   const { namespace } = placement;
   if (namespace === undefined) return false;
   const namespaces = fileStatus("/proc/self/ns/net")?.device;
   if (namespaces === undefined || !namespace.identity.startsWith(`${namespaces}:`)) return false;
-  if (namespace.path.startsWith("/proc/")) return isGoneWithProcess(placement, addresses);
+  if (namespace.path.startsWith("/proc/")) return isProcessNetnsGone(placement, addresses);
   const status = statusIfAny(namespace.path);
   if (status === undefined) return statusIfAny(parentOf(namespace.path))?.isDirectory === true;
   return status.device === namespaces && `${status.device}:${status.inode}` !== namespace.identity;

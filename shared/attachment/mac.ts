@@ -1,4 +1,4 @@
-/** MAC addresses for what we create. All are locally administered (IEEE 802: second-lowest bit of the first byte). */
+/** MAC addresses for the interfaces that plugins create. All are locally administered (IEEE 802: second-lowest bit of the first byte). */
 import { ownerHash } from "../cni/attachment.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import { formatIp, type IpAddress, toBytes } from "../ip/address.ts";
@@ -24,18 +24,18 @@ function withPrefix(rest: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** The MAC address that follows from an IP address: who still remembers a reused IP address then remembers the right one. */
+/** The MAC address that is derived from an IP address: neighbour entries of a reused IP address stay right. */
 export function macOfIp(ip: IpAddress): Uint8Array {
   return withPrefix(ip.family === 4 ? toBytes(ip) : bytesOf(sha512(formatIp(ip)), 4));
 }
 
-/** The container's address: of its IPv4 address, else of its IPv6 address, and without one derived from the attachment. */
+/** The container's address: derived from its first IPv4 address, else from its first address, else from the attachment. */
 export function containerMac(owner: AttachmentKey, addresses: readonly Cidr[]): Uint8Array {
   const ip = (addresses.find((cidr) => cidr.address.family === 4) ?? addresses[0])?.address;
   return ip === undefined ? makeLocal(bytesOf(ownerHash(owner), 6)) : macOfIp(ip);
 }
 
-/** The address of the host's end: of no use to anybody, but given, so that udev does not change it. */
+/** The address of the host's end. It is set so that udev does not change it (MACAddressPolicy). */
 export function hostMac(owner: AttachmentKey): Uint8Array {
   return makeLocal(bytesOf(ownerHash(owner).slice(12), 6));
 }

@@ -1,4 +1,4 @@
-/** What plugins say of an attachment in their result. */
+/** Parts of the result of ADD. */
 import type { Request } from "../cni/plugin.ts";
 import { type Dns, isEmptyDns, type Result, type ResultInterface } from "../cni/result.ts";
 import type { Link } from "../netlink/link.ts";
@@ -11,7 +11,7 @@ export function describeLink(
   return { name, mac, mtu, ...(sandbox === undefined ? {} : { sandbox }) };
 }
 
-/** The configuration's `dns` where it says anything, else IPAM's. */
+/** The configuration's `dns` unless it is empty, else IPAM's. */
 export function chooseDns({ configuration }: Request, ipam: Result): Dns {
   return isEmptyDns(configuration.dns) ? ipam.dns : configuration.dns;
 }

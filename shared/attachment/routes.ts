@@ -9,7 +9,7 @@ const LINK_SCOPE = 253;
 
 export const isLinkScope = (route: ResultRoute) => (route.scope ?? 0) >= LINK_SCOPE;
 
-/** The routes with the gateway of their family where they name none, each once. */
+/** The routes, each once. Routes without a gateway get that of their family. */
 export function resolveRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): ResultRoute[] {
   const gatewayOf = (family: Family) => ips.find((ip) => ip.gateway?.family === family)?.gateway;
   const resolved: ResultRoute[] = [];
@@ -22,11 +22,11 @@ export function resolveRoutes(routes: readonly ResultRoute[], ips: readonly Resu
   return resolved;
 }
 
-/** What the kernel takes for what is left out: include/uapi/linux/rtnetlink.h, and net/ipv6/route.c for the metric. */
+/** The kernel's defaults: include/uapi/linux/rtnetlink.h, and net/ipv6/route.c for the metric. */
 const MAIN_TABLE = 254;
 const IPV6_METRIC = 1024;
 
-/** Two routes that are one for the kernel. */
+/** Whether the kernel takes the two for one route. */
 export function isSameRoute(a: Route, b: Route): boolean {
   const metric = (route: Route) => {
     const isV6 = route.destination.address.family === 6;

@@ -1,28 +1,26 @@
-/** The veth pair that joins a container to its node: made, and found to be ready. */
-import { hostInterfaceName, ownerText } from "../cni/attachment.ts";
+/** The veth pair that joins a container to its node. */
+import { ownerText } from "../cni/attachment.ts";
 import type { Container } from "../cni/container.ts";
 import { CniError, ErrorCode, quote } from "../cni/error.ts";
-import type { AttachmentKey } from "../cni/plugin.ts";
+import type { AttachmentKey, Owned } from "../cni/plugin.ts";
 import { step } from "../cni/steps.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
-import { NetlinkError } from "../netlink/error.ts";
-import { deleteLink, findLink, findLinkByIndex, formatMac, type Link, readLink } from "../netlink/link.ts";
+import { findLink, findLinkByIndex, formatMac, type Link } from "../netlink/link.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { newVethPair } from "../netlink/veth.ts";
-import type { Rollback } from "../rollback.ts";
-import { Errno } from "../system/errno.ts";
 import { setSysctlIfPresent, trySysctl } from "../system/sysctl.ts";
+import { createOnHost } from "./create-link.ts";
+import type { HostChange } from "./host-change.ts";
 import { hostMac } from "./mac.ts";
+
+const KIND = "veth";
+
+/** What an attachment by such a pair owns. */
+export const ownedVeth = { link: { place: "pair", kind: KIND }, isFiltered: true } as const satisfies Owned;
 
 /** RTNLGRP_LINK. */
 const LINK_EVENTS = 1;
 const READY_LIMIT_MILLISECONDS = 5_000;
-
-/** What a step that changes the host needs. */
-export interface HostChange {
-  readonly netlink: NetlinkConnection;
-  readonly undo: Rollback;
-}
 
 export interface Veth {
   readonly host: Link;
@@ -37,12 +35,12 @@ export interface NewVeth {
   readonly mtu: number;
   /** Index of the bridge the host's end becomes a port of: one that passes no frames until wakeLink. */
   readonly master?: number;
-  /** Settings of the host's end; they are made in the system call that makes the pair. */
+  /** Settings of the host's end, sent in the system call that makes the pair. */
   readonly settings: (name: string, alias: string) => NetlinkMessage;
 }
 
-/** Throws if CNI_IFNAME is taken (specification, ADD: "MUST return an error"). */
-export function refuseTakenName({ netlink, namespace }: Container, ifname: string): void {
+/** Throws code 4 if the container has an interface CNI_IFNAME (specification, ADD: "MUST return an error"). */
+export function validateNameIsFree({ netlink, namespace }: Container, ifname: string): void {
   const taken = findLink(netlink, ifname);
   if (taken === undefined) return;
   throw new CniError(
@@ -53,26 +51,25 @@ export function refuseTakenName({ netlink, namespace }: Container, ifname: strin
 }
 
 /** Creates the pair. The container's end stays down. */
-export function createVeth({ netlink, undo }: HostChange, wanted: NewVeth): Veth {
+export function createVeth(change: HostChange, wanted: NewVeth): Veth {
   const { owner, container, mac, mtu, master } = wanted;
-  const name = hostInterfaceName(owner);
-  undo.onFailure(() => netlink.attempt(deleteLink({ name }), Errno.ENODEV));
-  const pair = newVethPair({
-    host: { name, mac: hostMac(owner) },
-    container: { name: owner.ifname, mac },
-    namespace: container.namespace.descriptor,
-    mtu,
-    ...(master === undefined ? {} : { master, isDormant: true }),
-  });
-  const settings = wanted.settings(name, ownerText(owner));
-  const host = step("veth", () => createPair(netlink, name, [pair, settings]));
-  quietIpv6(name, master !== undefined);
+  const pair = (name: string) =>
+    newVethPair({
+      host: { name, mac: hostMac(owner) },
+      container: { name: owner.ifname, mac },
+      namespace: container.namespace.descriptor,
+      mtu,
+      ...(master === undefined ? {} : { master, isDormant: true }),
+    });
+  const messages = (name: string) => [pair(name), wanted.settings(name, ownerText(owner))];
+  const host = createOnHost(change, { owner, kind: KIND, messages });
+  quietIpv6(host.name, master !== undefined);
   return { host, container: { name: owner.ifname, index: host.peer, mac: formatMac(mac), mtu } };
 }
 
 /**
- * A container must not configure its host by router advertisements (CVE-2020-10749). A bridge's port has no use for IPv6 at
- * all: without it, the node's routing table is not searched for the port's routes whenever another port comes or goes.
+ * A container must not configure its host by router advertisements (CVE-2020-10749). A bridge port needs no IPv6: without it the kernel
+ * does not search the node's routes for the port's whenever another port comes or goes.
  */
 function quietIpv6(name: string, isPort: boolean): void {
   if (isPort) trySysctl(`ipv6/conf/${name}/disable_ipv6`, "1");
@@ -80,28 +77,8 @@ function quietIpv6(name: string, isPort: boolean): void {
 }
 
 /**
- * Creates the pair; what has its name goes first. That is left of this very attachment: ADD died, or the container's
- * namespace was exchanged without DEL. CNI_IFNAME is free, so its other end serves nobody. Returns the host's end.
- */
-function createPair(netlink: NetlinkConnection, name: string, messages: readonly NetlinkMessage[]): Link {
-  let bodies: readonly Uint8Array[];
-  try {
-    bodies = netlink.execute(...messages);
-  } catch (thrown) {
-    if (!(thrown instanceof NetlinkError) || thrown.errno !== Errno.EEXIST) throw thrown;
-    netlink.attempt(deleteLink({ name }), Errno.ENODEV);
-    bodies = netlink.execute(...messages);
-  }
-  const [echo] = bodies;
-  const host = echo === undefined ? findLink(netlink, name) : readLink(echo);
-  if (host !== undefined) return host;
-  const message = `the veth pair ${name} vanished right after it was made`;
-  throw new CniError(ErrorCode.tryAgainLater, message, "something else on this node deletes interfaces");
-}
-
-/**
- * Returns when the link is in the wanted state. The kernel gets there by itself within a millisecond, in a work
- * queue: the events say when. Throws what `failure` returns when it does not.
+ * Returns when the link is in the wanted state. The kernel's work queue gets there within a millisecond, and sends an event. Throws what
+ * `failure` returns after 5 s.
  */
 export function waitForLink(
   netlink: NetlinkConnection,

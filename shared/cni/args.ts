@@ -1,7 +1,7 @@
-/** CNI_ARGS: "KEY=value;KEY=value". Deprecated in favour of args and runtimeConfig, and still what runtimes set. */
+/** CNI_ARGS: "KEY=value;KEY=value". Deprecated in favour of args and runtimeConfig, but runtimes still set it. */
 import { CniError, ErrorCode, quote } from "./error.ts";
 
-/** The keys any of our plugins reads. Known to all, since a runtime sets one CNI_ARGS for a whole chain. */
+/** The keys that our plugins read. All plugins accept all of them: a runtime sets one CNI_ARGS for a chain. */
 export interface CniArgs {
   /** IP: addresses to assign, comma-separated. */
   readonly ips: readonly string[];
@@ -29,7 +29,7 @@ function readPairs(text: string): Map<string, string> {
 
 const list = (value: string | undefined) => (value ?? "").split(",").filter((part) => part !== "");
 
-/** Reads CNI_ARGS. Throws code 4 for a broken pair, and for an unknown key unless IgnoreUnknown is set. */
+/** Reads CNI_ARGS. Throws code 4 for a malformed pair, and for an unknown key unless IgnoreUnknown is set. */
 export function readArgs(text: string): CniArgs {
   const pairs = readPairs(text);
   const ignoreUnknown = ["1", "true"].includes((pairs.get("IGNOREUNKNOWN") ?? "").toLowerCase());

@@ -1,4 +1,4 @@
-/** How an attachment (network, container, interface) is named on the host: for machines and for people. */
+/** Names of an attachment (network, container, interface) on the host: hashes and texts. */
 
 import { sha512 } from "../system/hash.ts";
 import { encodeText } from "../system/text.ts";
@@ -6,10 +6,10 @@ import type { AttachmentKey } from "./plugin.ts";
 
 /** How long the parts may be: an interface alias and a comment of iptables hold 255 bytes. */
 const MOST = { network: 72, container: 72 } as const;
-/** The same for a comment of at most 128 bytes. */
+/** The limits of the parts in an nftables comment of 128 bytes. */
 const MOST_IN_COMMENT = { network: 40, container: 35 } as const;
 
-/** A name part of bounded length. A long one is cut and ends in its hash, so that it still names one thing only. */
+/** Shortens a long name: it is cut and ends in its hash, so it stays unique. */
 function bounded(part: string, most: number): string {
   return part.length <= most ? part : `${part.slice(0, most - 17)}~${sha512(part).slice(0, 16)}`;
 }
@@ -20,7 +20,7 @@ export function shortName(network: string): string {
   return bounded(network, 32).replaceAll("~", ".");
 }
 
-/** The text that marks everything of a network: the start of ownerText of each of its attachments. */
+/** The text that marks all objects of a network: the start of ownerText of its attachments. */
 export function networkText(network: string): string {
   return startOf(network, MOST);
 }
@@ -44,15 +44,15 @@ export function ownerText(owner: AttachmentKey): string {
 }
 
 /**
- * The same as a comment of nftables: at most 128 bytes, or nft would not load again what it has listed
- * (NFTNL_UDATA_COMMENT_MAXLEN in libnftnl/udata.h), and with it nothing of the whole file.
+ * The owner as a comment of nftables. At most 128 bytes: nft refuses a whole file with a longer one
+ * (NFTNL_UDATA_COMMENT_MAXLEN in libnftnl/udata.h).
  */
 export function ownerComment(owner: AttachmentKey): string {
   const text = ownerText(owner);
   return encodeText(text).length <= 128 ? text : textOf(owner, MOST_IN_COMMENT);
 }
 
-/** Whether a text is ownerComment, or ownerText, of an attachment of the network. */
+/** True if a text is ownerComment or ownerText of an attachment of the network. */
 export function isOfNetwork(text: string, network: string): boolean {
   return text.startsWith(networkText(network)) || text.startsWith(startOf(network, MOST_IN_COMMENT));
 }
@@ -67,7 +67,7 @@ export function readOwner(text: string): AttachmentKey | undefined {
 
 const hashes = new WeakMap<AttachmentKey, string>();
 
-/** A hexadecimal digest of the attachment; the parts cannot hold the separator. Computed once. */
+/** A hexadecimal digest of the attachment, cached. No part can contain the separator. */
 export function ownerHash(owner: AttachmentKey): string {
   const known = hashes.get(owner);
   if (known !== undefined) return known;
@@ -76,7 +76,15 @@ export function ownerHash(owner: AttachmentKey): string {
   return digest;
 }
 
-/** The host's end of the veth pair: 15 characters, the most an interface name can have. */
+/** The most characters an interface name can have: IFNAMSIZ, less the NUL. */
+const NAME_LENGTH = 15;
+
+/** The attachment's interface on the host, of a kind: four letters of that, and a hash. */
+export function hostLinkName(owner: AttachmentKey, kind: string): string {
+  return `${kind.slice(0, 4)}${ownerHash(owner)}`.slice(0, NAME_LENGTH);
+}
+
+/** The host's end of the veth pair. */
 export function hostInterfaceName(owner: AttachmentKey): string {
-  return `veth${ownerHash(owner).slice(0, 11)}`;
+  return hostLinkName(owner, "veth");
 }

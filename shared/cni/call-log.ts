@@ -1,6 +1,6 @@
 /**
- * The log of calls: a line of JSON for each, in the file that PODWIRE_LOG or the key podwireLog names. It is for people
- * who look for what a runtime did; a log that cannot be written is no reason for a call to fail.
+ * The call log: one line of JSON per call, in the file of PODWIRE_LOG or the key podwireLog. It shows people what a
+ * runtime did. A failure to write it does not fail the call.
  */
 
 import { closeFile, OpenFlag, openFile } from "../system/file.ts";
@@ -11,23 +11,23 @@ import { messageOf } from "./error.ts";
 import type { JsonObject } from "./fields.ts";
 import { elapsedMilliseconds, recordedSteps, rounded } from "./steps.ts";
 
-/** What the runner knows of a call at its end. */
+/** The runner's knowledge of a call at its end. */
 export interface Call {
   readonly plugin: string;
   readonly version: string;
   readonly environment: Readonly<Record<string, string>>;
   /** Empty if the configuration could not be read. */
   readonly network: string;
-  /** What was printed: a result, or nothing. */
+  /** The printed result, if any. */
   readonly result?: JsonObject | undefined;
   /** The error as it was printed. */
   readonly error?: JsonObject | undefined;
 }
 
-/** A line may tell addresses and names of pods. */
+/** Private: lines contain addresses and names of pods. */
 const MODE = 0o600;
 
-/** The line. What a call does not have is left out. */
+/** The line, without the parts that the call lacks. */
 function lineOf({ plugin, version, environment, network, result, error }: Call): string {
   const now = Date.now();
   const milliseconds = elapsedMilliseconds();
@@ -49,7 +49,7 @@ function lineOf({ plugin, version, environment, network, result, error }: Call):
   return `${JSON.stringify(line)}\n`;
 }
 
-/** One write(2) with O_APPEND: lines of calls at the same time stay whole. A pipe that nobody reads must not hang. */
+/** One write(2) with O_APPEND keeps lines of concurrent calls whole. A pipe without a reader must not block. */
 function append(path: string, text: string): void {
   const { writeOnly, append: atEnd, create, nonBlocking } = OpenFlag;
   const descriptor = openFile(path, writeOnly | atEnd | create | nonBlocking, MODE);
@@ -61,15 +61,15 @@ function append(path: string, text: string): void {
   }
 }
 
-/** Adds a call to the log. Never throws: a failure is told on standard error, if that is there. */
+/** Adds a call to the log. Never throws: it reports a failure on standard error. */
 export function logCall(path: string, made: Call): void {
   try {
     append(path, lineOf(made));
   } catch (thrown) {
     try {
-      writeStandardError(`podwire: the log of calls cannot be written: ${messageOf(thrown)}\n`);
+      writeStandardError(`podwire: the call log cannot be written: ${messageOf(thrown)}\n`);
     } catch {
-      // Nobody is there to be told.
+      // Standard error is closed, too.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Descriptions of the keys that every plugin has, or several: data, for schema.ts of the plugins. */
+/** Descriptions of keys that all or several plugins have: data for their schema.ts. */
 import type { Properties } from "./schema.ts";
 
 /** For the result of ADD (specification 1.1.0, "dns"). */
@@ -16,7 +16,7 @@ export const dnsKey = {
   description: "for the result, instead of what IPAM gives",
 } as const;
 
-/** A route of the specification's result, as IPAM configurations have it too. */
+/** A route as in results and IPAM configurations. */
 export const routeProperties = {
   dst: { type: "string", examples: ["0.0.0.0/0", "::/0"] },
   gw: { type: "string" },
@@ -54,7 +54,7 @@ export const masqueradeKeys = {
   },
 } as const satisfies Properties;
 
-/** What a runtime may ask of addresses, through a plugin that has an IPAM plugin (conventions "ips" and "ipRanges"). */
+/** Capabilities for addresses, of plugins with an IPAM plugin (conventions "ips" and "ipRanges"). */
 export const addressCapabilities = {
   ips: { type: "array", items: { type: "string" } },
   ipRanges: {
@@ -75,7 +75,7 @@ export const addressCapabilities = {
   },
 } as const satisfies Properties;
 
-/** What the specification, and podwire, let every plugin's configuration have. */
+/** Keys of every plugin, by the specification and podwire. */
 export const commonKeys = {
   cniVersion: { type: "string" },
   name: { type: "string" },

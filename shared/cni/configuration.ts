@@ -1,16 +1,16 @@
-/** The network configuration on standard input: what is common to all plugins. */
+/** Reads the common part of the network configuration from standard input. */
 import { readStandardInput } from "../system/stdio.ts";
 import { decodeText } from "../system/text.ts";
-import { type ListPlace, parseDeferring } from "./deferred-list.ts";
+import { type ListPath, parseDeferring } from "./deferred-list.ts";
 import { CniError, ErrorCode, isStackOverflow, quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
-import { namePattern } from "./names.ts";
+import { nameProblem } from "./names.ts";
 import type { Command, NetworkConfiguration } from "./plugin.ts";
 import type { Result } from "./result.ts";
 import { readDns, readResult } from "./result-input.ts";
 import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
 
-/** The version from which a configuration may be used with a verb. */
+/** The first version in which a verb exists. */
 const verbSince: Partial<Record<Command, CniVersion>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
 
 function parseJson(text: string): unknown {
@@ -23,24 +23,25 @@ function parseJson(text: string): unknown {
 }
 
 /**
- * A configuration may have 4 MiB. That is four times what Kubernetes takes for an object, and room for 30,000 peers of an overlay or for
- * 40,000 attachments to keep. More is a mistake, and found to be one before it is parsed, which may take seconds and all memory.
+ * The limit of a configuration, 4 MiB: four times Kubernetes' limit for an object, and enough for 30,000 peers of an
+ * overlay or 40,000 valid attachments. A larger input is an error before it is parsed: parsing it could take seconds
+ * and all memory.
  */
 const MOST_BYTES = 4 << 20;
 
-/** Standard input as it comes. Throws code 6 if there is more than any configuration has; the rest stays unread. */
+/** Reads standard input. Throws code 6 above the limit and leaves the rest unread. */
 export function readInput(): Uint8Array {
   const input = readStandardInput(MOST_BYTES);
   if (input.length <= MOST_BYTES) return input;
   throw new CniError(
     ErrorCode.decode,
     `the network configuration on standard input has more than ${MOST_BYTES} bytes`,
-    "look for a list that grows with every change; what no one network can hold, several can",
+    "look for a list that grows without limit, or split the network",
   );
 }
 
-/** Parses standard input. Throws code 6 if it is not a JSON object; a list that is deferred does when it is read. */
-export function parseInput(input: Uint8Array, deferred?: ListPlace): JsonObject {
+/** Parses standard input. Throws code 6 if it is not a JSON object. A deferred list throws when it is read. */
+export function parseInput(input: Uint8Array, deferred?: ListPath): JsonObject {
   const text = decodeText(input);
   const value = parseDeferring(text, deferred, parseJson);
   if (isObject(value)) return value;
@@ -58,7 +59,7 @@ function noJson(text: string, thrown: JsonError): CniError {
   return new CniError(ErrorCode.decode, message, `${reason}: ${advice}`, thrown);
 }
 
-/** The engine says where in the text it found the fault; lines and columns count from 1. */
+/** The engine's error has line and column, both from 1. */
 interface JsonError extends SyntaxError {
   readonly lineNumber?: number;
   readonly columnNumber?: number;
@@ -72,14 +73,14 @@ function nestedTooDeeply(code: number, thrown: unknown): CniError {
   return new CniError(
     code,
     message,
-    "take out the key that holds so many brackets, or raise the limit of the stack (ulimit -s)",
+    "remove the key with so many brackets, or raise the stack limit (ulimit -s)",
     thrown,
   );
 }
 
 /**
- * A configuration, or a part of it, as JSON. Throws code 7 for what can be read but not written: each level takes some of the
- * stack, and writing takes more of it.
+ * A configuration, or a part of it, as JSON. Throws code 7 if it is nested too deeply: writing takes more stack per
+ * level than reading.
  */
 export function configurationText(value: unknown): string {
   try {
@@ -95,9 +96,9 @@ function readName(fields: Fields): string {
     const advice = "every network configuration needs a name";
     throw new CniError(ErrorCode.invalidConfiguration, "missing network name", advice);
   }
-  if (namePattern.test(name)) return name;
-  const advice = "it must start with a letter or digit and hold only letters, digits, '_', '.' and '-'";
-  throw fields.invalid("name", `holds invalid characters: ${quote(name)}`, advice);
+  const problem = nameProblem(name);
+  if (problem === undefined) return name;
+  throw fields.invalid("name", `contains invalid characters: ${quote(name)}`, problem);
 }
 
 function checkVerb(command: Command, version: CniVersion): void {
@@ -110,14 +111,14 @@ function checkVerb(command: Command, version: CniVersion): void {
   );
 }
 
-/** An entry that names nothing would keep nothing: GC would remove what is alive. */
+/** An entry without a container or interface is an error: ignoring it would let GC remove a living attachment. */
 function readAttachments(fields: Fields): NetworkConfiguration["validAttachments"] {
   return fields.objects("cni.dev/valid-attachments")?.map((item) => {
     const containerId = item.text("containerID") ?? "";
     const ifname = item.text("ifname") ?? "";
     if (containerId !== "" && ifname !== "") return { containerId, ifname };
     const key = containerId === "" ? "containerID" : "ifname";
-    throw item.invalid(key, "is missing", "every attachment to keep needs its containerID and its ifname");
+    throw item.invalid(key, "is missing", "every attachment to keep needs a containerID and an ifname");
   });
 }
 
@@ -145,7 +146,7 @@ export function readConfiguration(raw: JsonObject, command: Command): NetworkCon
   };
 }
 
-/** DEL must work with whatever prevResult the runtime still has, so there a broken one counts as none. */
+/** DEL has to work with any prevResult, so a broken one counts as absent. */
 function readPrevious(fields: Fields, version: CniVersion, command: Command): Result | undefined {
   try {
     const present = fields.object("prevResult") && fields.value("prevResult");

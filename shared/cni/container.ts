@@ -1,7 +1,7 @@
-/** The container's side of a request: its namespace, and a netlink connection that works in it. */
+/** The container of a request: its namespace, and a netlink connection in it. */
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { lockNamespace } from "../system/lock.ts";
-import { isOwnNamespace, type Namespace, type NamespaceFault, openNamespace } from "../system/netns.ts";
+import { isOwnNamespace, type Namespace, type NamespaceProblem, openNamespace } from "../system/netns.ts";
 import { allowsOwnNamespace } from "./environment.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import type { Request } from "./plugin.ts";
@@ -12,11 +12,10 @@ export interface Container {
   close(): void;
 }
 
-const faults: Readonly<Record<NamespaceFault, string>> = {
-  missing: "there is no such file: the container has ended, or its namespace was made elsewhere",
-  "not-a-namespace":
-    "the file there is no network namespace: it may be what is left of one that was unmounted",
-  denied: "it may not be opened: the plugin must run as root in the host's namespaces",
+const faults: Readonly<Record<NamespaceProblem, string>> = {
+  missing: "the file does not exist: the container has ended, or its namespace is on another node",
+  "not-a-namespace": "the file there is not a network namespace: an unmounted namespace leaves one",
+  denied: "permission denied: the plugin must run as root in the host's namespaces",
 };
 
 function connect(namespace: Namespace): Container {
@@ -31,12 +30,12 @@ function connect(namespace: Namespace): Container {
   };
 }
 
-function failure(netns: string, fault: NamespaceFault): CniError {
+function failure(netns: string, problem: NamespaceProblem): CniError {
   const message = `failed to open the network namespace ${netns}`;
-  return new CniError(ErrorCode.invalidNamespace, message, faults[fault]);
+  return new CniError(ErrorCode.invalidNamespace, message, faults[problem]);
 }
 
-/** Opens CNI_NETNS, for CHECK, and for an ADD that makes no interface. Throws code 8 if it cannot. */
+/** Opens CNI_NETNS for CHECK, and for an ADD that makes no interface. Throws code 8 on failure. */
 export function openContainer({ netns }: Request): Container {
   const opened = openNamespace(netns);
   if (typeof opened === "string") throw failure(netns, opened);
@@ -44,13 +43,14 @@ export function openContainer({ netns }: Request): Container {
 }
 
 /**
- * Opens CNI_NETNS, for ADD: the only one at work in the container until it is closed, or its process ends. Others wait
- * for as long. Of two at once for one interface, neither would find the name taken; the second would take the pair of the
- * first for what a killed ADD has left, and whoever failed would give back the addresses of both.
+ * Opens CNI_NETNS for ADD, and locks it until it is closed or the process ends; other ADDs wait. Without the lock, two
+ * ADDs of one interface would both find the name free. The second one would take the first one's pair for the remains
+ * of a killed ADD, and the failing one would release the addresses of both.
  *
- * But not where it is the plugin's own (CNI_NETNS_OVERRIDE): that has the lock of lock.ts already, and would wait for itself.
+ * The plugin's own namespace (CNI_NETNS_OVERRIDE) is not locked: it has the lock of lock.ts already, and would wait
+ * for itself.
  */
-export function openContainerAlone(request: Request): Container {
+export function openContainerExclusively(request: Request): Container {
   const container = openContainer(request);
   const { environment, netns } = request;
   if (allowsOwnNamespace(environment) && isOwnNamespace(netns)) return container;
@@ -64,8 +64,8 @@ export function openContainerAlone(request: Request): Container {
 }
 
 /**
- * Opens CNI_NETNS, for DEL: undefined if it is gone, was not given, or is what is left of one. Throws code 8 if
- * that cannot be told.
+ * Opens CNI_NETNS for DEL. Undefined if it is gone, not given, or a former namespace's empty file. Throws code 8 for
+ * any other error.
  */
 export function openContainerIfPresent({ netns }: { netns: string }): Container | undefined {
   if (netns === "") return undefined;

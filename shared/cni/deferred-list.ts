@@ -1,19 +1,19 @@
 /**
- * A long list of objects in the configuration that most calls need not look into, such as the peers of an overlay that is in order:
- * it is parsed when it is read. To parse 5000 peers takes as long as all else in a call.
+ * A long list in the configuration that is parsed only when it is read, such as the peers of an overlay. Most calls
+ * find the overlay in order and need no peers: parsing 5000 takes as long as the rest of a call.
  *
- * It is cut out as a text, and what is left must be JSON with a mark in its place. So a cut is right wherever all items are objects. Where one
- * is something else, the cut may be too long, and take keys along that come behind the list; whoever reads the list gets it as it
- * is, and can refuse it. It is for verbs that either read the list, or know its text from a time when it was read.
+ * The list is cut out as text, and the rest must be JSON with a mark in its place. The cut is right if all items are
+ * objects. Otherwise it may be too long and include later keys; the list's reader then gets that value and can refuse
+ * it. So it suits verbs that read the list, or that know its text from an earlier call.
  */
 
-/** Where the list is: the key of an object in the configuration, and the list's key in that. */
-export type ListPlace = readonly [object: string, key: string];
+/** The list's position: the key of an object in the configuration, and the list's key in that object. */
+export type ListPath = readonly [object: string, key: string];
 
-/** A text that is shorter is parsed at once. */
+/** A shorter text is parsed at once. */
 const LONG = 16384;
 
-/** Stands in the place of the list while the rest is parsed. */
+/** Replaces the list while the rest is parsed. */
 const MARK = "podwire: a list that is not parsed yet";
 
 type Holder = Record<string, unknown>;
@@ -28,16 +28,16 @@ interface DeferredList {
   isParsed: boolean;
 }
 
-/** By the object that holds the list. */
+/** Lists by the objects that contain them. */
 const lists = new WeakMap<object, DeferredList>();
 
 interface Cut {
-  /** The text with the mark in the place of the list. */
+  /** The text with the mark instead of the list. */
   readonly rest: string;
   readonly list: string;
 }
 
-/** Cuts a list of objects out, as far as the first "}]", where it ends unless an item has such a list itself, or that in a text. */
+/** Cuts out a list of objects, up to the first "}]". That is its end, unless an item contains the same characters. */
 function cut(text: string, key: string): Cut | undefined {
   const start = text.indexOf(`"${key}":[{`) + key.length + 3;
   const end = text.indexOf("}]", start) + 2;
@@ -47,8 +47,8 @@ function cut(text: string, key: string): Cut | undefined {
   return { rest: `${before}"${MARK}"${after}`, list: text.slice(start, end) };
 }
 
-/** The object that holds the mark, and so the list: nothing else can have become the mark there. */
-function holderOf({ rest }: Cut, [object, key]: ListPlace): { whole: unknown; holder: Holder } | undefined {
+/** The object with the mark, and so with the list: no other text can become the mark at that position. */
+function holderOf({ rest }: Cut, [object, key]: ListPath): { whole: unknown; holder: Holder } | undefined {
   let whole: unknown;
   try {
     whole = JSON.parse(rest);
@@ -61,7 +61,7 @@ function holderOf({ rest }: Cut, [object, key]: ListPlace): { whole: unknown; ho
     : undefined;
 }
 
-/** `read` gives the list. */
+/** `read` returns the list. */
 function deferList(holder: Holder, key: string, text: string, read: () => unknown): void {
   const define = (how: PropertyDescriptor) =>
     Object.defineProperty(holder, key, { ...how, configurable: true, enumerable: true });
@@ -77,8 +77,8 @@ function deferList(holder: Holder, key: string, text: string, read: () => unknow
   });
 }
 
-/** The list, or where the cut was too long, what stands at its place. */
-function readList(text: string, list: string, [object, key]: ListPlace, parse: Parse): unknown {
+/** Parses the list; if the cut was too long, returns the value at its position. */
+function readList(text: string, list: string, [object, key]: ListPath, parse: Parse): unknown {
   try {
     return JSON.parse(list);
   } catch {
@@ -86,8 +86,8 @@ function readList(text: string, list: string, [object, key]: ListPlace, parse: P
   }
 }
 
-/** What `parse` makes of a text; but the list at `place`, if it is long, is parsed when it is read. */
-export function parseDeferring(text: string, place: ListPlace | undefined, parse: Parse): unknown {
+/** Parses a text by `parse`. A long list at `place` is parsed when it is read. */
+export function parseDeferring(text: string, place: ListPath | undefined, parse: Parse): unknown {
   const parts = place === undefined || text.length < LONG ? undefined : cut(text, place[1]);
   if (place === undefined || parts === undefined) return parse(text);
   const found = holderOf(parts, place);
@@ -96,24 +96,26 @@ export function parseDeferring(text: string, place: ListPlace | undefined, parse
   return found.whole;
 }
 
-/** The text of an object's list that is not parsed yet; undefined if there is none. */
+/** The text of a list that is not parsed yet; undefined if the key has none. */
 export function unparsedText(holder: object, key: string): string | undefined {
   const list = lists.get(holder);
   return list?.key === key && !list.isParsed ? list.text : undefined;
 }
 
-/** The first item of a list's text, if that is an object without objects in it; undefined if it cannot be told. */
+/** The first item of a list's text, if it is an object without objects in it; undefined otherwise. */
 export function firstItemIn(text: string): unknown {
   const start = /^\[(\{[^{}]*\})/.exec(text)?.[1];
   try {
-    // What is an object as it stands here, is this item: it cannot go on behind its own end.
+    // If the text up to the first closing brace is an object, it is the first item.
     return start === undefined ? undefined : JSON.parse(start);
   } catch {
     return undefined;
   }
 }
 
-/** A value as it is; of an object with a deferred list a copy, with what `summary` makes of the list's text in its place. */
+/**
+ * Returns a value unchanged; for an object with a deferred list, a copy with `summary` of the list's text instead.
+ */
 export function withSummary(value: unknown, summary: (text: string) => unknown): unknown {
   const list = isHolder(value) ? lists.get(value) : undefined;
   if (list === undefined) return value;

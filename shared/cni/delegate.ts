@@ -1,8 +1,8 @@
 /**
- * Delegation (specification, section 4): running another plugin, such as IPAM, on the way.
+ * Delegation (specification, section 4): runs another plugin, such as IPAM, during a call.
  *
- * A delegate that turns out to be this very executable under another name runs in this process, which saves a
- * start; any other executable runs as a process, with the same environment and input.
+ * A delegate that is this executable under another name runs in this process, which saves a start. Any other
+ * executable runs as a process with the same environment and input.
  */
 
 import { type FileStatus, fileStatus, isSameFile, realPath } from "../system/file-status.ts";
@@ -27,7 +27,7 @@ interface Delegate {
   readonly builtin: Plugin | undefined;
 }
 
-/** A folder of CNI_PATH that cannot be looked into hides nothing in the folders after it. */
+/** An unreadable folder of CNI_PATH does not stop the search in later ones. */
 function fileStatusIfAny(path: string): FileStatus | undefined {
   try {
     return fileStatus(path);
@@ -37,14 +37,14 @@ function fileStatusIfAny(path: string): FileStatus | undefined {
   }
 }
 
-/** Finds the delegate on CNI_PATH. Throws code 7 for a name that is a path, 4 without CNI_PATH, 5 if not found. */
-export function findDelegate(request: Request, type: string): Delegate {
+/** Finds the delegate on CNI_PATH. Throws code 7 if its name is a path, 4 without CNI_PATH, 5 if it is missing. */
+function findDelegate(request: Request, type: string): Delegate {
   if (type === "" || type.includes("/") || type.includes("..") || type.includes("\0")) {
     const advice = `"type" must be the plain name of an executable in a folder of CNI_PATH`;
     throw new CniError(ErrorCode.invalidConfiguration, `invalid plugin name: ${quote(type)}`, advice);
   }
   if (request.path.length === 0) {
-    const advice = `the network needs the plugin ${type}, and CNI_PATH says where to find it`;
+    const advice = `the network needs the plugin ${type}, and CNI_PATH must list its folder`;
     throw new CniError(ErrorCode.invalidEnvironment, "required env variables [CNI_PATH] missing", advice);
   }
   for (const folder of request.path) {
@@ -63,8 +63,8 @@ export function findDelegate(request: Request, type: string): Delegate {
 }
 
 /**
- * The IPAM plugin of that name in this executable, or of the name that a link of that name leads to. Nothing else of
- * it may be a delegate here: a plugin that makes interfaces would delegate in turn, for ever.
+ * The IPAM plugin of that name in this executable, or of the target of the link with that name. Only IPAM plugins can
+ * be delegates here: a plugin that makes interfaces would delegate again, without end.
  */
 function builtinIpam(request: Request, type: string, path: string): Plugin {
   const plugin = request.builtin(type) ?? request.builtin(baseName(realPath(path)));
@@ -82,7 +82,7 @@ function timeoutMilliseconds(request: Request): number {
   return (seconds > 0 ? seconds : DEFAULT_TIMEOUT_SECONDS) * 1000;
 }
 
-/** Runs another executable; returns what it printed. Throws the error it printed, with its code. */
+/** Runs another executable. Returns its output. Throws the error that it printed, with its code. */
 function runExecutable(delegate: Delegate, request: Request, command: Command): string {
   const outcome = runProcess(delegate.path, {
     arguments: [],
@@ -96,7 +96,7 @@ function runExecutable(delegate: Delegate, request: Request, command: Command): 
     throw new CniError(
       ErrorCode.tryAgainLater,
       `the plugin ${delegate.path} did not finish ${command} within ${seconds} s and was killed`,
-      "look at what it waits for; PODWIRE_DELEGATE_TIMEOUT sets another limit, in seconds",
+      "find out what it waits for; PODWIRE_DELEGATE_TIMEOUT sets another limit, in seconds",
     );
   }
   const output = decodeText(outcome.stdout);
@@ -116,8 +116,8 @@ function failureOf(delegate: Delegate, command: Command, outcome: ProcessOutcome
 }
 
 /**
- * ADD by a delegate. When another executable fails, hangs or prints no result, its DEL is run before the error
- * is thrown; a delegate in this process undoes its own failed ADD.
+ * Runs a delegate's ADD. If another executable fails, hangs or prints no result, its DEL runs before the error is
+ * thrown. A delegate in this process undoes its own failed ADD.
  */
 export function delegateAdd(request: Request, type: string): Result {
   return step(`${type} ADD`, () => runAdd(request, type));
@@ -135,14 +135,14 @@ function runAdd(request: Request, type: string): Result {
     throw new CniError(
       ErrorCode.decode,
       message,
-      `it must print JSON on standard output, and printed ${said}`,
+      `it must print JSON on standard output, but it printed ${said}`,
     );
   } catch (thrown) {
     throw withCleanup(delegate, request, thrown);
   }
 }
 
-/** Runs DEL after a failed ADD; a second failure is added to the first error's details. */
+/** Runs DEL after a failed ADD. A failure of DEL is added to the details of the first error. */
 function withCleanup(delegate: Delegate, request: Request, thrown: unknown): unknown {
   try {
     runExecutable(delegate, request, "DEL");
@@ -172,7 +172,7 @@ function runVerb(request: Request, type: string, command: Verb): void {
   delegate.builtin[verbs[command]]({ ...request, command });
 }
 
-/** DEL by a delegate. Our own plugins need no CNI_PATH for it: a DEL must not depend on what ADD had. */
+/** Runs a delegate's DEL. For our own plugins it works without CNI_PATH. */
 export function delegateDel(request: Request, type: string): void {
   const builtin = request.path.length === 0 ? request.builtin(type) : undefined;
   if (builtin?.isIpam === true) builtin.del({ ...request, command: "DEL" });

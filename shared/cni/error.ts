@@ -1,6 +1,6 @@
-/** Errors as the CNI specification has them: a code, a message and details, printed as JSON by the runner. */
+/** Errors of the CNI specification: code, message and details. The runner prints them as JSON. */
 
-/** Codes of the specification 1.1.0, section "Error", and the two that libcni adds (8 and 999). */
+/** Codes of the specification 1.1.0, section "Error", and two of libcni (8 and 999). */
 export const ErrorCode = {
   incompatibleVersion: 1,
   unsupportedField: 2,
@@ -17,8 +17,7 @@ export const ErrorCode = {
 } as const;
 
 /**
- * An error that a person can act on: `message` says what failed and on which object, `details` the likely
- * cause and what to do.
+ * An error for a person. `message`: what failed, and on which object. `details`: the likely cause, and what to do.
  */
 export class CniError extends Error {
   readonly code: number;
@@ -32,11 +31,11 @@ export class CniError extends Error {
   }
 }
 
-/** Whether something thrown says that the stack is full: for JSON, that values are nested too deeply. */
+/** True for a stack overflow: in JSON, values are nested too deeply. */
 export const isStackOverflow = (thrown: unknown): boolean =>
   thrown instanceof Error && thrown.message === "stack overflow";
 
-/** A value in an error, as JSON. Cut: what is wrong may be a megabyte long. */
+/** A value as JSON for an error, cut: it may be megabytes long. */
 export function quote(value: unknown): string {
   const text = valueText(value);
   return text.length <= 120 ? text : `${text.slice(0, 100)}... (${text.length} characters)`;
@@ -46,29 +45,29 @@ function valueText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch (thrown) {
-    if (isStackOverflow(thrown)) return "a value that is nested too deeply";
+    if (isStackOverflow(thrown)) return "a value nested too deeply";
     throw thrown;
   }
 }
 
-/** An error is read by people: of a thousand things they need the first ones. */
+/** The number of items in an error; more would hide the important ones. */
 const MOST_NAMED = 10;
 
-/** The first of the texts, joined, and how many more there are. */
+/** Joins the first texts, and adds the number of the others. */
 export function enumerate(texts: readonly string[], separator: string): string {
   const named = texts.slice(0, MOST_NAMED).join(separator);
   return texts.length <= MOST_NAMED ? named : `${named}${separator}and ${texts.length - MOST_NAMED} more`;
 }
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof CniError && thrown.details !== "") return `${thrown.message} (${thrown.details})`;
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 /**
- * Runs every step even when earlier ones fail, then throws the first failure with the others in its details:
- * what DEL and GC owe (specification: "generally complete without error", and clean up as far as possible).
+ * Runs all steps, even after a failure, then throws the first error with the others in its details. DEL and GC have to
+ * clean up as much as possible (specification).
  */
 export function runAll(steps: readonly (() => void)[]): void {
   const failures: unknown[] = [];

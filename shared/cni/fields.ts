@@ -1,6 +1,6 @@
 /**
- * Typed access to a JSON object from a configuration. Keys match as in the reference plugins (Go's
- * encoding/json): exactly, else in any case; null counts as absent; unknown keys are ignored.
+ * Typed access to a JSON object of a configuration. Keys match as in the reference plugins (Go's encoding/json):
+ * exactly, or else ignoring case. Null counts as absent, and unknown keys are ignored.
  */
 import { firstItemIn, unparsedText } from "./deferred-list.ts";
 import { CniError, ErrorCode, quote } from "./error.ts";
@@ -24,8 +24,8 @@ export class Fields {
   private readonly position: number | undefined;
 
   /**
-   * `path` names the object in errors, such as "ipam"; empty for the configuration itself. Of an object in a list it is the list's
-   * name, and `position` its place there: thousands of them need no names.
+   * `path` names the object in errors, such as "ipam"; empty for the configuration itself. For an item of a list,
+   * `path` is the list's and `position` the item's index: thousands of items need no names.
    */
   constructor(object: JsonObject, path = "", position?: number) {
     this.content = object;
@@ -39,12 +39,12 @@ export class Fields {
     return own === "" ? key : `${own}.${key}`;
   }
 
-  /** The value of a key, undefined if absent or null. */
+  /** The value of a key; undefined if it is absent or null. */
   value(key: string): unknown {
     if (Object.hasOwn(this.content, key)) return this.content[key] ?? undefined;
     const wanted = key.toLowerCase();
     for (const present in this.content) {
-      // The length first: most lists of objects lack the same few keys in each.
+      // Compares lengths first: in most lists, all objects lack the same few keys.
       if (present.length === wanted.length && present.toLowerCase() === wanted)
         return this.content[present] ?? undefined;
     }
@@ -90,7 +90,7 @@ export class Fields {
     throw this.wrongType(key, "a list", value);
   }
 
-  /** The first item of a list: little work where the list is long and was not read yet. */
+  /** The first item of a list. Cheap for a long list that is not parsed yet. */
   first(key: string): unknown {
     const text = unparsedText(this.content, key);
     const item = text === undefined ? undefined : firstItemIn(text);
@@ -112,7 +112,7 @@ export class Fields {
     });
   }
 
-  /** An error about a key's value, with code 7: what is wrong, then what to do. */
+  /** An error with code 7 about a key's value: the problem, then the advice. */
   invalid(key: string, problem: string, advice: string): CniError {
     return new CniError(ErrorCode.invalidConfiguration, `"${this.pathOf(key)}" ${problem}`, advice);
   }

@@ -1,15 +1,15 @@
-/** The result of the plugins before this one. */
+/** The result of the previous plugins. */
 import { CniError, ErrorCode } from "./error.ts";
 import type { Request } from "./plugin.ts";
 import type { Result } from "./result.ts";
 
-/** The previous result, for a verb that cannot do without: CHECK, and ADD of a chained plugin. Throws code 7. */
+/** The previous result, for verbs that need it: CHECK, and ADD of a chained plugin. Throws code 7 without it. */
 export function requirePrevResult({ command, configuration }: Request): Result {
   const { prevResult } = configuration;
   if (prevResult !== undefined) return prevResult;
   const advice =
     command === "ADD"
-      ? "it works on what a plugin before it in the chain has made: put it behind one, such as bridge"
+      ? "it changes what an earlier plugin of the chain has made: put it after one, such as bridge"
       : "the runtime must pass the result of ADD as prevResult";
   throw new CniError(ErrorCode.invalidConfiguration, `${command} needs prevResult`, advice);
 }

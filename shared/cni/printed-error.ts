@@ -1,14 +1,14 @@
-/** An error as a plugin prints it on standard output (specification, "Error"). */
+/** Parses an error that a plugin printed on standard output (specification, "Error"). */
 import { Fields, isObject } from "./fields.ts";
 
 export interface PrintedError {
   readonly code: number;
   readonly message: string;
-  /** Empty if there are none. */
+  /** Empty if it has none. */
   readonly details: string;
 }
 
-/** Reads what a plugin that failed has printed; undefined if it is no error. */
+/** Reads the output of a failed plugin; undefined if it is not an error object. */
 export function parsePrintedError(output: string): PrintedError | undefined {
   try {
     const value: unknown = JSON.parse(output);

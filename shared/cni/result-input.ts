@@ -1,4 +1,4 @@
-/** Reads a result as another plugin printed it, or as the runtime handed it in prevResult, in any version. */
+/** Reads a result of any version: another plugin's output, or the runtime's prevResult. */
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type Cidr, networkOf, parseCidr } from "../ip/cidr.ts";
 import { quote } from "./error.ts";
@@ -6,7 +6,7 @@ import { Fields, isObject, type JsonObject } from "./fields.ts";
 import type { Dns, Result, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
 import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
 
-/** Drops the keys whose value is undefined, which exact optional properties do not allow. */
+/** Drops keys with the value undefined, which exact optional properties do not allow. */
 function defined<Shape extends object>(entries: { [Key in keyof Shape]: Shape[Key] | undefined }): Shape {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Shape;
 }
@@ -15,7 +15,7 @@ function readIp(fields: Fields, key: string): IpAddress | undefined {
   const text = fields.text(key);
   if (text === undefined || text === "") return undefined;
   const address = parseIp(text);
-  if (address === undefined) throw fields.invalid(key, `is no IP address: ${quote(text)}`, "");
+  if (address === undefined) throw fields.invalid(key, `is not an IP address: ${quote(text)}`, "");
   return address;
 }
 
@@ -24,15 +24,15 @@ function readCidr(fields: Fields, key: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr === undefined) {
     const advice = "an address with its prefix length is expected, such as 10.1.0.2/24";
-    throw fields.invalid(key, `is no address in CIDR notation: ${quote(text)}`, advice);
+    throw fields.invalid(key, `is not an address in CIDR notation: ${quote(text)}`, advice);
   }
   return cidr;
 }
 
-/** A route as in a result or in an IPAM configuration. Throws code 6 or 7. */
+/** A route of a result or an IPAM configuration. Throws code 6 or 7. */
 export function readRoute(fields: Fields): ResultRoute {
   return defined<ResultRoute>({
-    // The kernel refuses a destination with host bits set.
+    // The kernel refuses a destination with host bits.
     destination: networkOf(readCidr(fields, "dst")),
     gateway: readIp(fields, "gw"),
     mtu: fields.integer("mtu"),
@@ -73,7 +73,7 @@ function readResultIp(fields: Fields): ResultIp {
   });
 }
 
-/** ip4/ip6: the form of 0.1.0 and 0.2.0, one address a family with its own routes. */
+/** ip4/ip6 of versions 0.1.0 and 0.2.0: one address per family with its own routes. */
 function readOldFamilies(fields: Fields): Pick<Result, "ips" | "routes"> {
   const families = ["ip4", "ip6"].flatMap((key) => fields.object(key) ?? []);
   return {
@@ -85,8 +85,8 @@ function readOldFamilies(fields: Fields): Pick<Result, "ips" | "routes"> {
 }
 
 /**
- * Reads a result. `assumed` is the version of a result that does not say its own, `path` its name in errors.
- * Throws code 1 for an unknown version, 6 for a wrong type, 7 for text that is no address.
+ * Reads a result. `assumed` is the version of a result without one, `path` its name in errors. Throws code 1 for an
+ * unknown version, 6 for a wrong type, 7 for an invalid address.
  */
 export function readResult(object: JsonObject, assumed: CniVersion, path: string): Result {
   const fields = new Fields(object, path);
@@ -102,7 +102,7 @@ export function readResult(object: JsonObject, assumed: CniVersion, path: string
   };
 }
 
-/** Reads a result from the text that `printer` printed; undefined if it is no JSON object. Throws as readResult. */
+/** Parses a result that `printer` printed; undefined if it is not a JSON object. Throws like readResult. */
 export function parseResult(text: string, assumed: CniVersion, printer: string): Result | undefined {
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-/** Writes a result in the form of a version of the specification. */
+/** Writes a result in the format of a version of the specification. */
 import { type Family, formatIp } from "../ip/address.ts";
 import { formatCidr } from "../ip/cidr.ts";
 import { CniError, ErrorCode } from "./error.ts";
@@ -7,12 +7,15 @@ import type { ResultRoute } from "./result.ts";
 import { type Dns, isEmptyDns, type Result, type ResultInterface, type ResultIp } from "./result.ts";
 import { type CniVersion, isAtLeast } from "./version.ts";
 
-/** An empty list or text counts as absent, as the specification's optional keys do. */
+/** An empty list or text counts as absent, as for the specification's optional keys. */
 function writeDns(dns: Dns): JsonObject {
   return Object.fromEntries(Object.entries(dns).filter(([, value]) => (value?.length ?? 0) > 0));
 }
 
-/** mtu, advmss, priority, table and scope came with 1.1.0, and are kept below it: they change what a route does. */
+/**
+ * mtu, advmss, priority, table and scope are of 1.1.0, but written in older versions too: without them the route would
+ * differ.
+ */
 function writeRoute(route: ResultRoute): JsonObject {
   const { destination, gateway, ...attributes } = route;
   return {
@@ -22,7 +25,7 @@ function writeRoute(route: ResultRoute): JsonObject {
   };
 }
 
-/** mtu, socketPath and pciID came with 1.1.0. */
+/** mtu, socketPath and pciID are of 1.1.0. */
 function writeInterface(item: ResultInterface, version: CniVersion): JsonObject {
   if (isAtLeast(version, "1.1.0")) return { ...item };
   const { name, mac, sandbox } = item;
@@ -42,7 +45,7 @@ function writeIp(ip: ResultIp, version: CniVersion): JsonObject {
   };
 }
 
-/** 0.1.0 and 0.2.0 hold one address of each family, and no interfaces. */
+/** 0.1.0 and 0.2.0 have one address per family, and no interfaces. */
 function writeOldFamily(result: Result, family: Family): JsonObject {
   const ip = result.ips.find((item) => item.address.address.family === family);
   if (ip === undefined) return {};
@@ -79,7 +82,7 @@ function writeOld(result: Result, version: CniVersion): JsonObject {
   };
 }
 
-/** The result as JSON in the form of `version`. Throws code 7 if that form cannot hold it (no address at all). */
+/** The result as JSON of `version`. Throws code 7 if that version cannot express it (no address at all). */
 export function writeResult(result: Result, version: CniVersion): JsonObject {
   if (!isAtLeast(version, "0.3.0")) return writeOld(result, version);
   const always = !isAtLeast(version, "1.0.0");
@@ -90,7 +93,7 @@ export function writeResult(result: Result, version: CniVersion): JsonObject {
       : { interfaces: result.interfaces.map((item) => writeInterface(item, version)) }),
     ...(result.ips.length === 0 ? {} : { ips: result.ips.map((ip) => writeIp(ip, version)) }),
     ...(result.routes.length === 0 ? {} : { routes: result.routes.map(writeRoute) }),
-    // Before 1.0.0 the key is always there.
+    // Versions before 1.0.0 require the key.
     ...(always || !isEmptyDns(result.dns) ? { dns: writeDns(result.dns) } : {}),
   };
 }

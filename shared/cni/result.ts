@@ -1,4 +1,4 @@
-/** A plugin's result, in the shape of specification 1.1.0 with its addresses parsed. */
+/** A plugin's result in the structure of specification 1.1.0, with parsed addresses. */
 import type { IpAddress } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 
@@ -6,7 +6,7 @@ export interface ResultInterface {
   readonly name: string;
   readonly mac?: string;
   readonly mtu?: number;
-  /** The path of the namespace the interface is in; absent on the host. */
+  /** The path of the interface's namespace; absent on the host. */
   readonly sandbox?: string;
   readonly socketPath?: string;
   readonly pciID?: string;
@@ -15,7 +15,7 @@ export interface ResultInterface {
 export interface ResultIp {
   readonly address: Cidr;
   readonly gateway?: IpAddress;
-  /** Index into `interfaces`; an IPAM plugin leaves it out. */
+  /** An index into `interfaces`; absent from an IPAM plugin. */
   readonly interface?: number;
 }
 
@@ -24,7 +24,7 @@ export interface ResultRoute {
   readonly gateway?: IpAddress;
   readonly mtu?: number;
   readonly advmss?: number;
-  /** The metric: lower wins. */
+  /** The metric; the lowest wins. */
   readonly priority?: number;
   /** The routing table; absent means main (254). */
   readonly table?: number;

@@ -1,6 +1,6 @@
 /**
- * Runs a plugin: environment and standard input in, result or error out. Nothing else prints: standard output
- * is the protocol.
+ * Runs a plugin: reads environment and standard input, prints the result or error. No other module prints: standard
+ * output is the protocol.
  */
 
 import { sourceStack } from "../source-lines.ts";
@@ -26,7 +26,7 @@ export interface Invocation {
   readonly arguments: readonly string[];
 }
 
-/** Runs one invocation to its end. Returns the exit code: 0, or 1 with a JSON error on standard output. */
+/** Runs one call. Returns the exit code: 0, or 1 with a JSON error on standard output. */
 export function runPlugin(invocation: Invocation): number {
   const { environment } = invocation;
   if (invocation.arguments.includes("--version") || (environment["CNI_COMMAND"] ?? "") === "") {
@@ -44,12 +44,12 @@ export function runPlugin(invocation: Invocation): number {
   }
 }
 
-/** What becomes known in the course of a call. */
+/** The knowledge that accumulates during a call. */
 interface State {
-  /** Errors say the configuration's version as soon as it is known (specification, "Error"). */
+  /** Errors contain the configuration's version once it is known (specification, "Error"). */
   cniVersion: string;
   network: string;
-  /** The file of the log; empty for none. */
+  /** The log's file; empty for no log. */
   log: string;
   result?: JsonObject;
   error?: JsonObject;
@@ -108,7 +108,7 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
     environment,
     builtin: invocation.builtin,
   };
-  refuseOwnNamespace(request);
+  validateNamespace(request);
   dispatch(plugin, request, state);
   return undefined;
 }
@@ -132,7 +132,7 @@ function dispatch(plugin: Plugin, request: Request, state: State): void {
   }
 }
 
-/** A result that the runtime never saw is of an attachment that it does not know: that is taken back. */
+/** If the result cannot be printed, the runtime does not know the attachment: DEL undoes it. */
 function addAndPrint(plugin: Plugin, request: Request, state: State): void {
   const result = plugin.add(request);
   try {
@@ -149,8 +149,8 @@ function addAndPrint(plugin: Plugin, request: Request, state: State): void {
   }
 }
 
-/** Before any work: attaching the host to itself would change the host. */
-function refuseOwnNamespace({ command, netns, environment }: Request): void {
+/** Comes first: an attachment of the host to itself would change the host. */
+function validateNamespace({ command, netns, environment }: Request): void {
   const verbs: readonly Command[] = ["ADD", "DEL", "CHECK"];
   if (!verbs.includes(command) || netns === "" || allowsOwnNamespace(environment)) return;
   if (!isOwnNamespace(netns)) return;
@@ -161,7 +161,7 @@ function refuseOwnNamespace({ command, netns, environment }: Request): void {
   );
 }
 
-/** VERSION echoes the version it was asked in; a runtime that sends nothing gets the newest. */
+/** VERSION returns the version of the input; without input, the newest one. */
 function describeVersions(): JsonObject {
   let asked: unknown;
   try {
@@ -173,7 +173,7 @@ function describeVersions(): JsonObject {
   return { cniVersion, supportedVersions };
 }
 
-/** The JSON of an error, for standard output. */
+/** An error as JSON for standard output. */
 function writeError(thrown: unknown, cniVersion: string): JsonObject {
   const known = toCniError(thrown);
   return {
@@ -185,21 +185,21 @@ function writeError(thrown: unknown, cniVersion: string): JsonObject {
 }
 
 const OUT_OF_MEMORY = "out of memory";
-const memoryAdvice = "the limit is that of the caller: its memory cgroup, or ulimit -v and -d";
+const memoryAdvice = "raise the caller's limit: its memory cgroup, or ulimit -v and -d";
 
 const exhausted: Readonly<Record<string, string>> = {
   [OUT_OF_MEMORY]: memoryAdvice,
   "out of memory in regexp execution": memoryAdvice,
-  "stack overflow": "raise the caller's limit of the stack (ulimit -s), or make the input less deeply nested",
+  "stack overflow": "raise the caller's stack limit (ulimit -s), or nest the input less deeply",
 };
 
 function toCniError(thrown: unknown): CniError {
   if (thrown instanceof CniError) return thrown;
-  // The engine throws null where memory lacks even for the error.
+  // The engine throws null if even the error finds no memory.
   if (thrown === null) return new CniError(ErrorCode.internal, OUT_OF_MEMORY, memoryAdvice);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (thrown instanceof SystemError) return new CniError(ErrorCode.io, message, "", thrown);
-  const cause = exhausted[message] ?? "an error of podwire itself, to be reported with these lines";
+  const cause = exhausted[message] ?? "an error in podwire: please report it with these lines";
   const details = thrown instanceof Error ? `${cause}\n${sourceStack(thrown)}` : cause;
   return new CniError(ErrorCode.internal, message, details, thrown);
 }

@@ -1,17 +1,17 @@
 /**
- * Descriptions of configuration keys. A plugin's schema.ts holds one; from it come the types its reader may use
- * (`Keyed`), the JSON Schema for editors and for `podwire validate`, and the table in the plugin's README. Types only:
- * descriptions are never part of a plugin's program.
+ * Descriptions of configuration keys, in a plugin's schema.ts. They give the types for its reader (`Keyed`), the JSON
+ * Schema for editors and `podwire validate`, and the table in the plugin's README. This module has only types: plugins
+ * do not contain descriptions.
  */
 import type { CniError } from "./error.ts";
 import type { Fields } from "./fields.ts";
 
 interface Described {
-  /** What the README and editors say of it; a key without one is not in the table. */
+  /** The text for README and editors; a key without one is not in the table. */
   readonly description?: string;
-  /** Taken if the key is absent. */
+  /** The value of an absent key. */
   readonly default?: unknown;
-  /** The default in words, where it is no fixed value: "of the uplink". */
+  /** The default as text if it is not a constant: "of the uplink". */
   readonly defaultText?: string;
 }
 
@@ -23,7 +23,7 @@ export interface IntegerShape extends Described {
   readonly type: "integer";
   readonly minimum?: number;
   readonly maximum?: number;
-  /** One value more, outside the bounds: 0 for "none". */
+  /** One more valid value outside the limits: 0 for "none". */
   readonly or?: number;
 }
 
@@ -47,17 +47,17 @@ export interface ObjectShape extends Described {
   readonly type: "object";
   readonly properties: Properties;
   readonly required?: readonly string[];
-  /** What keys hold that are not described; without it such a key is unknown. */
+  /** The values of undescribed keys; without it such keys are unknown. */
   readonly others?: Shape;
 }
 
-/** One text, or several. */
+/** One text or several. */
 export interface TextsShape extends Described {
   readonly type: "texts";
   readonly examples?: readonly string[];
 }
 
-/** The IPAM plugin's section: described by its own schema. */
+/** The IPAM plugin's section, which has a schema of its own. */
 export interface IpamShape extends Described {
   readonly type: "ipam";
 }
@@ -73,12 +73,12 @@ export type Shape =
 
 export type Properties = Readonly<Record<string, Shape>>;
 
-/** What plugins/NAME/schema.ts exports by default. */
+/** The default export of plugins/NAME/schema.ts. */
 export interface PluginSchema {
-  /** The keys beside those that every plugin has. */
+  /** The keys beside the common ones. */
   readonly properties: Properties;
   readonly required?: readonly string[];
-  /** The capabilities it has, and what a runtime may pass for each. */
+  /** The plugin's capabilities and their values. */
   readonly capabilities?: Properties;
 }
 
@@ -86,7 +86,7 @@ type KeysOf<Described extends Properties, Type> = {
   [Key in keyof Described & string]: Described[Key] extends { readonly type: Type } ? Key : never;
 }[keyof Described & string];
 
-/** Fields that are read only as they are described: another key, or another type, does not compile. */
+/** Fields that may only be read as described: another key or type does not compile. */
 export interface Keyed<Described extends Properties> {
   value(key: keyof Described & string): unknown;
   boolean(key: KeysOf<Described, "boolean">): boolean | undefined;

@@ -1,29 +1,29 @@
-/** The steps of a call and how long they take, for the call's log. Without a log nothing is kept. */
+/** The steps of a call and their durations, for the call log. Without a log nothing is recorded. */
 import { monotonicMilliseconds } from "../system/clock.ts";
 
 export interface Step {
   readonly name: string;
-  /** Undefined while it runs, and so for a step that never ended. */
+  /** Undefined for a step that has not ended. */
   milliseconds?: number;
 }
 
 let steps: Step[] | undefined;
 let begun = 0;
 
-/** From here on steps are kept, in the order in which they begin; a step may be part of the one before it. */
+/** Starts the recording. Steps are in the order of their starts, and may be nested. */
 export function recordSteps(): void {
   steps = [];
   begun = monotonicMilliseconds();
 }
 
-/** How long steps have been kept. */
+/** Milliseconds since the recording started. */
 export const elapsedMilliseconds = (): number => monotonicMilliseconds() - begun;
 
 export function recordedSteps(): readonly Step[] {
   return steps ?? [];
 }
 
-/** Does the work, as a step of that name. */
+/** Runs `work` as a step of that name. */
 export function step<Value>(name: string, work: () => Value): Value {
   return steps === undefined ? work() : timed(steps, name, work);
 }
@@ -39,5 +39,5 @@ function timed<Value>(list: Step[], name: string, work: () => Value): Value {
   }
 }
 
-/** Microseconds are as far as the clock goes. */
+/** The clock's resolution is microseconds. */
 export const rounded = (milliseconds: number): number => Math.round(milliseconds * 1000) / 1000;

@@ -12,14 +12,14 @@ export function isSupported(version: string): version is CniVersion {
   return (supportedVersions as readonly string[]).includes(version);
 }
 
-/** Whether `version` is `minimum` or newer. */
+/** True if `version` is `minimum` or newer. */
 export function isAtLeast(version: CniVersion, minimum: CniVersion): boolean {
   return supportedVersions.indexOf(version) >= supportedVersions.indexOf(minimum);
 }
 
 /**
- * Reads a version; a missing one means 0.1.0, as before versions were written down. `holder` says whose it is,
- * for the error: code 1.
+ * Parses a version. A missing one means 0.1.0, which had no version key. `holder` names its owner in the error, code
+ * 1.
  */
 export function readVersion(value: string | undefined, holder = "the configuration"): CniVersion {
   if (value === undefined || value === "") return "0.1.0";

@@ -5,7 +5,7 @@ import { newChain, newRule, newTable, type Table } from "../nftables/message.ts"
 import { newSet } from "../nftables/set.ts";
 import { type Chain, type PlacedElement, type Structure, sentinelOf, tableComments } from "./structure.ts";
 
-/** Tells an object from those of the same name in the other table. */
+/** A name that is unique in both tables. */
 const placeName = ({ table, name }: { readonly table: Table; readonly name: string }) =>
   `${table.family} ${name}`;
 

@@ -14,7 +14,7 @@ type Alternative = readonly Expression[];
 
 /** All that a rule may consist of, less what stands around its matches: NFT_RULE_MAXEXPRS in nf_tables_api.c is 128. */
 const MOST_EXPRESSIONS = 120;
-/** Each is a rule, or two; whoever adds a container to the node reads them all. */
+/** Each is a rule, or two; an ADD that checks the rules reads them all. */
 const MOST_ALTERNATIVES = 1000;
 
 const ends = { saddr: "source", daddr: "destination" } as const;

@@ -32,7 +32,7 @@ export interface FilterBackend {
   prepare(context: FilterContext, record: FilterRecord): void;
   /**
    * Makes the difference in one transaction. Where the shared rules are not as they should be, or the kernel refuses the
-   * difference, everything is projected anew from allRecords. Rules that are gone already are fine. Throws CniError.
+   * difference, everything is projected from allRecords. Rules that are gone already are fine. Throws CniError.
    */
   change(context: FilterContext, change: Change): void;
   /** Throws CniError (999) that names what of the record's rules, or of those that all share, is missing or changed. */

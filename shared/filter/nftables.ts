@@ -2,9 +2,9 @@
  * The nftables backend: the tables `inet podwire` and `bridge podwire` are the projection of the records. No program is run.
  *
  * A call makes its own difference in one batch, on the condition that the ruleset still has the generation that was looked at.
- * The state tells the generation after podwire's last commit. Where the kernel has the same, nothing has changed and nothing is
+ * The state holds the generation after podwire's last commit. Where the kernel has the same, nothing has changed and nothing is
  * read. Where it has another, some program has changed the ruleset: then the rules and sets that all attachments share are read,
- * and if they are damaged, or the state is missing, all records are projected anew.
+ * and if they are damaged, or the state is missing, all records are projected.
  */
 import { CniError, ErrorCode } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";

@@ -104,7 +104,7 @@ export class RecordStore {
     return fileExists(this.#recordPath(recordName(owner, kind)));
   }
 
-  /** The record of an owner; undefined if there is none, or it cannot be read. */
+  /** The record of an owner; undefined if it is missing or cannot be read. */
   find(owner: AttachmentKey, kind: RecordKind): FilterRecord | undefined {
     return this.#read(this.#recordPath(recordName(owner, kind)));
   }
@@ -203,7 +203,7 @@ export class RecordStore {
     return inode !== undefined && inode === fileStatus(this.#recordPath(recordName(owner, kind)))?.inode;
   }
 
-  /** Whether a record has all its reservations. Of two records that want the same, this tells which one has it. */
+  /** Whether a record has all its reservations. Of two records that want the same, one has it. */
   holds(record: FilterRecord): boolean {
     return reservationsOf(record).every(({ name }) => this.#isCurrent(name, record));
   }

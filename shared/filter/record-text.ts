@@ -25,9 +25,10 @@ function portsObject({ targets, mappings, ...rest }: HostPorts): JsonObject {
   };
 }
 
-export function recordText({ masquerade, hostPorts, ...rest }: FilterRecord): string {
+export function recordText({ addresses, masquerade, hostPorts, ...rest }: FilterRecord): string {
   const value = {
     ...rest,
+    ...(addresses === undefined ? {} : { addresses: addresses.map(formatCidr) }),
     ...(masquerade === undefined
       ? {}
       : {
@@ -124,6 +125,7 @@ export function parseRecord(text: string): FilterRecord | undefined {
     kind,
     backend,
     ...(namespace === undefined ? {} : { namespace }),
+    ...("addresses" in value ? { addresses: cidrs(value["addresses"]) } : {}),
     ...(masquerade === undefined ? {} : { masquerade }),
     ...(spoofCheck === undefined ? {} : { spoofCheck }),
     ...(hostPorts === undefined ? {} : { hostPorts }),

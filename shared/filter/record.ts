@@ -75,6 +75,8 @@ export interface FilterRecord {
   readonly backend: Backend;
   /** The container's network namespace; absent if it is not known. */
   readonly namespace?: NamespaceRecord;
+  /** All addresses of the attachment: an earlier record that has one of them is of a container that is gone. */
+  readonly addresses?: readonly Cidr[];
   readonly masquerade?: Masquerade;
   readonly spoofCheck?: SpoofCheck;
   readonly hostPorts?: HostPorts;

@@ -18,11 +18,13 @@ export function portReservation({ protocol, family, hostIp, hostPort }: HostPort
  * The reservations of a record. IPAM gives an address of a network to one container at a time, so an earlier record that has
  * the address is of a container that is gone.
  */
-export function reservationsOf({ owner, kind, masquerade, hostPorts }: FilterRecord): Reservation[] {
+export function reservationsOf(record: FilterRecord): Reservation[] {
+  const { owner, kind, addresses = record.masquerade?.addresses ?? [], hostPorts } = record;
   const network = sha512(owner.network).slice(0, 12);
-  const addresses = [...(masquerade?.addresses ?? []), ...(hostPorts?.targets ?? [])];
   return [
     ...(hostPorts?.mappings ?? []).map((port) => ({ name: portReservation(port), port })),
-    ...addresses.map(({ address }) => ({ name: `address-${kind}-${network}-${formatIp(address)}` })),
+    ...[...addresses, ...(hostPorts?.targets ?? [])].map(({ address }) => ({
+      name: `address-${kind}-${network}-${formatIp(address)}`,
+    })),
   ];
 }

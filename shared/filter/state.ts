@@ -9,7 +9,7 @@ export interface State {
   readonly groups: readonly Group[];
 }
 
-/** Undefined where there is none: the records are new or were deleted, or another version of podwire wrote it. */
+/** Undefined if the records are new, if they were deleted, or if another version of podwire wrote the state. */
 export function readState({ state }: FilterContext): State | undefined {
   const text = state.read();
   if (text === undefined) return undefined;

@@ -1,9 +1,9 @@
 /**
- * IP addresses as values: the family and a number, so that ranges are arithmetic.
+ * IP addresses as values: the family and a number, so ranges are arithmetic.
  *
- * ip-num does the same and is the oracle of this module's property tests. It goes through a text of ones and zeros: reading
- * and writing an address takes it 29 us (IPv6 235), and this module 3 (12), which works on IPv4 as a number and on IPv6 by halves. A
- * call does so some twenty times, and with thousands of peers or ports as often as that.
+ * ip-num does the same and is the oracle of this module's property tests. It converts by texts of ones and zeros:
+ * parsing and formatting an address takes it 29 us (IPv6: 235), this module 3 us (12). A call needs that some twenty
+ * times, and thousands of times with many peers or ports.
  */
 
 export type Family = 4 | 6;
@@ -28,7 +28,7 @@ const LOWER_A = 97;
 function parseIpv4(text: string): bigint | undefined {
   let value = 0;
   let dots = 0;
-  // -1 before the first digit of a part.
+  // -1 before a part's first digit.
   let part = -1;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -39,7 +39,7 @@ function parseIpv4(text: string): bigint | undefined {
       continue;
     }
     const digit = code - ZERO;
-    // No leading zero: some readers take "010" for octal, so one text would name two addresses.
+    // No leading zeros: some readers parse "010" as octal, so one text would mean two addresses.
     if (digit < 0 || digit > 9 || part === 0) return undefined;
     part = part < 0 ? digit : part * 10 + digit;
     if (part > 255) return undefined;
@@ -47,13 +47,13 @@ function parseIpv4(text: string): bigint | undefined {
   return dots === 3 && part >= 0 ? BigInt(value * 256 + part) : undefined;
 }
 
-/** One to four hexadecimal digits; -1 if it is not that. */
+/** Parses one to four hexadecimal digits; otherwise returns -1. */
 function parseGroup(text: string): number {
   if (text.length < 1 || text.length > 4) return -1;
   let value = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    // Bit 5 makes a letter lower-case.
+    // Bit 5 makes a letter lower case.
     const letter = (code | 0x20) - LOWER_A;
     const digit = code >= ZERO && code <= NINE ? code - ZERO : letter >= 0 && letter < 6 ? letter + 10 : -1;
     if (digit < 0) return -1;
@@ -85,7 +85,7 @@ function parseIpv6(text: string): bigint | undefined {
   const halves = text.split("::");
   const [left = "", right] = halves;
   if (halves.length > 2) return undefined;
-  // The dotted form may only stand at the very end.
+  // The dotted form is only valid at the end.
   const head = parseGroups(left, right === undefined);
   const tail = parseGroups(right ?? "", true);
   if (head === undefined || tail === undefined) return undefined;
@@ -96,7 +96,9 @@ function parseIpv6(text: string): bigint | undefined {
   return (pair(0) << 96n) | (pair(2) << 64n) | (pair(4) << 32n) | pair(6);
 }
 
-/** Reads "10.1.0.2" or "fd00::2"; undefined if the text is no address. An IPv4-mapped one is IPv4, as in Go. */
+/**
+ * Parses "10.1.0.2" or "fd00::2"; undefined if the text is not an address. An IPv4-mapped address is IPv4, as in Go.
+ */
 export function parseIp(text: string): IpAddress | undefined {
   if (!text.includes(":")) {
     const value = parseIpv4(text);
@@ -111,7 +113,7 @@ function formatIpv4(value: number): string {
   return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 }
 
-/** The text of an address: dotted, or RFC 5952 (lower case, longest run of zeros shortened). */
+/** Formats an address: dotted, or RFC 5952 (lower case, the longest run of zeros shortened). */
 export function formatIp(address: IpAddress): string {
   if (address.family === 4) return formatIpv4(Number(address.value));
   const groups: string[] = [];
@@ -158,7 +160,7 @@ export function fromBytes(bytes: Uint8Array): IpAddress {
   const view = new DataView(bytes.buffer, bytes.byteOffset, length);
   if (length === 4) return { family: 4, value: BigInt(view.getUint32(0)) };
   if (length === 16) return { family: 6, value: (view.getBigUint64(0) << 64n) | view.getBigUint64(8) };
-  // No address at all: a set that others made may have keys of any length.
+  // A key of another length is not an address: other programs' sets may have any.
   let value = 0n;
   for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   return { family: 6, value };
@@ -168,18 +170,19 @@ export function isSameIp(a: IpAddress, b: IpAddress): boolean {
   return a.family === b.family && a.value === b.value;
 }
 
-/** An address, to find something by it in a Map. */
+/** An address as a key of a Map. */
 export type IpKey = number | string;
 
 /**
- * The key of an address; no two have the same. Not the number itself: of a large BigInt the engine's hash takes 32 bits of each 64
- * (map_hash_key in quickjs.c), so a Map of networks that differ in other bits, such as 2001:db8::/32 and 2001:db9::/32, is a list.
+ * The unique key of an address. Not the number itself: the engine hashes 32 bits of each 64 of a large BigInt
+ * (map_hash_key in quickjs.c). A Map of networks that differ in other bits, such as 2001:db8::/32 and 2001:db9::/32,
+ * would become a list.
  */
 export function ipKey({ family, value }: IpAddress): IpKey {
   return family === 4 ? Number(value) : value.toString(16);
 }
 
-/** The address `count` further on. */
+/** The address plus `count`. */
 export function addToIp(address: IpAddress, count: bigint): IpAddress {
   return { family: address.family, value: address.value + count };
 }
@@ -203,7 +206,7 @@ export function isMulticast({ family, value }: IpAddress): boolean {
   return family === 4 ? value >> 28n === 0xen : value >> 120n === 0xffn;
 }
 
-/** 255.255.255.255: everybody on the link (RFC 919). */
+/** 255.255.255.255: all hosts on the link (RFC 919). */
 export function isLimitedBroadcast({ family, value }: IpAddress): boolean {
   return family === 4 && value === 0xffffffffn;
 }

@@ -1,11 +1,11 @@
 /**
- * Networks in a table by prefix length. To find who holds an address or a network takes a look for each length that occurs, which
- * are two or three, however many networks there are.
+ * A table of networks by prefix length. A search takes one step for each length in the table, which are two or three,
+ * for any number of networks.
  */
 import { bitsOf, type Family, type IpKey, ipKey } from "./address.ts";
 import type { Cidr } from "./cidr.ts";
 
-/** The networks of one prefix length, by their first address. */
+/** The networks of one prefix length by their first address. */
 interface Level<Item> {
   readonly prefixLength: number;
   readonly mask: bigint;
@@ -13,7 +13,7 @@ interface Level<Item> {
 }
 
 export class CidrTable<Item> {
-  /** The widest networks first. */
+  /** Sorted by prefix length, the widest networks first. */
   private readonly levels: Readonly<Record<Family, Level<Item>[]>> = { 4: [], 6: [] };
 
   private level(family: Family, prefixLength: number): Level<Item> {
@@ -27,7 +27,7 @@ export class CidrTable<Item> {
     return level;
   }
 
-  /** Enters a network, given without host bits. Returns the item that had just this network before, which stays. */
+  /** Adds a network without host bits. Returns the former item of the same network, which stays. */
   add({ address, prefixLength }: Cidr, item: Item): Item | undefined {
     const { items } = this.level(address.family, prefixLength);
     const key = ipKey(address);
@@ -36,7 +36,7 @@ export class CidrTable<Item> {
     return present;
   }
 
-  /** The item of the widest network that holds all of this one: of a wider one, or also of the same. */
+  /** The item of the widest network that contains this one: wider networks only, or also the same. */
   findHolder({ address, prefixLength }: Cidr, which: "wider" | "same or wider"): Item | undefined {
     const { family, value } = address;
     for (const level of this.levels[family]) {
@@ -49,7 +49,10 @@ export class CidrTable<Item> {
   }
 }
 
-/** Two of the items whose networks, given without host bits, share an address: the wider one, then the other. Undefined if none do. */
+/**
+ * Finds two items whose networks overlap: the wider one, then the other. The networks have no host bits. Undefined if
+ * no two do.
+ */
 export function findOverlap<Item>(
   items: readonly Item[],
   cidrOf: (item: Item) => Cidr,

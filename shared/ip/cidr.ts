@@ -6,14 +6,14 @@ export interface Cidr {
   readonly prefixLength: number;
 }
 
-/** Reads "10.1.0.2/24"; undefined if the text is not that. */
+/** Parses "10.1.0.2/24"; undefined if the text is not an address with prefix length. */
 export function parseCidr(text: string): Cidr | undefined {
   const slash = text.indexOf("/");
   if (slash < 0) return undefined;
   const address = parseIp(text.slice(0, slash));
   const length = text.slice(slash + 1);
   const prefixLength = Number(length);
-  // String() undoes what Number() is lax about: "", "08", " 8", "-0", "1e1", "0x8".
+  // String() reverses what Number() accepts too much: "", "08", " 8", "-0", "1e1", "0x8".
   if (
     address === undefined ||
     !Number.isInteger(prefixLength) ||
@@ -32,17 +32,17 @@ function hostMask(cidr: Cidr): bigint {
   return (1n << BigInt(bitsOf(cidr.address.family) - cidr.prefixLength)) - 1n;
 }
 
-/** The first address of the network: host bits cleared. */
+/** The first address of the network: host bits zero. */
 export function networkAddress(cidr: Cidr): IpAddress {
   return { family: cidr.address.family, value: cidr.address.value & ~hostMask(cidr) };
 }
 
-/** The last address of the network: host bits set (IPv4: the broadcast address). */
+/** The last address of the network: host bits one (IPv4: the broadcast address). */
 export function lastAddress(cidr: Cidr): IpAddress {
   return { family: cidr.address.family, value: cidr.address.value | hostMask(cidr) };
 }
 
-/** The network an address is in: 10.1.0.2/24 gives 10.1.0.0/24. */
+/** The network of an address: 10.1.0.2/24 gives 10.1.0.0/24. */
 export function networkOf(cidr: Cidr): Cidr {
   return { address: networkAddress(cidr), prefixLength: cidr.prefixLength };
 }
@@ -53,7 +53,7 @@ export function contains(network: Cidr, address: IpAddress): boolean {
   return (network.address.value & ~mask) === (address.value & ~mask);
 }
 
-/** Whether two networks share an address. */
+/** True if two networks overlap. */
 export function overlaps(a: Cidr, b: Cidr): boolean {
   return contains(a, networkAddress(b)) || contains(b, networkAddress(a));
 }
@@ -62,12 +62,12 @@ export function isSameCidr(a: Cidr, b: Cidr): boolean {
   return a.prefixLength === b.prefixLength && isSameIp(a.address, b.address);
 }
 
-/** Whether it is no network but one address: /32 or /128. */
+/** True for a single address: /32 or /128. */
 export function isSingle(cidr: Cidr): boolean {
   return cidr.prefixLength === bitsOf(cidr.address.family);
 }
 
-/** The whole address as a network: /32 or /128. */
+/** The address as a network: /32 or /128. */
 export function hostCidr(address: IpAddress): Cidr {
   return { address, prefixLength: bitsOf(address.family) };
 }

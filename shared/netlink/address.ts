@@ -1,5 +1,5 @@
 /** IP addresses of links. Constants: include/uapi/linux/if_addr.h. */
-import { type Family, formatIp, fromBytes, toBytes } from "../ip/address.ts";
+import { type Family, fromBytes, toBytes } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { formatCidr, lastAddress } from "../ip/cidr.ts";
 import { Attributes } from "./attributes.ts";
@@ -22,12 +22,11 @@ const NO_DAD = 0x02;
 const DAD_FAILED = 0x08;
 const TENTATIVE = 0x40;
 const NO_PREFIX_ROUTE = 0x200;
-const SCOPE_LINK = 253;
 
 export interface InterfaceAddress {
   readonly index: number;
   readonly cidr: Cidr;
-  /** Duplicate address detection is still running: the address is not usable yet. */
+  /** Duplicate address detection still runs: the address is not usable yet. */
   readonly tentative: boolean;
   readonly duplicate: boolean;
   /** rtnetlink scope: 0 global, 253 link, 254 host. */
@@ -44,7 +43,7 @@ function header(family: number, prefixLength: number, flags: number, index: numb
 function addressBody(index: number, cidr: Cidr, flags: number): BodyWriter {
   const { address, prefixLength } = cidr;
   const bytes = toBytes(address);
-  // The header has one byte for flags: more of them are an attribute, all of them then.
+  // The header has one byte of flags; with larger flags, an attribute has all of them.
   const body = new BodyWriter()
     .raw(header(addressFamily[address.family], prefixLength, flags > 0xff ? 0 : flags, index))
     .bytes(IFA_LOCAL, bytes)
@@ -54,11 +53,11 @@ function addressBody(index: number, cidr: Cidr, flags: number): BodyWriter {
 
 export interface AddressOptions {
   /**
-   * Run duplicate address detection (IPv6). Without it the address is usable at once, which is right where IPAM
-   * guarantees that it is unique.
+   * Runs duplicate address detection (IPv6). Without it the address is usable at once; IPAM guarantees that it is
+   * unique.
    */
   readonly detectDuplicates: boolean;
-  /** Make no route to the address's network: its other addresses are not on the link. */
+  /** Adds no route to the address's network: its other addresses are not on the link. */
   readonly withoutPrefixRoute?: boolean;
 }
 
@@ -68,7 +67,7 @@ export function addAddress(index: number, cidr: Cidr, options: AddressOptions): 
   const skip = address.family === 6 && !options.detectDuplicates;
   const routeFlag = options.withoutPrefixRoute === true ? NO_PREFIX_ROUTE : 0;
   const body = addressBody(index, cidr, (skip ? NO_DAD : 0) | routeFlag);
-  // As ip(8) with "brd +": a /31 or /32 has no broadcast address (RFC 3021).
+  // Like ip(8) with "brd +": a /31 or /32 has no broadcast address (RFC 3021).
   if (address.family === 4 && prefixLength < 31) body.bytes(IFA_BROADCAST, toBytes(lastAddress(cidr)));
   return {
     type: RTM_NEWADDR,
@@ -91,7 +90,7 @@ export function deleteAddress(index: number, cidr: Cidr): NetlinkMessage {
 function readAddress(body: Uint8Array): InterfaceAddress | undefined {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const attributes = new Attributes(body, 8);
-  // IFA_LOCAL is the interface's own; on a point-to-point link IFA_ADDRESS is the peer's.
+  // IFA_LOCAL is the interface's address; on a point-to-point link IFA_ADDRESS is the peer's.
   const bytes = attributes.bytes(IFA_LOCAL) ?? attributes.bytes(IFA_ADDRESS);
   if (bytes === undefined) return undefined;
   const flags = attributes.u32(IFA_FLAGS) ?? view.getUint8(2);
@@ -106,7 +105,7 @@ function readAddress(body: Uint8Array): InterfaceAddress | undefined {
 
 const bothFamilies: readonly Family[] = [4, 6];
 
-/** Equivalent to: ip [-4|-6] address show [dev INDEX]. The filter is the kernel's (strict checking). */
+/** Equivalent to: ip [-4|-6] address show [dev INDEX]. The kernel filters (strict checking). */
 export function listAddresses(
   connection: NetlinkConnection,
   index = 0,
@@ -123,9 +122,4 @@ export function listAddresses(
       .flatMap((body) => readAddress(body) ?? [])
       .filter((address) => index === 0 || address.index === index);
   });
-}
-
-/** Whether an address is one that an attachment was given: not link-local, not loopback. */
-export function isGlobal(address: InterfaceAddress): boolean {
-  return address.scope < SCOPE_LINK && !formatIp(address.cidr.address).startsWith("127.");
 }

@@ -1,4 +1,4 @@
-/** Reading the attributes of a netlink message. */
+/** Reads the attributes of a netlink message. */
 import { decodeText } from "../system/text.ts";
 import { align } from "./message.ts";
 
@@ -7,19 +7,22 @@ const TYPE_MASK = 0x3fff;
 
 const empty = new Uint8Array(0);
 
-/** All types that we ask for are below. */
+/** Larger than all types that we read. */
 const TABLE = 64;
 
 /**
- * Attributes by type. Where a type repeats, the last one wins; readAttributes gives all. Only positions are
- * noted at first: of the sixty attributes of a link a plugin reads five.
+ * Attributes by type. Of a repeated type the last one counts; readAttributes returns all. Only positions are stored: a
+ * link has sixty attributes, of which a plugin reads five.
  */
 export class Attributes {
   private readonly source: Uint8Array;
   private readonly view: DataView;
-  /** By type: the position behind the first byte of the attribute's header; 0: absent. A table is made and filled faster than a map. */
+  /**
+   * By type: the position after the first byte of the attribute's header; 0 if absent. Making and filling a table is
+   * faster than a map.
+   */
   private readonly positions = new Uint32Array(TABLE);
-  /** The same of what has no room in the table. */
+  /** Positions of types beyond the table. */
   private others: Map<number, number> | undefined;
 
   constructor(bytes: Uint8Array | undefined, offset = 0, end = bytes?.length ?? 0) {
@@ -35,12 +38,12 @@ export class Attributes {
     }
   }
 
-  /** The position of the attribute's header; -1 if it is not there. */
+  /** The position of the attribute's header, or -1. */
   private find(type: number): number {
     return ((type < TABLE ? this.positions[type] : this.others?.get(type)) ?? 0) - 1;
   }
 
-  /** The position of the payload, if the attribute is there and at least that long. */
+  /** The position of the payload; undefined if the attribute is absent or too short. */
   private payload(type: number, length: number): number | undefined {
     const at = this.find(type);
     return at < 0 || this.view.getUint16(at, true) < 4 + length ? undefined : at + 4;
@@ -104,7 +107,7 @@ export class Attributes {
   }
 }
 
-/** Every attribute from `offset` on, in order; a truncated tail ends the list. */
+/** All attributes from `offset` on, in order; a truncated one ends the list. */
 export function readAttributes(body: Uint8Array, offset = 0): { type: number; value: Uint8Array }[] {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const found: { type: number; value: Uint8Array }[] = [];

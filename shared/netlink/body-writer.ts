@@ -1,10 +1,10 @@
-/** Writing the body of a netlink message. */
+/** Writes the body of a netlink message. */
 import { encodeText } from "../system/text.ts";
 import { align } from "./message.ts";
 
 export const NESTED = 0x8000;
 
-/** Builds a message body: a fixed header, then attributes, nested ones by callback. */
+/** Builds a message body: a fixed header, then attributes. A callback writes nested ones. */
 export class BodyWriter {
   private buffer = new Uint8Array(512);
   private view = new DataView(this.buffer.buffer);
@@ -59,7 +59,7 @@ export class BodyWriter {
     return this;
   }
 
-  /** Network byte order, as netfilter and ports want it. */
+  /** Network byte order, for ports and netfilter. */
   u16be(type: number, value: number): this {
     const at = this.header(type, 2);
     this.view.setUint16(at, value, false);
@@ -72,7 +72,7 @@ export class BodyWriter {
     return this;
   }
 
-  /** Network byte order, as netfilter wants its numbers. */
+  /** Network byte order, for netfilter. */
   u32be(type: number, value: number): this {
     const at = this.header(type, 4);
     this.view.setUint32(at, value, false);
@@ -98,7 +98,7 @@ export class BodyWriter {
     return this;
   }
 
-  /** The body so far, as a copy. */
+  /** A copy of the body so far. */
   finish(): Uint8Array {
     return this.buffer.slice(0, this.used);
   }

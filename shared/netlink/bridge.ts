@@ -25,8 +25,8 @@ export interface NewBridge {
 }
 
 /**
- * Equivalent to: ip link add NAME address MAC type bridge. The address is given at creation, so it never follows
- * the ports; without vlanFiltering the attribute is left out, as a kernel without VLAN filtering refuses it.
+ * Equivalent to: ip link add NAME address MAC type bridge. With an address at creation, the bridge never takes a
+ * port's address. Without vlanFiltering the attribute is omitted: a kernel without VLAN filtering refuses it.
  */
 export function newBridge(bridge: NewBridge): NetlinkMessage {
   const body = new BodyWriter()
@@ -50,7 +50,7 @@ export function isVlanFiltering(bridge: Link): boolean {
   return bridge.data.u8(VLAN_FILTERING) === 1;
 }
 
-/** Whether the bridge asks for multicast groups by itself, and then passes multicast only to who has answered. */
+/** True if the bridge sends multicast queries: it then forwards multicast only to ports that have answered. */
 export function isMulticastQuerier(bridge: Link): boolean {
   return bridge.data.u8(MULTICAST_QUERIER) === 1;
 }
@@ -76,8 +76,8 @@ export interface PortSettings {
 }
 
 /**
- * Equivalent to: ip link set dev NAME alias TEXT type bridge_slave hairpin on|off isolated on|off.
- * By name, so that it can follow the port's creation in one batch.
+ * Equivalent to: ip link set dev NAME alias TEXT type bridge_slave hairpin on|off isolated on|off. By name, so that it
+ * can follow the port's creation in the same batch.
  */
 export function setPort(name: string, port: PortSettings): NetlinkMessage {
   const flags = port.up ? LinkFlag.up : 0;
@@ -99,8 +99,8 @@ export function setPort(name: string, port: PortSettings): NetlinkMessage {
 }
 
 /**
- * Equivalent to: ip link set dev NAME master BRIDGE type bridge_slave neigh_suppress on|off. With suppression the bridge
- * answers ARP and neighbour solicitations for addresses that it knows to be behind the port.
+ * Equivalent to: ip link set dev NAME master BRIDGE type bridge_slave neigh_suppress on|off. With suppression the
+ * bridge answers ARP and neighbour solicitations for known addresses behind the port.
  */
 export function joinBridge(
   link: { index: number; name: string },
@@ -152,7 +152,7 @@ const RANGE_END = 16;
 /** RTEXT_FILTER_BRVLAN_COMPRESSED: the answer lists VLANs as ranges. */
 const VLANS_COMPRESSED = 4;
 
-/** VLANs first to last of a port; pvid: untagged frames that come in belong to it, and it leaves untagged. */
+/** A port's VLANs, first to last. pvid: the VLAN of untagged incoming frames; they leave untagged. */
 export interface VlanRange {
   readonly first: number;
   readonly last: number;
@@ -194,7 +194,7 @@ function vlanMessage(
   return { type, flags: Flag.request | Flag.ack, body: body.finish(), purpose };
 }
 
-/** Equivalent to: bridge vlan add dev NAME vid FIRST-LAST [pvid] [untagged] [self], for every range. */
+/** Equivalent to: bridge vlan add dev NAME vid FIRST-LAST [pvid] [untagged] [self], for each range. */
 export function addVlans(
   link: { index: number; name: string },
   ranges: readonly VlanRange[],
@@ -212,7 +212,7 @@ export function removeVlans(
   return vlanMessage(LinkMessage.delete, link, ranges, self);
 }
 
-/** A dump request for the VLANs of all ports; readPortVlans picks one port's. */
+/** A dump of the VLANs of all ports; readPortVlans selects one port's. */
 export function listVlans(): NetlinkMessage {
   const body = new BodyWriter().raw(linkHeader(0, 0, 0, AF_BRIDGE));
   return {
@@ -223,7 +223,7 @@ export function listVlans(): NetlinkMessage {
   };
 }
 
-/** The VLANs of a port, out of the answer to listVlans. */
+/** One port's VLANs from the answer to listVlans. */
 export function readPortVlans(bodies: readonly Uint8Array[], index: number): VlanRange[] {
   const body = bodies.find((each) => new DataView(each.buffer, each.byteOffset).getInt32(4, true) === index);
   const specific =

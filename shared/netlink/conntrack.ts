@@ -1,6 +1,6 @@
 /**
  * The kernel's connection tracking table, over netlink: entries of a host port are found and forgotten, so that
- * packets on a known path are looked at by the rules anew. include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+ * packets on a known path meet the rules again. include/uapi/linux/netfilter/nfnetlink_conntrack.h.
  */
 import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
 import { Attributes } from "../netlink/attributes.ts";

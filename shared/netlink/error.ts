@@ -1,7 +1,7 @@
 /** The error of a refused netlink request. */
 import { describeErrno } from "../system/errno.ts";
 
-/** A request the kernel refused. */
+/** The kernel refused a request. */
 export class NetlinkError extends Error {
   readonly errno: number;
 

@@ -1,6 +1,6 @@
 /**
- * Forwarding databases of bridges and VXLAN devices: which port, or which remote end, a MAC address is behind.
- * Constants: include/uapi/linux/neighbour.h; the messages are those of neighbours in the family AF_BRIDGE.
+ * Forwarding databases of bridges and VXLAN devices: the port or the remote VTEP of a MAC address. Constants:
+ * include/uapi/linux/neighbour.h; the messages are those of neighbours in the family AF_BRIDGE.
  */
 import { formatIp, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
 import { Attributes } from "./attributes.ts";
@@ -15,31 +15,31 @@ const AF_BRIDGE = 7;
 const DESTINATION = 1;
 const MAC = 2;
 const MASTER = 9;
-/** NTF_*: whose database: the device's own, or that of the bridge it is a port of. */
+/** NTF_*: the device's own database (self), or the one of its bridge (master). */
 const NTF_SELF = 0x02;
 const NTF_MASTER = 0x04;
 
-/** Where a VXLAN device sends what it has no entry for; one entry for each remote end. */
+/** The VXLAN device's destination for unknown addresses; one entry per remote VTEP. */
 export const FLOOD_MAC = "00:00:00:00:00:00";
 
 export interface FdbEntry {
   /** Lower case. */
   readonly mac: string;
-  /** The remote end, in a VXLAN device's own database; undefined in a bridge's. */
+  /** The remote VTEP in a VXLAN device's own database; undefined in a bridge's. */
   readonly destination: IpAddress | undefined;
 }
 
 export interface KernelFdbEntry extends FdbEntry {
-  /** Given and not learned, nor an address of the device itself. */
+  /** Configured: neither learned nor the device's own address. */
   readonly isStatic: boolean;
-  /** It is in the database of the bridge, not in the device's own. */
+  /** True for the bridge's database, false for the device's own. */
   readonly isOfBridge: boolean;
 }
 
 function message(type: number, flags: number, index: number, entry: FdbEntry, verb: string): NetlinkMessage {
   const { mac, destination } = entry;
   const isOwn = destination !== undefined;
-  // NOARP: static, but not an address of the bridge itself.
+  // NOARP: static, but not the bridge's own address.
   const state = isOwn ? NeighbourState.permanent : NeighbourState.noArp;
   const body = new BodyWriter()
     .raw(neighbourHeader(AF_BRIDGE, index, state, isOwn ? NTF_SELF : NTF_MASTER))
@@ -58,7 +58,7 @@ function message(type: number, flags: number, index: number, entry: FdbEntry, ve
 
 /**
  * Equivalent to: bridge fdb append|replace MAC dev INDEX [dst ADDRESS self | master static]. The flood entry is
- * appended to, as it has several remote ends; any other has one, and moves.
+ * appended, since it has several destinations; any other entry has one, which is replaced.
  */
 export function setFdb(index: number, entry: FdbEntry): NetlinkMessage {
   const placement = entry.mac === FLOOD_MAC ? Flag.append : Flag.replace;
@@ -70,7 +70,7 @@ export function deleteFdb(index: number, entry: FdbEntry): NetlinkMessage {
   return message(NeighbourMessage.delete, 0, index, entry, "remove");
 }
 
-/** The request for both databases of a device. */
+/** Requests both databases of a device. */
 export function listFdbMessage(index: number): NetlinkMessage {
   return {
     type: NeighbourMessage.get,
@@ -85,7 +85,7 @@ function readEntry(body: Uint8Array): KernelFdbEntry {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const destination = attributes.bytes(DESTINATION);
   const isOfBridge = attributes.has(MASTER);
-  // For a bridge, permanent is what an address of one of its ports is.
+  // In a bridge, permanent entries are the ports' own addresses.
   const given = isOfBridge ? NeighbourState.noArp : NeighbourState.permanent | NeighbourState.noArp;
   return {
     mac: formatMac(attributes.bytes(MAC) ?? new Uint8Array(0)),

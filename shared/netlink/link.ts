@@ -1,4 +1,4 @@
-/** Links: reading them, and the changes every kind shares. Constants: include/uapi/linux/if_link.h, rtnetlink.h. */
+/** Links: reading them, and changes common to all kinds. Constants: include/uapi/linux/if_link.h, rtnetlink.h. */
 import { Errno } from "../system/errno.ts";
 import { Attributes } from "./attributes.ts";
 import { BodyWriter } from "./body-writer.ts";
@@ -26,19 +26,19 @@ export const LinkAttribute = {
   peerNamespaceId: 37,
 } as const;
 
-/** IFLA_INFO_*: what is in IFLA_LINKINFO. */
+/** IFLA_INFO_*: attributes of IFLA_LINKINFO. */
 export const LinkInfo = { kind: 1, data: 2, portKind: 4, portData: 5 } as const;
 
 /** IFF_*: interface flags. */
 export const LinkFlag = { up: 0x1, loopback: 0x8, promiscuous: 0x100 } as const;
 
-/** IF_OPER_* (RFC 2863). Up: frames pass. Dormant: they could, and wait for a word. */
+/** IF_OPER_* (RFC 2863). Up: frames pass. Dormant: ready, but waiting for an external event. */
 export const OperationalState = { dormant: 5, up: 6 } as const;
 
-/** IF_LINK_MODE_*: whether a link with a carrier is up by itself, or dormant until it is told to be up. */
+/** IF_LINK_MODE_*: a link with a carrier is up by default; in the mode dormant it waits until it is set up. */
 export const LinkMode = { default: 0, dormant: 1 } as const;
 
-/** RTEXT_FILTER_SKIP_STATS: counters are most of an answer's bytes. */
+/** RTEXT_FILTER_SKIP_STATS: counters are most bytes of an answer. */
 const SKIP_STATISTICS = 8;
 
 export interface Link {
@@ -52,23 +52,23 @@ export interface Link {
   readonly isLoopback: boolean;
   /** "veth", "bridge", ...; empty for a physical device. */
   readonly kind: string;
-  /** Index of the bridge (or other device) it is a port of; 0 if none. */
+  /** The index of its bridge or other master; 0 for none. */
   readonly master: number;
-  /** IFLA_LINK: for a veth, the index of its peer in the peer's namespace; 0 if none. */
+  /** IFLA_LINK: for a veth, its peer's index in the peer's namespace; 0 for none. */
   readonly peer: number;
   readonly alias: string;
   readonly operationalState: number;
   readonly promiscuity: number;
-  /** IFLA_INFO_DATA and IFLA_INFO_SLAVE_DATA, for the kinds to read. */
+  /** IFLA_INFO_DATA and IFLA_INFO_SLAVE_DATA, parsed by the modules of the kinds. */
   readonly data: Attributes;
   readonly portData: Attributes;
 }
 
-/** Every byte in two digits, and back: looked up, as a forwarding database has thousands of addresses. */
+/** Two digits for each byte, and back. Tables, since a forwarding database has thousands of addresses. */
 const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const values = new Map(digits.map((text, byte) => [text, byte]));
 
-/** "aa:bb:..." of bytes. */
+/** Formats bytes as "aa:bb:...". */
 export function formatMac(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at++)
@@ -78,11 +78,14 @@ export function formatMac(bytes: Uint8Array): string {
 
 const MAC = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(\1[0-9a-f]{2}){4}$|^[0-9a-f]{4}(\.[0-9a-f]{4}){2}$/i;
 
-/** The six bytes of "aa:bb:cc:dd:ee:ff" (also with "-", and in dotted groups of four); undefined if it is no MAC-48. */
+/**
+ * Parses "aa:bb:cc:dd:ee:ff" to six bytes, also with "-" or in dotted groups of four digits; undefined if it is not a
+ * MAC-48.
+ */
 export function parseMac(text: string): Uint8Array | undefined {
   if (!MAC.test(text)) return undefined;
   const lower = text.toLowerCase();
-  // "aabb.ccdd.eeff" has a separator behind every second byte.
+  // "aabb.ccdd.eeff" has a separator after every second byte.
   const isDotted = text.length === 14;
   const bytes = new Uint8Array(6);
   for (let at = 0; at < 6; at++) {
@@ -92,7 +95,7 @@ export function parseMac(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** struct ifinfomsg. `change` says which flags are meant. */
+/** struct ifinfomsg. `change` is the mask of the flags to set. */
 export function linkHeader(index: number, flags = 0, change = 0, family = 0): Uint8Array {
   const header = new Uint8Array(16);
   const view = new DataView(header.buffer);
@@ -138,13 +141,13 @@ function find(connection: NetlinkConnection, message: NetlinkMessage): Link | un
   return body === undefined ? undefined : readLink(body);
 }
 
-/** Equivalent to: ip link show dev NAME. Undefined if there is none. */
+/** Equivalent to: ip link show dev NAME. Undefined if it does not exist. */
 export function findLink(connection: NetlinkConnection, name: string): Link | undefined {
   const body = new BodyWriter().raw(linkHeader(0)).text(LinkAttribute.name, name);
   return find(connection, get(body, `look for the interface ${name}`));
 }
 
-/** The link with an index, undefined if there is none. */
+/** The link with an index; undefined if it does not exist. */
 export function findLinkByIndex(connection: NetlinkConnection, index: number): Link | undefined {
   return find(connection, get(new BodyWriter().raw(linkHeader(index)), `look for interface number ${index}`));
 }
@@ -180,7 +183,10 @@ export function setLink(target: { index?: number; name?: string }, change: LinkC
   };
 }
 
-/** Equivalent to: ip link set dev NAME mode default state up. Ends the dormancy that a link was made with, with a carrier or without. */
+/**
+ * Equivalent to: ip link set dev NAME mode default state up. Ends the mode dormant that a link was made with, with or
+ * without a carrier.
+ */
 export function wakeLink({ index, name }: { index: number; name: string }): NetlinkMessage {
   const body = new BodyWriter()
     .raw(linkHeader(index))
@@ -190,7 +196,7 @@ export function wakeLink({ index, name }: { index: number; name: string }): Netl
     type: LinkMessage.set,
     flags: Flag.request | Flag.ack,
     body: body.finish(),
-    purpose: `let frames pass the interface ${name}`,
+    purpose: `bring up the interface ${name}`,
   };
 }
 

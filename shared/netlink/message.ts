@@ -1,9 +1,9 @@
 /**
- * The netlink message codec: pure bytes, no socket. Layout: include/uapi/linux/netlink.h; every header and
- * attribute starts on a 4-byte boundary, numbers are in host order (little-endian on every platform we build for).
+ * The netlink message codec: pure bytes, no socket. Layout: include/uapi/linux/netlink.h. Headers and attributes are
+ * aligned to 4 bytes; numbers are in host order (little-endian on all our platforms).
  *
- * The npm package `netlink` has a codec too, and is the oracle of this one's tests. It is an addon of Node.js and answers by
- * promises, and the executables have neither.
+ * The npm package `netlink` has a codec, too, and is the oracle of this one's tests. It is an addon of Node.js with
+ * promises; the executables have neither.
  */
 
 /** nlmsg_flags. */
@@ -11,7 +11,7 @@ export const Flag = {
   request: 0x1,
   multi: 0x2,
   ack: 0x4,
-  /** The request's notification comes back to its sender. */
+  /** The kernel also sends the request's notification to its sender. */
   echo: 0x8,
   dumpInterrupted: 0x10,
   /** For get requests. */
@@ -25,26 +25,26 @@ export const Flag = {
 
 const HEADER = 16;
 
-/** A request to the kernel. */
+/** A message to the kernel. */
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
   readonly body: Uint8Array;
-  /** Completes "could not ..." in an error. A getter where thousands of messages are made: few errors are. */
+  /** Completes "could not ..." in an error. With thousands of messages it is a getter: few errors occur. */
   readonly purpose: string;
-  /** A batch's first message: when the kernel refuses it, it answers none of the others. */
+  /** The first message of a batch: if the kernel refuses it, the batch's other messages get no answer. */
   readonly opensBatch?: boolean;
-  /** The errno of a refusal that is none: what was asked for only saves time. */
+  /** An errno that counts as success: the request only saves time. */
   readonly dispensable?: number;
 }
 
-/** Every header and attribute starts on a 4-byte boundary. */
+/** Headers and attributes are aligned to 4 bytes. */
 export const align = (length: number) => (length + 3) & ~3;
 
-/** Who is answered: each message that asks for it, or no more than the last one. */
+/** The acknowledged messages: all that request it, or only the last one. */
 export type Acknowledged = "each" | "last";
 
-/** Lays messages out one after the other, numbered from `firstSequence`, for one send. */
+/** Encodes messages one after the other for one send, numbered from `firstSequence`. */
 export function encodeMessages(
   messages: readonly NetlinkMessage[],
   firstSequence: number,
@@ -68,7 +68,7 @@ export function encodeMessages(
   return bytes;
 }
 
-/** A message as the kernel sent it. */
+/** A message from the kernel. */
 export interface ReceivedMessage {
   readonly type: number;
   readonly flags: number;

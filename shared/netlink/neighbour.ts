@@ -1,4 +1,4 @@
-/** Neighbours: which MAC address an IP address has. Constants: include/uapi/linux/neighbour.h. */
+/** Neighbours: the MAC addresses of IP addresses. Constants: include/uapi/linux/neighbour.h. */
 import { type Family, formatIp, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
 import { Errno } from "../system/errno.ts";
 import { addressFamily } from "./address.ts";
@@ -21,11 +21,11 @@ export const NeighbourState = { reachable: 0x02, noArp: 0x40, permanent: 0x80 } 
 export interface Neighbour {
   readonly index: number;
   readonly address: IpAddress;
-  /** Lower case, "aa:bb:cc:dd:ee:ff"; empty while it is looked for. */
+  /** Lower case, "aa:bb:cc:dd:ee:ff"; empty while the kernel looks for it. */
   readonly mac: string;
-  /** Stays as it is, whatever the neighbour says. */
+  /** Never changed by ARP or neighbour discovery. */
   readonly isPermanent: boolean;
-  /** Who made it, as rtm_protocol of routes; 0: nobody said. */
+  /** The entry's origin, like rtm_protocol of routes; 0 if unknown. */
   readonly protocol: number;
 }
 
@@ -42,12 +42,13 @@ export interface NeighbourOptions {
 }
 
 /**
- * Equivalent to: ip neighbour replace ADDRESS lladdr MAC dev INDEX nud reachable. As if the neighbour had just been
- * asked: traffic starts at once, and the entry follows when the neighbour announces another MAC address. With the state
- * `permanent` it stays.
+ * Equivalent to: ip neighbour replace ADDRESS lladdr MAC dev INDEX nud reachable. As after an answer of the neighbour:
+ * traffic starts at once, and the entry changes when the neighbour announces another MAC address. A `permanent` entry
+ * never changes.
  *
- * The kernel's table of such entries is one for all namespaces, and may be full (net.ipv4.neigh.default.gc_thresh3): then
- * the neighbour is asked when there is traffic. Permanent ones are not counted (net/core/neighbour.c, neigh_alloc).
+ * The kernel's table of these entries is one for all namespaces. If it is full (net.ipv4.neigh.default.gc_thresh3),
+ * the kernel asks the neighbour when there is traffic. Permanent entries do not count (net/core/neighbour.c,
+ * neigh_alloc).
  */
 export function setNeighbour(
   index: number,
@@ -65,7 +66,7 @@ export function setNeighbour(
     flags: Flag.request | Flag.ack | Flag.create | Flag.replace,
     body: body.finish(),
     get purpose() {
-      return `tell interface number ${index} of its neighbour ${formatIp(address)}`;
+      return `set the neighbour ${formatIp(address)} of interface number ${index}`;
     },
     ...(state === NeighbourState.permanent ? {} : { dispensable: Errno.ENOBUFS }),
   };
@@ -86,7 +87,7 @@ export function deleteNeighbour(index: number, address: IpAddress): NetlinkMessa
   };
 }
 
-/** The entry of a body, undefined for one of another protocol. */
+/** The entry of a body; undefined for another address family. */
 function readNeighbour(body: Uint8Array): Neighbour | undefined {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const attributes = new Attributes(body, 12);
@@ -101,7 +102,7 @@ function readNeighbour(body: Uint8Array): Neighbour | undefined {
   };
 }
 
-/** The request for the neighbours of one family. The filter is the kernel's (strict checking). */
+/** Requests the neighbours of one family. The kernel filters (strict checking). */
 export function listNeighboursMessage(index: number, family: Family): NetlinkMessage {
   return {
     type: NeighbourMessage.get,
@@ -116,13 +117,13 @@ export function listNeighboursMessage(index: number, family: Family): NetlinkMes
 
 const families: readonly Family[] = [4, 6];
 
-/** Equivalent to: ip neighbour show dev INDEX, of both families. */
+/** Equivalent to: ip neighbour show dev INDEX, for both families. */
 export function listNeighbours(connection: NetlinkConnection, index: number): Neighbour[] {
   const neighbours: Neighbour[] = [];
   for (const family of families) {
     for (const body of connection.dump(listNeighboursMessage(index, family))) {
       const neighbour = readNeighbour(body);
-      // A kernel that does not filter sends those of all interfaces.
+      // A kernel without this filter sends the neighbours of all interfaces.
       if (neighbour !== undefined && neighbour.index === index) neighbours.push(neighbour);
     }
   }

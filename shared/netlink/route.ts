@@ -1,13 +1,5 @@
 /** Routes. Constants: include/uapi/linux/rtnetlink.h. */
-import {
-  bitsOf,
-  type Family,
-  formatIp,
-  fromBytes,
-  type IpAddress,
-  isSameIp,
-  toBytes,
-} from "../ip/address.ts";
+import { type Family, formatIp, fromBytes, type IpAddress, isSameIp, toBytes } from "../ip/address.ts";
 import { type Cidr, defaultRoute, formatCidr, isSameCidr } from "../ip/cidr.ts";
 import { Errno } from "../system/errno.ts";
 import { addressFamily } from "./address.ts";
@@ -16,51 +8,39 @@ import { BodyWriter } from "./body-writer.ts";
 import type { NetlinkConnection } from "./connection.ts";
 import { NetlinkError } from "./error.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
+import { RouteAttribute, RouteMessage, routeHeader } from "./route-message.ts";
 
-const RTM_NEWROUTE = 24;
-const RTM_DELROUTE = 25;
-const RTM_GETROUTE = 26;
-/** RTA_*. */
-const DESTINATION = 1;
-const OUTPUT_INTERFACE = 4;
-const GATEWAY = 5;
-const PRIORITY = 6;
-const PREFERRED_SOURCE = 7;
-const METRICS = 8;
-const TABLE = 15;
 /** RTAX_*. */
 const METRIC_MTU = 2;
 const METRIC_ADVMSS = 8;
 const MAIN_TABLE = 254;
 const UNICAST = 1;
-/** RTPROT_BOOT: set by a program, as ip(8) does; RTPROT_RA: learned from a router advertisement. */
+/** RTPROT_BOOT: set by a program such as ip(8); RTPROT_RA: learned from a router advertisement. */
 const PROTOCOL_BOOT = 3;
 const PROTOCOL_RA = 9;
 const SCOPE_LINK = 253;
-/** RTNH_F_ONLINK, in rtm_flags: the gateway is on the link, whatever the routes say. */
+/** RTNH_F_ONLINK, in rtm_flags: the gateway counts as on the link without a route to it. */
 const ONLINK = 4;
-/** RTN_LOCAL: the address is the node's own. */
-const KIND_LOCAL = 2;
-/** The kernel's metric for an IPv6 route that names none. */
+/** The kernel's metric for an IPv6 route without one. */
 const IPV6_DEFAULT_PRIORITY = 1024;
 
 export interface Route {
   readonly destination: Cidr;
   readonly gateway?: IpAddress | undefined;
-  /** The address that the node's own traffic to the destination comes from. */
+  /** The source address of the node's own traffic to the destination. */
   readonly source?: IpAddress | undefined;
   readonly mtu?: number | undefined;
   readonly advmss?: number | undefined;
   readonly priority?: number | undefined;
   readonly table?: number | undefined;
   readonly scope?: number | undefined;
-  /** rtm_protocol: who made it; boot, as for ip(8), unless told. */
+  /** rtm_protocol, the route's origin; boot by default, as for ip(8). */
   readonly protocol?: number | undefined;
-  /** The gateway is on the link though no address there says so. */
+  /** The gateway is on the link, even if no address of the link contains it. */
   readonly isOnLink?: boolean | undefined;
 }
 
-/** A route the kernel holds. */
+/** A route of the kernel. */
 export interface KernelRoute extends Route {
   readonly index: number;
   readonly table: number;
@@ -68,34 +48,7 @@ export interface KernelRoute extends Route {
   readonly protocol: number;
 }
 
-/** struct rtmsg. */
-interface Header {
-  readonly family: Family;
-  /** Of the destination. */
-  readonly prefixLength: number;
-  /** A number from 256 on has room in an attribute only. */
-  readonly table?: number;
-  readonly protocol?: number;
-  readonly scope?: number;
-  /** RTN_*. */
-  readonly kind?: number;
-  /** RTNH_F_*. */
-  readonly flags?: number;
-}
-
-function header({ family, prefixLength, table = 0, protocol = 0, scope = 0, kind = 0, flags = 0 }: Header) {
-  const bytes = new Uint8Array(12);
-  bytes[0] = addressFamily[family];
-  bytes[1] = prefixLength;
-  bytes[4] = table < 256 ? table : 0;
-  bytes[5] = protocol;
-  bytes[6] = scope;
-  bytes[7] = kind;
-  bytes[8] = flags;
-  return bytes;
-}
-
-/** Without a gateway an IPv4 destination must be on the link; IPv6 has no scopes. */
+/** Without a gateway an IPv4 destination is on the link; IPv6 has no scopes. */
 function scopeOf(route: Route): number {
   if (route.scope !== undefined) return route.scope;
   return route.gateway === undefined && route.destination.address.family === 4 ? SCOPE_LINK : 0;
@@ -105,7 +58,7 @@ function describe(route: Route): string {
   return `${formatCidr(route.destination)}${route.gateway === undefined ? "" : ` via ${formatIp(route.gateway)}`}`;
 }
 
-/** What a new route is to others with its destination and metric: one more of them, refused (EEXIST), or instead. */
+/** How to treat routes with the same destination and metric: add one more, refuse (EEXIST), or replace. */
 export type Placement = "append" | "exclusive" | "replace";
 
 /**
@@ -114,7 +67,7 @@ export type Placement = "append" | "exclusive" | "replace";
  */
 export function addRoute(index: number, route: Route, placement: Placement = "append"): NetlinkMessage {
   return {
-    type: RTM_NEWROUTE,
+    type: RouteMessage.new,
     flags: Flag.request | Flag.ack | Flag.create | Flag[placement],
     body: routeBody(index, route),
     get purpose() {
@@ -126,7 +79,7 @@ export function addRoute(index: number, route: Route, placement: Placement = "ap
 /** Equivalent to: ip route delete DESTINATION [via GATEWAY] dev INDEX [proto]. */
 export function deleteRoute(index: number, route: Route): NetlinkMessage {
   return {
-    type: RTM_DELROUTE,
+    type: RouteMessage.delete,
     flags: Flag.request | Flag.ack,
     body: routeBody(index, route),
     get purpose() {
@@ -141,15 +94,15 @@ function routeBody(index: number, route: Route): Uint8Array {
   const { family } = destination.address;
   const flags = route.isOnLink === true ? ONLINK : 0;
   const body = new BodyWriter()
-    .raw(header({ family, prefixLength, table, protocol, scope: scopeOf(route), kind: UNICAST, flags }))
-    .u32(TABLE, table)
-    .u32(OUTPUT_INTERFACE, index);
-  if (prefixLength > 0) body.bytes(DESTINATION, toBytes(destination.address));
-  if (gateway !== undefined) body.bytes(GATEWAY, toBytes(gateway));
-  if (source !== undefined) body.bytes(PREFERRED_SOURCE, toBytes(source));
-  if (route.priority !== undefined) body.u32(PRIORITY, route.priority);
+    .raw(routeHeader({ family, prefixLength, table, protocol, scope: scopeOf(route), kind: UNICAST, flags }))
+    .u32(RouteAttribute.table, table)
+    .u32(RouteAttribute.outputInterface, index);
+  if (prefixLength > 0) body.bytes(RouteAttribute.destination, toBytes(destination.address));
+  if (gateway !== undefined) body.bytes(RouteAttribute.gateway, toBytes(gateway));
+  if (source !== undefined) body.bytes(RouteAttribute.preferredSource, toBytes(source));
+  if (route.priority !== undefined) body.u32(RouteAttribute.priority, route.priority);
   if (route.mtu !== undefined || route.advmss !== undefined) {
-    body.nested(METRICS, (metrics) => {
+    body.nested(RouteAttribute.metrics, (metrics) => {
       if (route.mtu !== undefined) metrics.u32(METRIC_MTU, route.mtu);
       if (route.advmss !== undefined) metrics.u32(METRIC_ADVMSS, route.advmss);
     });
@@ -165,17 +118,19 @@ function readRoute(body: Uint8Array): KernelRoute {
     const bytes = attributes.bytes(type);
     return bytes === undefined ? undefined : { family, value: fromBytes(bytes).value };
   };
-  const metrics = attributes.has(METRICS) ? attributes.nested(METRICS) : undefined;
+  const metrics = attributes.has(RouteAttribute.metrics)
+    ? attributes.nested(RouteAttribute.metrics)
+    : undefined;
   return {
     destination: {
-      address: address(DESTINATION) ?? defaultRoute(family).address,
+      address: address(RouteAttribute.destination) ?? defaultRoute(family).address,
       prefixLength: body[1] ?? 0,
     },
-    gateway: address(GATEWAY),
-    source: address(PREFERRED_SOURCE),
-    index: attributes.u32(OUTPUT_INTERFACE) ?? 0,
-    priority: attributes.u32(PRIORITY),
-    table: attributes.u32(TABLE) ?? body[4] ?? 0,
+    gateway: address(RouteAttribute.gateway),
+    source: address(RouteAttribute.preferredSource),
+    index: attributes.u32(RouteAttribute.outputInterface) ?? 0,
+    priority: attributes.u32(RouteAttribute.priority),
+    table: attributes.u32(RouteAttribute.table) ?? body[4] ?? 0,
     protocol: body[5] ?? 0,
     scope: body[6] ?? 0,
     mtu: metrics?.u32(METRIC_MTU),
@@ -188,12 +143,12 @@ export interface RouteFilter {
   readonly family: Family;
   /** Only routes through this link. */
   readonly index?: number;
-  /** 0 or absent: of every table. */
+  /** 0 or absent: all tables. */
   readonly table?: number;
   readonly protocol?: number;
 }
 
-/** A table that no route was ever put into is not there: ENOENT. */
+/** A table that never had a route does not exist: ENOENT. */
 function dumpIfPresent(connection: NetlinkConnection, message: NetlinkMessage): Uint8Array[] {
   try {
     return connection.dump(message);
@@ -203,25 +158,25 @@ function dumpIfPresent(connection: NetlinkConnection, message: NetlinkMessage): 
   }
 }
 
-/** The request for the routes that the filter lets pass, as far as the kernel filters. */
+/** Requests the routes of a filter. Older kernels filter only in part. */
 export function listRoutesMessage({
   family,
   index = 0,
   table = 0,
   protocol = 0,
 }: RouteFilter): NetlinkMessage {
-  const body = new BodyWriter().raw(header({ family, prefixLength: 0, table, protocol }));
-  if (table !== 0) body.u32(TABLE, table);
-  if (index !== 0) body.u32(OUTPUT_INTERFACE, index);
+  const body = new BodyWriter().raw(routeHeader({ family, prefixLength: 0, table, protocol }));
+  if (table !== 0) body.u32(RouteAttribute.table, table);
+  if (index !== 0) body.u32(RouteAttribute.outputInterface, index);
   return {
-    type: RTM_GETROUTE,
+    type: RouteMessage.get,
     flags: Flag.request,
     body: body.finish(),
     purpose: `list the IPv${family} routes`,
   };
 }
 
-/** Equivalent to: ip route show table TABLE|all [dev] [proto]. The kernel filters where it can (strict checking). */
+/** Equivalent to: ip route show table TABLE|all [dev] [proto]. The kernel filters if it can (strict checking). */
 export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): KernelRoute[] {
   const { index = 0, table = 0, protocol = 0 } = filter;
   return dumpIfPresent(connection, listRoutesMessage(filter))
@@ -232,77 +187,14 @@ export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): 
     );
 }
 
-/** How the kernel would send to an address. */
-export interface Way {
-  /** The link it leaves by; "lo" for an address of the node itself. */
-  readonly index: number;
-  /** Undefined: the address is on the link. */
-  readonly gateway: IpAddress | undefined;
-  /** The source address the kernel picks. */
-  readonly source: IpAddress | undefined;
-  /** The address is one of this node. */
-  readonly isLocal: boolean;
-}
-
-function findWayMessage(address: IpAddress, flags = 0): NetlinkMessage {
-  const { family } = address;
-  return {
-    type: RTM_GETROUTE,
-    flags: Flag.request | flags,
-    body: new BodyWriter()
-      .raw(header({ family, prefixLength: bitsOf(family) }))
-      .bytes(DESTINATION, toBytes(address))
-      .finish(),
-    get purpose() {
-      return `look for the route to ${formatIp(address)}`;
-    },
-  };
-}
-
-function readWay(body: Uint8Array): Way {
-  const attributes = new Attributes(body, 12);
-  const address = (type: number) => {
-    const bytes = attributes.bytes(type);
-    return bytes === undefined ? undefined : fromBytes(bytes);
-  };
-  return {
-    index: attributes.u32(OUTPUT_INTERFACE) ?? 0,
-    gateway: address(GATEWAY),
-    source: address(PREFERRED_SOURCE),
-    isLocal: body[7] === KIND_LOCAL,
-  };
-}
-
-/** Equivalent to: ip route get ADDRESS. Undefined without a route. */
-export function findWay(connection: NetlinkConnection, address: IpAddress): Way | undefined {
-  // No route: ENETUNREACH, EHOSTUNREACH, or whatever an unreachable route says.
-  const { body } = connection.query(findWayMessage(address));
-  return body === undefined ? undefined : readWay(body);
-}
-
-/** The same for many addresses, with few system calls. */
-export function findWays(
-  connection: NetlinkConnection,
-  addresses: readonly IpAddress[],
-): (Way | undefined)[] {
-  // Acknowledged: a batch ends with the last acknowledgement.
-  const answers = connection.transact(addresses.map((address) => findWayMessage(address, Flag.ack)));
-  return answers.map(({ bodies: [body] }) => (body === undefined ? undefined : readWay(body)));
-}
-
-/** The index of the link that traffic to an address leaves by, undefined without a route. */
-export function findOutputInterface(connection: NetlinkConnection, address: IpAddress): number | undefined {
-  return findWay(connection, address)?.index;
-}
-
-/** Indexes of the links that have routes from router advertisements. */
+/** Indexes of links with routes from router advertisements. */
 export function linksWithAdvertisedRoutes(connection: NetlinkConnection): number[] {
   return [
     ...new Set(listRoutes(connection, { family: 6, protocol: PROTOCOL_RA }).map((route) => route.index)),
   ];
 }
 
-/** Whether the kernel's route does what the wanted one says; what it leaves open may be anything. */
+/** True if the kernel's route has all values of the wanted one. */
 export function satisfies(held: KernelRoute, wanted: Route): boolean {
   const family = wanted.destination.address.family;
   const defaultPriority = family === 6 ? IPV6_DEFAULT_PRIORITY : undefined;

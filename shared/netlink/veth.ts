@@ -1,10 +1,10 @@
-/** veth(4): a pair of interfaces joined back to back, here with one end in the container. */
+/** veth(4): a connected pair of interfaces, here with one end in the container. */
 
 import { BodyWriter } from "./body-writer.ts";
 import { LinkAttribute, LinkInfo, LinkMessage, LinkMode, linkHeader, OperationalState } from "./link.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
 
-/** VETH_INFO_PEER, include/uapi/linux/veth.h: a struct ifinfomsg and the attributes of the other end. */
+/** VETH_INFO_PEER (include/uapi/linux/veth.h): a struct ifinfomsg and the attributes of the other end. */
 const PEER = 1;
 
 export interface VethEnd {
@@ -15,18 +15,18 @@ export interface VethEnd {
 export interface VethPair {
   readonly host: VethEnd;
   readonly container: VethEnd;
-  /** Descriptor of the container's namespace; absent: the other end stays in this one. */
+  /** A descriptor of the container's namespace; without it the other end stays in this one. */
   readonly namespace?: number;
   readonly mtu: number;
-  /** Index of the bridge the host's end becomes a port of. */
+  /** The index of the bridge for the host's end. */
   readonly master?: number;
-  /** The host's end is dormant, carrier or not, until wakeLink: a bridge passes none of its frames. */
+  /** The host's end is dormant until wakeLink, with or without a carrier: a bridge passes none of its frames. */
   readonly isDormant?: boolean;
 }
 
 /**
- * Creates both ends in their places in one message. The addresses are in it too: the kernel then marks them as
- * set, and udev's MACAddressPolicy leaves them alone. The kernel answers with the first end's link (since 6.2).
+ * Makes both ends in their namespaces in one message. With their MAC addresses in the message, the kernel marks these
+ * as set, and udev's MACAddressPolicy keeps them. The kernel answers with the first end's link (since 6.2).
  */
 export function newVethPair(pair: VethPair): NetlinkMessage {
   const { namespace } = pair;
@@ -37,7 +37,7 @@ export function newVethPair(pair: VethPair): NetlinkMessage {
     .u32(LinkAttribute.mtu, pair.mtu);
   if (pair.master !== undefined) body.u32(LinkAttribute.master, pair.master);
   if (pair.isDormant === true) {
-    // The state too: a new link's is unknown, which a bridge takes for up.
+    // The state, too: a new link's state is unknown, which a bridge treats as up.
     body.u8(LinkAttribute.operationalState, OperationalState.dormant);
     body.u8(LinkAttribute.linkMode, LinkMode.dormant);
   }

@@ -1,4 +1,4 @@
-/** 802.1Q interfaces: the node's way into one VLAN of a device. Constants: include/uapi/linux/if_link.h. */
+/** 802.1Q interfaces: the node's interface in one VLAN of a device. Constants: include/uapi/linux/if_link.h. */
 import { BodyWriter } from "./body-writer.ts";
 import { LinkAttribute, LinkInfo, LinkMessage, linkHeader } from "./link.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";

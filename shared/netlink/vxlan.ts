@@ -22,37 +22,37 @@ const LOCAL: Readonly<Record<Family, number>> = { 4: 4, 6: 17 };
 /** enum ifla_vxlan_df: the DF bit of the outer IPv4 header. */
 export const DontFragment = { unset: 0, set: 1, inherit: 2 } as const;
 
-/** VXLAN_VID_MASK: a network identifier has 24 bits. */
+/** VXLAN_VID_MASK: a VNI has 24 bits. */
 export const HIGHEST_VNI = 0xffffff;
 
-/** What a frame grows by: outer Ethernet, IPv4 or IPv6, UDP and VXLAN header, less the outer Ethernet header. */
+/** The growth of a frame: outer IPv4 or IPv6, UDP and VXLAN header, and the inner Ethernet header. */
 export const overheadOf: Readonly<Record<Family, number>> = { 4: 50, 6: 70 };
 
 export interface Vxlan {
   readonly vni: number;
-  /** UDP destination port. */
+  /** The UDP destination port. */
   readonly port: number;
-  /** The outer source address; its family is that of the underlay. */
+  /** The outer source address, in the underlay's address family. */
   readonly local: IpAddress;
-  /** The multicast group that floods go to, and the index of the link they leave by; 0: none. */
+  /** The multicast group for flooded frames, and the index of its outgoing link; 0 for none. */
   readonly group: IpAddress | undefined;
   readonly link: number;
-  /** 0: the kernel's (64; 1 to a multicast group). */
+  /** 0 for the kernel's default (64; 1 to a multicast group). */
   readonly ttl: number;
   /** One of DontFragment. */
   readonly df: number;
   readonly learning: boolean;
-  /** Seconds after which a learned address is forgotten. */
+  /** The age in seconds at which the kernel removes a learned address. */
   readonly ageing: number;
   /** First and last UDP source port. */
   readonly sourcePorts: readonly [number, number];
   readonly checksum: boolean;
 }
 
-/** A device as the kernel has it; `local` may be missing on one that others made. */
+/** A device in the kernel; `local` may be missing if another program made it. */
 export interface KernelVxlan extends Omit<Vxlan, "local"> {
   readonly local: IpAddress | undefined;
-  /** It takes every VNI of its port: Open vSwitch and some CNI plugins use such ones. */
+  /** True if the device receives all VNIs of its port: Open vSwitch and some CNI plugins use that. */
   readonly collectsMetadata: boolean;
 }
 
@@ -60,7 +60,7 @@ function portRange([low, high]: readonly [number, number]): Uint8Array {
   return new Uint8Array([low >> 8, low & 0xff, high >> 8, high & 0xff]);
 }
 
-/** What can be changed on a living device. */
+/** The attributes that can change without recreating the device. */
 function writeLive(data: BodyWriter, vxlan: Vxlan): void {
   const { local, ttl, df, learning, ageing } = vxlan;
   data.bytes(LOCAL[local.family], toBytes(local)).u8(TTL, ttl).u8(LEARNING, Number(learning));
@@ -84,8 +84,8 @@ export interface NewVxlan extends Vxlan {
 }
 
 /**
- * Equivalent to: ip link add NAME address MAC mtu MTU type vxlan id VNI dstport PORT local ADDRESS ... The address is
- * given at creation: the kernel then marks it as set, and udev's MACAddressPolicy leaves it alone.
+ * Equivalent to: ip link add NAME address MAC mtu MTU type vxlan id VNI dstport PORT local ADDRESS ... With the MAC
+ * address in the message, the kernel marks it as set, and udev's MACAddressPolicy keeps it.
  */
 export function newVxlan(vxlan: NewVxlan): NetlinkMessage {
   const body = new BodyWriter()
@@ -125,8 +125,8 @@ export function changeVxlan(link: { index: number; name: string }, vxlan: Vxlan)
 }
 
 /**
- * A request that every kernel refuses, by which it tells whether it knows VXLAN: ERANGE, as the VNI has too many bits, or
- * EOPNOTSUPP. Asking loads the module, as the first device would.
+ * A request that the kernel always refuses: with ERANGE if it supports VXLAN (the VNI has too many bits), else with
+ * EOPNOTSUPP. The request loads the module, as the first device would.
  */
 export function probeVxlan(): NetlinkMessage {
   const body = new BodyWriter()
@@ -138,7 +138,7 @@ export function probeVxlan(): NetlinkMessage {
   return { type: LinkMessage.new, flags, body: body.finish(), purpose: "ask the kernel for VXLAN" };
 }
 
-/** What a device of kind "vxlan" is set to. */
+/** The settings of a device of kind "vxlan". */
 export function readVxlan({ data }: Link): KernelVxlan {
   const address = (types: Readonly<Record<Family, number>>): IpAddress | undefined => {
     const bytes = data.bytes(types[4]) ?? data.bytes(types[6]);

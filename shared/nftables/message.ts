@@ -157,7 +157,7 @@ export function flushChain(table: Table, chain: string): NetlinkMessage {
   return tableMessage(Command.deleteRule, 0, table, write, `empty the chain ${chain}`);
 }
 
-/** For NetlinkConnection.dump: the rules of one chain, or of all, in order; none if there is no such chain. */
+/** For NetlinkConnection.dump: the rules of one chain, or of all, in order; none if the chain does not exist. */
 export function listRules(table: Table, chain?: string): NetlinkMessage {
   const write = (writer: BodyWriter) => {
     if (chain !== undefined) writer.text(NFTA_RULE_CHAIN, chain);

@@ -42,7 +42,7 @@ export interface ElementPlace {
   readonly key: readonly Uint8Array[];
 }
 
-/** The elements at these places, undefined where there is none: one round trip for all. */
+/** The elements at these places, undefined where it is missing: one round trip for all. */
 export function findElements(
   connection: NetlinkConnection,
   table: Table,

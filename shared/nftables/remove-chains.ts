@@ -47,7 +47,7 @@ export function presentChains(connection: NetlinkConnection, places: readonly Ch
   });
 }
 
-/** The rules of a chain; none if there is no such chain. */
+/** The rules of a chain; none if the chain does not exist. */
 export function rulesOfChain(connection: NetlinkConnection, table: Table, chain: string): KernelRule[] {
   if (!isNftablesLoaded()) return [];
   try {

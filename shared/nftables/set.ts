@@ -79,7 +79,7 @@ const NFTA_SET_NAME = 2;
 const NFTA_SET_KEY_TYPE = 4;
 const NFTA_SET_USERDATA = 13;
 
-/** Makes the set unless it exists. `id` tells it from the batch's other new sets. */
+/** Makes the set unless it exists. `id` is unique among the batch's new sets. */
 export function newSet(table: Table, set: SetSpecification, id: number): NetlinkMessage {
   const NFTA_SET_FLAGS = 3;
   const NFTA_SET_KEY_LEN = 5;

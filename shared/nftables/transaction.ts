@@ -14,7 +14,7 @@ const NFNL_MSG_BATCH_END = 0x11;
 /** Others change the packet filter too: what a batch was built on may be gone by the time it arrives. */
 const OUTDATED: readonly number[] = [Errno.ENOENT, Errno.EEXIST, Errno.EBUSY, Errno.ERESTART];
 const ATTEMPTS = 10;
-/** Where the whole ruleset must be as it was: lost to anybody's commit, and refused before any work. */
+/** Where the whole ruleset must be as it was: any commit of another program gets in between, and the kernel refuses early. */
 const GENERATION_ATTEMPTS = 100;
 
 /** The number of the ruleset: each commit of any program gives it the next one. Undefined without nf_tables. */

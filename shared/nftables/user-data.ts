@@ -50,7 +50,7 @@ export function decodeUserData(bytes: Uint8Array | undefined): Map<number, Uint8
   return values;
 }
 
-/** The comment in user data, empty if there is none. */
+/** The comment in user data, empty without one. */
 export function commentIn(userData: ReadonlyMap<number, Uint8Array>): string {
   const value = userData.get(COMMENT);
   if (value === undefined) return "";

@@ -1,25 +1,24 @@
 /**
- * Signals, taken when there is time for them: blocked by rt_sigprocmask(2), and read from a signalfd(2). A blocked signal
- * waits; that is so for the first process of a container too, which gets no other signal that it does not handle.
+ * Signals that are blocked by rt_sigprocmask(2) and read from a signalfd(2). A blocked signal waits. This also works
+ * in the first process of a container, which gets no signals that it does not handle.
  */
 import { Errno } from "./errno.ts";
 import { closeFile } from "./file.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
-import { waitForAny } from "./poll.ts";
 import { signalName } from "./signals.ts";
 
-/** Of the many signals (signals.ts), those that ask for an end. */
+/** The signals that request an end; signals.ts has all. */
 const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 export type Signal = keyof typeof numbers;
 
 /** Signals that are blocked. */
 export interface BlockedSignals {
-  /** It can be read from when one has come: to wait for beside other things. */
+  /** A descriptor that is readable when a signal has arrived, to poll beside others. */
   readonly descriptor: number;
-  /** The next one that has come; undefined if none has. */
+  /** The next signal; undefined if none has arrived. */
   take(): Signal | undefined;
-  /** Lets them do again what they did before. Those that have come and were not taken are forgotten. */
+  /** Restores the former mask. Signals that have arrived and were not taken are dropped. */
   unblock(): void;
 }
 
@@ -28,13 +27,13 @@ const SET_SIZE = 8;
 const SIG_BLOCK = 0;
 const SIG_SETMASK = 2;
 
-/** A bit each, the first one for signal 1; all that we know are in the first two bytes. */
+/** One bit for each signal, the first one for signal 1. All of ours are in the first two bytes. */
 function setOf(signals: readonly Signal[]): Uint8Array {
   const bits = signals.reduce((all, signal) => all | (1 << (numbers[signal] - 1)), 0);
   return Uint8Array.of(bits & 0xff, bits >> 8, 0, 0, 0, 0, 0, 0);
 }
 
-/** Reads a struct signalfd_siginfo, which begins with the signal's number. The descriptor does not block. */
+/** Reads a struct signalfd_siginfo, which starts with the signal's number. The descriptor does not block. */
 function read(descriptor: number): Signal | undefined {
   const info = new Uint8Array(128);
   const length = tryCall("read", descriptor, info);
@@ -43,7 +42,7 @@ function read(descriptor: number): Signal | undefined {
   return signalName(info[0] ?? 0) as Signal;
 }
 
-/** Blocks the signals. Programs that are started meanwhile have none of them blocked (process.ts). */
+/** Blocks the signals. Programs started meanwhile have none blocked (process.ts). */
 export function blockSignals(signals: readonly Signal[]): BlockedSignals {
   const SFD_NONBLOCK = 0o4000;
   const SFD_CLOEXEC = 0o2000000;
@@ -60,10 +59,4 @@ export function blockSignals(signals: readonly Signal[]): BlockedSignals {
       closeFile(descriptor);
     },
   };
-}
-
-/** Waits until one of the signals comes, for ever unless told how long; undefined when the time is over. */
-export function waitForSignal(signals: BlockedSignals, milliseconds?: number): Signal | undefined {
-  waitForAny([signals.descriptor], "signals", milliseconds);
-  return signals.take();
 }

@@ -11,8 +11,8 @@ function read(clock: number): number {
   return (time[0] ?? 0) * 1000 + (time[2] ?? 0) / 1e6;
 }
 
-/** Milliseconds since an arbitrary moment; they only grow. */
+/** Milliseconds from an arbitrary start; they never decrease. */
 export const monotonicMilliseconds = (): number => read(CLOCK_MONOTONIC);
 
-/** Milliseconds since the machine started, time asleep included. */
+/** Milliseconds since the boot, including suspend. */
 export const bootMilliseconds = (): number => read(CLOCK_BOOTTIME);

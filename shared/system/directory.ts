@@ -1,4 +1,4 @@
-/** Folders: making them, and what is in them. */
+/** Folders: make and list them. */
 
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, openFile, syncFile, tryOpen } from "./file.ts";
@@ -6,7 +6,7 @@ import { AT_FDCWD, linkStatus } from "./file-status.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 import { decodeText } from "./text.ts";
 
-/** Makes a folder and its missing parents; existing ones are fine. Returns whether there was none. */
+/** Makes a folder and its missing parents. Existing ones are fine. Returns true if it made the folder. */
 export function makeDirectory(path: string, mode: number): boolean {
   const failed = tryCall("mkdirat", AT_FDCWD, path, mode);
   if (failed === 0 || failed === -Errno.EEXIST) return failed === 0;
@@ -19,20 +19,20 @@ export function makeDirectory(path: string, mode: number): boolean {
   return again === 0;
 }
 
-/** The names in a folder, without "." and ".."; none if the folder is missing. */
+/** The names in a folder without "." and ".."; empty if the folder is missing. */
 export function listDirectory(path: string): string[] {
   const names: string[] = [];
   visitDirectory(path, (name) => names.push(name));
   return names;
 }
 
-/** What is in a folder: its name, and whether it is a folder itself, and not a link to one. */
+/** An entry of a folder: its name, and whether it is a folder (not a link to one). */
 export interface DirectoryEntry {
   readonly name: string;
   readonly isDirectory: boolean;
 }
 
-/** As listDirectory. */
+/** Like listDirectory, with the kind of each entry. */
 export function listEntries(path: string): DirectoryEntry[] {
   const DT_UNKNOWN = 0;
   const DT_DIR = 4;
@@ -72,7 +72,7 @@ function readEntries(descriptor: number, path: string, visit: Visit): void {
   }
 }
 
-/** Makes names that were made, changed or removed in a folder survive a power cut. */
+/** Makes changes of a folder's names survive a power loss. */
 export function syncDirectory(path: string): void {
   const descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.directory);
   try {
@@ -82,7 +82,7 @@ export function syncDirectory(path: string): void {
   }
 }
 
-/** Whether the file system of a folder has no block or no inode left. */
+/** True if the folder's file system has no free block or inode. */
 export function isFull(folder: string): boolean {
   const descriptor = openFile(folder, OpenFlag.readOnly | OpenFlag.directory);
   try {

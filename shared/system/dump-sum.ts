@@ -1,7 +1,7 @@
-/** A sum over netlink messages (native/dump-sum.c). */
+/** Sums netlink messages (native/dump-sum.c). */
 
-/** Adds the first `size` bytes of a datagram to a sum; shared/netlink/dump-sum.ts says what a selection is. */
+/** Adds the first `size` bytes of a datagram to a sum. shared/netlink/dump-sum.ts describes the selection. */
 export function sumDump(datagram: Uint8Array, size: number, selection: Int32Array, sum: BigUint64Array) {
-  const told = native.sumDump(datagram, size, selection, sum);
-  return { isLast: (told & 1) !== 0, isUseless: (told & 2) !== 0 };
+  const result = native.sumDump(datagram, size, selection, sum);
+  return { isLast: (result & 1) !== 0, isUseless: (result & 2) !== 0 };
 }

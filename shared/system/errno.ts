@@ -1,6 +1,6 @@
-/** errno(3): the values, and what they mean in words. Pure, unlike libc.ts. */
+/** Error numbers (errno(3)) and their texts. Pure, unlike libc.ts. */
 
-/** errno values the plugins tell apart; include/uapi/asm-generic/errno-base.h and errno.h. */
+/** The error numbers that plugins distinguish (include/uapi/asm-generic/errno-base.h and errno.h). */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -83,7 +83,7 @@ const messages: Readonly<Record<number, string>> = {
   122: "disk quota exceeded",
 };
 
-/** What an errno means, in words. */
+/** An errno's text. */
 export function describeErrno(errno: number): string {
   return messages[errno] ?? `errno ${errno}`;
 }

@@ -1,9 +1,9 @@
-/** What files are, without opening them: access(2), statx(2), statfs(2). */
+/** The status of files without opening them: access(2), statx(2), statfs(2). */
 import { Errno } from "./errno.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 import { decodeText } from "./text.ts";
 
-/** Whether anything is at the path. Throws if that cannot be told. */
+/** True if the path exists. Throws if that is unknown. */
 export function fileExists(path: string): boolean {
   const failed = tryCall("faccessat", AT_FDCWD, path, 0);
   if (failed === 0) return true;
@@ -11,12 +11,12 @@ export function fileExists(path: string): boolean {
   throw new SystemError("access", path, -failed);
 }
 
-/** access(2) with F_OK: also false where it cannot be told. */
+/** access(2) with F_OK: also false on any error. */
 export function isReachable(path: string): boolean {
   return tryCall("faccessat", AT_FDCWD, path, 0) === 0;
 }
 
-/** access(2) with W_OK: also false on a read-only file system, for whom nothing else is forbidden. */
+/** access(2) with W_OK: also false on a read-only file system, even for root. */
 export function isWritable(path: string): boolean {
   return tryCall("faccessat", AT_FDCWD, path, 2) === 0;
 }
@@ -26,7 +26,7 @@ export function isExecutable(path: string): boolean {
   return tryCall("faccessat", AT_FDCWD, path, 1) === 0;
 }
 
-/** What a file can be; S_IFMT of the mode, include/uapi/linux/stat.h. */
+/** Kinds of files: S_IFMT of the mode (include/uapi/linux/stat.h). */
 const kinds = {
   [0o100000]: "file",
   [0o040000]: "directory",
@@ -37,12 +37,12 @@ const kinds = {
   [0o060000]: "device",
 } as const;
 
-/** What statx(2) says of a file. Times are in nanoseconds since 1970. */
+/** The result of statx(2). Times are nanoseconds since 1970. */
 export interface FileStatus {
   readonly device: string;
   readonly inode: bigint;
   readonly kind: (typeof kinds)[keyof typeof kinds];
-  /** The mode without the kind: who may do what, and the set-user-ID, set-group-ID and sticky bits. */
+  /** The mode without the kind: permissions, set-user-ID, set-group-ID and sticky bits. */
   readonly permissions: number;
   readonly isFile: boolean;
   readonly isDirectory: boolean;
@@ -50,7 +50,7 @@ export interface FileStatus {
   readonly modified: bigint;
 }
 
-/** The path is meant from the working folder, include/uapi/linux/fcntl.h. */
+/** Relative paths start at the working folder (include/uapi/linux/fcntl.h). */
 export const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
@@ -77,31 +77,31 @@ function statx(directory: number, path: string, flags: number): FileStatus | und
   };
 }
 
-/** What the path leads to (symbolic links followed), or undefined if nothing is there. */
+/** The status of a path's target (links followed); undefined if it does not exist. */
 export function fileStatus(path: string): FileStatus | undefined {
   return statx(AT_FDCWD, path, 0);
 }
 
-/** What is at the path, a symbolic link itself and not what it leads to; undefined if nothing is. */
+/** The status of the path itself (links not followed); undefined if it does not exist. */
 export function linkStatus(path: string): FileStatus | undefined {
   return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
-/** What an open descriptor refers to. */
+/** The status of an open descriptor. */
 export function descriptorStatus(descriptor: number): FileStatus {
   const status = statx(descriptor, "", AT_EMPTY_PATH);
   if (status === undefined) throw new SystemError("statx", `descriptor ${descriptor}`, Errno.ENOENT);
   return status;
 }
 
-/** Whether two files are the same one. */
+/** True if both are the same file. */
 export function isSameFile(a: FileStatus, b: FileStatus): boolean {
   return a.inode === b.inode && a.device === b.device;
 }
 
 const O_PATH_CLOEXEC = 0o10000000 | 0o2000000;
 
-/** The path of what a path leads to, without symbolic links. Throws SystemError if there is nothing, or no /proc. */
+/** The path's target without symbolic links. Throws SystemError if it does not exist, or without /proc. */
 export function realPath(path: string): string {
   const descriptor = call("openat", path, AT_FDCWD, path, O_PATH_CLOEXEC, 0);
   try {

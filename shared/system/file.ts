@@ -1,4 +1,4 @@
-/** Files. Errors are SystemError with the path in them. */
+/** Files. Errors are SystemError with the path. */
 
 import { Errno } from "./errno.ts";
 import { AT_FDCWD, descriptorStatus, type FileStatus, fileExists } from "./file-status.ts";
@@ -18,20 +18,20 @@ export const OpenFlag = {
   directory: native.architecture === "arm64" ? 0o40000 : 0o200000,
   noFollow: native.architecture === "arm64" ? 0o100000 : 0o400000,
   closeOnExec: 0o2000000,
-  /** Only a place in the file system: nothing can be read or written. */
+  /** Only a location in the file system: the descriptor can neither read nor write. */
   path: 0o10000000,
 } as const;
 
 const SMALL_FILE = 1024;
 
-/** Opens a file; returns the descriptor. O_CLOEXEC is always set. */
+/** Opens a file. Returns the descriptor. Always sets O_CLOEXEC. */
 export function openFile(path: string, flags: number, mode = 0): number {
   const descriptor = tryOpen(path, flags, mode);
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
   return descriptor;
 }
 
-/** The same, but returns the negated errno when it fails. */
+/** The same, but returns the negated errno on failure. */
 export function tryOpen(path: string, flags: number, mode = 0): number {
   return tryCall("openat", AT_FDCWD, path, flags | OpenFlag.closeOnExec, mode);
 }
@@ -41,7 +41,7 @@ export function closeFile(descriptor: number): void {
 }
 
 /**
- * Reads to the end of an open descriptor, or until there are more than `most` bytes. `wait` is called before each read, and may
+ * Reads to the end of a descriptor, or until it has more than `most` bytes. `wait` is called before each read, and may
  * throw.
  */
 export function readAll(
@@ -65,23 +65,23 @@ export function readAll(
   }
 }
 
-/** Fills a buffer from a position of a file on; returns how many bytes there were. pread(2). */
+/** Fills a buffer from a position of a file. Returns the number of bytes. pread(2). */
 export function readAt(descriptor: number, buffer: Uint8Array, position: number, object: string): number {
   return call("pread64", object, descriptor, buffer, position);
 }
 
-/** What one read gives: the whole of a small file or kernel parameter, at the price of one call. */
+/** The result of one read: a small file or kernel parameter at the cost of one system call. */
 function readOnce(descriptor: number, object: string): Uint8Array {
   const buffer = new Uint8Array(SMALL_FILE);
   return buffer.subarray(0, call("read", object, descriptor, buffer));
 }
 
-/** The text of a file of up to 1 KB, such as a kernel parameter, or undefined if there is no such file. */
+/** The text of a file of up to 1 KB, such as a kernel parameter; undefined if it does not exist. */
 export function readSmallText(path: string): string | undefined {
   return readPresent(path, readOnce);
 }
 
-/** A file's text, or undefined if there is no such file. */
+/** A file's text; undefined if it does not exist. */
 export function readTextIfPresent(path: string): string | undefined {
   return readPresent(path, readAll);
 }
@@ -107,7 +107,7 @@ export function readText(path: string): string {
   return text;
 }
 
-/** Writes all bytes to an open descriptor. */
+/** Writes all bytes to a descriptor. */
 export function writeAll(descriptor: number, data: string | Uint8Array, object: string): void {
   let rest = typeof data === "string" ? encodeText(data) : data;
   while (rest.length > 0) {
@@ -116,17 +116,7 @@ export function writeAll(descriptor: number, data: string | Uint8Array, object: 
   }
 }
 
-/** Overwrites a file that exists (or a sysctl) in one write. */
-export function writeExisting(path: string, text: string): void {
-  const descriptor = openFile(path, OpenFlag.writeOnly | OpenFlag.truncate);
-  try {
-    writeAll(descriptor, text, path);
-  } finally {
-    closeFile(descriptor);
-  }
-}
-
-/** Writes a file from its start, making it if need be; a symbolic link there is refused. Returns what was written. */
+/** Writes a file from its start, and makes it if needed. Refuses a symbolic link. Returns the file's new status. */
 export function writeFile(
   path: string,
   text: string,
@@ -143,45 +133,45 @@ export function writeFile(
   }
 }
 
-/** Moves a file to a name, in the place of what has it. rename(2): at any moment the name is the old or the new file. */
+/** Renames a file, and replaces the target. rename(2) is atomic: the name is always the old or the new file. */
 export function renameFile(from: string, to: string): void {
   call("renameat2", to, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 const RENAME_NOREPLACE = 1;
 
-/** Moves a file to a name that must be free; false if it is taken. */
-export function moveToFreeName(from: string, to: string): boolean {
+/** Renames a file to a free name. Returns false if the name is taken. */
+export function renameToFreeName(from: string, to: string): boolean {
   const failed = tryCall("renameat2", AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
   if (failed === 0) return true;
   if (failed === -Errno.EEXIST) return false;
-  // rename(2): EINVAL, "the filesystem does not support one of the flags", such as NFS.
+  // rename(2): EINVAL, "the filesystem does not support one of the flags", as on NFS.
   if (failed !== -Errno.EINVAL) throw new SystemError("rename", to, -failed);
   if (fileExists(to)) return false;
   renameFile(from, to);
   return true;
 }
 
-/** Sets who may do what with an open file. */
+/** Sets the permissions of an open file. */
 export function setPermissions(descriptor: number, mode: number, object: string): void {
   call("fchmod", object, descriptor, mode);
 }
 
-/** Waits until an open file, or the names in an open folder, are on the disk. */
+/** Waits until an open file, or an open folder's names, are on disk. */
 export function syncFile(descriptor: number, object: string): void {
   call("fsync", object, descriptor);
 }
 
-/** Sets a file's time of change (and of access), in nanoseconds since 1970. */
+/** Sets a file's modification and access time, in nanoseconds since 1970. */
 export function setModified(path: string, nanoseconds: bigint): void {
   const seconds = nanoseconds / 1_000_000_000n;
   const rest = nanoseconds % 1_000_000_000n;
-  // Two struct timespec, access and modification, of two 64-bit numbers each.
+  // Two struct timespec (access, modification) of two 64-bit numbers each.
   const times = BigInt64Array.of(seconds, rest, seconds, rest);
   call("utimensat", path, AT_FDCWD, path, new Uint8Array(times.buffer), 0);
 }
 
-/** Gives a file another name, which must be free; false if it is taken. link(2): of many that try, one succeeds. */
+/** Gives a file a second, free name. Returns false if the name is taken. link(2): of several callers one succeeds. */
 export function linkToFreeName(file: string, name: string): boolean {
   const failed = tryCall("linkat", AT_FDCWD, file, AT_FDCWD, name, 0);
   if (failed === -Errno.EEXIST) return false;
@@ -189,7 +179,7 @@ export function linkToFreeName(file: string, name: string): boolean {
   return true;
 }
 
-/** Removes a file; a missing one is fine. Returns whether there was one. */
+/** Removes a file. Returns false if it did not exist. */
 export function removeFile(path: string): boolean {
   const failed = tryCall("unlinkat", AT_FDCWD, path, 0);
   if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return false;
@@ -204,7 +194,7 @@ export function tryReadLink(path: string): string | number {
   return length < 0 ? length : decodeText(buffer.subarray(0, length));
 }
 
-/** The target of a symbolic link, or undefined if it is none. */
+/** The target of a symbolic link; undefined if the path is not a link. */
 export function readLink(path: string): string | undefined {
   const target = tryReadLink(path);
   return typeof target === "number" ? undefined : target;

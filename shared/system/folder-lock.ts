@@ -1,4 +1,4 @@
-/** The lock of a folder: a file in it called `lock`, as the reference plugins have it, so that both can work on one folder. */
+/** The lock of a folder: a file `lock` in it, as in the reference plugin, so that both can share a folder. */
 
 import { CniError, ErrorCode } from "../cni/error.ts";
 import { monotonicMilliseconds } from "./clock.ts";
@@ -10,21 +10,21 @@ import { SystemError } from "./libc.ts";
 import { pause } from "./poll.ts";
 
 const DEFAULT_LIMIT_SECONDS = 30;
-/** Between two attempts to take a lock, in milliseconds. */
+/** The longest pause between two attempts, in milliseconds. */
 export const LONGEST_PAUSE = 10;
 
-/** In place of a descriptor: there is no lock file, and no room for one. */
+/** Stands for a descriptor if the lock file is missing and cannot be made. */
 const NONE = -1;
 
-/** No room: read-only, full, over quota. */
+/** Read-only, full, or over quota. */
 const refusals: readonly number[] = [-Errno.EROFS, -Errno.ENOSPC, -Errno.EDQUOT];
 
-/** Opens the lock file, making it if need be; returns the descriptor, or a negated errno. */
+/** Opens or makes the lock file. Returns the descriptor or a negated errno. */
 function openLock(folder: string): number {
   return tryOpen(`${folder}/lock`, OpenFlag.readOnly | OpenFlag.create, 0o750);
 }
 
-/** Seconds to wait for the lock; PODWIRE_LOCK_TIMEOUT sets another limit. */
+/** The time limit for the lock in seconds; PODWIRE_LOCK_TIMEOUT overrides it. */
 export function lockLimit(environment: Readonly<Record<string, string>>): number {
   const seconds = Number(environment["PODWIRE_LOCK_TIMEOUT"] ?? DEFAULT_LIMIT_SECONDS);
   return seconds > 0 ? seconds : DEFAULT_LIMIT_SECONDS;
@@ -35,8 +35,9 @@ function acquire(descriptor: number, folder: string, limitSeconds: number): void
 }
 
 /**
- * Waits by asking again: flock(2) itself has no limit, and could only be cut short by a signal. The holder works for less than a millisecond, so the pauses are as short as poll(2) makes them
- * at first; the growing ones leave the processors to the holder when many wait.
+ * Polls the lock: flock(2) has no time limit, and only a signal could end it. The holder needs less than a
+ * millisecond, so the first pauses are as short as poll(2) allows. Growing pauses leave the processors to the holder
+ * when many wait.
  */
 function wait(descriptor: number, folder: string, limitSeconds: number): void {
   const end = monotonicMilliseconds() + limitSeconds * 1000;
@@ -54,7 +55,7 @@ function heldTooLong(folder: string, limitSeconds: number): CniError {
   return new CniError(
     ErrorCode.tryAgainLater,
     `the lock ${folder}/lock was not free within ${limitSeconds} s`,
-    "another plugin's process holds it, and may hang: find it with `fuser` or `lslocks`; " +
+    "a process that holds it may hang: find it with `fuser` or `lslocks`; " +
       "PODWIRE_LOCK_TIMEOUT sets another limit, in seconds",
   );
 }
@@ -70,8 +71,8 @@ function acquireOrClose(descriptor: number, folder: string, limitSeconds: number
 }
 
 /**
- * Takes the lock of a folder, to read or to release; undefined if there is no folder. Where there is no lock
- * file and none can be made, nobody holds it, and nobody else adds anything: it is done without. Release it with
+ * Takes the lock of a folder, to read or to release; undefined if the folder is missing. If the lock file is missing
+ * and cannot be made, no process holds the lock or can add a reservation: the caller works without it. Release it with
  * unlock.
  */
 export function lock(folder: string, limitSeconds: number): number | undefined {
@@ -82,7 +83,7 @@ export function lock(folder: string, limitSeconds: number): number | undefined {
   throw new SystemError("open", `${folder}/lock`, -descriptor);
 }
 
-/** Takes the lock of a folder, to add to it, making the folder if need be. */
+/** Takes the lock of a folder, to add to it. Makes the folder if needed. */
 export function makeAndLock(folder: string, limitSeconds: number): number {
   let descriptor = openLock(folder);
   if (descriptor === -Errno.ENOENT) {

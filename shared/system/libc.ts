@@ -1,8 +1,8 @@
-/** System calls: the one place that makes them (native/system-calls.c). */
+/** System calls; only this module makes them (native/system-calls.c). */
 
 import { describeErrno } from "./errno.ts";
 
-/** A failed system call: which, on what, and the errno. */
+/** A failed system call: its name, its object, and the errno. */
 export class SystemError extends Error {
   readonly errno: number;
 
@@ -18,11 +18,11 @@ type Arguments<Call extends Name> = Parameters<SystemCalls[Call]>;
 
 type AnyCall = (...values: unknown[]) => number;
 
-/** Makes a system call; returns its value, or the negated errno. */
+/** Makes a system call. Returns its value, or the negated errno. */
 export const tryCall: <Call extends Name>(name: Call, ...values: Arguments<Call>) => number = (
   name: Name,
-  // No rest parameter: to gather the arguments and to spread them takes as long as a short call, 1 us. A native passes over what
-  // its call does not have.
+  // No rest parameter: collecting and spreading the arguments takes 1 us, as long as a short call. A native ignores
+  // arguments that its call does not have.
   first?: unknown,
   second?: unknown,
   third?: unknown,
@@ -30,7 +30,7 @@ export const tryCall: <Call extends Name>(name: Call, ...values: Arguments<Call>
   fifth?: unknown,
 ) => (native[name] as AnyCall)(first, second, third, fourth, fifth);
 
-/** As tryCall, but throws SystemError; `object` names what was worked on. */
+/** Like tryCall, but throws SystemError; `object` names what the call works on. */
 export const call: <Call extends Name>(name: Call, object: string, ...values: Arguments<Call>) => number = (
   name: Name,
   object: string,

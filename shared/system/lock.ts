@@ -1,21 +1,20 @@
 /**
- * A lock on a network namespace: on the one this process runs in, for changes to what attachments share, or on that of a
- * container.
+ * Locks on network namespaces: this process's own, for changes that attachments share, or a container's.
  *
- * flock(2) on the namespace's own file: every process in the namespace gets the same inode, nothing is written
- * anywhere, and the lock is gone with its holder.
+ * flock(2) locks the namespace's file. All processes in the namespace get the same inode, nothing is written, and the
+ * kernel releases the lock when its holder ends.
  */
 import { closeFile, OpenFlag, openFile } from "./file.ts";
 import { lockFile, lockFileShared } from "./flock.ts";
 import type { Namespace } from "./netns.ts";
 
 export interface NamespaceLock {
-  /** Waits until this is the only holder. */
+  /** Waits until this process is the only holder. */
   makeExclusive(): void;
   release(): void;
 }
 
-/** Takes the lock, shared with every other holder that did not make it exclusive. */
+/** Takes the lock, shared with other holders. */
 export function lockOwnNamespace(): NamespaceLock {
   const path = "/proc/thread-self/ns/net";
   const descriptor = openFile(path, OpenFlag.readOnly);
@@ -26,12 +25,12 @@ export function lockOwnNamespace(): NamespaceLock {
   };
 }
 
-/** Waits until this is the only holder of a namespace's lock, and keeps it until the namespace is closed. */
+/** Takes an exclusive lock on a namespace, until the namespace is closed. */
 export function lockNamespace({ descriptor, path }: Pick<Namespace, "descriptor" | "path">): void {
   lockFile(descriptor, path);
 }
 
-/** Does the work while no other process does any under the lock of the same file, which is opened and not changed. */
+/** Runs `work` under an exclusive lock on a file, which is not changed. */
 export function whileLocked(path: string, work: () => void): void {
   const descriptor = openFile(path, OpenFlag.readOnly);
   try {

@@ -1,19 +1,19 @@
-/** Who is in a network namespace, by what /proc tells of all processes (proc(5)). Slow: for when it has to be known. */
+/** Finds the network namespaces in use, from /proc (proc(5)). Slow: it reads all processes. */
 import { listDirectory } from "./directory.ts";
 import { Errno } from "./errno.ts";
 import { readTextIfPresent, tryReadLink } from "./file.ts";
 import { fileStatus } from "./file-status.ts";
 import { SystemError } from "./libc.ts";
 
-/** What a link to a network namespace says: nsfs, fs/nsfs.c. */
+/** The text of a link to a network namespace (nsfs, fs/nsfs.c). */
 const LINK = /^net:\[(\d+)\]$/;
-/** The same as the root of a mount, and where it is mounted, in mountinfo. */
+/** The same in mountinfo: the root of a mount and its path. */
 const MOUNT = / net:\[(\d+)\] (\S+) /g;
 
-/** A process that ends while it is looked at is in no namespace; of a zombie, mountinfo says EINVAL. */
+/** A process that ends meanwhile is in no namespace. For a zombie, mountinfo returns EINVAL. */
 const ended: readonly number[] = [Errno.ENOENT, Errno.ESRCH, Errno.EINVAL];
 
-/** Does nothing about an error of the kernel that `isHarmless` knows. */
+/** Runs `look`, and ignores errors for which `isHarmless` returns true. */
 function unless(isHarmless: (errno: number) => boolean, look: () => void): void {
   try {
     look();
@@ -30,7 +30,7 @@ function readProcLink(path: string): string {
 
 type Found = Map<string, string>;
 
-/** Adds the namespaces that the links of a folder lead to. `suffix` is what follows a name in it. */
+/** Adds the namespaces of a folder's links. `suffix` follows each name in it. */
 function addLinks(found: Found, folder: string, suffix: string): void {
   for (const name of listDirectory(folder)) {
     unless(
@@ -51,7 +51,7 @@ function addMounts(found: Found, process: string): void {
   }
 }
 
-/** Adds all that a process tells; false if it may not be looked at. */
+/** Adds all namespaces of a process; false if its links may not be read. */
 function addAll(found: Found, mountNamespaces: Set<string>, process: string): boolean {
   let isOpen = true;
   const isHarmless = (errno: number) => {
@@ -69,15 +69,16 @@ function addAll(found: Found, mountNamespaces: Set<string>, process: string): bo
   return isOpen;
 }
 
-/** Each namespace has files of its own in /proc/PID/net, and anybody may see which these are. */
+/** The files in /proc/PID/net differ per namespace, and all users may read their inode. */
 const netFiles = (process: string): bigint | undefined => fileStatus(`${process}/net/dev`)?.inode;
 
 /**
- * The network namespaces that a thread is in, or that are held open or mounted anywhere: inode -> a path that leads
- * there. Throws SystemError if that cannot be told.
+ * The network namespaces of all threads, and those held open or mounted: inode -> a path to it. Throws SystemError if
+ * that is unknown.
  *
- * A process of more rights than ours may not be looked at (ptrace(2), access mode checking). It is no container, nor
- * their runtime, which called us. It is left out if its namespace is that of another process, and so found.
+ * The links of a process with more privileges than ours may not be read (ptrace(2), access mode checking). That
+ * process is neither a container nor the runtime that called us. It is skipped if another process is in the same
+ * namespace.
  */
 export function namespacesInUse(): ReadonlyMap<string, string> {
   const found: Found = new Map();

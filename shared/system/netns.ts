@@ -1,6 +1,6 @@
 /**
- * Network namespaces. The process enters one only to open a socket or to write a sysctl, and comes straight
- * back; what is opened there stays there, so host and container are worked on side by side.
+ * Network namespaces. The process enters one only to open a socket or to write a sysctl, and returns at once. A socket
+ * stays in the namespace where it was opened, so the process works on host and container side by side.
  */
 
 import { Errno } from "./errno.ts";
@@ -9,7 +9,7 @@ import { descriptorStatus, fileStatus, isSameFile } from "./file-status.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 
 const CLONE_NEWNET = 0x40000000;
-/** The calling thread's namespace; /proc/self would be the main thread's. */
+/** The calling thread's namespace; /proc/self is the main thread's. */
 const OWN_NAMESPACE = "/proc/thread-self/ns/net";
 
 /** An open network namespace. */
@@ -17,28 +17,31 @@ export interface Namespace {
   readonly path: string;
   /** For IFLA_NET_NS_FD. */
   readonly descriptor: number;
-  /** Runs `work` with this thread inside the namespace. */
+  /** Runs `work` while this thread is inside the namespace. */
   run<Value>(work: () => Value): Value;
   close(): void;
 }
 
-/** Why a path could not be opened as a network namespace. */
-export type NamespaceFault = "missing" | "not-a-namespace" | "denied";
+/** The reason why a path is not a usable network namespace. */
+export type NamespaceProblem = "missing" | "not-a-namespace" | "denied";
 
-/** The way back is tried so often. */
+/** The number of attempts to return. */
 const RETURNS = 3;
 
 let home: number | undefined;
 
-/** The namespace to come back to, opened once. */
+/** The descriptor of the namespace to return to, opened once. */
 function homeDescriptor(): number {
   home ??= openFile(OWN_NAMESPACE, OpenFlag.readOnly);
   return home;
 }
 
+/** A descriptor of the namespace that the plugin runs in, for IFLA_NET_NS_FD. It stays open. */
+export const ownNamespaceDescriptor = homeDescriptor;
+
 /**
- * The kernel may lack the memory for it at the moment (ENOMEM). Whoever stayed inside would take back its work there, and
- * leave the host as it is.
+ * Returning may fail for lack of memory (ENOMEM), so it is tried again. A process that stayed inside would undo its
+ * work there and leave the host unchanged.
  */
 function comeBack(back: number): void {
   for (let attempt = 1; attempt < RETURNS; attempt++) if (tryCall("setns", back, CLONE_NEWNET) >= 0) return;
@@ -56,21 +59,21 @@ function runInside<Value>(target: number, path: string, work: () => Value): Valu
 }
 
 /**
- * Opens the network namespace at a path. A path that is missing, or is no network namespace (such as the plain
- * file that is left where a namespace was mounted), gives the reason instead; nothing is changed by asking.
+ * Opens the network namespace at a path. For a missing path or another kind of file, returns the reason. An unmounted
+ * namespace leaves a plain file. Changes nothing.
  */
-export function openNamespace(path: string): Namespace | NamespaceFault {
+export function openNamespace(path: string): Namespace | NamespaceProblem {
   let descriptor: number;
   try {
-    // Non-blocking: a FIFO at the path must not hang the call.
+    // Non-blocking: a FIFO at the path must not block the call.
     descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
   } catch (thrown) {
     return faultOf(thrown);
   }
-  const fault = tryEntering(descriptor);
-  if (fault !== undefined) {
+  const problem = tryEntering(descriptor);
+  if (problem !== undefined) {
     closeFile(descriptor);
-    return fault;
+    return problem;
   }
   return {
     path,
@@ -80,7 +83,10 @@ export function openNamespace(path: string): Namespace | NamespaceFault {
   };
 }
 
-/** What open(2) says of a folder, a socket, a device without a driver, a loop of links, a name too long. Others pass. */
+/**
+ * Errors of open(2) for a folder, a socket, a device without a driver, a loop of links, and a long name. Other errors
+ * may pass.
+ */
 const noNamespace: readonly number[] = [
   Errno.EISDIR,
   Errno.ENXIO,
@@ -89,7 +95,7 @@ const noNamespace: readonly number[] = [
   Errno.ENAMETOOLONG,
 ];
 
-function faultOf(thrown: unknown): NamespaceFault {
+function faultOf(thrown: unknown): NamespaceProblem {
   if (!(thrown instanceof SystemError)) throw thrown;
   if (thrown.errno === Errno.ENOENT || thrown.errno === Errno.ENOTDIR) return "missing";
   if (thrown.errno === Errno.EACCES || thrown.errno === Errno.EPERM) return "denied";
@@ -97,8 +103,8 @@ function faultOf(thrown: unknown): NamespaceFault {
   throw thrown;
 }
 
-/** Any other file, and a namespace of another type, is refused with EINVAL. */
-function tryEntering(descriptor: number): NamespaceFault | undefined {
+/** setns(2) refuses any other file, and other types of namespaces, with EINVAL. */
+function tryEntering(descriptor: number): NamespaceProblem | undefined {
   const back = homeDescriptor();
   const failed = tryCall("setns", descriptor, CLONE_NEWNET);
   if (failed < 0) return failed === -Errno.EPERM ? "denied" : "not-a-namespace";
@@ -106,7 +112,7 @@ function tryEntering(descriptor: number): NamespaceFault | undefined {
   return undefined;
 }
 
-/** Whether the path is the very namespace this process runs in. */
+/** True if the path is this process's own namespace. */
 export function isOwnNamespace(path: string): boolean {
   try {
     const other = fileStatus(path);
@@ -117,7 +123,7 @@ export function isOwnNamespace(path: string): boolean {
   }
 }
 
-/** What names a namespace for as long as it lives: device and inode of the nsfs file. */
+/** A namespace's identity during its life: device and inode of the nsfs file. */
 export function namespaceIdentity(namespace: Namespace): string {
   const { device, inode } = descriptorStatus(namespace.descriptor);
   return `${device}:${inode}`;

@@ -1,11 +1,11 @@
-/** What this process is. */
+/** This process's executable. */
 import { tryReadLink } from "./file.ts";
 import { SystemError, tryCall } from "./libc.ts";
 
-/** The executable that runs, as a file to open: it is there even if its name is gone. */
+/** The running executable as a file to open, even after its name was removed. */
 export const OWN_EXECUTABLE = "/proc/self/exe";
 
-/** The path that the executable was started from. Throws SystemError without /proc. */
+/** The path from which the executable was started. Throws SystemError without /proc. */
 export function ownExecutablePath(): string {
   const path = tryReadLink(OWN_EXECUTABLE);
   if (typeof path === "string") return path;

@@ -1,6 +1,6 @@
-/** Paths as texts, by POSIX's rules. Pure: no file is looked at. */
+/** Paths as texts, by POSIX's rules. Pure: reads no file. */
 
-/** Without ".", without ".." where that can be, and without empty parts, but for a slash at the end. Never empty. */
+/** Removes ".", ".." if possible, and empty parts, except a slash at the end. Never empty. */
 function normalize(path: string): string {
   const isAbsolute = path.startsWith("/");
   const parts: string[] = [];
@@ -15,12 +15,12 @@ function normalize(path: string): string {
   return path.endsWith("/") && whole !== "/" ? `${whole}/` : whole;
 }
 
-/** The path of something in a folder, or further below. */
+/** Joins a folder and relative paths. */
 export function join(...parts: readonly string[]): string {
   return normalize(parts.filter((part) => part !== "").join("/"));
 }
 
-/** An absolute path, of which another one is meant from a folder; that must be absolute. */
+/** Resolves a path relative to a folder, which must be absolute. */
 export function resolve(folder: string, path: string): string {
   const whole = normalize(path.startsWith("/") ? path : `${folder}/${path}`);
   return whole.endsWith("/") && whole !== "/" ? whole.slice(0, -1) : whole;
@@ -31,14 +31,14 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** The folder that a path is in. */
+/** The folder of a path. */
 export function dirName(path: string): string {
   const end = path.lastIndexOf("/");
   if (end < 0) return ".";
   return end === 0 ? "/" : path.slice(0, end);
 }
 
-/** What a name ends in, from its last dot on, such as ".conflist"; a dot that it begins with does not count. */
+/** The ending of a name from its last dot on, such as ".conflist". A leading dot does not count. */
 export function extName(path: string): string {
   const name = baseName(path);
   const dot = name.lastIndexOf(".");

@@ -1,7 +1,7 @@
 /** Waiting: ppoll(2). */
 import { call, tryCall } from "./libc.ts";
 
-/** More than a lifetime; the kernel adds its clock to it. */
+/** Longer than a lifetime, and small enough for the kernel to add it to its clock. */
 const LONGEST_SECONDS = 0xffffffff;
 
 /** A struct timespec of two 64-bit numbers, little-endian. */
@@ -17,8 +17,8 @@ export function pause(milliseconds: number): void {
 }
 
 /**
- * Waits until one of the descriptors can be read from, or is at its end; for ever unless told how long.
- * Returns those of which that is so, none when the time is over. `object` names them in errors.
+ * Waits until a descriptor is readable or at its end, without a limit by default. Returns these descriptors; empty on
+ * timeout. `object` names them in errors.
  */
 export function waitForAny(
   descriptors: readonly number[],
@@ -26,14 +26,14 @@ export function waitForAny(
   milliseconds?: number,
 ): readonly number[] {
   const POLLIN = 1;
-  // A struct pollfd each: the descriptor, then 16 bits of what to wait for, and 16 of what has come.
+  // A struct pollfd each: the descriptor, 16 bits of wanted events, 16 bits of returned ones.
   const requests = Int32Array.from(descriptors.flatMap((descriptor) => [descriptor, POLLIN]));
   const limit = milliseconds === undefined ? null : timespec(milliseconds);
   call("ppoll", object, new Uint8Array(requests.buffer), limit);
   return descriptors.filter((_, index) => (requests[index * 2 + 1] ?? 0) >>> 16 !== 0);
 }
 
-/** Waits until something can be read from a descriptor; returns false when the time is over. `object` names it in errors. */
+/** Waits until a descriptor is readable; false on timeout. `object` names it in errors. */
 export function waitForInput(descriptor: number, object: string, milliseconds: number): boolean {
   return waitForAny([descriptor], object, milliseconds).length > 0;
 }

@@ -1,4 +1,4 @@
-/** Other programs: found on a list of folders, run to their end. The one place that starts a process. */
+/** Other programs: finds them in folders and runs them. Only this module starts processes. */
 
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, openFile, readAll, writeAll } from "./file.ts";
@@ -12,9 +12,9 @@ export interface ProcessOptions {
   /** The whole environment of the child. */
   readonly environment: Readonly<Record<string, string>>;
   readonly input?: Uint8Array;
-  /** The child is killed after that time; without one, it may take as long as it needs. */
+  /** The time limit after which the child is killed; none by default. */
   readonly timeoutMilliseconds?: number;
-  /** "inherit" passes the child's standard error on as it comes; "capture" (the default) returns it. */
+  /** "inherit" passes the child's standard error on; "capture" (the default) returns it. */
   readonly standardError?: "capture" | "inherit";
 }
 
@@ -24,21 +24,21 @@ export interface ProcessOutcome {
   readonly signal?: string;
   readonly stdout: Uint8Array;
   readonly stderr: Uint8Array;
-  /** Whether it was killed because its time was over. */
+  /** True if it was killed at its time limit. */
   readonly timedOut: boolean;
 }
 
-/** Where programs are when PATH is not set, as it is not under every runtime. */
+/** The folders of programs without PATH: some runtimes do not set it. */
 const standardFolders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/** The folders to look for a system program in: those of PATH, then the standard ones. */
+/** The folders of system programs: those of PATH, then the standard ones. */
 export function programFolders(environment: Readonly<Record<string, string>>): readonly string[] {
-  // A relative folder would depend on where the runtime happens to stand.
+  // A relative folder would depend on the runtime's working folder.
   const path = (environment["PATH"] ?? "").split(":").filter((folder) => folder.startsWith("/"));
   return [...path, ...standardFolders];
 }
 
-/** The full path of the first executable file of that name, or undefined. A name is no path: "a/b" is in no folder. */
+/** The path of the first executable file of that name, or undefined. A name with a slash is never found. */
 export function findExecutable(name: string, folders: readonly string[]): string | undefined {
   if (name === "" || name.includes("/") || name.includes("\0")) return undefined;
   for (const folder of folders) {
@@ -48,10 +48,10 @@ export function findExecutable(name: string, folders: readonly string[]): string
   return undefined;
 }
 
-/** The pauses before a busy executable is tried again: it is being written by an installer that does not rename. */
+/** Pauses before an executable that is open for writing (ETXTBSY) is tried again: some installers write in place. */
 const BUSY_PAUSES = [10, 20, 40, 80, 160];
 
-/** Runs a program to its end. Throws SystemError if it cannot be started; how it ended is for the caller to judge. */
+/** Runs a program to its end. Throws SystemError if it cannot start; the caller judges its exit code. */
 export function runProcess(path: string, options: ProcessOptions): ProcessOutcome {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -66,8 +66,8 @@ export function runProcess(path: string, options: ProcessOptions): ProcessOutcom
 }
 
 /**
- * The child's output goes into files in memory, not into pipes: a pipe ends only when the last process has closed it,
- * so a child that leaves a process of its own behind would keep us waiting for that one.
+ * The child writes to files in memory and not to pipes: a pipe ends only with its last writer, so we would wait for a
+ * process that the child leaves behind.
  */
 function runOnce(path: string, options: ProcessOptions): ProcessOutcome {
   const open: number[] = [];
@@ -97,7 +97,7 @@ function runOnce(path: string, options: ProcessOptions): ProcessOutcome {
   }
 }
 
-/** The child's standard input, at its start: /dev/null without any. */
+/** The child's standard input at its start; /dev/null without input. */
 function openInput(input: Uint8Array | undefined): number {
   if (input === undefined) return openFile("/dev/null", OpenFlag.readOnly);
   const descriptor = createCapture("stdin");
@@ -110,9 +110,9 @@ type End = Pick<ProcessOutcome, "exitCode" | "signal" | "timedOut">;
 
 const SIGKILL = 9;
 
-/** Waits for the end of a child, and kills it when its time is over. */
+/** Waits for a child, and kills it at its time limit. */
 function waitForEnd(child: number, path: string, limitMilliseconds: number | undefined): End {
-  // A descriptor of a process can be waited for with a limit (pidfd_open(2), Linux 5.3).
+  // A descriptor of a process allows a wait with a limit (pidfd_open(2), Linux 5.3).
   const descriptor = call("pidfd_open", path, child, 0);
   try {
     const timedOut = waitForAny([descriptor], path, limitMilliseconds).length === 0;
@@ -123,7 +123,7 @@ function waitForEnd(child: number, path: string, limitMilliseconds: number | und
   }
 }
 
-/** What wait4(2) says: wait(2), "WIFEXITED" and the macros after it. */
+/** The result of wait4(2): wait(2), "WIFEXITED" and the following macros. */
 function reap(child: number, path: string): Omit<End, "timedOut"> {
   const status = new Uint8Array(4);
   call("wait4", path, child, status, 0, null);
@@ -134,12 +134,12 @@ function reap(child: number, path: string): Omit<End, "timedOut"> {
 
 function createCapture(name: string): number {
   const MFD_CLOEXEC = 1;
-  // Demanded where vm.memfd_noexec is 2; unknown before Linux 6.3.
+  // Required if vm.memfd_noexec is 2; unknown before Linux 6.3.
   const MFD_NOEXEC_SEAL = 8;
   const F_SETFL = 4;
   const modern = tryCall("memfd_create", name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
   const descriptor = modern >= 0 ? modern : call("memfd_create", name, name, MFD_CLOEXEC);
-  // A script that writes to /dev/stdout opens the file anew: what comes after must not overwrite that.
+  // A script that writes to /dev/stdout opens the file again; later output must not overwrite it.
   call("fcntl", name, descriptor, F_SETFL, OpenFlag.append);
   return descriptor;
 }

@@ -21,5 +21,5 @@ const names: Readonly<Record<number, string>> = {
   31: "SIGSYS",
 };
 
-/** The name of a signal, or "signal 40" for one that has none here. */
+/** The name of a signal, or "signal 40" for one without a name here. */
 export const signalName = (signal: number): string => names[signal] ?? `signal ${signal}`;

@@ -6,15 +6,15 @@ import { SystemError, tryCall } from "./libc.ts";
 const F_GETFD = 1;
 
 /**
- * Takes the numbers of the standard streams that the caller closed. Else a file that is opened later would get such a number,
- * and what is printed would go into it. Reading from them and writing to them fails as before.
+ * Opens the standard streams that the caller closed. Otherwise a later file would get such a number, and output would
+ * go into it. Reading and writing them still fails.
  */
-export function holdStandardStreams(): void {
+export function openStandardStreams(): void {
   for (let descriptor = 0; descriptor <= 2; descriptor++)
     if (tryCall("fcntl", descriptor, F_GETFD, 0) === -Errno.EBADF) tryOpen("/", OpenFlag.path);
 }
 
-/** Standard input, to its end or until there are more than `most` bytes; a closed one is empty. */
+/** Reads standard input to its end, or until it has more than `most` bytes. A closed one is empty. */
 export function readStandardInput(most = Number.POSITIVE_INFINITY): Uint8Array {
   try {
     return readAll(0, "standard input", undefined, most);
@@ -32,7 +32,7 @@ export function writeStandardError(text: string): void {
   writeAll(2, text, "standard error");
 }
 
-/** Whether standard output is a terminal: only one has a struct termios, which takes 36 bytes. */
+/** True if standard output is a terminal: only terminals have a struct termios, which takes 36 bytes. */
 export function isStandardOutputTerminal(): boolean {
   return tryCall("tcgets", 1, new Uint8Array(36)) === 0;
 }

@@ -1,4 +1,4 @@
-/** Kernel parameters of the network, of the namespace this thread is in. */
+/** Network sysctls of this thread's namespace. */
 
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, openFile, readSmallText, writeAll } from "./file.ts";
@@ -8,15 +8,15 @@ import { whileLocked } from "./lock.ts";
 
 const pathOf = (key: string) => `/proc/sys/net/${key}`;
 
-/** The value of "ipv4/ip_forward", say; undefined if this kernel, or an interface, has no such key. */
+/** The value of a key such as "ipv4/ip_forward"; undefined if the kernel or the interface lacks it. */
 export function readSysctl(key: string): string | undefined {
   return readSmallText(pathOf(key))?.trim();
 }
 
 /**
- * Sets a value of the whole namespace unless it is set, one process at a time. The kernel writes such a value, tries
- * for its big lock, and takes the value back before it tries again (net/ipv4/devinet.c, devinet_sysctl_forward): of two
- * writers at once, one can see the other's passing value, and then neither tells the interfaces.
+ * Sets a namespace-wide sysctl unless it is set, one process at a time. The kernel writes the value, tries its lock,
+ * and reverts the value before it tries again (net/ipv4/devinet.c, devinet_sysctl_forward). So of two writers, one
+ * could see the other's temporary value, and neither would change the interfaces.
  */
 export function setSharedSysctl(key: string, value: string): void {
   whileLocked(pathOf(key), () => {
@@ -29,8 +29,8 @@ export function hasSysctl(key: string): boolean {
 }
 
 /**
- * Sets a value. Where it may not be written, as in a read-only /proc/sys, it is good enough that it is there
- * already. Throws SystemError if it cannot.
+ * Sets a sysctl. If it is not writable, as in a read-only /proc/sys, the same value must be there already. Otherwise
+ * throws SystemError.
  */
 export function setSysctl(key: string, value: string): void {
   const path = pathOf(key);
@@ -46,7 +46,7 @@ export function setSysctl(key: string, value: string): void {
   }
 }
 
-/** As setSysctl, where the kernel has the key: IPv6 may be missing. */
+/** Like setSysctl, if the kernel has the key: IPv6 may be missing. */
 export function setSysctlIfPresent(key: string, value: string): void {
   try {
     setSysctl(key, value);
@@ -55,7 +55,7 @@ export function setSysctlIfPresent(key: string, value: string): void {
   }
 }
 
-/** As setSysctl, for what is only better so: what cannot be written stays as it is. */
+/** Like setSysctl, for an optional improvement: ignores a failure. */
 export function trySysctl(key: string, value: string): void {
   try {
     setSysctl(key, value);

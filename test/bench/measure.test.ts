@@ -30,7 +30,7 @@ describe.runIf(canRun("ip", "dd"))("a process that is measured", () => {
     );
   }
 
-  test("is told its memory, which is not that of the process that measures", async () => {
+  test("reports its own memory, not that of the measuring process", async () => {
     const small = await measure("exit 0");
     const large = await measure("exec dd if=/dev/zero of=/dev/null bs=40M count=1");
     expect(small).toMatchObject({ status: 0 });
@@ -39,7 +39,7 @@ describe.runIf(canRun("ip", "dd"))("a process that is measured", () => {
     expect(large.cost.memory).toBeLessThan(60e6);
   });
 
-  test("is told the faults and the CPU time of all that it has waited for", async () => {
+  test("reports the faults and the CPU time of all its ended children", async () => {
     const one = await measure("exit 0");
     const many = await measure("for each in 1 2 3 4 5 6 7 8; do /bin/ls /; done");
     expect(one.cost.faults).toBeGreaterThan(0);
@@ -48,7 +48,7 @@ describe.runIf(canRun("ip", "dd"))("a process that is measured", () => {
     expect(many.cost.wall).toBeGreaterThan(0);
   });
 
-  test("is told how it ended", async () => {
+  test("reports how it ended", async () => {
     expect((await measure("exit 3")).status).toBe(3 << 8);
     expect((await measure("kill -9 $$")).status).toBe(9);
   });

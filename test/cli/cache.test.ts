@@ -63,7 +63,7 @@ describe.runIf(canRun("ip", "nft"))("the memory of podwire add", () => {
     const deleted = await runOn(node, ["del", "net", netns], { NETCONFPATH: empty.path });
     expect(deleted).toMatchObject({
       exitCode: 0,
-      stderr: expect.stringContaining("the configuration of its ADD"),
+      stderr: expect.stringContaining("the configuration cached by ADD"),
     });
     expect(await linksIn(node, "c1")).toEqual(["lo"]);
     const unknown = await runOn(node, ["del", "net", netns], { NETCONFPATH: empty.path });

@@ -126,8 +126,8 @@ describe.runIf(canRun("fish"))("completion for fish", () => {
   test("offers commands with what they do, and options of a command", async () => {
     using folder = files({ "podwire.fish": await script("fish") });
     const offered = async (line: string) => offeredByFish(folder.path, line);
-    expect(await offered("podwire va")).toMatch(/^validate\tsay what is wrong/);
-    expect(await offered("podwire gc --a")).toMatch(/^--all\tkeep none/);
+    expect(await offered("podwire va")).toMatch(/^validate\treport errors/);
+    expect(await offered("podwire gc --a")).toMatch(/^--all\tdetach all/);
     expect((await offered("podwire completion ")).split("\n").sort()).toEqual(["bash", "fish", "zsh"]);
   });
 });

@@ -82,7 +82,7 @@ describe.runIf(canRun("ip"))("a folder of configurations", () => {
       join(folder.path, name),
     );
     expect(warnings).toEqual(
-      others.map((file) => `${file} has a network "net" too: that of ${first} is taken`),
+      others.map((file) => `${file} has a network "net" too: the one in ${first} is used`),
     );
     expect(await find(folder.path, "single")).toMatchObject({
       list: { name: "single", cniVersion: "0.3.1", plugins: [{ type: "bridge" }] },
@@ -101,8 +101,8 @@ describe.runIf(canRun("ip"))("a folder of configurations", () => {
     const { list, warnings } = await find(folder.path, "net");
     expect(list?.name).toBe("net");
     expect(warnings).toEqual([
-      `${folder.path}/10.conflist:2:15 is passed over: a key in double quotes is expected here`,
-      expect.stringContaining('15.conflist is passed over: "name" is missing'),
+      `${folder.path}/10.conflist:2:15 is skipped: a key in double quotes is expected here`,
+      expect.stringContaining('15.conflist is skipped: "name" is missing'),
     ]);
   });
 

@@ -22,7 +22,7 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     expect(stdout).not.toContain("10.1.0.3");
   });
 
-  test("gc keeps what only a host's interface tells of, and --all keeps nothing", async () => {
+  test("gc keeps what only a host's interface names, and --all keeps nothing", async () => {
     using folder = files({ "10-net.conflist": network() });
     await using node = await createNode();
     const env = { NETCONFPATH: folder.path };
@@ -53,7 +53,7 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     expect(stdout).toContain("10.1.0.2");
   });
 
-  test("status tells of a network that can attach no container", async () => {
+  test("status reports a network that can attach no container", async () => {
     const ranges = [[{ subnet: "10.1.0.0/30" }]];
     const small = { ...bridge, ipam: { type: "host-local", ranges } };
     using folder = files({ "10-net.conflist": network({ plugins: [small] }) });

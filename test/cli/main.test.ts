@@ -75,11 +75,11 @@ describe("podwire", () => {
       expect((await run(args, { TERM: "xterm" })).stdout).not.toContain("\u001b");
   });
 
-  test("needs no working folder, unless something is meant from there", async () => {
+  test("needs no working folder, unless a path is relative to it", async () => {
     const line = `cd "$(mktemp -d)" && rmdir "$PWD" && '${podwire}' --version && '${podwire}' check net some/netns`;
     const { exitCode, stdout, stderr } = await execa("sh", ["-c", line], { reject: false });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: expect.stringMatching(/^podwire \d/) });
-    expect(stderr).toContain("some/netns is meant from the working folder, which is gone");
+    expect(stderr).toContain("some/netns is relative to the working folder, which is gone");
   });
 
   test("says its version", async () => {

@@ -4,7 +4,7 @@ import { canRun, createNode, distBin } from "../helpers/index.ts";
 import { cached, cacheOf, files, linksIn, network, podwire, runOn } from "./podwire.ts";
 
 describe.runIf(canRun("ip", "nft"))("podwire add, when something comes between,", () => {
-  /** A plugin that gets Ctrl-C in the midst of ADD, as podwire does at a terminal; once it has said that it worked. */
+  /** A plugin that gets Ctrl-C during ADD, as podwire does at a terminal; once it has said that it worked. */
   const interrupted = `#!/bin/sh
 echo "$CNI_COMMAND" >> "\${0%/*}/calls"
 [ "$CNI_COMMAND" = ADD ] || exit 0
@@ -80,8 +80,8 @@ kill -KILL $$
     const added = await runOn(node, ["add", "net", netns], env);
     expect(added).toMatchObject({ exitCode: 0 });
     expect(added.stderr.split("\n")).toEqual([
-      expect.stringContaining("10-net.conflist is passed over: it is a FIFO, and no regular file"),
-      expect.stringContaining("30-net.conflist is passed over: it is a device, and no regular file"),
+      expect.stringContaining("10-net.conflist is skipped: it is a FIFO, not a regular file"),
+      expect.stringContaining("30-net.conflist is skipped: it is a device, not a regular file"),
     ]);
     await node.exec("mkfifo", ["/var/lib/cni/results/net-c2-eth0", "/var/lib/cni/networks/net/10.1.0.9"]);
     expect(JSON.parse((await runOn(node, ["list", "--json"])).stdout)).toHaveLength(1);
@@ -122,7 +122,7 @@ kill -KILL $$
     expect(stdout.split("\n")).toEqual(["networks", "results"]);
   });
 
-  test("has worked when nobody reads the result any more, as after head -1", async () => {
+  test("has worked when the reader of the result is gone, as after head -1", async () => {
     using folder = files({ "10-net.conflist": network() });
     await using node = await createNode();
     const netns = await node.addNetns("c1");

@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { execa } from "execa";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { exampleOf, findPluginFolders } from "../../scripts/plugins.ts";
 import { type Described, findSchemas } from "../../scripts/schemas/find.ts";
 import { commonKeys } from "../../shared/cni/common-keys.ts";
 import type { Properties, Shape } from "../../shared/cni/schema.ts";
@@ -31,9 +32,10 @@ const examples = readdirSync(join(projectRoot, "conf-examples"))
     (name) =>
       JSON.parse(readFileSync(join(projectRoot, "conf-examples", name), "utf8")) as { plugins: Json[] },
   )
+  .concat(findPluginFolders().flatMap((plugin) => exampleOf(plugin) ?? []))
   .flatMap(({ plugins }) => plugins);
 
-/** Nobody's to read: libcni's, and the runner's, for which a log is no reason to fail. */
+/** Keys that no plugin reads: libcni's, and the runner's, for which a log is no reason to fail. */
 const unread: readonly string[] = ["cniVersion", "name", "type", "capabilities", "podwireLog"];
 
 function pathsIn(properties: Properties, all: readonly Described[]): Path[] {
@@ -113,13 +115,13 @@ async function readAll(plugins: readonly Json[], all: readonly Described[]): Pro
     ({ name, isIpam }, at) => `"${name}": { isIpam: ${isIpam}, validate: validate${at} }`,
   );
   await using script = await writeModule(`${imports.join("\n")}
-    import { checkMeaning } from "./cli/validate/semantics.ts";
+    import { checkByReaders } from "./cli/validate/semantics.ts";
     import { readStandardInput } from "./shared/system/stdio.ts";
     import { decodeText } from "./shared/system/text.ts";
     const catalogue = { __proto__: null, ${entries.join(", ")} };
     const plugins = JSON.parse(decodeText(readStandardInput()));
     const shared = { name: "net", cniVersion: "1.1.0" };
-    console.log(JSON.stringify(plugins.map((raw) => checkMeaning(raw, shared, [], catalogue))));`);
+    console.log(JSON.stringify(plugins.map((raw) => checkByReaders(raw, shared, [], catalogue))));`);
   const { stdout } = await execa(evaluator, script.words, { input: JSON.stringify(plugins) });
   return JSON.parse(stdout) as Found[][];
 }

@@ -14,7 +14,7 @@ describe.runIf(canRun("script"))("on a terminal", () => {
     expect(await onTerminal({ TERM: "xterm" })).toContain("\u001b[1mCommands\u001b[0m");
   });
 
-  test("NO_COLOR and a terminal that is dumb are heeded", async () => {
+  test("NO_COLOR and a dumb terminal switch colours off", async () => {
     expect(await onTerminal({ TERM: "xterm", NO_COLOR: "1" })).not.toContain("\u001b[");
     expect(await onTerminal({ TERM: "dumb" })).not.toContain("\u001b[");
     expect(await onTerminal({ TERM: "xterm", NO_COLOR: "" })).toContain("\u001b[1m");

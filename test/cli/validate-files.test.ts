@@ -19,10 +19,10 @@ describe("podwire validate, of what is in a file,", () => {
     ]);
   });
 
-  test("tells of a file that cannot be read", async () => {
+  test("reports a file that cannot be read", async () => {
     const { exitCode, stdout } = await run(["validate", "/nonexistent/10-net.conflist"]);
     expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/^\/nonexistent\/10-net\.conflist:1:1: error: .*no such file/);
+    expect(stdout).toMatch(/^\/nonexistent\/10-net\.conflist:1:1: error: .*no such file or directory/);
   });
 
   test.each([
@@ -31,7 +31,7 @@ describe("podwire validate, of what is in a file,", () => {
       Buffer.from(`\uFEFF${text}`),
       /begins with a byte order mark.*UTF-8 without/,
     ],
-    ["UTF-16", Buffer.from(`\uFEFF${text}`, "utf16le"), /is no UTF-8 text.*UTF-16/],
+    ["UTF-16", Buffer.from(`\uFEFF${text}`, "utf16le"), /is not UTF-8 text.*UTF-16/],
   ])("names %s as the cause", async (_, content, words) => {
     using folder = files({});
     const file = join(folder.path, "10-net.conflist");
@@ -41,8 +41,8 @@ describe("podwire validate, of what is in a file,", () => {
     expect(stdout).toMatch(words);
     expect(stdout.split("\n")).toEqual([expect.stringContaining(`${file}:1:1: error: `)]);
     const { stderr } = await run(["status", "net"], { NETCONFPATH: folder.path });
-    expect(stderr).toContain(`${file}:1:1 is passed over: `);
-    expect(stderr).toMatch(/byte order mark|no UTF-8/);
+    expect(stderr).toContain(`${file}:1:1 is skipped: `);
+    expect(stderr).toMatch(/byte order mark|not UTF-8/);
   });
 
   test("waits for no FIFO, and reads no device", async () => {
@@ -53,8 +53,8 @@ describe("podwire validate, of what is in a file,", () => {
     const { exitCode, stdout } = await run(["validate", folder.path]);
     expect(exitCode).toBe(1);
     for (const fifo of fifos)
-      expect(stdout).toContain(`${fifo}:1:1: error: it is a FIFO, and no regular file`);
-    expect(stdout).toContain("30.conflist:1:1: error: it is a device, and no regular file");
+      expect(stdout).toContain(`${fifo}:1:1: error: it is a FIFO, not a regular file`);
+    expect(stdout).toContain("30.conflist:1:1: error: it is a device, not a regular file");
   });
 
   test("prints nothing of a file that a terminal would obey", async () => {

@@ -57,7 +57,7 @@ describe("podwire validate", () => {
     const { exitCode, stdout } = await run(["validate", file]);
     expect(exitCode).toBe(1);
     expect(stdout.split("\n")).toEqual([
-      `${file}:4:25: warning: plugins[0].isGatway is a key that is not known (did you mean "isGateway"?)`,
+      `${file}:4:25: warning: plugins[0].isGatway is an unknown key (did you mean "isGateway"?)`,
       `${file}:5:14: error: plugins[0].mtu is 12 (give a number from 68 to 65535, or 0 for the uplink's)`,
     ]);
   });
@@ -88,16 +88,11 @@ describe("podwire validate", () => {
       "string",
     ],
     ["a number that is too large", withBridge({ vlan: 4095 }), "plugins[0].vlan", "4095"],
-    [
-      "a word that is none of the known",
-      withBridge({ ipMasqBackend: "pf" }),
-      "plugins[0].ipMasqBackend",
-      "pf",
-    ],
+    ["an unknown word", withBridge({ ipMasqBackend: "pf" }), "plugins[0].ipMasqBackend", "pf"],
     ["a missing key", withIpam({ ranges: [[{}]] }), "plugins[0].ipam.ranges[0][0].subnet", "missing"],
     ["a missing name", network({ name: undefined }), "name", "missing"],
     ["a bad name", network({ name: "a b" }), "name", "a b"],
-    ["a version that nobody speaks", network({ cniVersion: "7" }), "cniVersion", "7"],
+    ["an unknown version", network({ cniVersion: "7" }), "cniVersion", "7"],
     ["a list without plugins", network({ plugins: [] }), "plugins", "0 elements"],
     ["a plugin without a type", network({ plugins: [{}] }), "plugins[0].type", "missing"],
     [
@@ -123,7 +118,7 @@ describe("podwire validate", () => {
     expect(await validate(content)).toContainEqual(found(path, words));
   });
 
-  test("asks the plugins in the version that they will be told", async () => {
+  test("asks the plugins in the version that they will get", async () => {
     const l2 = { type: "bridge" };
     const of = (keys: object) => validate(network({ cniVersion: undefined, plugins: [l2], ...keys }));
     expect(await of({ cniVersion: "0.2.0" })).toEqual([
@@ -136,7 +131,7 @@ describe("podwire validate", () => {
     ]);
   });
 
-  test("tells each fault once, and all of them", async () => {
+  test("reports each error once, and all of them", async () => {
     const faults = await validate(
       network({}, [
         { type: "portmap", backend: 7, snat: 1, markMasqBit: 32 },
@@ -161,9 +156,9 @@ describe("podwire validate", () => {
       ipam: { type: "host-local" },
     };
     expect(await validate(network({ plugins: [vxlan] }))).toEqual([]);
-    const odd = { ...vxlan, nonMasqueradeCIDRs: ["10.0.0.1/8"], discovery: { peers: [{ vtep: "nobody" }] } };
+    const odd = { ...vxlan, nonMasqueradeCIDRs: ["10.0.0.1/8"], discovery: { peers: [{ vtep: "unknown" }] } };
     expect(await validate(network({ plugins: [odd] }))).toEqual([
-      found("plugins[0].discovery.peers[0].vtep", "no IP address"),
+      found("plugins[0].discovery.peers[0].vtep", "not an IP address"),
     ]);
     expect(await validate(network({ plugins: [{ ...odd, discovery: {} }] }))).toEqual([
       found("plugins[0].nonMasqueradeCIDRs[0]", "host bits"),
@@ -183,7 +178,7 @@ describe("podwire validate", () => {
       expect.stringContaining("/net/10.conf:3:3: warning: isGatway"),
       expect.stringContaining("/net/10.conf:3:28: error: mtu is 12"),
       expect.stringContaining("/net/20.conf:1:2: error: "),
-      expect.stringContaining("/net/30.conf:1:1: error: is no object"),
+      expect.stringContaining("/net/30.conf:1:1: error: is not an object"),
       `${folder.path}/10-net.conflist: ok`,
     ]);
     expect(await validate(network({ loadOnlyInlinedPlugins: true, plugins: undefined }))).toEqual([
@@ -213,13 +208,13 @@ describe("podwire validate", () => {
     expect(stdout).toContain("30-other.conflist: ok");
   });
 
-  test("warns of keys that nobody reads, and of those that are written in another case or twice", async () => {
+  test("warns of unknown keys, and of keys in another case or repeated", async () => {
     const text = JSON.stringify(withBridge({ ISGATEWAY: true, colour: 1, "example.com/note": 1 }));
     const twice = text.replace('"bridge":"br0"', '"bridge":"br0","bridge":"br1"');
     expect(await validate(twice)).toEqual([
-      found("", '"bridge" stands here a second time', "warning"),
+      found("", '"bridge" is repeated here', "warning"),
       found("plugins[0].ISGATEWAY", 'is read as "isGateway"', "warning"),
-      found("plugins[0].colour", "not known", "warning"),
+      found("plugins[0].colour", "is an unknown key", "warning"),
     ]);
     using folder = files({ "10-net.conflist": twice });
     expect(await run(["validate", folder.path])).toMatchObject({ exitCode: 0 });

@@ -3,7 +3,7 @@ import { canRun, ping } from "../helpers/index.ts";
 import { programs, runExample } from "./example.ts";
 
 describe.runIf(canRun(...programs))("conf-examples/l2-only", () => {
-  test("switches frames between containers and gives nobody an address", async () => {
+  test("switches frames between containers and gives no container an address", async () => {
     await runExample("l2-only.conflist", async ({ node, first, second }) => {
       expect([...first.addresses, ...second.addresses]).toEqual([]);
       for (const [index, { name }] of [first, second].entries()) {

@@ -5,13 +5,13 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
-import { readKept } from "../../scripts/engine/cache.ts";
-import { engineSource, KEPT } from "../../scripts/engine/source.ts";
+import { readCached } from "../../scripts/engine/cache.ts";
+import { CACHED_ARCHIVE, engineSource } from "../../scripts/engine/source.ts";
 
 /** As the build got it: from Debian's mirror, on Debian. */
 export async function originalArchive(): Promise<Buffer> {
   await engineSource();
-  const kept = readKept(KEPT);
+  const kept = readCached(CACHED_ARCHIVE);
   if (kept === undefined) throw new Error("the build has kept no archive of the engine");
   return kept;
 }

@@ -28,7 +28,7 @@ export interface Building {
   /** The options of scripts/build.ts. */
   readonly options?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** The number of a user; root unless told. */
+  /** The number of a user; root by default. */
   readonly user?: number;
 }
 

@@ -1,4 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RunningCommand } from "./command.ts";
 import type { Node } from "./node.ts";
 
 /** One captured frame, from the Ethernet header on. */
@@ -13,6 +15,19 @@ export function readPcap(bytes: Buffer): Frame[] {
     at += 16 + length;
   }
   return frames;
+}
+
+/** What the kernel sends by itself after the work, such as announcements from its work queues, is captured for so long. */
+const AFTERWARDS = 300;
+
+/** Waits until tcpdump has written all frames that it has got, 10 s at most: only then it sleeps (proc_pid_stat(5)). */
+async function untilAsleep({ pid }: RunningCommand): Promise<void> {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const [, state] = /\) (\w) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    if (state === "S") return;
+    await sleep(10);
+  }
+  throw new Error("tcpdump has frames that it does not write");
 }
 
 let captures = 0;
@@ -51,11 +66,44 @@ export async function capture(
   // "listening on ...": what is sent before that is not seen.
   await running.firstLine();
   await work();
-  // What the kernel has handed over is written within a moment; the last frame is given that.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(AFTERWARDS);
+  await untilAsleep(running);
   await running.stop("SIGINT");
   const path = node.path(file);
   const frames = readPcap(readFileSync(path));
   rmSync(path);
   return frames;
+}
+
+/** Where frames are captured: the arguments of `capture`. */
+export interface Place {
+  readonly node: Node;
+  readonly device: string;
+  readonly filter: string;
+  readonly netns?: string;
+  readonly direction?: "in" | "out";
+}
+
+/** Captures at several places while `work` runs, which begins when all of them listen. Returns the frames of each. */
+export async function captureEach(
+  places: readonly Place[],
+  work: () => Promise<unknown>,
+): Promise<Frame[][]> {
+  const [place, ...others] = places;
+  if (place === undefined) {
+    await work();
+    return [];
+  }
+  const { node, device, filter, ...options } = place;
+  let inner: Frame[][] = [];
+  const own = await capture(
+    node,
+    device,
+    filter,
+    async () => {
+      inner = await captureEach(others, work);
+    },
+    options,
+  );
+  return [own, ...inner];
 }

@@ -13,15 +13,15 @@ export interface CommandResult {
 export interface CommandOptions {
   /** Run in this named network namespace of the node, not in the node's own. */
   readonly netns?: string;
-  /** Standard input; without it there is none. */
+  /** Standard input; empty by default. */
   readonly input?: string | Uint8Array;
   /** The whole environment of the command; without it the test's own is passed on. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The working folder, as the node names it; the root folder unless told. */
+  /** The working folder, as the node names it; the root folder by default. */
   readonly cwd?: string;
   /** false: return a failure in place of throwing it. */
   readonly reject?: boolean;
-  /** Milliseconds until the command is killed; 30 s unless told. */
+  /** Milliseconds until the command is killed; 30 s by default. */
   readonly timeout?: number;
 }
 
@@ -33,7 +33,7 @@ export interface RunningCommand extends AsyncDisposable {
   readonly ended: Promise<CommandResult>;
   /** Waits for the first line it prints, and returns it. Throws if it ends before. */
   firstLine(): Promise<string>;
-  /** Sends a signal (SIGTERM unless told) and waits until it has ended. */
+  /** Sends a signal (SIGTERM by default) and waits until it has ended. */
   stop(signal?: NodeJS.Signals): Promise<CommandResult>;
 }
 
@@ -103,7 +103,7 @@ export function startCommand(
     child.kill(signal);
     return ended;
   };
-  // Listened for from the start: what is printed before anybody asks would be lost.
+  // Listened for from the start: output before the first request would be lost.
   const firstLine = firstLineOf(child.stdout, ended);
   firstLine.catch(() => undefined);
   return {

@@ -4,12 +4,12 @@ export interface Place {
   readonly pid: number;
   /** A named network namespace of that node, instead of the node's own. */
   readonly netns?: string | undefined;
-  /** The working folder, as the node names it; the root folder unless told. */
+  /** The working folder, as the node names it; the root folder by default. */
   readonly cwd?: string | undefined;
 }
 
 /**
- * The command line that runs `command` in a place. The process is killed with whoever started it, so that
+ * The command line that runs `command` in a place. The process is killed with its starter, so that
  * it cannot outlive a killed test run; no process stays between the caller and the command, so that signals
  * sent to the child reach the command itself.
  */

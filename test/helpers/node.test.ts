@@ -97,7 +97,7 @@ describe.runIf(canRun("ip", "nft", "iptables-save", "ipset", "ping"))("a node", 
     expect(await ping(node, "192.0.2.1", { netns: "a", seconds: 1 })).toBe(false);
   });
 
-  test("throws on a failing command unless told not to", async () => {
+  test("throws on a failing command unless the caller allows it", async () => {
     await using node = await createNode();
     await expect(node.exec("false")).rejects.toThrow("false");
     const failed = await node.exec("sh", ["-c", "echo no >&2; exit 3"], { reject: false });
@@ -203,7 +203,7 @@ describe.runIf(canRun("ip"))("runModule", () => {
     expect(await runModule(node, source)).toEqual({ nothing: [], parent: true, links: ["lo"] });
   });
 
-  test("tells what a module throws, with the line", async () => {
+  test("reports what a module throws, with the line", async () => {
     await using node = await createNode();
     const run = runModule(node, "\nconst fail = () => { throw new TypeError('by itself'); };\nfail();");
     await expect(run).rejects.toThrow(/TypeError: by itself\n {4}at fail \(module.js:\d+:\d+\)/);

@@ -11,6 +11,7 @@ import {
 import { type PluginCall, type PluginRun, pluginOptions, pluginRun } from "./plugin.ts";
 import { killProcesses } from "./processes.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
+import { tier } from "./sweep.ts";
 import { machineSysctls, settleSysctls } from "./sysctls.ts";
 
 /**
@@ -31,15 +32,18 @@ export interface Node extends AsyncDisposable {
   addNetns(name: string): Promise<string>;
   /** The same for many of them. */
   addNetnses(names: readonly string[]): Promise<string[]>;
-  /** Removes a named network namespace. */
-  deleteNetns(name: string): Promise<void>;
+  /**
+   * Removes a named network namespace, and waits until the node's ends of its interfaces are gone, for 10 s at most. The kernel
+   * removes them after `ip netns delete` has ended; `waits: false` for a test of what is called in the meantime.
+   */
+  deleteNetns(name: string, options?: { readonly waits?: boolean }): Promise<void>;
   /** Calls a CNI plugin executable on the node as a container runtime does. A failure is returned. */
   plugin(executable: string, call: PluginCall): Promise<PluginRun>;
   /** The same, without waiting: to stop or kill the plugin while it works. */
   startPlugin(executable: string, call: PluginCall): RunningCommand;
   /**
    * All the state of the node that a plugin could change, in a form made for comparison. Files are those below
-   * `folders`: /run and /var/lib unless told.
+   * `folders`: /run and /var/lib by default.
    */
   snapshot(folders?: readonly string[]): Promise<Snapshot>;
   /** Where a file of the node (of its own /run or /var/lib too) is found from outside, for node:fs. */
@@ -70,6 +74,22 @@ for name in "$@"; do
   nsenter --net="/run/netns/$name" sh -ec '${settleSysctls(machine)}'
 done`;
 
+const deleteScript = `
+ends=$(ip -o link | awk -v name="$1" '{
+  gsub(/\\\\/, " ")
+  for (at = 1; at < NF; at++) if ($at == "link-netns" && $(at + 1) == name) { split($2, parts, /[@:]/); print parts[1] }
+}')
+ip netns delete "$1"
+[ "$2" = waits ] || exit 0
+left=1000
+for end in $ends; do
+  while [ -e "/sys/class/net/$end" ]; do
+    left=$((left - 1))
+    [ $left -gt 0 ] || { echo "$end is still there" >&2; exit 1; }
+    sleep 0.01
+  done
+done`;
+
 async function bootNode(machine: readonly string[]) {
   const args = ["--net", "--mount", "--propagation", "private", "sh", "-c", bootScript(machine)];
   const anchor = execa("unshare", args, { stdin: "pipe", buffer: { stdout: false }, reject: false });
@@ -85,6 +105,7 @@ async function bootNode(machine: readonly string[]) {
  * and its named network namespaces, are to meet first, as if the machine had them.
  */
 export async function createNode(machine: readonly string[] = machineSysctls): Promise<Node> {
+  if (tier === "pure") throw new Error("a pure test makes no node: see test/README.md");
   const { pid, ended } = await bootNode(machine);
   const place = { pid };
   const exec: Node["exec"] = (command, args = [], options = {}) => runCommand(place, command, args, options);
@@ -105,7 +126,8 @@ export async function createNode(machine: readonly string[] = machineSysctls): P
     start,
     addNetns: async (name) => (await addNetnses([name]))[0] ?? "",
     addNetnses,
-    deleteNetns: async (name) => void (await exec("ip", ["netns", "delete", name])),
+    deleteNetns: async (name, { waits = true } = {}) =>
+      void (await exec("sh", ["-ec", deleteScript, "sh", name, waits ? "waits" : ""])),
     plugin: async (file, call) => pluginRun(await exec(file, [], pluginOptions(file, call))),
     startPlugin: (file, call) => start(file, [], pluginOptions(file, call)),
     snapshot: (folders) => takeSnapshot(place, folders),

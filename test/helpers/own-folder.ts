@@ -1,6 +1,6 @@
 import type { Node } from "./node.ts";
 
-// Where the machine has no such folder, one is made in a layer over /etc or the like that only the node sees.
+// Where the machine lacks the folder, one is made in a layer over /etc or the like that only the node sees.
 const script = `
 set -e
 if ! test -d "$1"; then

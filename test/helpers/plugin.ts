@@ -12,13 +12,13 @@ export interface PluginCall {
   readonly ifname?: string;
   /** CNI_ARGS, as `K=V;K=V`. */
   readonly args?: string;
-  /** CNI_PATH; the folder of the executable unless told. */
+  /** CNI_PATH; the folder of the executable by default. */
   readonly path?: string;
   /** An object is sent as JSON, a string or bytes as they are; without it standard input is empty. */
   readonly config?: object | string | Uint8Array;
-  /** The environment beside the CNI_* variables; only a PATH unless told. */
+  /** The environment beside the CNI_* variables; only a PATH by default. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The working folder, as the node names it; the root folder unless told. */
+  /** The working folder, as the node names it; the root folder by default. */
   readonly cwd?: string;
   readonly timeout?: number;
 }

@@ -19,7 +19,7 @@ export class Runtime {
   readonly #network: Network;
   readonly #folder: string;
 
-  /** `folder` holds the plugin executables: our own ones unless told. */
+  /** `folder` holds the plugin executables: our own ones by default. */
   constructor(node: Node, network: Network, folder = distBin) {
     this.#node = node;
     this.#network = network;

@@ -5,8 +5,8 @@ import type { Place } from "./enter.ts";
 import { otherProcesses } from "./processes.ts";
 
 /**
- * The state of a node, one list of lines per kind, for `expect(after).toEqual(before)`. What changes without
- * anybody changing it (counters, timers, random seeds of sets) is left out.
+ * The state of a node, one list of lines per kind, for `expect(after).toEqual(before)`. What changes by
+ * itself (counters, timers, random seeds of sets) is left out.
  */
 export interface Snapshot {
   readonly links: string[];
@@ -110,8 +110,12 @@ const iptablesLines = (text: string): string[] =>
     .filter((line) => !line.startsWith("#"))
     .map((line) => line.replace(/\[\d+:\d+\]/, ""));
 
+/** Table by table: their order is that in which they were made, and a repair makes ours again. */
 const nftLines = (text: string): string[] =>
-  lines(text)
+  text
+    .split(/^(?=table )/m)
+    .sort()
+    .flatMap(lines)
     .filter((line) => !line.startsWith("#"))
     .map((line) => line.replace(/counter packets \d+ bytes \d+/g, "counter"));
 

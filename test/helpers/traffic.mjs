@@ -1,10 +1,9 @@
-// Both ends of a TCP connection, or of an exchange of UDP datagrams, run as a program inside a namespace.
+// The server of a TCP connection, and both ends of an exchange of UDP datagrams, run as a program inside a namespace.
 //   listen PORT            answers each connection with the address it came from; prints "listening" once ready
-//   connect HOST PORT MS   prints what the other end answered; exit code 1 when nothing answers in time
 //   listen-udp PORT        the same for datagrams
 //   ask-udp HOST PORT MS FROM   sends a datagram from the local port FROM every 100 ms, and prints the first answer
 import { createSocket } from "node:dgram";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 
 const listen = (port) => {
   const server = createServer((socket) => {
@@ -17,14 +16,6 @@ const listen = (port) => {
 const fail = (reason) => {
   process.stderr.write(`${reason}\n`);
   process.exit(1);
-};
-
-const request = (host, port, timeout) => {
-  const socket = connect({ host, port });
-  setTimeout(() => fail("timeout"), timeout);
-  socket.on("error", (error) => fail(error.message));
-  socket.pipe(process.stdout);
-  socket.on("close", () => process.exit(0));
 };
 
 const listenUdp = (port) => {
@@ -47,4 +38,3 @@ const [verb, ...args] = process.argv.slice(2);
 if (verb === "listen") listen(Number(args[0]));
 else if (verb === "listen-udp") listenUdp(Number(args[0]));
 else if (verb === "ask-udp") askUdp(args[0], Number(args[1]), Number(args[2]), Number(args[3]));
-else request(args[0], Number(args[1]), Number(args[2]));

@@ -5,11 +5,14 @@ import { projectRoot } from "./paths.ts";
 
 const program = join(projectRoot, "test/helpers/traffic.mjs");
 
+/** For bash, which starts in a tenth of the time that Node.js takes. */
+const connect = 'exec 3<>"/dev/tcp/$0/$1" && exec cat <&3';
+
 const inside = (netns: string | undefined) => (netns === undefined ? {} : { netns });
 
 /**
  * True when `address` (v4 or v6) answers a ping from the node, or from one of its named namespaces. Tries for
- * `seconds` (5 unless told): until neighbours are found, a first packet may be lost on a sound network.
+ * `seconds` (5 by default): until neighbours are found, a first packet may be lost on a sound network.
  */
 export async function ping(
   node: Node,
@@ -32,7 +35,7 @@ export async function startEcho(node: Node, port: number, netns?: string): Promi
 
 /**
  * Connects to a server of `startEcho` and returns the source address that the server saw, or undefined when
- * no connection came about in `milliseconds` (3000 unless told).
+ * no connection came about in `milliseconds` (3000 by default).
  */
 export async function seenAddress(
   node: Node,
@@ -40,8 +43,11 @@ export async function seenAddress(
   port: number,
   options: { readonly netns?: string; readonly milliseconds?: number } = {},
 ): Promise<string | undefined> {
-  const args = [program, "connect", host, String(port), String(options.milliseconds ?? 3000)];
-  const run = await node.exec(process.execPath, args, { reject: false, ...inside(options.netns) });
+  const limit = String((options.milliseconds ?? 3000) / 1000);
+  const run = await node.exec("timeout", [limit, "bash", "-c", connect, host, String(port)], {
+    reject: false,
+    ...inside(options.netns),
+  });
   return run.exitCode === 0 ? run.stdout.trim() : undefined;
 }
 

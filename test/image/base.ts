@@ -1,5 +1,13 @@
 /** The image that the Dockerfile builds on, made from Debian's packages and this machine's Node.js. */
-import { existsSync, mkdirSync, realpathSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import type { Buildah } from "./buildah.ts";
@@ -12,6 +20,23 @@ const rules = [
   ...["doc", "man", "locale", "info", "lintian"].map((name) => `path-exclude=/usr/share/${name}/*`),
   "path-include=/usr/share/doc/*/copyright",
 ];
+
+/** Kept for a week: a package that Debian has replaced by then is fetched again by what builds on it. */
+const cacheFolder = join(import.meta.dirname, "../../node_modules/.cache/podwire-image");
+const WEEK = 7 * 24 * 3600_000;
+
+/** The archive of Debian's packages: the one that was kept, or a new one that is kept. */
+async function keptDebian(folder: string): Promise<string> {
+  const kept = join(cacheFolder, "debian.tar");
+  if (Date.now() - (statSync(kept, { throwIfNoEntry: false })?.mtimeMs ?? 0) < WEEK) return kept;
+  const file = join(folder, "debian.tar");
+  await makeDebian(file);
+  mkdirSync(cacheFolder, { recursive: true });
+  // It appears whole or not at all.
+  copyFileSync(file, `${kept}.${process.pid}`);
+  renameSync(`${kept}.${process.pid}`, kept);
+  return kept;
+}
 
 async function makeDebian(file: string): Promise<void> {
   const options = rules.flatMap((rule) => ["--dpkgopt", rule]);
@@ -48,8 +73,7 @@ async function networkEnvironment(): Promise<string[]> {
 
 /** Makes the base image, under the name that the Dockerfile asks for. */
 export async function makeBase(buildah: Buildah): Promise<void> {
-  const debian = join(buildah.folder, "debian.tar");
-  await makeDebian(debian);
+  const debian = await keptDebian(buildah.folder);
   const npm = dirname(dirname(realpathSync((await execa("which", ["npm"])).stdout)));
   const container = await buildah.from("scratch");
   const add = (from: string, to: string) => buildah.exec("add", "--quiet", container, from, to);

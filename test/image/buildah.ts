@@ -7,7 +7,7 @@ import { execa } from "execa";
 
 const minutes = 60_000;
 
-/** What a container's process may do unless told: include/uapi/linux/capability.h. None of it is needed to install. */
+/** What a container's process may do by default: include/uapi/linux/capability.h. None of it is needed to install. */
 const usualCapabilities =
   "CHOWN,DAC_OVERRIDE,FOWNER,FSETID,KILL,NET_BIND_SERVICE,SETFCAP,SETGID,SETPCAP,SETUID,SYS_CHROOT,MKNOD,NET_RAW,AUDIT_WRITE"
     .split(",")
@@ -123,7 +123,7 @@ export class Buildah implements AsyncDisposable {
   private async privileged(container: string, folder: string, command: readonly string[]): Promise<string[]> {
     const root = await this.exec("mount", container);
     const own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", privileged, "sh"];
-    // What buildah is told to use is not in the container, and nothing to do with what runs there.
+    // What buildah has to use is not in the container, and nothing to do with what runs there.
     const clean = ["env", ...Object.keys(this.env).flatMap((name) => ["-u", name])];
     return [...own, root, folder, ...clean, ...command];
   }

@@ -78,29 +78,29 @@ function termsOf({ header, attributes }: Message, selection: Selection): bigint[
   return selection.list === undefined ? [hash] : items;
 }
 
-interface Told {
+interface SumResult {
   /** In decimal digits: how many, and the total. */
   readonly sum: readonly [string, string];
-  readonly told: number;
+  readonly result: number;
 }
 
-function expected(messages: readonly Message[], selection: Selection): Told {
-  let told = 0;
+function expected(messages: readonly Message[], selection: Selection): SumResult {
+  let result = 0;
   const terms: bigint[] = [];
   for (const message of messages) {
-    if ((message.flags & INTERRUPTED) !== 0) told |= 2;
+    if ((message.flags & INTERRUPTED) !== 0) result |= 2;
     if (message.type === ERROR || message.type === DONE) {
       // Behind the header is an errno.
       const isRefused = messageBytes(message)
         .slice(16, 20)
         .some((byte) => byte !== 0);
-      told |= message.type === ERROR || isRefused ? 3 : 1;
+      result |= message.type === ERROR || isRefused ? 3 : 1;
       break;
     }
     terms.push(...termsOf(message, selection));
   }
   const total = terms.reduce((sum, term) => (sum + term) & MASK, 0n);
-  return { sum: [String(terms.length), String(total)], told };
+  return { sum: [String(terms.length), String(total)], result };
 }
 
 interface Case {
@@ -109,12 +109,12 @@ interface Case {
 }
 
 const sums = (cases: readonly Case[]) =>
-  evaluate<Told[]>(`
+  evaluate<SumResult[]>(`
     const cases = ${JSON.stringify(cases.map(({ bytes, selection }) => [bytes, [...compileSelection(selection)]]))};
     say(cases.map(([list, selection]) => {
       const bytes = Uint8Array.from(list), sum = new BigUint64Array(2);
-      const told = native.sumDump(bytes, bytes.length, Int32Array.from(selection), sum);
-      return { sum: [...sum].map(String), told };
+      const result = native.sumDump(bytes, bytes.length, Int32Array.from(selection), sum);
+      return { sum: [...sum].map(String), result };
     }));`);
 
 const word = fc.oneof(fc.nat({ max: 3 }), fc.integer());
@@ -146,15 +146,15 @@ const selection: fc.Arbitrary<Selection> = fc.record(
 const everything: Selection = { header: [{ kept: ~0 }, { kept: ~0 }], attributes: [1, 2, 3, 4, 5] };
 
 describe("the sum over a datagram", () => {
-  test("is of what is selected, and tells of its end", async () => {
+  test("is of what is selected, and reports its end", async () => {
     const pair = selection.chain((one) =>
       fc.tuple(fc.array(messageWith(one.header.length), { maxLength: 6 }), fc.constant(one)),
     );
     const sample = fc.sample(pair, 1000);
-    const told = await sums(
+    const result = await sums(
       sample.map(([messages, one]) => ({ bytes: messages.flatMap(messageBytes), selection: one })),
     );
-    expect(told).toEqual(sample.map(([messages, one]) => expected(messages, one)));
+    expect(result).toEqual(sample.map(([messages, one]) => expected(messages, one)));
   });
 
   test("is the same in another order, and with other numbers in the headers", async () => {
@@ -184,9 +184,9 @@ describe("the sum over a datagram", () => {
     const parts = sample.map((items) => [part(items.slice(1)), part(items.slice(0, 1))]);
     const of = (datagrams: readonly (readonly Message[])[]) =>
       sums(datagrams.map((messages) => ({ bytes: messages.flatMap(messageBytes), selection: list })));
-    const told = await of(whole);
-    expect(await of(parts)).toEqual(told);
-    expect(told.map(({ sum: [count] }) => count)).toEqual(sample.map(({ length }) => String(length)));
+    const result = await of(whole);
+    expect(await of(parts)).toEqual(result);
+    expect(result.map(({ sum: [count] }) => count)).toEqual(sample.map(({ length }) => String(length)));
   });
 
   test("changes with any bit that counts", async () => {
@@ -208,8 +208,8 @@ describe("the sum over a datagram", () => {
     const changed = counting
       .filter((at) => at < 32 || at >= 36)
       .flatMap((at) => Array.from({ length: 8 }, (_, bit) => bytes.with(at, (bytes[at] ?? 0) ^ (1 << bit))));
-    const told = await sums([bytes, ...changed].map((each) => ({ bytes: each, selection: everything })));
-    expect(new Set(told.map(({ sum: [, total] }) => total)).size).toBe(changed.length + 1);
+    const result = await sums([bytes, ...changed].map((each) => ({ bytes: each, selection: everything })));
+    expect(new Set(result.map(({ sum: [, total] }) => total)).size).toBe(changed.length + 1);
   });
 
   test("of any bytes is no fault of memory, and has an end", async () => {
@@ -225,16 +225,16 @@ describe("the sum over a datagram", () => {
       nearly,
     );
     const sample = fc.sample(fc.tuple(any, selection), 2000);
-    for (const { told } of await sums(sample.map(([bytes, one]) => ({ bytes, selection: one }))))
-      expect([0, 1, 2, 3]).toContain(told);
+    for (const { result } of await sums(sample.map(([bytes, one]) => ({ bytes, selection: one }))))
+      expect([0, 1, 2, 3]).toContain(result);
   });
 
   test("of a message that is cut off, or shorter than a header, is of no use", async () => {
     const bytes = messageBytes({ type: 9, flags: 2, numbers: [0, 0], header: [1, 2], attributes: [] });
-    const told = await sums(
+    const result = await sums(
       [bytes.slice(0, -4), [15, ...bytes.slice(1)]].map((each) => ({ bytes: each, selection: everything })),
     );
-    expect(told.map(({ told: what }) => what)).toEqual([3, 3]);
+    expect(result.map(({ result: what }) => what)).toEqual([3, 3]);
   });
 });
 

@@ -199,7 +199,7 @@ describe("lists", () => {
   });
 });
 
-test("moments are told as in Node.js", async () => {
+test("moments are printed as in Node.js", async () => {
   const moments = fc.sample(fc.integer({ min: -62135596800000, max: 253402300799999 }), 1000);
   await expectSame(
     moments,

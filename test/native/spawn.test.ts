@@ -30,7 +30,7 @@ describe("the streams of a started program", () => {
   test.each([
     ["apart", "const [i, o, e] = [input, create('.out'), create('.err')];"],
     [
-      "closed and opened anew in another order",
+      "closed and opened again in another order",
       "[0, 1, 2].map((each) => native.close(each)); const o = create('.out'), e = create('.err'), i = open(file, 0);",
     ],
     [

@@ -85,7 +85,7 @@ describe.each(systemCalls.filter(({ parameters }) => parameters.length > 0))("$n
 
 const withNumbers = systemCalls.filter((call) => call.parameters.some(({ type }) => type === "number"));
 
-test.each(withNumbers)("native.$name refuses a number that is none for the kernel", async (call) => {
+test.each(withNumbers)("native.$name refuses a number that is invalid for the kernel", async (call) => {
   const numbers = (parameter: Parameter) =>
     isPlace(call, parameter) ? badNumbers : [...badNumbers, ...tooLong];
   await expectRefusals(

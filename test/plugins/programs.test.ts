@@ -1,16 +1,29 @@
 /** No plugin ever runs nft, and a call runs iptables-restore once a family at most: all plugins, all verbs. */
-import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { builtPlugin, canRun, createNode, distBin, type Node } from "../helpers/index.ts";
+import { exampleOf, findPluginFolders, scenariosOf } from "../../scripts/plugins.ts";
+import { builtPlugin, canRun, createNode, type Node } from "../helpers/index.ts";
 import { Host, hostLocal, type Keys, type Pod, subnet4, subnet6 } from "./attachment/host.ts";
-import { traced } from "./attachment/started.ts";
+import { traced } from "./attachment/started-programs.ts";
 
 const ipam = hostLocal([subnet4, subnet6]);
 const backends = ["iptables", "nftables"] as const;
 type Backend = (typeof backends)[number];
 
 /** A chain of plugins, and what its configuration has for each of them. */
-const chains: readonly (readonly [string, (backend: Backend) => Readonly<Record<string, Keys>>])[] = [
+type Described = readonly [string, (backend: Backend) => Readonly<Record<string, Keys>>];
+
+/** Plugins whose tests run in the virtual machine are asked there. */
+const folders = findPluginFolders().filter((plugin) => scenariosOf(plugin) === undefined);
+
+/** The plugins that have an example in their folder. */
+const examples = folders.flatMap((folder): Described[] => {
+  const plugins = exampleOf(folder)?.plugins;
+  if (plugins === undefined) return [];
+  return [[folder.name, () => Object.fromEntries(plugins.map((plugin) => [plugin.type, plugin]))]];
+});
+
+const chains: readonly Described[] = [
+  ...examples,
   [
     "bridge and portmap",
     (backend) => ({
@@ -91,7 +104,7 @@ class Chain {
 
 test("every built plugin is among them", () => {
   const plugins = chains.flatMap(([, keys]) => Object.keys(keys("nftables")));
-  const built = readdirSync(distBin).filter((name) => name !== "podwire");
+  const built = folders.map(({ name }) => name);
   expect([...new Set(plugins)].sort()).toEqual(built.sort());
 });
 

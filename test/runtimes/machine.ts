@@ -16,7 +16,7 @@ import { urlOf } from "./image.ts";
 
 /**
  * A node on which container runtimes run as on a machine of their own: /etc and /opt are the machine's, and what
- * is written there, or to /run, /var/lib, /var/tmp and /dev/shm, is seen by nobody else and gone with the node.
+ * is written there, or to /run, /var/lib, /var/tmp and /dev/shm, is visible on this node only, and gone with it.
  * Containers end with it too, and with the process that made it. There is an outside; our executables are in
  * /opt/cni/bin, and no network is configured.
  */

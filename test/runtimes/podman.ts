@@ -2,8 +2,8 @@ import type { Network } from "../helpers/index.ts";
 import { buildImage, image, urlOf } from "./image.ts";
 import type { Machine } from "./machine.ts";
 
-// A test may lack control groups' controllers, and the right to raise limits, which podman does unless it is
-// told the limits.
+// A test may lack control groups' controllers, and the right to raise limits, which podman does unless
+// these are configured.
 const allowances = `
 [containers]
 cgroups = "disabled"
@@ -70,7 +70,7 @@ export class Podman {
     await this.remove("warm-up");
   }
 
-  /** The addresses of a container, as podman tells them. */
+  /** The addresses of a container, as podman shows them. */
   async addresses(name: string): Promise<string[]> {
     const [container] = JSON.parse(await this.call("inspect", name)) as [Container];
     return Object.values(container.NetworkSettings.Networks)

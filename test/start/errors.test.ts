@@ -23,7 +23,7 @@ function linesOf(details: string): [string, string][] {
 }
 
 test.runIf(canRun("ip", "prlimit"))(
-  "an error that is not foreseen tells the lines of TypeScript that led to it",
+  "an unforeseen error has the lines of TypeScript that led to it",
   async () => {
     await using node = await createNode();
     const config = { cniVersion: "1.0.0", name: "errors", type: "bridge", padding: "x".repeat(3_000_000) };

@@ -64,7 +64,7 @@ describe.runIf(canRun("prlimit"))(
       const words = ["--as=6000000", "sh", "-c", loop, join(folder, "probe"), name];
       const codes = (await execa("prlimit", words)).stdout.split("\n");
       expect(codes).toHaveLength(8);
-      // 1: memory lacked again, while it was told.
+      // 1: memory lacked again, while it was reported.
       expect(codes.filter((code) => code !== "0" && code !== "1")).toEqual([]);
     });
   },

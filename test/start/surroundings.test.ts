@@ -1,4 +1,4 @@
-/** What surrounds a call and is none of its business: files, variables, the working folder. */
+/** What surrounds a call and must not affect it: files, variables, the working folder. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,8 +38,8 @@ async function expectService(node: Node, shell: string): Promise<void> {
 }
 
 /** Names that mean something to run times, package managers, libraries and loaders. */
-const strays: Readonly<Record<string, string>> = {
-  ".env": "CNI_COMMAND=DEL\nPODWIRE_LOG=/run/stray-log\n",
+const files: Readonly<Record<string, string>> = {
+  ".env": "CNI_COMMAND=DEL\nPODWIRE_LOG=/run/other-log\n",
   ".env.production": "CNI_COMMAND=DEL\n",
   "bunfig.toml": 'preload = ["./trap.js"]\n',
   "package.json": '{ "name": ',
@@ -88,9 +88,9 @@ describe.runIf(canRun("ip", "iptables", "ipset", "gcc"))(
   "the executables do their work, whatever there is of",
   () => {
     test("files in the working folder", async () => {
-      const folder = join(scratch, "strays");
+      const folder = join(scratch, "files");
       mkdirSync(folder);
-      for (const [name, content] of Object.entries(strays)) writeFileSync(join(folder, name), content);
+      for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
       await using node = await createNode();
       await expectService(node, `cd ${folder}; exec "$@"`);
     });
@@ -98,7 +98,7 @@ describe.runIf(canRun("ip", "iptables", "ipset", "gcc"))(
     test("variables for loaders and run times", async () => {
       const folder = join(scratch, "variables");
       mkdirSync(folder);
-      for (const [name, content] of Object.entries(strays)) writeFileSync(join(folder, name), content);
+      for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
       await makeTrap(folder);
       const env = { LD_PRELOAD: join(folder, "trap.so") };
       expect(await execa("/bin/true", { env, reject: false })).toMatchObject({

@@ -25,7 +25,7 @@ export interface VmNode {
   plugin(executable: string, call: PluginCall): Promise<PluginRun>;
 }
 
-// The last line says which process holds the namespaces. Nobody ends it: the whole machine is thrown away.
+// The last line says which process holds the namespaces. It never ends: the whole machine is thrown away.
 const boot = `
 boot='
 set -e

@@ -10,9 +10,9 @@ export interface QemuFiles {
 }
 
 /**
- * What the emulated kernel is told, and why:
+ * The emulated kernel's parameters, and why:
  * - norandmaps: the emulator keeps its translation of a program only while the program lies at the same addresses;
- *   without this every process is translated anew, and takes 1.6 times as long.
+ *   without this every process is translated again, and takes 1.6 times as long.
  * - panic=-1, with -no-reboot: the end of the kernel or of its first process ends qemu, not the time limit.
  */
 const kernelOptions = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off norandmaps";
@@ -36,7 +36,7 @@ export function startQemu({ image, initramfs, share, log }: QemuFiles) {
     ...["-virtfs", fs("/", "hostroot", ",readonly=on"), "-virtfs", fs(share, "share", "")],
   ];
   const qemu = execa("setpriv", args, { stdin: "pipe", buffer: { stdout: false }, reject: false });
-  // A write to a machine that has just ended is told by its end, not by the pipe.
+  // A write to a machine that has just ended is reported by its end, not by the pipe.
   qemu.stdin.on("error", () => {});
   return qemu;
 }

@@ -1,4 +1,4 @@
-/** Where the list of the other nodes comes from. */
+/** Chooses the source of the peers. */
 import { quote } from "../../../shared/cni/error.ts";
 import type { Fields } from "../../../shared/cni/fields.ts";
 import type { PeerSource } from "./peer.ts";

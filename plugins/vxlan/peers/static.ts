@@ -1,4 +1,4 @@
-/** Peers that are written in the configuration. */
+/** Peers from the configuration. */
 import { quote } from "../../../shared/cni/error.ts";
 import type { Fields } from "../../../shared/cni/fields.ts";
 import { type IpAddress, parseIp } from "../../../shared/ip/address.ts";
@@ -11,28 +11,28 @@ function readVtep(item: Fields): IpAddress {
   const text = item.text("vtep") ?? "";
   const vtep = parseIp(text);
   if (vtep !== undefined) return vtep;
-  const advice = "give the address that the peer's VXLAN packets come from, such as 192.0.2.2";
-  throw item.invalid("vtep", text === "" ? "is missing" : `is no IP address: ${quote(text)}`, advice);
+  const advice = "give the source address of the peer's VXLAN packets, such as 192.0.2.2";
+  throw item.invalid("vtep", text === "" ? "is missing" : `is not an IP address: ${quote(text)}`, advice);
 }
 
-/** A network without host bits, as it stands in a list of the configuration. Throws code 7. */
+/** Reads a network without host bits from a list of the configuration. Throws code 7. */
 export function readNetwork(fields: Pick<Fields, "invalid">, key: string, text: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr === undefined) {
-    throw fields.invalid(key, `is no network: ${quote(text)}`, "write it as 10.244.2.0/24 or fd00:2::/64");
+    throw fields.invalid(key, `is not a network: ${quote(text)}`, "write it as 10.244.2.0/24 or fd00:2::/64");
   }
   const network = networkOf(cidr);
   if (isSameCidr(network, cidr)) return cidr;
   throw fields.invalid(key, `has host bits set: ${quote(text)}`, `its network is ${formatCidr(network)}`);
 }
 
-/** A MAC address of one interface, in lower case. Throws code 7. */
+/** Reads a unicast MAC address, in lower case. Throws code 7. */
 export function readMac(fields: Fields, key: string, text: string): string {
   const bytes = parseMac(text);
   const mac = bytes === undefined ? "" : formatMac(bytes);
   if (bytes !== undefined && ((bytes[0] ?? 0) & 1) === 0 && mac !== "00:00:00:00:00:00") return mac;
-  const advice = "six bytes such as 0a:58:0a:01:00:02 are expected, of one interface and not a group";
-  throw fields.invalid(key, `is no MAC address: ${quote(text)}`, advice);
+  const advice = "give six bytes of a unicast address, such as 0a:58:0a:01:00:02";
+  throw fields.invalid(key, `is not a MAC address: ${quote(text)}`, advice);
 }
 
 function readAddresses(macs: Fields, mac: string): IpAddress[] {
@@ -41,7 +41,7 @@ function readAddresses(macs: Fields, mac: string): IpAddress[] {
   return texts.map((text) => {
     const address = parseIp(text);
     if (address !== undefined) return address;
-    throw macs.invalid(mac, `holds no IP address: ${quote(text)}`, "write it without a prefix length");
+    throw macs.invalid(mac, `contains no IP address: ${quote(text)}`, "write it without a prefix length");
   });
 }
 

@@ -1,4 +1,4 @@
-/** What no list of peers may say, wherever it comes from. Pure. */
+/** Refuses lists of peers that cannot work, from any source. Pure. */
 import { formatIp, type IpKey, ipKey, isLinkLocal, isMulticast } from "../../../shared/ip/address.ts";
 import { type Cidr, formatCidr, hostCidr } from "../../../shared/ip/cidr.ts";
 import { type CidrTable, findOverlap } from "../../../shared/ip/cidr-table.ts";
@@ -6,29 +6,33 @@ import { writeStandardError } from "../../../shared/system/stdio.ts";
 import type { VxlanConfig } from "../config.ts";
 import { type L3Config, tableOf } from "../modes.ts";
 import type { Underlay } from "../underlay.ts";
-import { invalidPeer, type Peer, placeOf } from "./peer.ts";
+import { invalidPeer, type Peer, pathOfPeer } from "./peer.ts";
 
-/** Each broadcast goes out once for each peer: RFC 7348 meant multicast for that. */
+/** Replication sends each broadcast once per peer; RFC 7348 intends multicast for many. */
 const MANY_COPIES = 64;
 const TOO_MANY_COPIES = 256;
 
 function refuseAddress(peer: Peer, { local, linkName }: Underlay): void {
   const { vtep } = peer;
   if (vtep.family !== local.family) {
-    const advice = `this node's own address is ${formatIp(local)} on ${linkName}: all ends of an overlay have addresses of one family`;
+    const advice = `this node's own address is ${formatIp(local)} on ${linkName}: all addresses of an overlay must have the same family`;
     throw invalidPeer(peer, `has the address ${formatIp(vtep)} of another family`, advice);
   }
   if (vtep.value === local.value) {
-    const advice = "list the other nodes only; underlay.local says which address is this node's";
+    const advice = "list the other nodes only; underlay.local sets this node's address";
     throw invalidPeer(peer, `has this node's own address ${formatIp(vtep)}`, advice);
   }
   if (vtep.value === 0n || isLinkLocal(vtep) || isMulticast(vtep)) {
     const advice = "give an address that belongs to one node and is routed to it; a group goes into l2.group";
-    throw invalidPeer(peer, `has the address ${formatIp(vtep)}, which is not that of one node`, advice);
+    throw invalidPeer(
+      peer,
+      `has the address ${formatIp(vtep)}, which does not belong to a single node`,
+      advice,
+    );
   }
 }
 
-/** What peers have that no two of them may have. */
+/** Finds values that must be unique but that two peers have. */
 class Owners {
   private readonly known = new Map<IpKey, Peer>();
   private readonly what: (peer: Peer, key: IpKey) => string;
@@ -38,11 +42,11 @@ class Owners {
     this.what = what;
   }
 
-  /** Throws if another peer has it: the first one keeps it. */
+  /** Throws if another peer has the value. */
   add(peer: Peer, key: IpKey): void {
     const owner = this.known.get(key);
     if (owner !== undefined) {
-      const problem = `has ${this.what(peer, key)}, as "${placeOf(owner)}" has`;
+      const problem = `has ${this.what(peer, key)}, as "${pathOfPeer(owner)}" has`;
       throw invalidPeer(peer, problem, "each belongs to one node");
     }
     this.known.set(key, peer);
@@ -67,16 +71,16 @@ function refuseRepetitions(config: VxlanConfig, peers: readonly Peer[]): void {
 /** A pod subnet, or the outer address of a node. */
 interface Owned {
   readonly cidr: Cidr;
-  /** Undefined: this node. */
+  /** Undefined for this node. */
   readonly peer: Peer | undefined;
   readonly isOuter: boolean;
 }
 
 /**
- * Throws if a pod subnet shares addresses with another, or holds a node's outer address: what is sent to that node would
- * go into the overlay again.
+ * Throws if a pod subnet overlaps another one, or contains a node's outer address: packets to that node would enter
+ * the overlay again.
  */
-function refuseOverlap(config: VxlanConfig, { local }: Underlay, peers: readonly Peer[]): void {
+function validateSubnets(config: VxlanConfig, { local }: Underlay, peers: readonly Peer[]): void {
   if (config.l3 === undefined) return;
   const all: Owned[] = [{ cidr: hostCidr(local), peer: undefined, isOuter: true }];
   for (const cidr of config.l3.subnets) all.push({ cidr, peer: undefined, isOuter: false });
@@ -91,27 +95,27 @@ function refuseOverlap(config: VxlanConfig, { local }: Underlay, peers: readonly
 function overlap(l3: L3Config, one: Owned, other: Owned) {
   if (one.isOuter || other.isOuter) return one.isOuter ? holding(l3, other, one) : holding(l3, one, other);
   const [named, second] = other.peer === undefined ? [one, other] : [other, one];
-  const whose = second.peer === undefined ? "this node's own l3.subnets" : `"${placeOf(second.peer)}"`;
+  const whose = second.peer === undefined ? "this node's own l3.subnets" : `"${pathOfPeer(second.peer)}"`;
   const problem = `has the pod subnet ${formatCidr(named.cidr)}, which overlaps ${formatCidr(second.cidr)} of ${whose}`;
-  return invalidPeer(named.peer as Peer, problem, "every node has pod subnets of its own");
+  return invalidPeer(named.peer as Peer, problem, "each node needs pod subnets of its own");
 }
 
 function holding({ fields }: L3Config, subnet: Owned, outer: Owned) {
-  const whose = outer.peer === undefined ? "this node" : `"${placeOf(outer.peer)}"`;
+  const whose = outer.peer === undefined ? "this node" : `"${pathOfPeer(outer.peer)}"`;
   const what = `${formatCidr(subnet.cidr)}, which holds the underlay address ${formatIp(outer.cidr.address)} of ${whose}`;
-  const advice = "pods need addresses that no node has: give the subnet another range";
+  const advice = "a node's address cannot be a pod's: give the subnet another range";
   if (subnet.peer === undefined) return fields.invalid("subnets", `has ${what}`, advice);
   return invalidPeer(subnet.peer, `has the pod subnet ${what}`, advice);
 }
 
 /** `networks` are those of l3. */
-function refuseMode(peer: Peer, networks: CidrTable<Cidr> | undefined): void {
+function validateMode(peer: Peer, networks: CidrTable<Cidr> | undefined): void {
   if (networks === undefined) {
     if (peer.subnets.length === 0) return;
     throw invalidPeer(peer, "has subnets", "nothing is routed in the mode l2: remove them, or use l3");
   }
   if (peer.endpoints.length > 0) {
-    throw invalidPeer(peer, "has macs", "in the mode l3 nodes know no MAC addresses of pods: remove them");
+    throw invalidPeer(peer, "has macs", "the mode l3 uses no MAC addresses of pods: remove them");
   }
   const outside = peer.subnets.find((cidr) => networks.findHolder(cidr, "same or wider") === undefined);
   if (outside !== undefined) {
@@ -134,9 +138,9 @@ export function validatePeers(config: VxlanConfig, underlay: Underlay, peers: re
   const networks = config.l3 === undefined ? undefined : tableOf(config.l3.networks);
   for (const peer of peers) {
     refuseAddress(peer, underlay);
-    refuseMode(peer, networks);
+    validateMode(peer, networks);
   }
   refuseRepetitions(config, peers);
-  refuseOverlap(config, underlay, peers);
+  validateSubnets(config, underlay, peers);
   refuseTooManyCopies(config, peers.length);
 }

@@ -1,4 +1,4 @@
-/** The keys of the two modes, described. */
+/** Describes the keys of the two modes. */
 import type { Properties } from "../../../shared/cni/schema.ts";
 
 export const l2Keys = {

@@ -1,7 +1,7 @@
-/** The keys of `discovery`, described. */
+/** Describes the keys of `discovery`. */
 import type { Properties } from "../../../shared/cni/schema.ts";
 
-export const peerKeys = {
+const peerKeys = {
   name: { type: "string", defaultText: "`vtep`", description: "for errors" },
   vtep: {
     type: "string",

@@ -1,4 +1,4 @@
-/** What calls cost with ever longer lists. */
+/** The cost of calls with lists of growing length. */
 import { writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { builtPlugin } from "../../../test/helpers/index.ts";
@@ -8,7 +8,7 @@ import type { Cost } from "../protocol.ts";
 import type { LoopCost, LoopSetup } from "./protocol.ts";
 import type { LoopSubject } from "./subjects.ts";
 
-/** The costs of one call, for each count in the order of the subject's, one for each round. */
+/** The costs of one call: for each count of the subject, one cost per round. */
 export interface LoopFigure {
   readonly figure: string;
   readonly costs: readonly (readonly Cost[])[];
@@ -19,9 +19,9 @@ export interface MeasuredLoop {
   readonly figures: readonly LoopFigure[];
 }
 
-/** All calls on a node that has not seen any. */
+/** Makes all calls on a new node. */
 async function measureOnce(worker: ModuleScript, subject: LoopSubject, count: number): Promise<LoopCost[]> {
-  // An overlay needs an underlay; to the others it is nothing.
+  // Overlays need an underlay; other subjects ignore it.
   await using underlay = await createUnderlay(1);
   const node = underlay.members[0] as Member;
   const netns = await node.addNetns("pod");
@@ -32,7 +32,7 @@ async function measureOnce(worker: ModuleScript, subject: LoopSubject, count: nu
   return await node.execJson<LoopCost[]>(evaluator, [...worker.words, file], { timeout: 300_000 });
 }
 
-/** Measures a subject, all counts in every round. */
+/** Measures a subject with all counts in each round. */
 export async function measureLoop(subject: LoopSubject, rounds: number): Promise<MeasuredLoop> {
   await using worker = await writeMain("scripts/bench/loops/worker.ts");
   const byFigure = new Map<string, Cost[][]>();

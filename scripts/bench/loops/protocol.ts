@@ -1,22 +1,22 @@
-/** What the benchmark of long lists and the worker inside its node say to each other. */
+/** The messages between the benchmark of long lists and its worker inside the node. */
 import type { Cost, Verb } from "../protocol.ts";
 
 export interface LoopCall {
-  /** What the figure is called; a call without a name is made, and not counted. */
+  /** The name of the figure. A call without a name is made but not counted. */
   readonly figure?: string;
   readonly plugin: string;
   readonly verb: Verb;
   readonly containerId: string;
   readonly configuration: Readonly<Record<string, unknown>>;
-  /** Whether it is handed the result of the last ADD, as a plugin further on in a chain is. */
+  /** True if the call gets the last ADD's result, as a later plugin of a chain does. */
   readonly isChained?: boolean;
-  /** Whether it is to fail. */
+  /** True if the call has to fail. */
   readonly isRefused?: boolean;
-  /** A folder whose files are removed before: what a plugin remembers from call to call. */
+  /** A folder whose files are removed before the call: state from earlier calls. */
   readonly forgets?: string;
 }
 
-/** What the worker is given, in a file. */
+/** The worker's input, in a file. */
 export interface LoopSetup {
   /** The folder with the executables. */
   readonly folder: string;
@@ -24,7 +24,7 @@ export interface LoopSetup {
   readonly calls: readonly LoopCall[];
 }
 
-/** What it prints: what the calls with names cost. */
+/** The worker's output: the costs of the named calls. */
 export interface LoopCost {
   readonly figure: string;
   readonly cost: Cost;

@@ -1,10 +1,10 @@
 import { cpus, release } from "node:os";
+import { table } from "../../markdown.ts";
 import { each, median } from "../statistics.ts";
-import { table } from "../table.ts";
 import type { LoopFigure, MeasuredLoop } from "./measure.ts";
 import type { LoopSubject } from "./subjects.ts";
 
-/** What one entry more costs between two counts, in milliseconds. */
+/** The cost of one more entry between two counts, in milliseconds. */
 function marginal(counts: readonly number[], costs: readonly number[], to: number): number {
   const [some = 0, more = 0] = [counts[to - 1], counts[to]];
   return ((costs[to] ?? 0) - (costs[to - 1] ?? 0)) / (more - some);
@@ -24,7 +24,7 @@ function rowOf(
     entries,
     ...all.map(cell),
     (more * 1000).toFixed(1),
-    // Without a cost to speak of there is no growth either.
+    // Growth of a negligible cost is noise.
     fewer > 0.001 ? (more / fewer).toFixed(2) : "",
   ];
 }

@@ -1,4 +1,4 @@
-/** The lists that may be long, and the calls that go through them. */
+/** Lists that may be long, and calls that process them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { Node } from "../../../test/helpers/index.ts";
 import { overlayConfiguration } from "../vxlan/scale.ts";
@@ -6,10 +6,10 @@ import type { LoopCall } from "./protocol.ts";
 
 export interface LoopSubject {
   readonly name: string;
-  /** What there are many of. */
+  /** The kind of entries in the list. */
   readonly entries: string;
   readonly counts: readonly number[];
-  /** Readies a node for the calls. */
+  /** Prepares a node for the calls. */
   readonly prepare?: (node: Node, count: number) => void;
   readonly calls: (count: number) => LoopCall[];
 }
@@ -22,7 +22,7 @@ const bridge = { ...common, type: "bridge", isGateway: true, ipam };
 
 type Configuration = LoopCall["configuration"] & { readonly type: string };
 
-/** A call for the attachment that is measured, of the plugin that is the configuration's type. */
+/** A call for the measured attachment, by the plugin of the configuration's type. */
 const callOf =
   (configuration: Configuration) =>
   (verb: LoopCall["verb"], figure?: string): LoopCall => ({
@@ -65,7 +65,7 @@ const portmap =
     ];
   };
 
-/** As long as those of runtimes, and in no order. */
+/** As long as runtimes' ids, and unsorted. */
 const containerIdOf = (at: number) =>
   (BigInt(at) * 0x9e3779b97f4a7c15n).toString(16).padStart(64, "a").slice(-64);
 
@@ -78,7 +78,7 @@ function reserve(node: Node, count: number): void {
   }
 }
 
-/** What GC leaves alone (specification, "GC"). */
+/** The attachments that GC keeps (specification, "GC"). */
 const valid = (containers: readonly number[]) => ({
   "cni.dev/valid-attachments": containers.map((at) => ({ containerID: containerIdOf(at), ifname: "eth0" })),
 });
@@ -113,7 +113,7 @@ function rangeCalls(count: number): LoopCall[] {
   return [call("ADD", "ADD"), call("DEL", "DEL")];
 }
 
-/** Of input that is refused the plugin reads no more than it has to. */
+/** The plugin stops reading input that is too large. */
 function inputCalls(kilobytes: number): LoopCall[] {
   const args = { cni: { padding: "x".repeat(kilobytes * 1000) } };
   return [

@@ -1,7 +1,7 @@
 /**
- * Runs inside a node, in the engine: makes the calls in a file, one after the other, and prints what they cost.
+ * Runs inside a node, in the engine: makes the calls of a file in order and prints their costs.
  *
- *   worker SETUP
+ * worker SETUP
  */
 import { listDirectory } from "../../../shared/system/directory.ts";
 import { readText, removeFile, writeFile } from "../../../shared/system/file.ts";

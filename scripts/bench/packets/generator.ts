@@ -1,6 +1,6 @@
 /**
- * Runs on a node, in the engine: makes TCP connections one after the other and says how many it made. One thread has
- * both ends, each in its namespace: no other process has to wake up, and the kernel's part is nearly all of it.
+ * Runs on a node, in the engine: makes TCP connections one after the other and prints their number. One thread has
+ * both ends, each in its namespace: no other process has to wake up, and nearly all of the time is the kernel's.
  */
 import { monotonicMilliseconds } from "../../../shared/system/clock.ts";
 import { writeStandardOutput } from "../../../shared/system/stdio.ts";
@@ -10,15 +10,15 @@ import { createConnector, listenOn } from "../sockets.ts";
 import { ownUsage } from "../usage.ts";
 import type { GeneratorRequest, Traffic } from "./protocol.ts";
 
-/** Long enough for neighbours to be found. */
+/** Long enough for neighbour discovery. */
 const warmUpSeconds = 0.5;
 
-/** Connections between two looks at the clock. */
+/** Connections between two readings of the clock. */
 const batch = 20;
 
 /**
- * The kernel remembers translated connections for a while, and its table is the whole machine's. A port that
- * is used again takes its old place there, so a few thousand ports keep the table small and as full as it was.
+ * The kernel keeps translated connections for a while, in a table of the whole machine. A reused port replaces its old
+ * entry. So a few thousand ports keep the table small and its size constant.
  */
 const clientPorts = "32768 36863";
 

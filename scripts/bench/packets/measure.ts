@@ -1,4 +1,4 @@
-/** How many connections a second pass a node, with one attachment and with many. */
+/** Connections per second through a node, with one attachment and with many. */
 import { createOutside, distBin, type Network, type Outside } from "../../../test/helpers/index.ts";
 import { evaluator, writeMain } from "../../module.ts";
 import type { Extent } from "../extent.ts";
@@ -7,29 +7,29 @@ import { containerPort, createSite, heldContainer, type Site } from "../site.ts"
 import type { GeneratorRequest, Route, Traffic } from "./protocol.ts";
 import type { PacketSubject } from "./subjects.ts";
 
-/** The two ways of a connection that the node translates. */
-export const ways = ["masquerade", "hostPort"] as const;
-export type Way = (typeof ways)[number];
+/** The two kinds of translation on a connection's path. */
+export const translations = ["masquerade", "hostPort"] as const;
+export type Translation = (typeof translations)[number];
 
 const fillings = ["one", "many"] as const;
 type Filling = (typeof fillings)[number];
 
 export interface MeasuredPackets {
   readonly subject: PacketSubject;
-  /** How many attachments the node with many has. */
+  /** The number of attachments on the full node. */
   readonly held: number;
-  readonly traffic: Readonly<Record<Way, Readonly<Record<Filling, Traffic[]>>>>;
+  readonly traffic: Readonly<Record<Translation, Readonly<Record<Filling, Traffic[]>>>>;
 }
 
 /** A node with attachments, between one of them and the outside. */
 interface Passage extends AsyncDisposable {
-  run(way: Way, seconds: number): Promise<Traffic>;
+  run(translation: Translation, seconds: number): Promise<Traffic>;
 }
 
 const outsidePort = 7000;
 
-function routesOf(outside: Outside, held: number): Record<Way, Route> {
-  // In the middle: where rules are gone through one by one, this one's cost is the mean of all.
+function routesOf(outside: Outside, held: number): Record<Translation, Route> {
+  // The one in the middle: where rules are evaluated one by one, its cost is the mean of all.
   const { name, hostPort } = heldContainer(Math.floor(held / 2));
   const inside = `/run/netns/${name}`;
   const beyond = `/proc/${outside.pid}/ns/net`;
@@ -58,8 +58,8 @@ async function openPassage(folder: string, network: Network, held: number): Prom
   const generator = await writeMain("scripts/bench/packets/generator.ts");
   const routes = routesOf(outside, held);
   return {
-    run: async (way, seconds) => {
-      const request: GeneratorRequest = { route: routes[way], seconds };
+    run: async (translation, seconds) => {
+      const request: GeneratorRequest = { route: routes[translation], seconds };
       const timeout = (seconds + 20) * 1000;
       return site.node.execJson<Traffic>(evaluator, [...generator.words, JSON.stringify(request)], {
         timeout,
@@ -73,7 +73,7 @@ async function openPassage(folder: string, network: Network, held: number): Prom
   };
 }
 
-/** Measures both ways: in every round the node with one attachment and the one with many, in turn. */
+/** Measures both kinds of translation: each round on the node with one attachment and on the full one, in turn. */
 export async function measurePackets(subject: PacketSubject, extent: Extent): Promise<MeasuredPackets> {
   const [folder, held] = subject.isReference
     ? [extent.reference, extent.heldReference]
@@ -82,15 +82,15 @@ export async function measurePackets(subject: PacketSubject, extent: Extent): Pr
   await using many = await openPassage(folder, subject.network, held);
   const passages = { one, many };
   const traffic = { masquerade: { one: [], many: [] }, hostPort: { one: [], many: [] } } as Record<
-    Way,
+    Translation,
     Record<Filling, Traffic[]>
   >;
   await settle(extent.settle);
   for (let round = 0; round < extent.rounds; round += 1) {
     const order = round % 2 === 0 ? fillings : [...fillings].reverse();
-    for (const way of ways)
+    for (const translation of translations)
       for (const filling of order)
-        traffic[way][filling].push(await passages[filling].run(way, extent.seconds));
+        traffic[translation][filling].push(await passages[filling].run(translation, extent.seconds));
   }
   return { subject, held, traffic };
 }

@@ -1,12 +1,12 @@
-/** What the generator of connections is given, as its only argument, and what it prints. */
+/** The generator's input, its only argument, and its output. */
 
-/** The paths of network namespaces are those of the node that the generator runs on. */
+/** Paths of network namespaces on the generator's node. */
 export interface Route {
   readonly client: string;
   readonly server: string;
   /** The port that the server listens on. */
   readonly serverPort: number;
-  /** The IPv4 address and port that the client connects to; the server's own, unless they are translated. */
+  /** The IPv4 address and port that the client connects to; the server's own without translation. */
   readonly address: string;
   readonly port: number;
 }
@@ -19,7 +19,7 @@ export interface GeneratorRequest {
 export interface Traffic {
   readonly connections: number;
   readonly seconds: number;
-  /** CPU seconds of the generator, the kernel's work for it included; in them, those of its own code. */
+  /** CPU seconds of the generator including the kernel's work for it, and those of its own code alone. */
   readonly cpu: number;
   readonly own: number;
 }

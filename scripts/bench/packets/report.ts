@@ -1,12 +1,14 @@
-/** What passing packets cost, as Markdown. */
+/** The cost of packets, as Markdown. */
+
+import { table } from "../../markdown.ts";
 import type { Extent } from "../extent.ts";
+import { judgeLeast } from "../goals.ts";
 import { median, pairedRatio } from "../statistics.ts";
-import { judgeLeast, table } from "../table.ts";
-import { type MeasuredPackets, type Way, ways } from "./measure.ts";
+import { type MeasuredPackets, type Translation, translations } from "./measure.ts";
 import type { Traffic } from "./protocol.ts";
 import { flatGoal } from "./subjects.ts";
 
-const titles: Readonly<Record<Way, string>> = {
+const titles: Readonly<Record<Translation, string>> = {
   masquerade: "container to outside, masquerade",
   hostPort: "outside to container, host port",
 };
@@ -14,7 +16,7 @@ const titles: Readonly<Record<Way, string>> = {
 const rates = (runs: readonly Traffic[]): number[] =>
   runs.map(({ connections, seconds }) => connections / seconds);
 
-/** Microseconds of CPU time a connection. */
+/** Microseconds of CPU time per connection. */
 const costs = (runs: readonly Traffic[]): number[] =>
   runs.map(({ connections, cpu }) => (1e6 * cpu) / connections);
 
@@ -22,11 +24,11 @@ const cost = (runs: readonly Traffic[]): string => median(costs(runs)).toFixed(0
 
 const rate = (runs: readonly Traffic[]): string => median(rates(runs)).toFixed(0);
 
-function row({ subject, held, traffic }: MeasuredPackets, way: Way): string[] {
-  const { one, many } = traffic[way];
+function row({ subject, held, traffic }: MeasuredPackets, translation: Translation): string[] {
+  const { one, many } = traffic[translation];
   const ratio = pairedRatio(rates(many), rates(one));
   return [
-    titles[way],
+    titles[translation],
     subject.name,
     rate(one),
     rate(many),
@@ -38,19 +40,31 @@ function row({ subject, held, traffic }: MeasuredPackets, way: Way): string[] {
   ];
 }
 
-/** The generator's own share of its CPU time, in percent. */
+/** The share of the generator's own code in its CPU time, in percent. */
 function ownShare(measured: readonly MeasuredPackets[]): string {
-  const runs = measured.flatMap(({ traffic }) => ways.flatMap((way) => Object.values(traffic[way]).flat()));
+  const runs = measured.flatMap(({ traffic }) =>
+    translations.flatMap((translation) => Object.values(traffic[translation]).flat()),
+  );
   return (100 * median(runs.map(({ own, cpu }) => own / cpu))).toFixed(0);
 }
 
 export function reportPackets(measured: readonly MeasuredPackets[], extent: Extent): string[] {
-  const heading = ["way", "by", "with 1", "with many", "many", "ratio", "goal", "CPU us", "CPU ratio"];
+  const heading = [
+    "translation",
+    "by",
+    "with 1",
+    "with many",
+    "many",
+    "ratio",
+    "goal",
+    "CPU us",
+    "CPU ratio",
+  ];
   return [
     "Packets: TCP connections a second, one after the other, opened and closed, with one attachment on the node and",
     `with many. Each has masquerade and one host port (ptp, then portmap). Medians of ${extent.rounds} rounds of`,
     `${extent.seconds} s; of the CPU time of the program that connects ${ownShare(measured)} % is its own code's, the rest is the kernel's.`,
     "",
-    table([heading, ...ways.flatMap((way) => measured.map((one) => row(one, way)))]),
+    table([heading, ...translations.flatMap((translation) => measured.map((one) => row(one, translation)))]),
   ];
 }

@@ -1,4 +1,4 @@
-/** Whose packets are measured. */
+/** The networks whose packets are measured. */
 import type { Network } from "../../../test/helpers/index.ts";
 import { masqueraded, network, portmap, ptp } from "../networks.ts";
 
@@ -8,10 +8,10 @@ export interface PacketSubject {
   readonly isReference: boolean;
 }
 
-/** The least rate of connections with many attachments that is wanted, as a ratio to the rate with one. */
+/** The wanted ratio of the rate of connections with many attachments to the rate with one. */
 export const flatGoal = 0.95;
 
-// A link of its own for each container: a thousand ports of one bridge would be measured along.
+// A ptp link for each container: a bridge would add the cost of a thousand ports.
 const chain = (backend: "iptables" | "nftables"): Network =>
   network(masqueraded(ptp, backend), portmap(backend));
 

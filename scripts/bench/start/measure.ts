@@ -1,4 +1,4 @@
-/** What the start of each executable costs: VERSION, which does little else. */
+/** The cost of starting each executable, by VERSION, which does little else. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { distBin } from "../../../test/helpers/index.ts";
@@ -11,9 +11,9 @@ import type { Cost } from "../protocol.ts";
 import { createSite, measuredContainer } from "../site.ts";
 
 export interface MeasuredStart {
-  /** Ours, and the reference's of the same name, if it has one: a cost for each round. */
+  /** Ours, and the reference's of the same name, if any: one cost per round. */
   readonly plugins: readonly { readonly name: string; readonly ours: Cost[]; readonly theirs: Cost[] }[];
-  /** Of a program that does nothing. */
+  /** The costs of the empty program. */
   readonly limit: Cost[];
 }
 

@@ -1,9 +1,11 @@
-/** What starts cost, as Markdown. */
+/** The cost of starts, as Markdown. */
+
+import { table } from "../../markdown.ts";
 import { startGoal } from "../cases.ts";
 import type { Extent } from "../extent.ts";
+import { judgeMost } from "../goals.ts";
 import type { Cost } from "../protocol.ts";
 import { each, median, ratioOf } from "../statistics.ts";
-import { judgeMost, table } from "../table.ts";
 import type { MeasuredStart } from "./measure.ts";
 
 const shown = (costs: readonly Cost[]): string[] => {
@@ -35,7 +37,7 @@ export function reportStart({ plugins, limit }: MeasuredStart, { pairs }: Extent
     table([
       ["VERSION of", "wall ms", "wall ratio", "goal", "page faults", "memory MB"],
       ...rows,
-      // The measuring process has more memory than it: what the kernel says of it is of that one.
+      // The kernel's figure includes the measuring process, which has more memory.
       ["(empty program)", wall, "", "", faults, ""],
     ]),
   ];

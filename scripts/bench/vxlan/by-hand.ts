@@ -1,4 +1,4 @@
-/** The overlay of two nodes that the plugin makes, made with ip(8), bridge(8) and nft(8) instead. */
+/** The same overlay of two nodes, made by ip(8), bridge(8) and nft(8). */
 import type { Node } from "../../../test/helpers/index.ts";
 import { createUnderlay, type Underlay } from "../../../test/helpers/underlay.ts";
 
@@ -40,7 +40,7 @@ export async function overlayByHand(): Promise<Underlay> {
   return underlay;
 }
 
-/** The same, and the frames of strangers are dropped, as a manual of nft(8) would have it. */
+/** The same with a guard that drops foreign frames, as the manual of nft(8) suggests. */
 export async function guardedByHand(): Promise<Underlay> {
   const underlay = await overlayByHand();
   for (const [own, node] of underlay.members.entries()) {

@@ -1,22 +1,22 @@
 /**
- * Runs in the engine: passes data between the two pods of each overlay, in turn, and prints how long it took. One thread
- * has both ends of each exchange, each in its pod's namespace: nothing has to be woken up, nearly all of the time is
- * the kernel's, and moments in which the machine is slow hit all overlays alike.
+ * Runs in the engine: exchanges data between the two pods of each overlay, in turn, and prints the rates. One thread
+ * has both ends, each in its pod's namespace: no process has to wake up, nearly all of the time is the kernel's, and
+ * slow moments of the machine affect all overlays alike.
  */
 import { monotonicMilliseconds } from "../../../shared/system/clock.ts";
 import { writeStandardOutput } from "../../../shared/system/stdio.ts";
 import { within } from "../namespace.ts";
 import { connectTo, createPasser, createPump, datagramSocket, directTo, listenOn } from "../sockets.ts";
 
-/** What it is given, as its only argument; an overlay is the paths of its pods' network namespaces. */
+/** The input, its only argument. An overlay is given by the paths of its pods' network namespaces. */
 export interface ExchangeRequest {
   readonly overlays: readonly (readonly [client: string, server: string])[];
-  /** How often each overlay has its turn, and how long it is. */
+  /** The number of slices of each overlay, and their length. */
   readonly slices: number;
   readonly milliseconds: number;
 }
 
-/** What it prints, a number for each slice of each overlay: microseconds of a round trip, and Gbit/s of one stream. */
+/** The output, one number for each slice of each overlay: microseconds of a round trip, Gbit/s of one stream. */
 export interface Exchanged {
   readonly roundTrip: number[][];
   readonly throughput: number[][];
@@ -27,7 +27,7 @@ const port = 7000;
 const clientPort = 7001;
 const datagram = 64;
 const chunk = 256 * 1024;
-/** Exchanges between two looks at the clock. */
+/** Exchanges between two readings of the clock. */
 const batch = 50;
 
 type Ends = readonly [client: number, server: number];
@@ -47,7 +47,7 @@ function streamEnds([client, server]: ExchangeRequest["overlays"][number]): Ends
   return within(client, () => connectTo(listener, serverAddress, port));
 }
 
-/** Repeats `work` for a while; returns the sum of what it returned, for each millisecond. */
+/** Repeats `work` for a while. Returns the sum of its results per millisecond. */
 function rate(milliseconds: number, work: () => number): number {
   const begin = monotonicMilliseconds();
   let sum = 0;
@@ -56,7 +56,9 @@ function rate(milliseconds: number, work: () => number): number {
   return sum / (monotonicMilliseconds() - begin);
 }
 
-/** Measures all in turn, forwards and backwards, so that none is always the first. The first slice only warms up. */
+/**
+ * Measures all in turn, alternating the direction, so that each comes first equally often. The first slice is warm-up.
+ */
 function takeTurns({ slices, milliseconds }: ExchangeRequest, works: readonly (() => number)[]): number[][] {
   const rates = works.map((): number[] => []);
   const order = works.map((work, index) => ({ work, index }));

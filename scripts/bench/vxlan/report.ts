@@ -1,12 +1,13 @@
 import { cpus, release } from "node:os";
+import { table } from "../../markdown.ts";
+import { judgeLeast, judgeMost } from "../goals.ts";
 import { median, pairedRatio } from "../statistics.ts";
-import { judgeLeast, judgeMost, table } from "../table.ts";
 import type { ScaleMeasured } from "./scale.ts";
 import type { Traffic, TrafficMeasured } from "./traffic.ts";
 
 const repeatedGoal = 1.5;
 const trafficGoal = 0.97;
-/** The count of peers that the goal is about; all are compared with the smallest. */
+/** The number of peers of the goal. All are compared with the smallest number. */
 const goalPeers = 1000;
 
 function scaleTable(measured: readonly ScaleMeasured[]): string {
@@ -50,7 +51,7 @@ function compareTraffic(what: string, ours: Traffic, other: Traffic): string[][]
   const [slow, slowByHand] = [ours.roundTrip, other.roundTrip];
   return [
     row("TCP, Gbit/s", fast, fastByHand, pairedRatio(fast, fastByHand)),
-    // A round trip that is longer is worse.
+    // For round trips, less is better.
     row("round trip, us", slow, slowByHand, pairedRatio(slowByHand, slow)),
   ];
 }

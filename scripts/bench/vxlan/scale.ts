@@ -1,23 +1,23 @@
-/** What ADD costs on one node of an overlay with many peers. */
+/** The cost of ADD on one node of an overlay with many peers. */
 import { writeFileSync } from "node:fs";
 import { builtPlugin } from "../../../test/helpers/index.ts";
 import { createUnderlay, type Member, type Underlay } from "../../../test/helpers/underlay.ts";
 import { evaluator, type ModuleScript, writeMain } from "../../module.ts";
 import type { Cost } from "../protocol.ts";
 
-export const peerCounts = [10, 100, 1000, 5000] as const;
+const peerCounts = [10, 100, 1000, 5000] as const;
 
 export interface ScaleMeasured {
   readonly peers: number;
-  /** The first ADD on the node, which makes everything. */
+  /** The node's first ADD, which makes everything. */
   readonly first: Cost;
-  /** ADDs that find the overlay in order; those of the same round have the same place with every count. */
+  /** ADDs that find the overlay in order. The same index is the same round for all numbers of peers. */
   readonly repeated: readonly Cost[];
-  /** An ADD with one peer more. */
+  /** An ADD after one peer was added. */
   readonly joined: Cost;
 }
 
-/** A network in the mode l3 with so many peers. */
+/** A network in the mode l3 with this many peers. */
 export function overlayConfiguration(count: number) {
   const peers = Array.from({ length: count }, (_, at) => {
     const [high, low] = [(at + 1) >> 8, (at + 1) & 0xff];
@@ -58,7 +58,7 @@ async function openPlace(worker: ModuleScript, peers: number): Promise<Place> {
   };
 }
 
-/** Measures all counts of peers: in every round one repeated ADD with each, in turn. */
+/** Measures all numbers of peers: in each round one repeated ADD with each, in turn. */
 export async function measureScale(rounds: number): Promise<ScaleMeasured[]> {
   await using worker = await writeMain("scripts/bench/vxlan/worker.ts");
   const places: Place[] = [];
@@ -70,7 +70,7 @@ export async function measureScale(rounds: number): Promise<ScaleMeasured[]> {
     for (let round = 0; round < rounds; round += 1) {
       const order = [...places.entries()];
       for (const [index, place] of round % 2 === 0 ? order : order.reverse()) {
-        // The first one of a worker finds colder caches than runtimes do.
+        // The first ADD of a worker finds colder caches than a runtime's.
         const [, ...costs] = await place.measure(place.peers, 3);
         repeated[index]?.push(...costs);
       }

@@ -1,4 +1,4 @@
-/** How fast packets pass from pod to pod, over our overlay and over one that was made by hand. */
+/** Throughput and delay between pods, over our overlay and over one made by hand. */
 import { execa } from "execa";
 import { builtPlugin } from "../../../test/helpers/index.ts";
 import { createUnderlay, type Underlay } from "../../../test/helpers/underlay.ts";
@@ -8,13 +8,13 @@ import type { Exchanged } from "./exchange.ts";
 
 const sliceMilliseconds = 50;
 
-/** A number for each slice: Gbit/s of one stream of TCP, microseconds of a round trip of UDP. */
+/** One number per slice: Gbit/s of a TCP stream, microseconds of a UDP round trip. */
 export interface Traffic {
   readonly throughput: readonly number[];
   readonly roundTrip: readonly number[];
 }
 
-/** Of an overlay that takes VXLAN frames from anybody, and of one with a guard against strangers. */
+/** An overlay without the guard, and one with it. */
 export interface Overlays<Each> {
   readonly open: Each;
   readonly guarded: Each;
@@ -51,7 +51,7 @@ async function overlayOfOurs(guard: boolean): Promise<Underlay> {
 
 const podsOf = ({ members }: Underlay) => members.map((member) => member.path("/run/netns/pod"));
 
-/** Measures all in turn, in many short slices. */
+/** Measures all overlays in turn, in many short slices. */
 export async function measureTraffic(seconds: number): Promise<TrafficMeasured> {
   await using open = await overlayOfOurs(false);
   await using guarded = await overlayOfOurs(true);

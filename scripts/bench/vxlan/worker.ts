@@ -1,8 +1,8 @@
 /**
- * Runs inside a node, in the engine: attaches a pod to the network in a file and detaches it again, some times over, and
- * prints what each ADD cost. The configuration comes as a file, as it may be larger than an argument.
+ * Runs inside a node, in the engine: attaches a pod to the network in a file and detaches it, several times, and
+ * prints the cost of each ADD. The configuration is a file because it may be larger than an argument.
  *
- *   worker EXECUTABLE CONFIGURATION TIMES
+ * worker EXECUTABLE CONFIGURATION TIMES
  */
 import { readText } from "../../../shared/system/file.ts";
 import { writeStandardOutput } from "../../../shared/system/stdio.ts";

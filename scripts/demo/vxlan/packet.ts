@@ -5,7 +5,7 @@ import type { DemoPod } from "./pods.ts";
 
 const mac = (bytes: Buffer) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 
-/** Captures a ping from node to node on the underlay, and takes it apart. */
+/** Captures a ping from node to node on the underlay and explains its parts. */
 export async function showPacket(pods: readonly DemoPod[]): Promise<void> {
   const from = pods[0];
   const to = pods[2];

@@ -10,13 +10,13 @@ export interface DemoPod {
   /** For people. */
   readonly label: string;
   readonly address: string;
-  /** CHECK: what the plugin says, or undefined if all is well. */
+  /** Runs CHECK. Returns the plugin's error, or undefined on success. */
   check(): Promise<string | undefined>;
   expectPing(to: DemoPod): Promise<void>;
   detach(): Promise<void>;
 }
 
-/** The configuration of one node: as in plugins/vxlan/README.md. */
+/** The configuration of one node, as in plugins/vxlan/README.md. */
 export function networkOf({ members }: Underlay, own: number): Network {
   const peers = members.flatMap(({ address4 }, index) => {
     const peer = { name: `node${index + 1}`, vtep: address4, subnets: [`10.244.${index + 1}.0/24`] };

@@ -4,7 +4,7 @@ import { attachPod, type DemoPod } from "./pods.ts";
 
 const lost = "0e:76:c0:00:02:02";
 
-/** Removes the entry of a peer by hand: CHECK names it, and the next ADD brings it back. */
+/** Removes a peer's entry by hand: CHECK reports it, and the next ADD restores it. */
 export async function showRepair(underlay: Underlay, pods: DemoPod[]): Promise<void> {
   const [first, , remote] = pods;
   if (first === undefined || remote === undefined) throw new Failure("pods on two nodes are needed");

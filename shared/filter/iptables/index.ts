@@ -1,5 +1,5 @@
 /** The backend iptables: the rules of each call are one run of iptables-restore a family. */
-import { drift } from "../../attachment/check.ts";
+import { drift, RECREATE } from "../../attachment/check.ts";
 import { CniError, ErrorCode, quote, runAll } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
 import { rulesOfChain } from "../../nftables/remove-chains.ts";
@@ -20,7 +20,7 @@ import {
   type Tool,
   type Variant,
 } from "./restore.ts";
-import { HOSTPORTS, ownChains, POSTROUTING, sharedRules } from "./rules.ts";
+import { HOSTPORTS, ownChains, POSTROUTING, sharedChains, sharedRules } from "./rules.ts";
 import { readSaved } from "./saved.ts";
 
 const families: readonly Family[] = [4, 6];
@@ -38,7 +38,7 @@ function refuseTooMany({ hostPorts: ports }: FilterRecord, family: Family): void
   throw new CniError(
     ErrorCode.invalidConfiguration,
     `${count} host ports are asked for (IPv${family}), and iptables takes ${MOST_MAPPINGS} a container at most`,
-    'set "backend" to "nftables", which has no such limit, or ask for fewer ports',
+    'set "backend" to "nftables", which has no limit, or ask for fewer ports',
   );
 }
 
@@ -46,7 +46,7 @@ function refuseMissingChain(tool: Tool, family: Family, chain: string): void {
   if (runSave(tool, "nat", hostPorts).chains.has(chain)) return;
   throw new CniError(
     ErrorCode.invalidConfiguration,
-    `"externalSetMarkChain" is ${chain}, and the nat table has no such chain (IPv${family})`,
+    `"externalSetMarkChain" is ${chain}, and the nat table lacks it (IPv${family})`,
     "the program that marks packets, such as kube-proxy, must make it first; or remove the key",
   );
 }
@@ -109,7 +109,7 @@ function unusedBits(context: FilterContext, family: Family, { removed, added }: 
   return bits;
 }
 
-/** Makes the difference; if anything is not as it should be, everything anew. */
+/** Makes the difference. If the tool refuses it, projects all records. */
 function apply(context: FilterContext, tool: Tool, family: Family, input: string, purpose: Purpose): void {
   try {
     runRestore(tool, input, purpose);
@@ -174,6 +174,7 @@ function change(context: FilterContext, { removed, added }: Change): void {
   runAll(families.map((family) => () => changeFamily(context, family, ours)));
 }
 
+/** For what attachments share. */
 const ADVICE = "another program changed the packet filter: the next ADD on this node brings the rules back";
 
 /** What a refusal says: the line, or the name of a chain that does not exist. */
@@ -190,14 +191,16 @@ function checkWith(context: FilterContext, tool: Tool, family: Family, record: F
   } catch (thrown) {
     if (!(thrown instanceof RestoreRefused)) throw thrown;
     const chain = CHAIN.exec(thrown.said)?.[1];
-    const { missing = "" } = questions[Number(LINE.exec(thrown.said)?.[1]) - 1] ?? {};
-    const what = chain === undefined ? missing : `the chain ${chain} is missing`;
-    throw drift(`${what || thrown.message} (IPv${family})`, ADVICE);
+    const question = questions[Number(LINE.exec(thrown.said)?.[1]) - 1];
+    const what = chain === undefined ? question?.missing || thrown.message : `the chain ${chain} is missing`;
+    const isShared = sharedChains.some((each) => each === chain) || question?.isShared === true;
+    throw drift(`${purposeOf(record).name}: ${what} (IPv${family})`, isShared ? ADVICE : RECREATE);
   }
   if (isTest) return;
   for (const { name, rules } of ownChains(record, family)) {
     const count = rulesOfChain(context.connection, nftTable(family), name).length;
-    if (count > rules.length) throw drift(`${tooMany(name)} (IPv${family})`, ADVICE);
+    if (count > rules.length)
+      throw drift(`${purposeOf(record).name}: ${tooMany(name)} (IPv${family})`, RECREATE);
   }
 }
 

@@ -113,6 +113,8 @@ export function projectionInput(
 export interface Question {
   readonly line: string;
   readonly missing: string;
+  /** Whether it asks for what attachments share. */
+  readonly isShared?: true;
 }
 
 /**
@@ -128,6 +130,7 @@ export function questionsOf(record: FilterRecord, family: Family, isTest: boolea
     inTable(shared, table).map((rule) => ({
       line: `-C ${ruleText(rule)}`,
       missing: `the rule "${rule.comment}" of the chain ${rule.chain} is missing`,
+      isShared: true as const,
     }));
   const verb = isTest ? "-D" : "-C";
   const raw = sharedQuestions("raw");

@@ -21,7 +21,7 @@ export const chainOf = (rule: string): string => rule.slice(0, rule.indexOf(" ")
 /** The chain that a rule jumps to; undefined for a target with options, which is never a chain. */
 export const jumpOf = (rule: string): string | undefined => / -j (\S+)$/.exec(rule)?.[1];
 
-/** The input of iptables-restore for lines per table; without lines there is none. */
+/** The input of iptables-restore for lines per table; empty without lines. */
 export function restoreInput(tables: Readonly<Record<"raw" | "nat", readonly string[]>>): string {
   // A line of the table raw that is refused keeps the table nat from being changed: raw comes first.
   const used = (["raw", "nat"] as const).filter((table) => tables[table].length > 0);

@@ -29,7 +29,7 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
     expect((await target.node.exec("ls", ["-A", "/etc/cni/net.d"])).stdout).toBe("");
     const refused = await target.install("--conf-dir", folder);
     expect(refused).toMatchObject({ exitCode: 2, stdout: "" });
-    expect(refused.stderr).toContain("--conf is missing");
+    expect(refused.stderr).toContain("--conf-dir needs --conf");
   });
 
   test("writes one as it is, under its own name or another, and leaves it the next time", async () => {
@@ -90,7 +90,7 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
     expect(written()).toBe(text("n2"));
   });
 
-  test("tells the keys of it that nobody reads", async () => {
+  test("reports its unknown keys", async () => {
     await using target = await createTarget();
     const text =
       '{ "cniVersion": "1.0.0", "name": "n", "plugins": [\n{ "type": "bridge", "isGatway": true }] }';
@@ -104,11 +104,11 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
   test("takes the place of one of that name, and leaves it where the new one is no good", async () => {
     await using target = await createTarget();
     const path = target.node.path(`${folder}/single-node.conflist`);
-    writeFileSync(path, "of somebody else");
+    writeFileSync(path, "of another program");
     writeFileSync(target.node.path("/run/bad.conflist"), '{ "name": ');
     const asked = ["--conf-dir", folder, "--conf-name", "single-node.conflist"];
     expect((await target.install("--conf", "/run/bad.conflist", ...asked)).exitCode).toBe(1);
-    expect(readFileSync(path, "utf8")).toBe("of somebody else");
+    expect(readFileSync(path, "utf8")).toBe("of another program");
     expect((await withConf(target)).stdout).toContain(`${folder}/single-node.conflist: replaced`);
     expect(readFileSync(path, "utf8")).toBe(readFileSync(example, "utf8"));
   });
@@ -120,7 +120,7 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
     const fromFolder = ["--conf", "/run/map", "--conf-dir", folder, "--conf-name"];
     const { exitCode, stderr } = await target.install(...fromFolder, "10-pods.conflist", "--node", "n1");
     expect(exitCode).toBe(0);
-    expect(stderr).toContain(`${folder}/10-pods.conflist is there from earlier`);
+    expect(stderr).toContain(`${folder}/10-pods.conflist exists from earlier`);
     expect((await target.install(...fromFolder, "20-pods.conflist")).stderr).not.toContain("from earlier");
   });
 
@@ -134,7 +134,7 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
   test.each([
     ["is not JSON", '{\n  "name": }', /bad\.conflist:2:11: a value is expected/],
     ["is empty", "", /bad\.conflist:1:1: .*empty/],
-    ["is no object", "[]", /bad\.conflist:1:1: must be an object/],
+    ["is not an object", "[]", /bad\.conflist:1:1: must be an object/],
     ["has no name", '{ "cniVersion": "1.0.0", "plugins": [{ "type": "tuning" }] }', /1:1: name is missing/],
     ["has no plugins", '{ "cniVersion": "1.0.0", "name": "n", "type": "bridge" }', /"plugins" is missing/],
     [
@@ -168,7 +168,7 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
     [
       "a name that runtimes do not look at",
       ["--conf", example, "--conf-dir", folder, "--conf-name", "single-node"],
-      /ends in \.conflist/,
+      /must end in \.conflist/,
     ],
     [
       "a name in another folder",

@@ -24,10 +24,10 @@ describe.runIf(canRun("ip", "cmp", referencePlugin("bridge")))("podwire install"
 
   test("leaves alone a folder that is called like its leftovers", async () => {
     await using target = await Target.create();
-    const stray = `${folder}/.podwire-install.kept`;
-    await target.node.exec("mkdir", [stray]);
+    const leftover = `${folder}/.podwire-install.kept`;
+    await target.node.exec("mkdir", [leftover]);
     expect(await target.install()).toMatchObject({ exitCode: 0, stderr: "" });
-    await target.node.exec("rmdir", [stray]);
+    await target.node.exec("rmdir", [leftover]);
     await target.expectInstalled();
   });
 
@@ -134,7 +134,7 @@ describe.runIf(canRun("ip", "cmp", referencePlugin("bridge")))("podwire install"
       ["--plugins", "none"],
       ["--nonsense"],
       ["--conf"],
-      ["stray"],
+      ["leftover"],
       ["--conf-dir", "/run"],
     ]) {
       const { exitCode, stdout, stderr } = await target.install("--json", ...args);

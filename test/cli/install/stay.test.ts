@@ -19,7 +19,7 @@ async function startFirst(node: Node, args: readonly string[]): Promise<RunningC
  * Whether a signal waits for podwire to take it: SigBlk of proc_pid_status(5). The program that starts it, unshare(1), blocks
  * signals too while it forks, and lets them through to nothing when it goes on.
  */
-const isHeeded = (pid: number, signal: number): boolean => {
+const isHandled = (pid: number, signal: number): boolean => {
   if (readFileSync(`/proc/${pid}/comm`, "utf8") === "unshare\n") return false;
   const [, mask = "0"] = /^SigBlk:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
@@ -62,7 +62,7 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     ]);
     await other.firstLine();
     await using running = await startFirst(target.node, args);
-    await expect.poll(() => isHeeded(running.child, SIGTERM)).toBe(true);
+    await expect.poll(() => isHandled(running.child, SIGTERM)).toBe(true);
     process.kill(running.child, "SIGTERM");
     const { exitCode, stdout, stderr } = await running.ended;
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
@@ -70,12 +70,12 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     expect(await target.names()).toEqual([]);
   });
 
-  test("ends on SIGTERM while it waits for a configuration that nobody writes", async () => {
+  test("ends on SIGTERM while it waits for a configuration without a writer", async () => {
     await using target = await Target.create();
     await target.node.exec("mkfifo", ["/run/pipe"]);
     const conf = ["--conf", "/run/pipe", "--conf-name", "a.conflist", "--conf-dir", folder];
     await using running = await startFirst(target.node, [...stay, ...conf]);
-    await expect.poll(() => isHeeded(running.child, SIGTERM)).toBe(true);
+    await expect.poll(() => isHandled(running.child, SIGTERM)).toBe(true);
     process.kill(running.child, "SIGTERM");
     const { exitCode, stderr } = await running.ended;
     expect(exitCode).toBe(1);
@@ -83,7 +83,7 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     expect(await target.names()).toEqual([]);
   });
 
-  test("ends on SIGTERM in the midst of writing, and leaves nothing", async () => {
+  test("ends on SIGTERM while it writes, and leaves nothing", async () => {
     await using target = await Target.create();
     await target.layOld();
     // Each write takes a while, as on a slow disk.

@@ -1,12 +1,13 @@
 /** A folder on a throw-away node that is installed into, and what is in it. */
 import { expect } from "vitest";
+import { findPluginFolders } from "../../../scripts/plugins.ts";
 import { builtPlugin, type CommandResult, createNode, type Node, referenceBin } from "../../helpers/index.ts";
 
 export const folder = "/run/bin";
 
 /** The executables that are in the reference plugins' package too: they play the old set. */
 export const old = ["bridge", "host-local", "loopback", "portmap", "ptp"];
-export const all = ["bridge", "host-local", "loopback", "podwire", "portmap", "ptp", "vxlan"];
+export const all = [...findPluginFolders().map(({ name }) => name), "podwire"].sort();
 
 export const installer = builtPlugin("podwire");
 
@@ -24,7 +25,7 @@ export class Target implements AsyncDisposable {
     return new Target(node);
   }
 
-  /** Installs, into the folder unless told; a failure is returned. */
+  /** Installs, into the folder by default; a failure is returned. */
   install(...args: string[]): Promise<CommandResult> {
     const where = args.includes("--bin-dir") ? [] : ["--bin-dir", folder];
     return this.node.exec(installer, ["install", ...where, ...args], { reject: false });

@@ -1,4 +1,4 @@
-// The original library libcni as a program: witness ADD|CHECK|DEL NET NETNS, in the environment of cnitool. It tells
+// The original library libcni as a program: witness ADD|CHECK|DEL NET NETNS, in the environment of cnitool. It shows
 // the tests of podwire what others write into the cache, and whether they can use what podwire has written.
 package main
 

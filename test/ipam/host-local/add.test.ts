@@ -73,7 +73,7 @@ describe.runIf(canRun())("ADD", () => {
     expect(given).toEqual([...cycle, ...cycle, ...cycle].slice(0, 12));
   });
 
-  test("begins anew when what is written of the last address is no address of the range", async () => {
+  test("begins at the start when the last address on disk is not in the range", async () => {
     const subject = new HostLocal(node);
     await subject.add("c1");
     for (const [index, text] of ["", "nonsense", "10.9.0.1", "fd00::1", "10.1.0.155.1"].entries()) {

@@ -58,7 +58,7 @@ describe.runIf(canRun("mount"))("after a boot", () => {
     expect(Object.values(reservations(node))).toEqual(["c4\r\neth0"]);
   });
 
-  test("reservations of the reference are told by their age", async () => {
+  test("reservations of the reference are recognised by their age", async () => {
     const subject = new HostLocal(node);
     const them = new HostLocal(node, subject.config, reference);
     await them.add("old");
@@ -88,7 +88,7 @@ describe.runIf(canRun("mount"))("after a boot", () => {
     expect(await subject.add("c2")).not.toContain("10.1.0.2");
   });
 
-  test("a file that somebody keeps an address with goes as well, if it is from before", async () => {
+  test("a file by which a person keeps an address goes as well, if it is from before", async () => {
     const subject = new HostLocal(node);
     await subject.add("c1");
     for (const address of ["10.1.0.50", "10.1.0.51"]) {

@@ -38,7 +38,7 @@ describe.runIf(canRun("strace"))("the system calls of ADD, CHECK and DEL", () =>
     const rounds: (readonly number[])[] = [];
     for (const count of [10, 2000]) {
       hold(count);
-      // The first call reads the folder that somebody else has changed.
+      // The first call reads the folder that another program has changed.
       await new HostLocal(node, config).add(`first${count}`);
       rounds.push(await countRound(`c${count}`));
     }

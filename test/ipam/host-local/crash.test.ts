@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canRun, createNode, type Node } from "../../helpers/index.ts";
+import { isWholeSweep, sweepSize } from "../../helpers/sweep.ts";
 import {
   DATA_DIR,
   filesOf,
@@ -18,19 +19,9 @@ beforeEach(async () => {
 });
 afterEach(() => node.dispose());
 
-/** Every kind of system call by which an ADD or a DEL touches a file. */
-const calls = [
-  "openat",
-  "flock",
-  "statx",
-  "read",
-  "write",
-  "close",
-  "renameat2",
-  "unlinkat",
-  "utimensat",
-  "mkdirat",
-];
+/** Every kind of system call by which an ADD or a DEL changes a file: a kill before another one leaves the same. */
+const changing = ["openat", "write", "renameat2", "unlinkat", "utimensat", "mkdirat"];
+const calls = isWholeSweep ? [...changing, "flock", "statx", "read", "close"] : changing;
 
 interface Trial {
   readonly subject: HostLocal;
@@ -100,7 +91,7 @@ describe.runIf(canRun("strace"))("killed before any of its system calls", () => 
       await expectReleasable(trial);
       return signal === "SIGKILL";
     });
-    expect(hits).toBeGreaterThan(30);
+    expect(hits).toBeGreaterThan(isWholeSweep ? 30 : 12);
   }, 300_000);
 
   test("an ADD that repeats another one loses nothing of what that had", async () => {
@@ -115,7 +106,7 @@ describe.runIf(canRun("strace"))("killed before any of its system calls", () => 
       await expectReleasable(trial);
       return signal === "SIGKILL";
     });
-    expect(hits).toBeGreaterThan(20);
+    expect(hits).toBeGreaterThan(isWholeSweep ? 20 : 5);
   }, 300_000);
 
   test("a DEL can be repeated, by the reference too", async () => {
@@ -128,7 +119,7 @@ describe.runIf(canRun("strace"))("killed before any of its system calls", () => 
       await expectReleasable(trial);
       return signal === "SIGKILL";
     });
-    expect(hits).toBeGreaterThan(15);
+    expect(hits).toBeGreaterThan(isWholeSweep ? 15 : 5);
   }, 300_000);
 });
 
@@ -163,9 +154,9 @@ describe.runIf(canRun("strace"))("refused any of its system calls", () => {
 });
 
 describe.runIf(canRun())("killed at random moments", () => {
-  test("200 ADDs lose nothing", async () => {
+  test("many ADDs lose nothing", async () => {
     const subject = new HostLocal(node, networkOf({ ranges: [[v4], [v6]] }));
-    const ids = Array.from({ length: 200 }, (_, index) => `c${index}`);
+    const ids = Array.from({ length: sweepSize({ spread: 80, all: 400 }) }, (_, index) => `c${index}`);
     const attachment = { netns: "/run/netns/absent", ifname: "eth0", config: subject.config };
     for (let start = 0; start < ids.length; start += 10) {
       const killed = ids.slice(start, start + 10).map(async (containerId) => {

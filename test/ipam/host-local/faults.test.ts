@@ -98,7 +98,7 @@ describe.runIf(canRun())("a full data folder", () => {
   });
 });
 
-describe.runIf(canRun())("a data folder that is none", () => {
+describe.runIf(canRun())("a data folder that is a file", () => {
   test("fails ADD with code 5; DEL has nothing to release there", async () => {
     writeFileSync(node.path("/run/file"), "");
     const subject = new HostLocal(node, networkOf({ ranges: [[v4]], dataDir: "/run/file" }));
@@ -167,7 +167,7 @@ describe.runIf(canRun())("CHECK", () => {
       msg: "the address fd00:1::3 of container c1 eth0 is reserved for container c2 eth0",
     });
     expect((await subject.with(result("10.1.0.9/24")).fail("CHECK", "c1")).msg).toContain(
-      "reserved for nobody",
+      "reserved for no container",
     );
     expect(await subject.with(result("10.1.0.2/24")).fail("CHECK", "c1", { ifname: "net1" })).toMatchObject({
       code: 999,

@@ -1,4 +1,4 @@
-/** GC on a node with many reservations: what it costs, and that nobody waits for it. */
+/** GC on a node with many reservations: what it costs, and that no call waits for it. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canRun, createNode, type Node } from "../../helpers/index.ts";

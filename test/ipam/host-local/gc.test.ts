@@ -118,7 +118,7 @@ describe.runIf(canRun("ip"))("GC", () => {
     expect(owners()).toEqual(["theirs\r\neth0"]);
   });
 
-  test("does not take a reservation the reference has made anew for the one it knew", async () => {
+  test("does not take a reservation that the reference has made again for the one it knew", async () => {
     const subject = new HostLocal(node);
     const [address] = [await attach(subject, "c1")];
     const them = new HostLocal(node, subject.config, reference);

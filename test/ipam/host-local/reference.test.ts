@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canRun, createNode, type Node } from "../../helpers/index.ts";
+import { sweepSize } from "../../helpers/sweep.ts";
 import {
   DATA_DIR,
   filesOf,
@@ -165,7 +166,7 @@ describe.runIf(tools)("in any order with the reference", () => {
           Object.keys(filesOf(node, `${DATA_DIR}/${name}`)).filter((file) => file === "lock"),
         ).toHaveLength(steps.length > 0 ? 1 : 0);
       }),
-      { numRuns: 12 },
+      { numRuns: sweepSize({ spread: 12, all: 100 }) },
     );
   }, 180_000);
 });

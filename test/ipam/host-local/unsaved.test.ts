@@ -14,15 +14,15 @@ const failing = (network: string, work: string) => `
   const [first, owner] = ["c1", "c2"].map((containerId) => ({ containerId, ifname: "eth0" }));
   const before = Store.make(place, 5);
   before.find(first);
-  before.save({ ...first, boot: before.boot, held: [before.take("10.1.0.2", first)] });
+  before.save({ ...first, boot: before.boot, reservations: [before.take("10.1.0.2", first)] });
   before.close();
   const store = Store.make(place, 5);
   store.find(owner);
-  const held = store.take("10.1.0.3", owner);
+  const reservation = store.take("10.1.0.3", owner);
   ${work}
   store.close();
   const next = Store.make(place, 5);
-  console.log(JSON.stringify(next.find(owner)?.held.map(({ name }) => name) ?? []));
+  console.log(JSON.stringify(next.find(owner)?.reservations.map(({ name }) => name) ?? []));
   next.close();`;
 
 describe("an address that was taken when the call failed", () => {
@@ -31,6 +31,6 @@ describe("an address that was taken when the call failed", () => {
   });
 
   test("is gone if the call could release it", async () => {
-    expect(await runModule(node, failing("released", "store.release([held]);"))).toEqual([]);
+    expect(await runModule(node, failing("released", "store.release([reservation]);"))).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
 import { pluginOptions } from "../../helpers/plugin.ts";
-import { addresses, addressInfos, hostState, sysctl } from "../attachment/witness.ts";
+import { addresses, addressInfos, hostState, sysctl } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const dual = (keys = {}) => network({ isGateway: true, ipam: hostLocal([subnet4, subnet6]), ...keys });
@@ -101,7 +101,7 @@ describe.runIf(canRun("strace", ...programs))("enabledad", () => {
     expect(polls).not.toContain("Timeout");
   });
 
-  test("fails ADD when somebody on the bridge has the address already, and leaves nothing", async () => {
+  test("fails ADD when another host on the bridge has the address already, and leaves nothing", async () => {
     await using host = await Host.create();
     await host.warmUp(dual());
     const [squatter, pod] = await host.pods("squatter", "a");

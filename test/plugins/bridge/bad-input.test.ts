@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { containerState, hostState } from "../attachment/witness.ts";
+import { containerState, hostState } from "../attachment/kernel-state.ts";
 import {
   type Extras,
   failed,
@@ -22,17 +22,38 @@ interface Attempt {
   readonly extras?: Extras;
 }
 
-/** ADD must fail so on a clean host, which must then be as it was, to the last file. */
-const expectRefused = async (attempt: Attempt, code: number, words: string | RegExp = "") => {
-  await using host = await Host.create();
+/** A host that has seen no ADD, and how it is. */
+const createCleanHost = async () => {
+  const host = await Host.create();
   mkdirSync(host.node.path("/run/folder"));
   writeFileSync(host.node.path("/run/plain"), "");
   symlinkSync("/run/nowhere", host.node.path("/run/dangling"));
   const pod = await host.pod("a");
-  const before = [await hostState(host.node), await containerState(host.node, "a")];
-  const run = await host.call("ADD", { ...pod, ...attempt.pod }, attempt.input ?? config, attempt.extras);
-  failed(run, code, words);
-  expect([await hostState(host.node), await containerState(host.node, "a")]).toEqual(before);
+  const state = async () => [await hostState(host.node), await containerState(host.node, pod.name)];
+  return { host, pod, state, before: await state() };
+};
+
+/** One host for all that is refused on it: each refusal leaves it clean. */
+let clean: ReturnType<typeof createCleanHost> | undefined;
+const disposeOfCleanHost = async () => {
+  const used = await clean;
+  clean = undefined;
+  await used?.host.node.dispose();
+};
+afterAll(disposeOfCleanHost);
+
+/** ADD must fail so on a clean host, which must then be as it was, to the last file. */
+const expectRefused = async (attempt: Attempt, code: number, words: string | RegExp = "") => {
+  clean ??= createCleanHost();
+  const { host, pod, state, before } = await clean;
+  try {
+    const run = await host.call("ADD", { ...pod, ...attempt.pod }, attempt.input ?? config, attempt.extras);
+    failed(run, code, words);
+    expect(await state()).toEqual(before);
+  } catch (error) {
+    await disposeOfCleanHost();
+    throw error;
+  }
 };
 
 describe.runIf(canRun(...programs))("standard input is refused when it is", () => {
@@ -122,7 +143,7 @@ describe.runIf(canRun(...programs))("a value is refused", () => {
     ["no ranges", { ipam: { type: "host-local" } }, 7, /range/],
     ["a subnet with host bits", { ipam: hostLocal(["10.1.0.5/24"]) }, 7, /10\.1\.0\.5\/24/],
     [
-      "a route that is none",
+      "a word in place of a route",
       { ipam: hostLocal([subnet4], { routes: [{ dst: "everywhere" }] }) },
       7,
       /everywhere/,
@@ -206,7 +227,7 @@ describe.runIf(canRun(...programs))("a variable is refused", () => {
   );
 });
 
-describe.runIf(canRun(...programs))("what only the answer of IPAM tells", () => {
+describe.runIf(canRun(...programs))("what only the answer of IPAM shows", () => {
   test("a gateway outside its range is refused, and the address goes back", async () => {
     await using host = await Host.create();
     const pod = await host.pod("a");

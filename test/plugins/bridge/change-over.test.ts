@@ -8,8 +8,8 @@ import {
   seenAddress,
   startEcho,
 } from "../../helpers/index.ts";
+import { hostState, links, ports, reservations } from "../attachment/kernel-state.ts";
 import { detachByReference } from "../attachment/reference.ts";
-import { hostState, links, ports, reservations } from "../attachment/witness.ts";
 import { Host, hostLocal, type Keys, network, programs, subnet4, subnet6 } from "./host.ts";
 
 /** The reference 1.1.1 knows no 1.1.0. */

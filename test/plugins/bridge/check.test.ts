@@ -148,7 +148,7 @@ const benign: [string, string][] = [
   ],
   ["a later plugin made the MTU smaller", `${inside} link set eth0 mtu 1300`],
   ["the bandwidth is limited", "tc qdisc add dev $PORT root tbf rate 10mbit burst 100kb latency 10ms"],
-  ["somebody watches the bridge", "ip link set br0 promisc on"],
+  ["a sniffer watches the bridge", "ip link set br0 promisc on"],
   ["the bridge has one more address", "ip address add 10.78.0.1/24 dev br0"],
   [
     "there are rules of other programs",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { namespaceStates, prepareDeparture } from "../attachment/departure.ts";
-import { containerState, hostState, link, links, reservations } from "../attachment/witness.ts";
+import { containerState, hostState, link, links, reservations } from "../attachment/kernel-state.ts";
+import { namespaceStates, prepareDeparture } from "../attachment/netns-states.ts";
 import {
   failed,
   Host,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { addresses, hostState, link, links, ports, sysctl, sysfs } from "../attachment/witness.ts";
+import { addresses, hostState, link, links, ports, sysctl, sysfs } from "../attachment/kernel-state.ts";
 import { failed, Host, l2Network, network, programs } from "./host.ts";
 
 describe.runIf(canRun(...programs))("the bridge device", () => {

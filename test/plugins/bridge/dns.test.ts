@@ -21,7 +21,7 @@ describe.runIf(canRun(...programs))("dns", () => {
     expect((await host.add(b, network({ ipam, dns: own }))).dns).toEqual(own);
   });
 
-  test("is left out where nobody has any", async () => {
+  test("is left out where none is configured", async () => {
     await using host = await Host.create();
     expect(await host.add(await host.pod("a"), network())).not.toHaveProperty("dns");
   });

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping, referenceBin } from "../../helpers/index.ts";
-import { addresses, addressInfos, defaultRoutes, hostState, link, sysctl } from "../attachment/witness.ts";
+import {
+  addresses,
+  addressInfos,
+  defaultRoutes,
+  hostState,
+  link,
+  sysctl,
+} from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const dual = (keys = {}) => network({ isGateway: true, ipam: hostLocal([subnet4, subnet6]), ...keys });

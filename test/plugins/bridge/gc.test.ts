@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, referenceBin, referencePlugin } from "../../helpers/index.ts";
-import { hostState, links, ports, reservations } from "../attachment/witness.ts";
+import { hostState, links, ports, reservations } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, l2Network, network, type Pod, programs, subnet4, subnet6 } from "./host.ts";
 
 const config = network({
@@ -139,7 +139,7 @@ describe.runIf(canRun(...programs))("GC leaves alone", () => {
     const { host, live } = stage;
     await host.node.exec("ip", ["link", "add", "veth1234abcd", "type", "veth", "peer", "name", "mine"]);
     await host.node.exec("ip", ["link", "set", "veth1234abcd", "master", "br0"]);
-    await host.node.exec("ip", ["link", "set", "mine", "alias", "the network=net of somebody"]);
+    await host.node.exec("ip", ["link", "set", "mine", "alias", "the network=net of a user"]);
     const before = await hostState(host.node);
     await host.gc(config, [live]);
     expect(await hostState(host.node)).toEqual(before);

@@ -1,12 +1,12 @@
 /** Two ADDs whose steps come in an order that rarely happens by itself: strace holds one of them up at a step. */
 import { describe, expect, test } from "vitest";
 import { canRun, type PluginRun } from "../../helpers/index.ts";
-import { callWith, type Step, stepsOf } from "../attachment/system-calls.ts";
-import { links, ports } from "../attachment/witness.ts";
+import { links, ports } from "../attachment/kernel-state.ts";
+import { callWith, type Step, stepsOf } from "../sweep/system-calls.ts";
 import { Host, hostLocal, type Keys, network, type Pod, programs, subnet4, succeeded } from "./host.ts";
 
 const config = network({ isGateway: true });
-/** Its ADD creates everything and fails then, over a gateway that nobody can reach. */
+/** Its ADD creates everything and fails then, over a gateway that is out of reach. */
 const failing = network({
   isGateway: true,
   ipam: hostLocal([subnet4], { routes: [{ dst: "192.0.2.0/24", gw: "203.0.113.9" }] }),
@@ -42,7 +42,7 @@ describe.runIf(canRun("strace", ...programs))("an ADD that fails after it create
     await host.check(second, config, run.json);
   });
 
-  test("takes the bridge away when nobody else uses it", async () => {
+  test("takes the bridge away when no other container uses it", async () => {
     await using host = await Host.create();
     const pod = await host.pod("first");
     const run = await host.call("ADD", pod, failing);

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun, distBin } from "../../helpers/index.ts";
-import { hostState, links, ports } from "../attachment/witness.ts";
+import { hostState, links, ports } from "../attachment/kernel-state.ts";
 import { failed, Host, type Keys, network, type Pod, programs } from "./host.ts";
 
 const folder = "/run/fake";
@@ -56,7 +56,7 @@ const failures: [string, string, number, RegExp][] = [
   ["a signal", onAdd("kill -9 $$"), 999, /fake.*SIGKILL/],
   ["nothing printed", "true", 6, /fake/],
   ["garbage", printing("not json {"), 6, /not json/],
-  ["JSON that is no object", printing("[1,2]"), 6, /fake/],
+  ["JSON that is not an object", printing("[1,2]"), 6, /fake/],
   ["a result cut short", printing('{"cniVersion":"1.1.0","ips":['), 6, /fake/],
   ["a result without addresses", printing({ cniVersion: "1.1.0", ips: [] }), 7, /IP/],
   ["a result without ips", printing({ cniVersion: "1.1.0" }), 7, /IP/],

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { capture, type Frame } from "../../helpers/capture.ts";
 import { canRun } from "../../helpers/index.ts";
-import { link } from "../attachment/witness.ts";
+import { link } from "../attachment/kernel-state.ts";
 import { Host, hostLocal, type Keys, l2Network, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const [ARP, IPV6] = [0x0806, 0x86dd];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { hostState, link, links, sysctl } from "../attachment/witness.ts";
+import { hostState, link, links, sysctl } from "../attachment/kernel-state.ts";
 import { failed, Host, type Keys, l2Network, programs } from "./host.ts";
 
 /** The ways to say that there is no address management. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState, link, links, sysfs } from "../attachment/witness.ts";
+import { hostState, link, links, sysfs } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, type Keys, l2Network, network, programs, subnet6 } from "./host.ts";
 
 const runtime = "02:00:00:00:00:03";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { addresses, hostState, routes } from "../attachment/witness.ts";
+import { addresses, hostState, routes } from "../attachment/kernel-state.ts";
 import { Host, hostLocal, network, programs } from "./host.ts";
 
 const count = 100;

@@ -1,12 +1,12 @@
 /** What an ADD asks of the kernel does not depend on how many ports the bridge has. */
 import { describe, expect, test } from "vitest";
 import { canRun, type Node } from "../../helpers/index.ts";
-import { stepsOf } from "../attachment/system-calls.ts";
-import { ports } from "../attachment/witness.ts";
+import { ports } from "../attachment/kernel-state.ts";
+import { stepsOf } from "../sweep/system-calls.ts";
 import { everything } from "./everything.ts";
 import { Host, type Keys, network, type Pod, programs } from "./host.ts";
 
-/** Gives br0 more ports, that are up and have somebody behind them. */
+/** Gives br0 more ports, that are up and have a peer behind them. */
 const addPorts = async (node: Node, count: number): Promise<void> => {
   const lines = Array.from({ length: count }, (_, index) => [
     `link add port${index} master br0 type veth peer name peer${index}`,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type CniCommand, canRun } from "../../helpers/index.ts";
-import { traced } from "../attachment/started.ts";
-import { hostState, links, reservations } from "../attachment/witness.ts";
+import { hostState, links, reservations } from "../attachment/kernel-state.ts";
+import { traced } from "../attachment/started-programs.ts";
 import { failed, Host, type Keys, type Pod, programs, succeeded } from "./host.ts";
 import {
   config,

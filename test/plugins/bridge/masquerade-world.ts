@@ -31,11 +31,10 @@ export const createWorld = async (): Promise<World> => {
 
 /** What the outside sees of a container's connection, by family. */
 export const seenOutside = async ({ host, outside }: World, pod: Pod) => {
-  const options = { netns: pod.name, milliseconds: 1500 };
-  return {
-    v4: await seenAddress(host.node, outside.address4, 80, options),
-    v6: await seenAddress(host.node, outside.address6, 80, options),
-  };
+  const seen = (address: string) =>
+    seenAddress(host.node, address, 80, { netns: pod.name, milliseconds: 1500 });
+  const [v4, v6] = await Promise.all([seen(outside.address4), seen(outside.address6)]);
+  return { v4, v6 };
 };
 
 export const masqueraded = ({ outside }: World) => ({ v4: outside.nodeAddress4, v6: outside.nodeAddress6 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, type Node } from "../../helpers/index.ts";
-import { hostState, link } from "../attachment/witness.ts";
+import { hostState, link } from "../attachment/kernel-state.ts";
 import { failed, Host, type Keys, network, programs } from "./host.ts";
 
 /** The MTU of the container's end, the host's end and the bridge, as the kernel has them. */

@@ -1,7 +1,7 @@
 /** The ways in which runtimes hold a container's namespace, and hosts that have less than usual. */
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { addresses, hostState, links } from "../attachment/witness.ts";
+import { addresses, hostState, links } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const config = network({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { inLanes, makePods } from "../attachment/crowd.ts";
-import { addresses, hostState, links, ports, reservations } from "../attachment/witness.ts";
+import { inLanes, makePods } from "../attachment/concurrent.ts";
+import { addresses, hostState, links, ports, reservations } from "../attachment/kernel-state.ts";
 import { everything } from "./everything.ts";
 import {
   Host,
@@ -100,7 +100,7 @@ describe.runIf(canRun(...programs))("ADDs and DELs all at once", () => {
     async () => {
       await using host = await Host.create();
       const pods = await makePods(host, 40);
-      // A route whose gateway nobody can reach fails ADD at its last steps.
+      // A route whose gateway is out of reach fails ADD at its last steps.
       const bad = {
         ...everything,
         ipam: { ...(everything["ipam"] as Keys), routes: [{ dst: "198.51.100.0/24", gw: "203.0.113.9" }] },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, type Node, ping } from "../../helpers/index.ts";
-import { hostState, type Link, link, links, sysctl } from "../attachment/witness.ts";
+import { hostState, type Link, link, links, sysctl } from "../attachment/kernel-state.ts";
 import { failed, Host, type Keys, l2Network, network, programs } from "./host.ts";
 
 const addressOf = (result: { ips: { address: string }[] }) => result.ips[0]?.address.split("/")[0] ?? "";
@@ -56,7 +56,7 @@ describe.runIf(canRun(...programs))("the host's end of the pair", () => {
     expect(new Set(aliases).size).toBe(2);
   });
 
-  test("is the peer of the container's interface, up, and has no IPv6 of its own that could heed a container", async () => {
+  test("is the peer of the container's interface, up, and has no IPv6 of its own that a container could influence", async () => {
     const { host, port } = await attached(network());
     await using _host = host;
     const inside = await link(host.node, "eth0", "a");

@@ -9,7 +9,7 @@ import {
   links,
   reservations,
   routes,
-} from "../attachment/witness.ts";
+} from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, l2Network, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const masqueraded = network({ isDefaultGateway: true, ipMasq: true, macspoofchk: true });

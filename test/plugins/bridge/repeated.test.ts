@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState, links, ports, reservations } from "../attachment/witness.ts";
+import { hostState, links, ports, reservations } from "../attachment/kernel-state.ts";
 import { Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const config = network({
@@ -56,7 +56,7 @@ describe.runIf(canRun(...programs))("ADD of a container that was never deleted",
     const pod = await host.pod("a");
     await host.add(pod, config);
     await using _sleeper = host.node.start("sleep", ["1000"], { netns: "a" });
-    await host.node.deleteNetns("a");
+    await host.node.deleteNetns("a", { waits: false });
     const again = await host.pod("a");
     const result = await host.add(again, config);
     expect(await ports(host.node, "br0")).toHaveLength(1);

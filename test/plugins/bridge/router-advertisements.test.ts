@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, type Node, type RunningCommand } from "../../helpers/index.ts";
-import { addresses, defaultRoutes, sysctl } from "../attachment/witness.ts";
+import { addresses, defaultRoutes, sysctl } from "../attachment/kernel-state.ts";
 import { Host, hostLocal, l2Network, network, programs, subnet6 } from "./host.ts";
 
 const prefix = "2001:db8:bad:";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState, links, type Route, routes } from "../attachment/witness.ts";
+import { hostState, links, type Route, routes } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, type Keys, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const dual = (given: readonly Keys[]) =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
 import { pluginOptions } from "../../helpers/plugin.ts";
-import { containerState, hostState, link } from "../attachment/witness.ts";
+import { containerState, hostState, link } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const config = network({ isGateway: true });
@@ -16,8 +16,9 @@ const hostWithSpanningTree = async (delay: number) => {
   return host;
 };
 
+// Side by side: what takes time is the kernel's delays.
 describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, ADD", () => {
-  test("returns when the port forwards: told by an event, not by the clock", async () => {
+  test.concurrent("returns when the port forwards: told by an event, not by the clock", async () => {
     await using host = await hostWithSpanningTree(200);
     const pod = await host.pod("a");
     const options = pluginOptions(host.executable, host.request("ADD", pod, config));
@@ -32,7 +33,9 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
     expect(await ping(host.node, "10.1.0.1", { netns: "a" })).toBe(true);
   });
 
-  test("tells the neighbours who has the address only when they can hear it", async () => {
+  test.concurrent("announces the address to the neighbours only when they can hear it", async ({
+    expect,
+  }) => {
     await using host = await hostWithSpanningTree(200);
     const [friend, pod] = await host.pods("friend", "a");
     const dual = { ...config, ipam: hostLocal([subnet4, subnet6]) };
@@ -53,15 +56,17 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
       await host.node.exec("ip", stale, { netns: "friend" });
     }
     const { interfaces } = await host.add(pod, { ...dual, args: { cni: { ips: wanted } } });
-    const known = await host.node.execJson<{ dst: string; lladdr: string }[]>("ip", ["-j", "neigh"], {
-      netns: "friend",
-    });
-    for (const address of wanted) {
-      expect(known.find(({ dst }) => dst === address)?.lladdr).toBe(interfaces[2].mac);
-    }
+    const known = async (address: string) => {
+      const all = await host.node.execJson<{ dst: string; lladdr: string }[]>("ip", ["-j", "neigh"], {
+        netns: "friend",
+      });
+      return all.find(({ dst }) => dst === address)?.lladdr;
+    };
+    // The kernel sends the announcement of an IPv6 address from a work queue.
+    for (const address of wanted) await expect.poll(() => known(address)).toBe(interfaces[2].mac);
   });
 
-  test("asks whether an address is taken only when it can be heard", async () => {
+  test.concurrent("asks whether an address is taken only when it can be heard", async () => {
     await using host = await hostWithSpanningTree(200);
     const [squatter, pod] = await host.pods("squatter", "a");
     await host.add(squatter, { ...config, name: "layer2", isGateway: false, ipam: {} });
@@ -71,7 +76,7 @@ describe.runIf(canRun("strace", ...programs))("on a bridge with spanning tree, A
     failed(await host.call("ADD", pod, detecting), 999, "fd00:1::2");
   });
 
-  test("gives up on a port that takes too long, says why, and leaves nothing", async () => {
+  test.concurrent("gives up on a port that takes too long, says why, and leaves nothing", async () => {
     await using host = await hostWithSpanningTree(3000);
     // What only the first attachment to a bridge changes on it is not what this is about.
     await host.node.exec("ip", ["link", "set", "br0", "alias", "podwire bridge"]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { Host, l2Network, network, type Pod, programs } from "./host.ts";
 
 const config = network({ isGateway: true, macspoofchk: true });
@@ -12,7 +12,7 @@ const setMac = (host: Host, pod: Pod, mac: string) =>
 const reachesGateway = (host: Host, pod: Pod) => ping(host.node, gateway, { netns: pod.name, seconds: 2 });
 
 describe.runIf(canRun(...programs))("macspoofchk", () => {
-  test("lets only the container's own MAC address through, be it made up or another container's", async () => {
+  test("lets only the container's own MAC address through, no invented one and no other container's", async () => {
     await using host = await Host.create();
     const [a, b] = await host.pods("a", "b");
     const own = (await host.add(a, config)).interfaces[2].mac;

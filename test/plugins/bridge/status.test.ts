@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, type Keys, l2Network, network, programs, succeeded } from "./host.ts";
 
 const status = (host: Host, config: Keys) => host.call("STATUS", undefined, config);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { containerState, hostState, links, ports } from "../attachment/witness.ts";
+import { containerState, hostState, links, ports } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const store = "/run/store";

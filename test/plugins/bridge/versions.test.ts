@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState, link, links } from "../attachment/witness.ts";
+import { hostState, link, links } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, l2Network, network, programs, subnet4, subnet6 } from "./host.ts";
 
 const versions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
@@ -87,7 +87,7 @@ describe.runIf(canRun(...programs))("the result", () => {
     });
   });
 
-  test.each(middle)("of %s has an empty dns when there is none", async (version) => {
+  test.each(middle)("of %s has an empty dns when none is configured", async (version) => {
     await using host = await Host.create();
     expect((await host.add(await host.pod("a"), l2Network({ cniVersion: version }))).dns).toEqual({});
   });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun, type Snapshot } from "../../helpers/index.ts";
 import { expectErrorOrSuccess, forEachStep } from "../attachment/fault-stage.ts";
-import { callWith, type Step, stepsOf } from "../attachment/system-calls.ts";
 import { hostState } from "../attachment/witness.ts";
+import { callWith, type Step, stepsOf } from "../sweep/system-calls.ts";
 import { backends, bridgeConfig, type Keys, type Pod, PortHost, programs } from "./host.ts";
 
 const limit = 300_000;

@@ -1,9 +1,9 @@
 /** The system calls of a call do not grow with the attachments of the node: ptp and portmap, both backends. */
 import { expect, test } from "vitest";
 import { builtPlugin, canRun, createNode } from "../../helpers/index.ts";
-import { inLanes, makePods } from "../attachment/crowd.ts";
+import { inLanes, makePods } from "../attachment/concurrent.ts";
 import { Host, hostLocal, type Keys, type Pod, subnet4, subnet6 } from "../attachment/host.ts";
-import { stepsOf } from "../attachment/system-calls.ts";
+import { stepsOf } from "../sweep/system-calls.ts";
 import { backends } from "./host.ts";
 
 const [few, many] = [5, 100];

@@ -104,8 +104,14 @@ export class PortHost implements AsyncDisposable {
     await this.node.deleteNetns(pod.name);
   }
 
-  async check(pod: Pod, mappings: readonly PortMapping[], result: object, keys: Keys = {}): Promise<void> {
-    await this.portmap.check(pod, this.config(mappings, undefined, keys), result);
+  async check(
+    pod: Pod,
+    mappings: readonly PortMapping[],
+    result: object,
+    keys: Keys = {},
+    extras: { timeout?: number } = {},
+  ): Promise<void> {
+    await this.portmap.check(pod, this.config(mappings, undefined, keys), result, extras);
   }
 
   /** What a server behind the port sees as its client's address, from another machine. */

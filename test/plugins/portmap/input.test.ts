@@ -31,7 +31,7 @@ const refused: readonly (readonly [string, readonly PortMapping[], number, RegEx
   ["a broadcast", [odd({ hostIP: "255.255.255.255" })], invalid, /hostIP.*broadcast.*255/],
   ["localhost of IPv6, which leads nowhere", [odd({ hostIP: "::1" })], invalid, /hostIP.*::1.*127\.0\.0\.1/],
   ["null for a mapping", [null as unknown as PortMapping], 6, /portMappings\[0\].*an object.*is null/],
-  ["an address that is none", [odd({ hostIP: "10.1.0" })], invalid, /hostIP.*10\.1\.0/],
+  ["a text that is not an address", [odd({ hostIP: "10.1.0" })], invalid, /hostIP.*10\.1\.0/],
   ["the same twice", [mapping, { ...mapping, containerPort: 81 }], invalid, /8080.*twice/],
   ["the same twice, once by its family", [mapping, { ...mapping, hostIP: "0.0.0.0" }], invalid, /twice/],
 ];

@@ -48,7 +48,7 @@ describe.runIf(canRun("iptables-legacy-restore", "strace", ...programs)).each(va
         .map((rule) => /PODWIRE-DN-\w+/.exec(rule)?.[0])
         .find((name) => name !== undefined);
       const tool = variant === "legacy" ? "iptables-legacy" : "iptables-nft";
-      await host.node.exec(tool, ["-t", "nat", "-D", "PODWIRE-HP-0", "1"]);
+      await host.node.exec(tool, ["-t", "nat", "-D", "PODWIRE-HOSTPORTS", "2"]);
       const bad = await Promise.all(
         [pod, neighbour].map((each) =>
           host.portmap.call(
@@ -98,16 +98,15 @@ describe.runIf(canRun("iptables-legacy-restore", "strace", ...programs)).each(va
           .sort();
       };
       const both = ["ip6tables-restore", "iptables-restore"];
-      const removal = variant === "legacy" ? ["ip6tables-legacy-restore", "iptables-legacy-restore"] : [];
+      // The first one finds no chains of ours, and makes them.
+      await started("ADD", host.config(mappings, result));
       expect(await started("ADD", host.config(mappings, result))).toEqual(both);
+      // Through the name of the variant that has the rules.
+      expect(await started("CHECK", host.config(mappings, result))).toHaveLength(2);
+      expect(
+        (await started("DEL", host.config(undefined))).filter((name) => name.endsWith("-restore")),
+      ).toEqual(both);
       expect(await started("ADD", host.config(mappings, result))).toEqual(both);
-      expect(await started("CHECK", host.config(mappings, result))).toEqual([]);
-      expect(await started("DEL", host.config(undefined))).toEqual(removal);
-      expect(await started("DEL", host.config(undefined))).toEqual([]);
-      expect(await started("ADD", host.config(mappings, result))).toEqual(both);
-      expect(await started("GC", { ...host.config(undefined), "cni.dev/valid-attachments": [] })).toEqual(
-        removal,
-      );
     });
   },
 );

@@ -234,7 +234,7 @@ describe.runIf(canRun(...programs)).each(backends)("GC (%s)", (backend) => {
     expect(files.filter((file) => file.includes("-8081"))).toEqual([]);
   });
 
-  test("takes away rules for values of the configuration that nobody has any more, and those only", async () => {
+  test("takes away rules for values of the configuration that no attachment has any more, and those only", async () => {
     await using host = await PortHost.create(backend);
     const conditionsV4 =
       backend === "iptables" ? ["!", "-s", "198.51.100.1"] : ["ip", "saddr", "!=", "198.51.100.1"];

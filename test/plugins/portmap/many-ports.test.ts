@@ -28,7 +28,7 @@ describe.runIf(canRun(...programs)).each(backends)(`a container with ${count} po
       for (const shift of [first, 40_000]) {
         const mappings = ports(shift);
         await host.portmap.add(pod, host.config(mappings, result), { timeout: limit });
-        await host.check(pod, mappings, result);
+        await host.check(pod, mappings, result, {}, { timeout: limit });
         const server = await startEcho(host.node, shift + count - 1, "a");
         expect(await host.fromOutside(host.outside.nodeAddress4, last)).toBe(host.outside.address4);
         expect(await host.fromOutside(host.outside.nodeAddress6, last)).toBe(host.outside.address6);

@@ -1,7 +1,7 @@
-/** What comes back for the containers of a node after somebody has emptied the packet filter: with the next container. */
+/** What comes back for the containers of a node after the packet filter was emptied: with the next container. */
 import { describe, expect, test } from "vitest";
 import { canRun, seenAddress, startEcho } from "../../helpers/index.ts";
-import { addressesOf, bridgeConfig, PortHost, programs } from "./host.ts";
+import { bridgeConfig, PortHost, programs } from "./host.ts";
 
 const masquerade = { ipMasqBackend: "nftables" };
 const mappings = [{ hostPort: 8080, containerPort: 80 }];
@@ -37,21 +37,37 @@ describe.runIf(canRun(...programs)).each(emptied)("after %s", (_name, args) => {
     await host.check(a, mappings, result);
   });
 
-  test("a container that is gone gets nothing back", async () => {
+  test("a container that is gone gets nothing back after its DEL", async () => {
     await using host = await PortHost.create("nftables");
     const [a, b] = await host.bridge.pods("a", "b");
-    const gone = addressesOf(await host.attach(a, mappings, {}, masquerade));
+    await host.attach(a, mappings, {}, masquerade);
     await host.node.exec("nft", [...args]);
-    const ports = async () =>
-      (await host.node.execJson<object[]>("ip", ["-j", "link", "show", "type", "bridge_slave"])).length;
-    const before = await ports();
     await host.node.deleteNetns("a");
-    // The kernel removes the interfaces of a deleted namespace some time later.
-    await expect.poll(ports).toBe(before - 1);
+    await host.detach(a);
+    await host.bridge.del(a, bridgeConfig(masquerade));
     await host.attach(b, [{ hostPort: 8081, containerPort: 80 }], {}, masquerade);
     const { stdout } = await host.node.exec("nft", ["list", "table", "inet", "podwire"]);
-    expect(stdout).not.toContain(`${gone.v4} `);
-    expect(stdout).not.toContain(`${gone.v6} `);
+    expect(stdout).not.toContain("id-a");
     expect(stdout).toContain("8081");
+  });
+});
+
+describe.runIf(canRun(...programs))("a ruleset that was saved before a boot and restored after it", () => {
+  test("brings no container back that is gone, and the first ADD replaces it", async () => {
+    await using host = await PortHost.create("nftables");
+    const [a, b] = await host.bridge.pods("a", "b");
+    await host.attach(a, mappings, {}, masquerade);
+    // A boot leaves neither records nor interfaces; the file below /etc has the rules.
+    await host.node.exec("sh", [
+      "-ec",
+      "nft list ruleset > /run/saved; nft flush ruleset; rm -r /run/podwire; nft -f /run/saved; rm /run/saved",
+    ]);
+    await host.node.deleteNetns("a");
+    const result = await host.attach(b, [{ hostPort: 8081, containerPort: 80 }], {}, masquerade);
+    const { stdout } = await host.node.exec("nft", ["list", "table", "inet", "podwire"]);
+    expect(stdout).not.toContain("id-a");
+    await host.check(b, [{ hostPort: 8081, containerPort: 80 }], result);
+    await startEcho(host.node, 80, "b");
+    expect(await host.fromOutside(host.outside.nodeAddress4, 8081)).toBe(host.outside.address4);
   });
 });

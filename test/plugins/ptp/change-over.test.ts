@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping, referenceBin, referencePlugin, seenAddress, startEcho } from "../../helpers/index.ts";
+import { hostState, links, reservations } from "../attachment/kernel-state.ts";
 import { detachByReference } from "../attachment/reference.ts";
-import { hostState, links, reservations } from "../attachment/witness.ts";
 import { createWorld, Host, type Keys, network, programs } from "./host.ts";
 
 /** The reference 1.1.1 knows no 1.1.0. */

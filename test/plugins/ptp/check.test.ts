@@ -82,7 +82,7 @@ const drifts: [string, string, RegExp][] = [
     "sysctl -w net.ipv4.conf.$END.forwarding=0",
     /IPv4 forwarding.*veth/,
   ],
-  ["masquerade is gone", "iptables -t nat -F; ipset flush podwire-masq4 || true", /masquerad/i],
+  ["masquerade is gone", "nft flush chain inet podwire postrouting", /masquerad/i],
   [
     "the reservation is gone",
     "rm /var/lib/cni/networks/net/10.1.0.2 /var/lib/cni/networks/net/fd00:1::2",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { namespaceStates, prepareDeparture } from "../attachment/departure.ts";
-import { containerState, hostState, link, links, reservations } from "../attachment/witness.ts";
+import { containerState, hostState, link, links, reservations } from "../attachment/kernel-state.ts";
+import { namespaceStates, prepareDeparture } from "../attachment/netns-states.ts";
 import { everything, failed, Host, hostLocal, type Keys, programs, subnet6 } from "./host.ts";
 
 const prepared = async () => {

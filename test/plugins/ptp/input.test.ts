@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { containerState, hostState, link, links } from "../attachment/witness.ts";
+import { containerState, hostState, link, links } from "../attachment/kernel-state.ts";
 import {
   everything,
   failed,
@@ -39,19 +39,24 @@ describe.runIf(canRun(...programs))("a configuration is refused with", () => {
     ["an IPAM plugin that is missing", { ipam: { type: "missing" } }, 5, /missing/],
     ["ipMasq of the wrong type", { ipMasq: "yes" }, 6, /ipMasq/],
     ["an unknown ipMasqBackend", { ipMasq: true, ipMasqBackend: "pigeon" }, 7, /ipMasqBackend/],
-    ["a network that is none", { ipMasq: true, nonMasqueradeCIDRs: ["10/8"] }, 7, /nonMasqueradeCIDRs\[0\]/],
+    [
+      "a network without its length",
+      { ipMasq: true, nonMasqueradeCIDRs: ["10/8"] },
+      7,
+      /nonMasqueradeCIDRs\[0\]/,
+    ],
     ["an MTU of the wrong type", { mtu: "1500" }, 6, /mtu/],
     ["an MTU too small", { mtu: 67 }, 7, /mtu/],
     ["an MTU too large", { mtu: 65536 }, 7, /mtu/],
     ["dns of the wrong type", { dns: "1.1.1.1" }, 6, /dns/],
     [
-      "a route through somebody who is not on the link",
+      "a route through a gateway that is not on the link",
       { ipam: hostLocal([subnet4], { routes: [{ dst: "192.0.2.0/24", gw: "10.1.0.9" }] }) },
       7,
       /192\.0\.2\.0\/24.*10\.1\.0\.9/,
     ],
     [
-      "an IPv6 route through somebody who is not on the link",
+      "an IPv6 route through a gateway that is not on the link",
       { ipam: hostLocal([subnet6], { routes: [{ dst: "2001:db8::/32", gw: "fd00:1::9" }] }) },
       7,
       /2001:db8::\/32.*fd00:1::9/,
@@ -122,7 +127,7 @@ describe.runIf(canRun(...programs))("the result", () => {
     const result = await host.add(pod, config(version));
     const outer = (await links(host.node)).find(({ ifname }) => ifname.startsWith("veth"));
     const inner = await link(host.node, "eth0", "a");
-    const tells = (each: typeof inner | undefined) => ({
+    const described = (each: typeof inner | undefined) => ({
       name: each?.ifname,
       mac: each?.address,
       ...(version === "1.1.0" ? { mtu: each?.mtu } : {}),
@@ -136,7 +141,7 @@ describe.runIf(canRun(...programs))("the result", () => {
     });
     const modern = {
       cniVersion: version,
-      interfaces: [tells(outer), { ...tells(inner), sandbox: "/run/netns/a" }],
+      interfaces: [described(outer), { ...described(inner), sandbox: "/run/netns/a" }],
       ips: [ip("4", "10.1.0.2/24", "10.1.0.1"), ip("6", "fd00:1::2/64", "fd00:1::1")],
       routes: version === "1.1.0" ? routes : result.routes,
       dns,
@@ -183,7 +188,7 @@ describe.runIf(canRun(...programs))("STATUS", () => {
     ["no ipam", { ipam: {} }, 7],
     ["an IPAM plugin that is missing", { ipam: { type: "missing" } }, 5],
     ["an MTU out of range", { mtu: -1 }, 7],
-    ["a backend that is none", { ipMasq: true, ipMasqBackend: "pigeon" }, 7],
+    ["an unknown backend", { ipMasq: true, ipMasqBackend: "pigeon" }, 7],
   ])("says that the configuration cannot work: %s", async (_fault, keys, code) => {
     await using host = await Host.create();
     failed(await status(host, network(keys)), code);

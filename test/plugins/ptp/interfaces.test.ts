@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { addresses, addressInfos, link, links, routes, sysctl } from "../attachment/witness.ts";
+import { addresses, addressInfos, link, links, routes, sysctl } from "../attachment/kernel-state.ts";
 import { createWorld, fixed, Host, hostLocal, network, programs, staticIpam, withStatic } from "./host.ts";
 
 const attached = async (config = network(), extras = {}) => {
@@ -74,7 +74,7 @@ describe.runIf(canRun(...programs))("inside", () => {
     await stage.host.check(stage.pod, network({ ipam }), stage.result);
   });
 
-  test("are nobody's router advertisements believed, nor on the host's end", async () => {
+  test("router advertisements are not believed, nor on the host's end", async () => {
     await using stage = await attached();
     expect(await sysctl(stage.node, "ipv6/conf/eth0/accept_ra", "a")).toBe("0");
     expect(await sysctl(stage.node, `ipv6/conf/${stage.outer}/accept_ra`)).toBe("0");
@@ -143,7 +143,7 @@ describe.runIf(canRun(staticIpam, ...programs))("without a gateway from IPAM", (
     ["10.1.0.9/24", "169.254.1.1"],
     ["fd00:1::9/128", "fe80::1"],
     ["fd00:1::9/64", "fe80::1"],
-  ])("%s is routed through %s, which the result tells", async (address, gateway) => {
+  ])("%s is routed through %s, which the result names", async (address, gateway) => {
     await using stage = await attached(fixed(address), withStatic);
     expect(stage.result.ips).toEqual([{ address, gateway, interface: 1 }]);
     const family = address.includes(":") ? 6 : 4;

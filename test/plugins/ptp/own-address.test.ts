@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { links } from "../attachment/witness.ts";
+import { links } from "../attachment/kernel-state.ts";
 import { failed, Host, hostLocal, network, programs } from "./host.ts";
 
 describe.runIf(canRun(...programs))("an address of the node itself", () => {

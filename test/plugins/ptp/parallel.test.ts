@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { inLanes, makePods } from "../attachment/crowd.ts";
-import { hostState, links, reservations, sysctl } from "../attachment/witness.ts";
+import { inLanes, makePods } from "../attachment/concurrent.ts";
+import { hostState, links, reservations, sysctl } from "../attachment/kernel-state.ts";
 import { everything, Host, network, programs, succeeded } from "./host.ts";
 
 const count = 50;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, ping, seenAddress, startEcho } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import {
   createWorld,
   fixed,

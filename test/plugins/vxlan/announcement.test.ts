@@ -1,4 +1,4 @@
-/** In the mode l2 other nodes are behind the bridge, and where a MAC address is now they can only be told. */
+/** In the mode l2 other nodes are behind the bridge, and they learn where a MAC address is now only from announcements. */
 import { describe, expect, test } from "vitest";
 import { capture } from "../../helpers/capture.ts";
 import { builtPlugin, canRun, type Node } from "../../helpers/index.ts";

@@ -1,8 +1,9 @@
 /** Configurations that cannot work: a clear error, and nothing changed. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { bad, discovery, peers } from "./bad-configurations.ts";
+import { badL3 } from "./bad-l3-configurations.ts";
 import { createWorld, failed, l2Network, l3Network, programs, succeeded, type World } from "./world.ts";
 
 const canRunAll = canRun(...programs);
@@ -17,7 +18,7 @@ afterAll(async () => {
 });
 
 describe.runIf(canRunAll)("a configuration with", () => {
-  test.each(bad)(
+  test.each([...bad, ...badL3])(
     "$what is refused by ADD, which changes nothing",
     async ({ mode, keys, code = 7, words }) => {
       const host = world.host(0);
@@ -28,7 +29,7 @@ describe.runIf(canRunAll)("a configuration with", () => {
         const run = await host.call("ADD", pod, config);
         failed(run, code, words);
         const after = await hostState(host.node);
-        // A file of IPAM's index is nobody's, as our empty table; forwarding is switched on for the node.
+        // A file of IPAM's index has no owner, as our empty table; forwarding is switched on for the node.
         const shared = { files: [], sysctls: [], nftables: [] };
         expect({ ...after, ...shared }).toEqual({ ...before, ...shared });
         expect(after.nftables.join()).not.toContain("vteps");

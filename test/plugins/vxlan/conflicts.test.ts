@@ -1,7 +1,7 @@
 /** What is there already and leaves no room for the overlay: named, and nothing changed. */
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { createWorld, failed, l2Network, l3Network, programs } from "./world.ts";
 
 describe.runIf(canRun(...programs))("a conflict", () => {
@@ -79,7 +79,7 @@ describe.runIf(canRun(...programs))("a conflict", () => {
     await using own = await createWorld(2);
     await own.host(0).node.exec("ip", ["link", "add", "vx100", "type", "bridge"]);
     const run = await own.host(0).call("ADD", await own.host(0).pod("pod"), l3Network(own, 0));
-    failed(run, 7, /"vx100" exists and is not of the network "net"/);
+    failed(run, 7, /"vx100" exists and does not belong to the network "net"/);
   });
 
   test("with a program on the port is named, and leaves nothing", async () => {
@@ -97,7 +97,7 @@ describe.runIf(canRun(...programs))("a conflict", () => {
     expect(strip(await hostState(node))).toEqual(strip(before));
   });
 
-  test("with a route of somebody else is named, and leaves nothing", async () => {
+  test("with a route of another program is named, and leaves nothing", async () => {
     await using own = await createWorld(2);
     const { node } = own.host(0);
     await node.exec("ip", "route add 10.244.2.0/24 via 192.0.2.9".split(" "));

@@ -147,7 +147,7 @@ const damages: readonly Damage[] = [
     words: /its rule is missing or changed in the table inet podwire-vxlan-net/,
   },
   {
-    what: "guard's chain made anew, elsewhere",
+    what: "guard's chain made again, elsewhere",
     mode: "l2",
     program: "nft",
     command:
@@ -186,7 +186,7 @@ describe.runIf(canRun(...programs))("damage by hand", () => {
     const run = await host.call("CHECK", one, { ...network(0), prevResult: one?.result });
     failed(run, 999, damage.words);
     if (damage.what === "another device in its place") {
-      failed(await host.call("ADD", await host.pod("new"), network(0)), 7, /is not of the network/);
+      failed(await host.call("ADD", await host.pod("new"), network(0)), 7, /does not belong to the network/);
       return;
     }
     await attach(host, "new", network(0));
@@ -210,7 +210,7 @@ describe.runIf(canRun(...programs))("a device in the place of ours, with its ali
     ["checksum", "id 100 dstport 4789 local 192.0.2.1 noudpcsum", /UDP checksum of vx100 is false/],
     ["group", "id 100 dstport 4789 local 192.0.2.1 group 239.1.1.1 dev eth0", /group of vx100 is 239.1.1.1/],
   ])(
-    "is found by CHECK to have another %s, and is made anew once no pod is there",
+    "is found by CHECK to have another %s, and is recreated once no pod is there",
     async (_, kind, words) => {
       await using world = await createWorld(2);
       const host = world.host(0);
@@ -223,7 +223,7 @@ describe.runIf(canRun(...programs))("a device in the place of ours, with its ali
       await host.node.exec("ip", ["link", "set", "vx100", "alias", found?.ifalias ?? "", "up"]);
       const run = await host.call("CHECK", one, { ...config, prevResult: one.result });
       failed(run, 999, words);
-      failed(run, 999, /delete the pods of this network on this node/);
+      failed(run, 999, /delete this network's pods on this node/);
       failed(await host.call("ADD", await host.pod("two"), config), 7, /pods of the network "net" use/);
       await host.del(one, config);
       await attach(host, "three", config);

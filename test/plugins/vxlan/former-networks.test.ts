@@ -1,7 +1,7 @@
-/** What an overlay had before its configuration was changed: it goes, and nothing of anybody else's. */
+/** What an overlay had before its configuration was changed: it goes, and nothing of others. */
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { hostState, link } from "../attachment/witness.ts";
+import { hostState, link } from "../attachment/kernel-state.ts";
 import {
   attach,
   createWorld,
@@ -87,7 +87,7 @@ describe.runIf(canRun(...programs))("routes into networks that an overlay has no
     }
   });
 
-  test("are told of by CHECK", async () => {
+  test("are reported by CHECK", async () => {
     await using world = await createWorld(2);
     const host = world.host(0);
     const one = await attach(host, "one", elsewhere(world, {}, { directRouting: true }));
@@ -117,7 +117,7 @@ describe.runIf(canRun(...programs))("routes into networks that an overlay has no
     expect(await routesOf(host.node)).toHaveLength(8);
     const before = await hostState(host.node);
     const run = await host.call("ADD", await host.pod("two"), network(list(150)));
-    failed(run, 7, /"l3.network" replaces networks of vx100.*all 17.*take the former ones out first/);
+    failed(run, 7, /"l3.network" replaces networks of vx100.*all 17.*remove the former ones first/);
     expect(await hostState(host.node)).toEqual(before);
     await attach(host, "three", network([]));
     expect(await routesOf(host.node)).toEqual([]);
@@ -136,9 +136,17 @@ describe.runIf(canRun(...programs))("routes into networks that an overlay has no
       l3: { network: "10.0.0.0/8", subnets: ["10.244.1.0/24"] },
     });
     const run = await host.call("ADD", await host.pod("two"), intruder);
-    failed(run, 7, /"l3.network" has 10.0.0.0\/8, of which the VXLAN device vx100 .*network=net/);
+    failed(
+      run,
+      7,
+      /"l3.network" has 10.0.0.0\/8, which overlaps the networks of the VXLAN device vx100 .*network=net/,
+    );
     expect(await hostState(host.node)).toEqual(before);
-    failed(await host.call("STATUS", undefined, intruder), 7, /of which the VXLAN device vx100/);
+    failed(
+      await host.call("STATUS", undefined, intruder),
+      7,
+      /overlaps the networks of the VXLAN device vx100/,
+    );
   });
 });
 
@@ -147,7 +155,7 @@ describe.runIf(canRun(...programs))("a network that is configured for the other 
     ["l3", "l2"],
     ["l2", "l3"],
   ] as const)(
-    "from %s to %s is refused while pods are there, and made anew without any",
+    "from %s to %s is refused while pods are there, and recreated without any",
     async (from, to) => {
       await using world = await createWorld(2);
       const configOf = (index: number, mode: "l2" | "l3") =>

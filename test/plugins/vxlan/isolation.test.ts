@@ -43,7 +43,7 @@ describe.runIf(canRun(...programs))("two networks on the same nodes", () => {
     const [red1] = await attachEverywhere(world, red, "red");
     const alone = await attach(world.host(1), "blue", blue(1));
     const target = alone.addresses[0] ?? "";
-    // In the red network nobody has this address: red1 is alone with its own peer.
+    // In the red network no pod has this address: red1 is alone with its own peer.
     await world
       .host(1)
       .del({ ...alone, name: "red", netns: "/run/netns/red", containerId: "id-red" }, red(1));

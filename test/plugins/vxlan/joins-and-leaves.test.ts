@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
+import { sweepSize } from "../../helpers/sweep.ts";
 import {
   createWorld,
   type Keys,
@@ -98,7 +99,7 @@ describe.runIf(canRun(...programs))("joins and leaves in any order", () => {
             if (command !== "nothing") await host.node.exec("sh", ["-c", `${command} || true`]);
           }
         }),
-        { numRuns: 6 },
+        { numRuns: sweepSize({ spread: 4, all: 30 }) },
       );
     },
     120_000,

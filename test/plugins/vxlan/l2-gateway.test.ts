@@ -1,7 +1,7 @@
-/** One segment with a gateway on each node: out of the overlay there is masquerade, inside there is none. */
+/** One segment with a gateway on each node: masquerade applies to traffic out of the overlay only. */
 import { describe, expect, test } from "vitest";
 import { canRun, createOutside, ping, seenAddress, startEcho } from "../../helpers/index.ts";
-import { addresses, defaultRoutes } from "../attachment/witness.ts";
+import { addresses, defaultRoutes } from "../attachment/kernel-state.ts";
 import { attachEverywhere, createWorld, l2Network, programs, type World } from "./world.ts";
 
 const gatewayOf = (index: number) => [`10.10.0.${16 * index + 1}`, `fd00:10::${index + 1}:1`];

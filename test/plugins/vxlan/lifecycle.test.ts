@@ -1,7 +1,7 @@
 /** What happens to an overlay over time: CHECK names it, the next ADD repairs it, pods that are there lose nothing. */
 import { describe, expect, test } from "vitest";
 import { canRun, type Node, ping } from "../../helpers/index.ts";
-import { link, links } from "../attachment/witness.ts";
+import { link, links } from "../attachment/kernel-state.ts";
 import {
   type AttachedPod,
   attach,
@@ -65,7 +65,7 @@ describe.runIf(canRun(...programs))("the underlay", () => {
     expect(await reaches(two, one)).toBe(true);
   });
 
-  test("may change the node's address: the device follows, the peers are told by their configuration", async () => {
+  test("may change the node's address: the device follows, and the peers' configuration has it", async () => {
     await using world = await createWorld(2);
     const [one, two] = await attachEverywhere(world, (index) => l3Network(world, index));
     const { node } = world.host(0);
@@ -96,7 +96,7 @@ describe.runIf(canRun(...programs))("the underlay", () => {
     await ip(world.host(0).node, "address delete 192.0.2.1/24 dev eth0");
     await ip(world.host(0).node, "address replace 192.0.2.11/24 dev eth0");
     const run = await world.host(0).call("CHECK", one, { ...network, prevResult: one.result });
-    failed(run, 999, /underlay address 192.0.2.1 is not one of this node/);
+    failed(run, 999, /underlay address 192.0.2.1 is not an address of this node/);
     failed(await world.host(0).call("STATUS", undefined, network), 50, /underlay address 192.0.2.1/);
   });
 });

@@ -1,7 +1,7 @@
 /** A configuration that is changed while pods talk: not one packet is lost, and none comes twice. */
 import { describe, expect, test } from "vitest";
 import { canRun, ping } from "../../helpers/index.ts";
-import { link } from "../attachment/witness.ts";
+import { link } from "../attachment/kernel-state.ts";
 import {
   type AttachedPod,
   attach,
@@ -91,7 +91,7 @@ describe.runIf(canRun(...programs))("pods of another node stay in touch", () => 
 
   test.each(["l2", "l3"] as const)("while the node gets another address (%s)", async (mode: Mode) => {
     await using world = await createWorld(2);
-    // Derived from the address, it would change with it, and the peer would send to the old one until it is told.
+    // Derived from the address, it would change with it, and the peer would send to the old one until its configuration changes.
     const mac = mode === "l3" ? { mac: "02:00:00:00:01:01" } : {};
     const network = (local: string) => networkOf[mode](world, 0, { underlay: { local }, ...mac });
     const remote = (...vteps: string[]) => {

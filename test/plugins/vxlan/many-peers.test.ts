@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { stepsOf } from "../attachment/system-calls.ts";
+import { stepsOf } from "../sweep/system-calls.ts";
 import {
   attach,
   createWorld,
@@ -155,7 +155,7 @@ describe.runIf(canRun(...programs))("a change by hand to an overlay with many pe
     expect((await overlayOf(host.node)).routes).toEqual(routes);
   });
 
-  test("is none if it is the plugin's own: nothing is left of an overlay that goes with its last pod", async () => {
+  test("leaves nothing of an overlay that goes with its last pod", async () => {
     await using world = await createWorld(1);
     const host = world.host(0);
     const config = { ...network(world, many), keepDevice: false };

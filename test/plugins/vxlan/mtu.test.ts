@@ -1,7 +1,7 @@
 /** Packets of every size, and what carries them. */
 import { describe, expect, test } from "vitest";
 import { canRun, type Node, seenAddress, startEcho } from "../../helpers/index.ts";
-import { link } from "../attachment/witness.ts";
+import { link } from "../attachment/kernel-state.ts";
 import { attachEverywhere, createWorld, l2Network, l3Network, programs } from "./world.ts";
 
 /** A ping with a payload of that size that must not be fragmented. */
@@ -52,7 +52,7 @@ describe.runIf(canRun(...programs))("the MTU", () => {
     expect((await link(world.host(0).node, "eth0", "pod")).mtu).toBe(8950);
   });
 
-  test("is told to a pod whose own is larger: fragmentation needed", async () => {
+  test("is sent to a pod whose own is larger: fragmentation needed", async () => {
     await using world = await createWorld(2);
     const pods = await attachEverywhere(world, (index) => l3Network(world, index));
     const { node } = world.host(0);

@@ -9,7 +9,7 @@ const overhead = { 4: 50, 6: 70 } as const;
 type Family = 4 | 6;
 
 /** Two nodes that think of 1500 bytes, and a router that lets 1400 pass. */
-async function createNarrowWorld(heedsPath: boolean): Promise<World> {
+async function createNarrowWorld(usesPathMtu: boolean): Promise<World> {
   const world = await createWorld(2, { isRouted: true });
   const router = world.underlay.middle;
   for (const number of [1, 2]) {
@@ -20,7 +20,7 @@ async function createNarrowWorld(heedsPath: boolean): Promise<World> {
     for (const route of routes) await router.exec("ip", `${route} mtu lock ${NARROW}`.split(" "));
   }
   for (const { node } of world.hosts)
-    await node.exec("sysctl", ["-qw", `net.ipv4.ip_forward_use_pmtu=${heedsPath ? 1 : 0}`]);
+    await node.exec("sysctl", ["-qw", `net.ipv4.ip_forward_use_pmtu=${usesPathMtu ? 1 : 0}`]);
   return world;
 }
 
@@ -83,9 +83,9 @@ describe.runIf(canRun("nstat", ...programs))("a router with a smaller MTU betwee
     ["l2", 6, "unset"],
     ["l3", 6, "unset"],
   ] as const)(
-    "is told of to the pods where packets must not be taken apart: %s over IPv%s, df %s",
+    "is sent to the pods where packets must not be fragmented: %s over IPv%s, df %s",
     async (mode, family, df) => {
-      // As the mode l3 asks for; in the mode l2 it is the bridge that tells, whatever this says.
+      // As the mode l3 asks for; in the mode l2 the bridge sends the error, whatever this says.
       await using world = await createNarrowWorld(mode === "l3");
       const [, two] = await attachPods(world, mode, family, { df });
       const addresses = two?.addresses ?? [];
@@ -98,7 +98,7 @@ describe.runIf(canRun("nstat", ...programs))("a router with a smaller MTU betwee
     },
   );
 
-  test("swallows what IPv4 pods send over IPv6, unless the node heeds the path or the MTU is given", async () => {
+  test("swallows what IPv4 pods send over IPv6, unless the node uses the path MTU or the MTU is given", async () => {
     await using world = await createNarrowWorld(false);
     const [, two] = await attachPods(world, "l3", 6);
     const { node } = world.host(0);

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { Host, type Keys } from "../attachment/host.ts";
-import { stepsOf } from "../attachment/system-calls.ts";
-import { makeUnderlay, network } from "./stage.ts";
+import { stepsOf } from "../sweep/system-calls.ts";
+import { makeUnderlay, network } from "./single-node.ts";
 import { fdbOf, programs } from "./world.ts";
 
 const many = 600;

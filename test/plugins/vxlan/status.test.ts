@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { attach, createWorld, failed, l2Network, l3Network, programs, succeeded } from "./world.ts";
 
 describe.runIf(canRun(...programs))("STATUS", () => {
@@ -16,7 +16,7 @@ describe.runIf(canRun(...programs))("STATUS", () => {
     succeeded(await host.call("STATUS", undefined, l3Network(world, 0)));
   });
 
-  test("tells that the underlay is down, missing, or too small", async () => {
+  test("reports that the underlay is down, missing, or too small", async () => {
     await using world = await createWorld(2);
     const host = world.host(0);
     const config = l3Network(world, 0, { underlay: { dev: "eth0", local: "192.0.2.1" } });

@@ -1,4 +1,4 @@
-/** With `"arp": "suppress"` the bridge answers for the peers' pods, and nobody on the underlay is asked. */
+/** With `"arp": "suppress"` the bridge answers for the peers' pods, and no request crosses the underlay. */
 import { describe, expect, test } from "vitest";
 import { capture } from "../../helpers/capture.ts";
 import { canRun, ping } from "../../helpers/index.ts";
@@ -74,7 +74,7 @@ describe.runIf(canRun(...programs))("suppression", () => {
       for (const target of [...addressesOf(1), ...addressesOf(2)]) await reach(target, true);
     });
     expect(seen).toEqual([]);
-    // Nobody has these, and yet the pod knows where to send: they are in macs, each with the MAC address given there.
+    // No pod has these, and yet the pod knows where to send: they are in macs, each with the MAC address given there.
     expect(
       await asked(async () => {
         for (const target of Object.values(appliance).flat()) await reach(target, false);

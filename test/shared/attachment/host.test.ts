@@ -42,7 +42,7 @@ describe.runIf(canRun("ip"))("the uplink", () => {
   });
 
   test.each(["unreachable", "blackhole", "prohibit"])(
-    "is none where the default route is %s",
+    "is undefined where the default route is %s",
     async (kind) => {
       await ip("-4", "route", "add", kind, "default");
       await ip("-6", "route", "add", kind, "default");

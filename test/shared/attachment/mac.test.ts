@@ -14,7 +14,7 @@ const evaluated = async <T>(expression: string): Promise<T> => {
 };
 
 describe.runIf(canRun("ip"))("the MAC address of a container", () => {
-  test("is made from its IPv4 address, whoever has that", async () => {
+  test("is made from its IPv4 address, in any container", async () => {
     const macs = await evaluated(
       '[mac("a", "10.1.0.2/24"), mac("b", "10.1.0.2/24"), mac("a", "192.0.2.255/32")]',
     );

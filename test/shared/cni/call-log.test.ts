@@ -18,7 +18,7 @@ const linesOf = (text: string) => text.split("\n").filter((line) => line !== "")
 const log = (node: Node, file = LOG) =>
   linesOf(readFileSync(node.path(file), "utf8")).map((line) => JSON.parse(line));
 
-/** A call with a log, by the environment unless told. */
+/** A call with a log, by the environment by default. */
 const call = (node: Node, made: PluginCall, env: Record<string, string> = { PODWIRE_LOG: LOG }) =>
   node.plugin(builtPlugin("bridge"), {
     config,
@@ -121,9 +121,9 @@ describe.runIf(canRun("ip", "iptables", "ipset"))("a log that cannot be written"
     ["a folder", "/run"],
     ["in a folder that is not there", "/run/none/calls.log"],
     ["a device that is full", "/dev/full"],
-    ["a pipe that nobody reads", "/run/pipe"],
+    ["a pipe without a reader", "/run/pipe"],
     ["no path at all", "a\u0001b/c"],
-  ])("%s: the call works, its output is its own, and standard error tells", async (_, file) => {
+  ])("%s: the call works, its output is its own, and standard error has the reason", async (_, file) => {
     await using node = await createNode();
     await node.exec("mkfifo", ["/run/pipe"]);
     const netns = await node.addNetns("c1");
@@ -131,7 +131,7 @@ describe.runIf(canRun("ip", "iptables", "ipset"))("a log that cannot be written"
       const made = { netns, config: { ...config, ...keys } };
       const added = await call(node, { command: "ADD", ...made }, env);
       expect(added).toMatchObject({ exitCode: 0, json: { ips: [{}] } });
-      expect(added.stderr).toMatch(/^podwire: the log of calls cannot be written: /);
+      expect(added.stderr).toMatch(/^podwire: the call log cannot be written: /);
       expect(added.stderr).toContain(file);
       expect(await call(node, { command: "DEL", ...made }, env)).toMatchObject({ exitCode: 0, stdout: "" });
     }

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type CniCommand, distBin, type Node } from "../../helpers/index.ts";
 
-/** The folder on CNI_PATH that they are in unless told. */
+/** The folder on CNI_PATH that they are in by default. */
 export const delegateFolder = "/run/delegates";
 
 /** CNI_PATH with the scripts first, then our own executables. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { interfaceNameFault } from "../../../shared/cni/names.ts";
+import { interfaceNameProblem } from "../../../shared/cni/names.ts";
 import { canRun, createNode, runModule } from "../../helpers/index.ts";
 
 const pieces = fc.oneof(
@@ -45,13 +45,13 @@ describe.runIf(canRun("ip"))("an interface name", () => {
        };
        console.log(JSON.stringify(${JSON.stringify(asked)}.map(takes)));`,
     );
-    const ours = asked.map((name) => [name, interfaceNameFault(name) === undefined]);
+    const ours = asked.map((name) => [name, interfaceNameProblem(name) === undefined]);
     expect(ours).toEqual(asked.map((name, at) => [name, taken[at]]));
     expect(taken).toContain(true);
     expect(taken).toContain(false);
   });
 
   test.each(["eth%d", "%s", "a\u0001", "\u001b[2J", "a\u007f"])("is not %j", (name) => {
-    expect(interfaceNameFault(name)).toBeTypeOf("string");
+    expect(interfaceNameProblem(name)).toBeTypeOf("string");
   });
 });

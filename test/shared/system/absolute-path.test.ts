@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 describe.runIf(canRun("ip"))("an absolute path", () => {
-  test("is meant from the working folder, unless it is one already", async () => {
+  test("is relative to the working folder, unless it is absolute", async () => {
     const paths = await onNode(
       node,
       'say(["a", "../b/./c/", "", "/x/../y"].map((path) => places.absolutePath(path)));',
@@ -27,11 +27,11 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     const { stdout } = await node.exec("sh", ["-c", without, "sh", evaluator, ...script.words]);
     expect(JSON.parse(stdout)).toMatchObject([
       "/b",
-      { message: expect.stringMatching(/^a is meant from .* gone/) },
+      { message: expect.stringMatching(/^a is relative to .* gone/) },
     ]);
   });
 
-  test("without links is that of what is there, be it a folder, a file or a FIFO", async () => {
+  test("without links is that of a folder, a file or a FIFO", async () => {
     mkdirSync(node.path("/run/folder/below"), { recursive: true });
     writeFileSync(node.path("/run/folder/below/file"), "");
     symlinkSync("folder", node.path("/run/first"));
@@ -43,14 +43,14 @@ describe.runIf(canRun("ip"))("an absolute path", () => {
     expect(real).toEqual(witness.stdout.split("\n"));
   });
 
-  test("without links says why there is none", async () => {
+  test("without links says why it does not exist", async () => {
     symlinkSync("itself", node.path("/run/itself"));
     writeFileSync(node.path("/run/file"), "");
-    const told = await onNode(
+    const outcome = await onNode(
       node,
       'say(["/run/none", "/run/file/x", "/run/itself"].map((path) => failure(() => statuses.realPath(path))));',
     );
-    expect(told).toMatchObject([
+    expect(outcome).toMatchObject([
       { errno: 2, message: "openat /run/none: no such file or directory" },
       { errno: 20 },
       { errno: 40 },

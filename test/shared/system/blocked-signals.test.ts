@@ -13,7 +13,10 @@ beforeEach(async () => {
 const start = (statements: string): Promise<RunningCommand> =>
   startOnNode(
     node,
-    `const blocked = signals.blockSignals(["SIGINT", "SIGTERM"]);\nsay("blocked");\n${statements}`,
+    `const blocked = signals.blockSignals(["SIGINT", "SIGTERM"]);
+     const next = (limit) => { polls.waitForAny([blocked.descriptor], "signals", limit); return blocked.take(); };
+     say("blocked");
+     ${statements}`,
   );
 
 /** What a program said after "blocked". */
@@ -24,14 +27,14 @@ const saidBy = ({ stdout }: { readonly stdout: string }): unknown[] =>
     .map((line) => JSON.parse(line));
 
 describe.runIf(canRun("ip"))("signals that are blocked", () => {
-  test.each(["SIGINT", "SIGTERM"] as const)("are waited for and told by name: %s", async (signal) => {
-    await using running = await start("say(signals.waitForSignal(blocked));");
+  test.each(["SIGINT", "SIGTERM"] as const)("are waited for and named: %s", async (signal) => {
+    await using running = await start("say(next());");
     expect(saidBy(await running.stop(signal))).toEqual([signal]);
   });
 
   test("are taken one by one, each once", async () => {
     await using running = await start(
-      `const taken = [1, 2].map(() => signals.waitForSignal(blocked));
+      `const taken = [1, 2].map(() => next());
        say([...taken.sort(), blocked.take() ?? null]);`,
     );
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.kill(running.pid, signal);
@@ -39,9 +42,7 @@ describe.runIf(canRun("ip"))("signals that are blocked", () => {
   });
 
   test("are not there when none has come, nor when the time is over", async () => {
-    await using running = await start(
-      "say([blocked.take() ?? null, signals.waitForSignal(blocked, 20) ?? null]);",
-    );
+    await using running = await start("say([blocked.take() ?? null, next(20) ?? null]);");
     expect(saidBy(await running.ended)).toEqual([[null, null]]);
   });
 

@@ -36,7 +36,7 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(await statusOf("/run/file")).toMatchObject({ inode: String(ino), modified: String(mtimeNs) });
   });
 
-  test("tells of what kind it is, and who may do what with it", async () => {
+  test("has its kind and its permissions", async () => {
     const make =
       "cd /run; touch file; chmod 4751 file; mkdir -m 1777 folder; ln -s file link; mkfifo -m 604 pipe; mknod -m 640 block b 7 0; mknod -m 602 char c 1 3";
     await node.exec("sh", ["-c", make]);
@@ -59,7 +59,7 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(seen.map(([, mode]) => mode.toString(8))).toEqual(witness.stdout.split("\n"));
   });
 
-  test("of a link itself, or of nothing, is told too", async () => {
+  test("of a link itself, or of nothing, is known too", async () => {
     symlinkSync("nowhere", node.path("/run/link"));
     const seen = await onNode(
       node,
@@ -74,7 +74,7 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(await statusOf("/run/link")).toEqual(await statusOf("/run/file"));
   });
 
-  test("is undefined where nothing is, and a failure where that cannot be told", async () => {
+  test("is undefined where nothing is, and a failure where that is unknown", async () => {
     writeFileSync(node.path("/run/file"), "");
     symlinkSync("loop", node.path("/run/loop"));
     expect([await statusOf("/run/none"), await statusOf("/run/file/x")]).toEqual([null, null]);
@@ -82,7 +82,7 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(outcome).toMatchObject({ errno: 40, message: expect.stringContaining("/run/loop") });
   });
 
-  test("tells whether two are the same file", async () => {
+  test("shows whether two are the same file", async () => {
     writeFileSync(node.path("/run/a"), "");
     writeFileSync(node.path("/run/b"), "");
     await node.exec("ln", ["/run/a", "/run/hard"]);
@@ -96,21 +96,21 @@ describe.runIf(canRun("ip"))("a file's status", () => {
     expect(same).toEqual([true, false, false, true]);
   });
 
-  test("tells what is there, may be written, and may be executed", async () => {
+  test("shows what exists, may be written, and may be executed", async () => {
     writeFileSync(node.path("/run/file"), "");
     await node.exec("sh", ["-c", "mkdir /run/ro; mount -t tmpfs -o ro tmpfs /run/ro"]);
-    const told = await onNode(
+    const outcome = await onNode(
       node,
       `say(["/run/file", "/run/none", "/run/ro", "/bin/sh"].map((path) =>
          [statuses.fileExists(path), statuses.isWritable(path), statuses.isExecutable(path), statuses.isReachable(path)]));`,
     );
-    expect(told).toEqual([
+    expect(outcome).toEqual([
       [true, true, false, true],
       [false, false, false, false],
       [true, false, true, true],
       [true, true, true, true],
     ]);
-    // For a name that is too long it cannot be told, and nothing is there.
+    // For a name that is too long it is unknown, and nothing is there.
     expect(await onNode(node, 'say(statuses.isReachable("/run/" + "x".repeat(300)));')).toBe(false);
   });
 });
@@ -153,7 +153,7 @@ describe.runIf(canRun("ip"))("a folder", () => {
     expect(listed).toEqual(readdirSync(node.path("/run/many")).sort());
   });
 
-  test("tells which of its names are folders, and takes no link for one", async () => {
+  test("shows which of its names are folders, and takes no link for one", async () => {
     mkdirSync(node.path("/run/all/folder"), { recursive: true });
     writeFileSync(node.path("/run/all/file"), "");
     symlinkSync("folder", node.path("/run/all/link"));

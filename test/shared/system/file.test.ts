@@ -33,8 +33,6 @@ describe.runIf(canRun("ip"))("a file that is written", () => {
     write("/run/old", "something long");
     await doOnNode(node, 'files.writeFile("/run/old", "new", 0o600);');
     expect(read("/run/old")).toBe("new");
-    await doOnNode(node, 'files.writeExisting("/run/old", "x");');
-    expect(read("/run/old")).toBe("x");
     expect(statSync(node.path("/run/old")).mode & 0o777).toBe(0o644);
   });
 
@@ -68,8 +66,12 @@ describe.runIf(canRun("ip"))("a file that is written", () => {
     expect(length).toBe(10_000_000);
   });
 
-  test("on a full device is told of with the name of what was written", async () => {
-    const outcome = await onNode(node, 'say(failure(() => files.writeExisting("/dev/full", "x")));');
+  test("on a full device fails with the name of what was written", async () => {
+    const outcome = await onNode(
+      node,
+      `const full = files.openFile("/dev/full", files.OpenFlag.writeOnly);
+       say(failure(() => files.writeAll(full, "x", "/dev/full")));`,
+    );
     expect(outcome).toEqual({
       name: "SystemError",
       errno: 28,
@@ -141,7 +143,7 @@ describe.runIf(canRun("ip"))("a file that is moved", () => {
     write("/run/b", "b");
     const moved = await onNode(
       node,
-      'say([files.moveToFreeName("/run/a", "/run/b"), files.moveToFreeName("/run/a", "/run/c"), failure(() => files.moveToFreeName("/run/a", "/run/d"))]);',
+      'say([files.renameToFreeName("/run/a", "/run/b"), files.renameToFreeName("/run/a", "/run/c"), failure(() => files.renameToFreeName("/run/a", "/run/d"))]);',
     );
     expect(moved).toMatchObject([false, true, { errno: 2 }]);
     expect([read("/run/b"), read("/run/c")]).toEqual(["b", "a"]);
@@ -158,7 +160,7 @@ describe.runIf(canRun("ip"))("a file that is moved", () => {
     expect(read("/run/b")).toBe("a");
   });
 
-  test("is gone when it is removed, and then there is none to remove", async () => {
+  test("is gone when it is removed, and removing it again finds nothing", async () => {
     write("/run/a", "a");
     mkdirSync(node.path("/run/folder"));
     const removed = await onNode(
@@ -190,7 +192,7 @@ describe.runIf(canRun("ip"))("an open file", () => {
     expect(statSync(node.path("/run/file")).mode & 0o7777).toBe(0o4755);
   });
 
-  test("may be told to be on the disk, as the names in a folder may", async () => {
+  test("can be flushed to the disk, as the names in a folder can", async () => {
     write("/run/file", "");
     const trace = ["-f", "-qq", "-y", "-o", "/run/trace", "-e", "trace=fsync"];
     await using script = await writeModule(
@@ -201,19 +203,19 @@ describe.runIf(canRun("ip"))("an open file", () => {
       expect.stringContaining("</run/file>"),
       expect.stringContaining("</run>"),
     ]);
-    const told = await onNode(node, 'say(failure(() => files.syncFile(99, "nothing")));');
-    expect(told).toMatchObject({ errno: 9, message: expect.stringMatching(/^fsync nothing: /) });
+    const outcome = await onNode(node, 'say(failure(() => files.syncFile(99, "nothing")));');
+    expect(outcome).toMatchObject({ errno: 9, message: expect.stringMatching(/^fsync nothing: /) });
   });
 
   test("is read to its end as far as what is asked before each read allows", async () => {
     write("/run/file", "0123456789");
-    const told = await onNode(
+    const outcome = await onNode(
       node,
       `const asked = [];
        const read = (ask) => text(files.readAll(files.openFile("/run/file", 0), "it", ask));
        say([read(() => asked.push(1)), asked.length, failure(() => read(() => { throw new Error("stop"); }))]);`,
     );
-    expect(told).toMatchObject(["0123456789", 2, { message: "stop" }]);
+    expect(outcome).toMatchObject(["0123456789", 2, { message: "stop" }]);
   });
 });
 

@@ -10,11 +10,11 @@ beforeEach(async () => {
 
 describe.runIf(canRun("ip"))("this process", () => {
   test("knows its executable and its number", async () => {
-    const told = await onNode(
+    const outcome = await onNode(
       node,
       `const status = files.readText("/proc/self/status");
        say([self.ownExecutablePath(), String(self.processId()) === /^Pid:\\s*(\\d+)$/m.exec(status)[1]]);`,
     );
-    expect(told).toEqual([evaluator, true]);
+    expect(outcome).toEqual([evaluator, true]);
   });
 });

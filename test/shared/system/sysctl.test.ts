@@ -40,7 +40,7 @@ describe.runIf(canRun("ip", "sysctl"))("a kernel parameter", () => {
     expect((await node.exec("cat", ["/proc/sys/net/ipv4/conf/eth0.100/arp_notify"])).stdout).toBe("1");
   });
 
-  test("that the kernel refuses is told of with its path", async () => {
+  test("that the kernel refuses fails with its path", async () => {
     const outcome = await onNode(
       node,
       'say(failure(() => sysctls.setSysctl("ipv4/conf/lo/arp_notify", "many")));',

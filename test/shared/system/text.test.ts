@@ -23,11 +23,11 @@ describe.runIf(canRun("ip"))("a text", () => {
     const mark = [0xef, 0xbb, 0xbf];
     const bytes = fc.array(fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...mark, 0xe2, 0x82)));
     const samples = [[], mark, [...mark, ...mark, 0x61], mark.slice(1), ...fc.sample(bytes, 300)];
-    const told = await onNode<[string, string][]>(
+    const outcome = await onNode<[string, string][]>(
       node,
       `say(${JSON.stringify(samples)}.map((bytes) => Uint8Array.from(bytes)).map((bytes) => [texts.decodeTextWithMark(bytes), texts.decodeText(bytes)]));`,
     );
     const whole = samples.map((sample) => Buffer.from(sample).toString());
-    expect(told).toEqual(whole.map((text) => [text, text.replace(/^\uFEFF/, "")]));
+    expect(outcome).toEqual(whole.map((text) => [text, text.replace(/^\uFEFF/, "")]));
   });
 });

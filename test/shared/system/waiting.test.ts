@@ -15,7 +15,7 @@ const [one, two] = ["/run/one", "/run/two"].map((path) => files.openFile(path, f
 const wait = (limit) => polls.waitForAny([one, two], "pipes", limit).map((ready) => (ready === one ? "one" : "two"));`;
 
 describe.runIf(canRun("ip"))("waiting for input", () => {
-  test("tells which of several has some, and that none has when the time is over", async () => {
+  test("returns which of several has some, and nothing when the time is over", async () => {
     const ready = await onNode(
       node,
       `${open}
@@ -41,7 +41,7 @@ describe.runIf(canRun("ip"))("waiting for input", () => {
   });
 
   test("for what is no descriptor is a failure", async () => {
-    const told = await onNode(node, 'say(polls.waitForAny([99], "nothing", 0).length);');
-    expect(told).toBe(1);
+    const outcome = await onNode(node, 'say(polls.waitForAny([99], "nothing", 0).length);');
+    expect(outcome).toBe(1);
   });
 });

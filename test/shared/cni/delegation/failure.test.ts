@@ -120,7 +120,7 @@ describe.runIf(canRun("ip"))("a delegate that ends with", () => {
     expect(verbsOf(node, "ipam")).toEqual(["ADD", "DEL"]);
   });
 
-  test("a failure of its ADD and of its DEL tells of both", async () => {
+  test("a failure of its ADD and of its DEL reports both", async () => {
     const add = `${print({ code: 100, msg: "first", details: "it was this" })}\nexit 1`;
     addDelegate(node, "ipam", { ADD: add, DEL: `${print({ code: 101, msg: "second" })}\nexit 1` });
     const { msg, details } = await failedAdd(100);

@@ -53,7 +53,7 @@ describe.runIf(canRun("ip"))("CNI_ARGS", () => {
     }
   });
 
-  test("names the keys that are not known, unless told to ignore them, and changes nothing", async () => {
+  test("names the unknown keys, unless they are to be ignored, and changes nothing", async () => {
     const before = await stateOf(node);
     const outcome = await run(node, "bridge", { command: "ADD", args: kubernetes, config });
     expectError(outcome, 4);

@@ -8,6 +8,7 @@ import {
   type PluginRun,
   type Snapshot,
 } from "../../../helpers/index.ts";
+import { sweepSize } from "../../../helpers/sweep.ts";
 import { plugins, run, stateOf } from "../subjects.ts";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -133,6 +134,6 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
       expect(await run(node, plugin, { command: "DEL", ...call })).toMatchObject({ exitCode: 0, stdout: "" });
       expect((await node.exec("ip", ["-br", "link"])).stdout).not.toMatch(/^veth/m);
     });
-    await fc.assert(property, { numRuns: 40 });
-  });
+    await fc.assert(property, { numRuns: sweepSize({ spread: 20, all: 400 }) });
+  }, 300_000);
 });

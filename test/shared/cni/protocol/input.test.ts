@@ -25,7 +25,7 @@ const hugeAndBroken = {
 
 const most = 4 << 20;
 
-/** What more than is read may be: it is refused before anybody knows. */
+/** What more than is read may be: it is refused before it is read. */
 const tooMuch = {
   "10 MB of text": `{"pad":"${"x".repeat(10e6)}"}`,
   "ten million brackets": "[".repeat(10e6),

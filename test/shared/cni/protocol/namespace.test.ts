@@ -70,7 +70,7 @@ const nodeWithOwnPaths = async (): Promise<Node> => {
   return node;
 };
 
-/** Nobody routes packets for an address of the node's own: with ptp, the pod and the node must be two. */
+/** No node routes packets for its own address: with ptp, the pod and the node must be two. */
 const workingOnOwn = plugins.filter((plugin) => plugin !== "ptp");
 
 describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {

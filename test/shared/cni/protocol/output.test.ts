@@ -20,7 +20,7 @@ const redirected = (
     CNI_IFNAME: "eth0",
     CNI_PATH: delegatePath,
   };
-  // Descriptor 5 is a pipe that nobody reads any more.
+  // Descriptor 5 is a pipe without a reader.
   const script = `exec 5> >(:); wait $!; ${builtPlugin(plugin)} ${redirection}`;
   return node.exec("bash", ["-c", script], { env, reject: false });
 };
@@ -55,7 +55,7 @@ describe.runIf(canRun("ip", "bash")).each(plugins)("%s", (plugin) => {
     },
   );
 
-  test("tells an error that cannot be printed on standard error, in one line", async () => {
+  test("prints an error that cannot go to standard output on standard error, in one line", async () => {
     const outcome = await redirected(node, plugin, "CHECKS", "</run/config >/dev/full");
     expect(outcome.exitCode).toBe(1);
     expect(outcome.stderr).toMatch(/^podwire[^\n]*unknown CNI_COMMAND[^\n]*$/);

@@ -3,10 +3,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { writeResult } from "../../../../shared/cni/result-output.ts";
 import type { CniVersion } from "../../../../shared/cni/version.ts";
 import { canRun, createNode, type Node, referencePlugin } from "../../../helpers/index.ts";
+import { sweepSize } from "../../../helpers/sweep.ts";
 import { results } from "../arbitraries.ts";
 import { expectError, expectResult, expectSilence, run, versions } from "../subjects.ts";
 
-/** One attachment as it is told in the three forms; each later form can tell more. */
+/** One attachment in the three forms; each later form can hold more. */
 const old = {
   ip4: { ip: "10.9.0.2/24", gateway: "10.9.0.1", routes: [{ dst: "0.0.0.0/0", gw: "10.9.0.1" }] },
   ip6: { ip: "fd09::2/64", routes: [{ dst: "::/0" }] },
@@ -40,7 +41,7 @@ const kindOf = (version: string) => (/^0\.[12]/.test(version) ? "old" : version 
 const forms = { old: () => old, middle, recent };
 
 /** The attachment in the form of a version, having been through that of another. */
-const told = (version: string, through = version): object => {
+const resultOf = (version: string, through = version): object => {
   const isLost = kindOf(through) === "old";
   const [interfaces, index] = isLost ? [{}, {}] : [{ interfaces: [eth0] }, { interface: 0 }];
   return { cniVersion: version, ...forms[kindOf(version)](interfaces, index) };
@@ -62,15 +63,15 @@ describe.runIf(canRun("ip"))("a previous result", () => {
 
   test.each(versions)("of %s is passed on in the version of the configuration", async (from) => {
     for (const to of versions) {
-      expect(expectResult(await pass(to, told(from)), `${from} in ${to}`)).toEqual(told(to, from));
+      expect(expectResult(await pass(to, resultOf(from)), `${from} in ${to}`)).toEqual(resultOf(to, from));
     }
   });
 
   test.each(versions)(
     "that does not tell its version is taken to be of the configuration's, %s",
     async (version) => {
-      const { cniVersion: _, ...silent } = told(version) as Record<string, unknown>;
-      expect(expectResult(await pass(version, silent))).toEqual(told(version));
+      const { cniVersion: _, ...silent } = resultOf(version) as Record<string, unknown>;
+      expect(expectResult(await pass(version, silent))).toEqual(resultOf(version));
     },
   );
 
@@ -117,8 +118,9 @@ describe.runIf(canRun("ip"))("a previous result", () => {
           comparable(expectResult(theirs)),
         );
       });
-      await fc.assert(property, { numRuns: 40 });
+      await fc.assert(property, { numRuns: sweepSize({ spread: 15, all: 200 }) });
     },
+    300_000,
   );
 });
 

@@ -52,7 +52,7 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
   test.each(needed)(
     "%s names all variables that are missing, before it reads its input",
     async (verb, names) => {
-      // Nobody ever writes to this input, nor ends it.
+      // This input never gets a byte or an end.
       const script = `mkfifo /run/input-${verb}; exec ${builtPlugin(plugin)} <>/run/input-${verb}`;
       const env = { CNI_COMMAND: verb, PATH: process.env["PATH"] ?? "" };
       const { exitCode, stdout } = await node.exec("sh", ["-c", script], { env, reject: false });
@@ -132,7 +132,7 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
   });
 
   test.each([{ args: ["--version"] }, { args: [] }])(
-    "tells about itself when called with $args",
+    "describes itself when called with $args",
     async ({ args }) => {
       const env = args.length === 0 ? {} : { CNI_COMMAND: "ADD" };
       const outcome = await node.exec(builtPlugin(plugin), args, { env });

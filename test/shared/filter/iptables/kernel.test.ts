@@ -179,7 +179,7 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
   ];
 
   /** Damages the rules of everyone, has calls repair them, and expects them to be as they were. */
-  const repairedAfter = async (command: string, words: RegExp, ...calls: Operation[]) => {
+  const repairedAfter = async (command: string, words: RegExp, advice: RegExp, ...calls: Operation[]) => {
     await runIptables(node, variant, "-A POSTROUTING -s 192.0.2.0/24 -j ACCEPT");
     expect(await change(everyone)).toEqual([null]);
     const before = await both(variant);
@@ -188,7 +188,12 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
     expect(await run(node, variant, ...questions)).toEqual(everyone.map(() => null));
     await runIptables(node, variant, command);
     const [found] = (await run(node, variant, ...questions)).filter((each) => each !== null);
-    expect(found).toMatchObject({ code: 999, message: expect.stringMatching(words) });
+    const error = {
+      code: 999,
+      message: expect.stringMatching(words),
+      details: expect.stringMatching(advice),
+    };
+    expect(found).toMatchObject(error);
     expect(await run(node, variant, ...calls, ...questions)).toEqual(
       [...calls, ...questions].map(() => null),
     );
@@ -205,6 +210,7 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
       await repairedAfter(
         command,
         words,
+        /the next ADD on this node/,
         { do: "change", added: late, all: [...everyone, ...late] },
         { do: "change", removed: late, all: everyone },
       );
@@ -212,13 +218,14 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
   );
 
   test.each(damages.slice(0, 3))("are repaired by a change of nothing when %s", async (_, command, words) => {
-    await repairedAfter(command, words, { do: "change", all: everyone });
+    await repairedAfter(command, words, /the next ADD on this node/, { do: "change", all: everyone });
   });
 
   test.each(ownDamages)(
     "are named by CHECK and repaired by the next ADD when %s",
     async (_, command, words) => {
-      await repairedAfter(command, words, { do: "change", removed: [m, p], added: [m, p], all: everyone });
+      const again: Operation = { do: "change", removed: [m, p], added: [m, p], all: everyone };
+      await repairedAfter(command, words, /recreate the container/, again);
     },
   );
 
@@ -338,7 +345,7 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
     expect(await run(node, variant, { do: "prepare", record })).toEqual([
       expect.objectContaining({
         code: 7,
-        message: expect.stringContaining("KUBE-MARK-MASQ, and the nat table has no such chain"),
+        message: expect.stringContaining("KUBE-MARK-MASQ, and the nat table lacks it"),
       }),
     ]);
     await runIptables(node, variant, "-N KUBE-MARK-MASQ");
@@ -370,7 +377,7 @@ describe.runIf(canRun(...tools)).each(variants)("the rules (%s)", (variant) => {
     expect(await startedBy(node, variant, { do: "change", removed: [dual], all: base })).toEqual(
       names("restore"),
     );
-    // A record of the other backend is none of this one's.
+    // A record of the other backend is ignored.
     const foreign: FilterRecord = { ...dual, backend: "nftables" };
     const calls: Operation[] = [
       { do: "change", added: [foreign], removed: [foreign] },

@@ -137,7 +137,7 @@ COMMIT
     );
   });
 
-  test("keeps what it has made, and makes nothing anew but what is in podwire's chains", () => {
+  test("keeps what it has made, and makes nothing again but what is in podwire's chains", () => {
     fc.assert(
       fc.property(fc.array(aRecord, { maxLength: 6 }).map(distinct), (records) => {
         const input = projectionInput(4, records, empty);

@@ -21,7 +21,6 @@ interface Listed {
   readonly tentative: boolean;
   readonly duplicate: boolean;
   readonly scope: number;
-  readonly isGlobal: boolean;
 }
 
 let node: Node;
@@ -47,7 +46,7 @@ const list = (selection = "") =>
   onNode<Listed[]>(
     node,
     `say(addresses.listAddresses(host${selection}).map((each) => ({
-      ...each, cidr: formatCidr(each.cidr), isGlobal: addresses.isGlobal(each) })));`,
+      ...each, cidr: formatCidr(each.cidr) })));`,
   );
 
 const up = (...names: string[]) =>
@@ -88,7 +87,7 @@ describe.runIf(canRun("ip"))("an address", () => {
     expect(await networks()).toEqual([cidr.replace(/2\//, "0/").replace("::0/", "::/")]);
   });
 
-  test("of IPv6 is usable at once when nobody else can have it", async () => {
+  test("of IPv6 is usable at once when no other node can have it", async () => {
     await up("v0", "v1");
     await doOnNode(node, add("fd00::2/64"));
     const found = (await ipAddresses()).find(({ local }) => local === "fd00::2");
@@ -107,7 +106,7 @@ describe.runIf(canRun("ip"))("an address", () => {
     expect(await list()).toContainEqual(expect.objectContaining({ cidr: "fd00::2/64", tentative: true }));
   });
 
-  test("that another node has is told to be a duplicate", async () => {
+  test("that another node has is marked as a duplicate", async () => {
     await node.addNetns("c");
     await node.exec("ip", ["link", "set", "v1", "netns", "c"]);
     await node.exec("ip", ["link", "set", "v1", "up"], { netns: "c" });
@@ -167,13 +166,13 @@ describe.runIf(canRun("ip"))("the list of addresses", () => {
     expect(await of(', links.findLink(host, "lo").index')).toEqual(["127.0.0.1/8", "::1/128"]);
   });
 
-  test("tells global addresses from those of the link and of the host", async () => {
+  test("has the scope of global addresses, and of those of the link and of the host", async () => {
     await up("v0", "v1");
     for (const cidr of given) await doOnNode(node, add(cidr));
     const isLinkLocal = ({ cidr }: Listed) => cidr.startsWith("fe80:");
     await expect.poll(async () => (await list()).filter(isLinkLocal).length).toBe(2);
     const listed = await list();
-    const globals = listed.filter(({ isGlobal }) => isGlobal).map(({ cidr }) => cidr);
+    const globals = listed.filter(({ scope }) => scope === 0).map(({ cidr }) => cidr);
     expect(globals.sort()).toEqual([...given].sort());
     expect(listed.find(isLinkLocal)?.scope).toBe(253);
     expect(listed.find(({ cidr }) => cidr === "::1/128")?.scope).toBe(254);

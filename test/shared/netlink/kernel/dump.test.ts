@@ -80,7 +80,7 @@ describe.runIf(canRun("ip"))("a dump", () => {
       [...trace.matchAll(/NLM_F_DUMP_INTR, nlmsg_seq=(\d+)/g)].map((match) => match[1]),
     );
     expect(interrupted.size).toBeGreaterThan(0);
-    // Each is, but for the last of so many in a row that nobody asks any more.
+    // Each is, but for the last of so many in a row that no request follows.
     expect(asked).toBeLessThanOrEqual(rounds + interrupted.size);
     expect(asked).toBeGreaterThanOrEqual(rounds + Math.ceil(0.8 * interrupted.size));
   });

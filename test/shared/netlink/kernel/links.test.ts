@@ -1,24 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { canRun, createNode, type Node } from "../../../helpers/index.ts";
+import { type IpLink, ipLink, newBridge } from "./ip-link.ts";
 import { doOnNode, onNode, witness } from "./run.ts";
-
-interface IpLink {
-  readonly ifindex: number;
-  readonly ifname: string;
-  readonly address: string;
-  readonly mtu: number;
-  readonly flags: string[];
-  readonly operstate: string;
-  readonly master?: string;
-  readonly ifalias?: string;
-  readonly promiscuity: number;
-  readonly link_netnsid?: number;
-  readonly linkinfo?: {
-    info_kind: string;
-    info_data?: Record<string, unknown>;
-    info_slave_data?: Record<string, unknown>;
-  };
-}
 
 let node: Node;
 beforeEach(async () => {
@@ -26,18 +9,10 @@ beforeEach(async () => {
   return () => node.dispose();
 });
 
-const ipLink = async (name: string, netns?: string): Promise<IpLink | undefined> => {
-  const options = netns === undefined ? {} : { netns };
-  const all = await node.execJson<IpLink[]>("ip", ["-d", "-j", "link"], options);
-  return all.find(({ ifname }) => ifname === name);
-};
-
-const newBridge = `host.execute(bridges.newBridge({ name: "br0", mac: mac(1), mtu: 1400, vlanFiltering: false }));`;
-
 describe.runIf(canRun("ip"))("a bridge", () => {
   test("is made with the address and the MTU that are asked for, in one message", async () => {
     await doOnNode(node, newBridge);
-    expect(await ipLink("br0")).toMatchObject({
+    expect(await ipLink(node, "br0")).toMatchObject({
       address: "02:00:00:00:00:01",
       mtu: 1400,
       linkinfo: { info_kind: "bridge" },
@@ -51,7 +26,7 @@ describe.runIf(canRun("ip"))("a bridge", () => {
     await doOnNode(node, newBridge);
     const low = ["name", "v0", "address", "00:00:00:00:00:02", "master", "br0"];
     await node.exec("ip", ["link", "add", ...low, "type", "veth"]);
-    expect((await ipLink("br0"))?.address).toBe("02:00:00:00:00:01");
+    expect((await ipLink(node, "br0"))?.address).toBe("02:00:00:00:00:01");
   });
 
   test("whose name is taken is refused, in words that say what was tried", async () => {
@@ -89,16 +64,20 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
   test("is made with each end in its place, addresses, MTU and bridge set", async () => {
     await node.addNetns("c");
     await doOnNode(node, `${newBridge}\n${pair}`);
-    expect(await ipLink("veth0")).toMatchObject({ address: "02:00:00:00:00:02", mtu: 1300, master: "br0" });
-    expect(await ipLink("eth0", "c")).toMatchObject({ address: "02:00:00:00:00:03", mtu: 1300 });
-    expect(await ipLink("eth0")).toBeUndefined();
+    expect(await ipLink(node, "veth0")).toMatchObject({
+      address: "02:00:00:00:00:02",
+      mtu: 1300,
+      master: "br0",
+    });
+    expect(await ipLink(node, "eth0", "c")).toMatchObject({ address: "02:00:00:00:00:03", mtu: 1300 });
+    expect(await ipLink(node, "eth0")).toBeUndefined();
   });
 
   test("comes back as the kernel made it", async () => {
     await node.addNetns("c");
-    const told = await onNode<IpLink[]>(node, `${newBridge}\n${pair}\nsay(bodies.map(links.readLink));`);
-    const made = await ipLink("veth0");
-    expect(told).toMatchObject([{ name: "veth0", index: made?.ifindex, mtu: 1300, kind: "veth" }]);
+    const read = await onNode<IpLink[]>(node, `${newBridge}\n${pair}\nsay(bodies.map(links.readLink));`);
+    const made = await ipLink(node, "veth0");
+    expect(read).toMatchObject([{ name: "veth0", index: made?.ifindex, mtu: 1300, kind: "veth" }]);
   });
 
   test("that is dormant is no port that forwards, whatever its ends and time do, until it is awake", async () => {
@@ -107,18 +86,18 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
       host: { name: "v0", mac: mac(2) }, container: { name: "v1", mac: mac(3) }, mtu: 1400,
       master: links.findLink(host, "br0").index, isDormant: true }));`;
     await doOnNode(node, dormant);
-    const state = async () => (await ipLink("v0"))?.linkinfo?.info_slave_data?.["state"];
+    const state = async () => (await ipLink(node, "v0"))?.linkinfo?.info_slave_data?.["state"];
     for (const link of ["br0", "v0", "v1"]) {
       await node.exec("ip", ["link", "set", link, "up"]);
       expect(await state()).toBe("disabled");
     }
     // The kernel's work queue has looked at the carrier by then.
-    await expect.poll(async () => (await ipLink("v0"))?.operstate).toBe("DORMANT");
+    await expect.poll(async () => (await ipLink(node, "v0"))?.operstate).toBe("DORMANT");
     expect(await state()).toBe("disabled");
     const wake = 'const port = links.findLink(host, "v0"); host.execute(links.wakeLink(port));';
     await doOnNode(node, wake);
     expect(await state()).toBe("forwarding");
-    expect(await ipLink("v0")).toMatchObject({ operstate: "UP", linkmode: "DEFAULT" });
+    expect(await ipLink(node, "v0")).toMatchObject({ operstate: "UP", linkmode: "DEFAULT" });
   });
 
   test("that is awake before it has a carrier forwards as soon as it has one", async () => {
@@ -132,11 +111,11 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
        host.execute(links.wakeLink(links.findLink(host, "v0")), links.setLink({ name: "v1" }, { up: true }));`,
     );
     await expect
-      .poll(async () => (await ipLink("v0"))?.linkinfo?.info_slave_data?.["state"])
+      .poll(async () => (await ipLink(node, "v0"))?.linkinfo?.info_slave_data?.["state"])
       .toBe("forwarding");
   });
 
-  test("has addresses that the kernel takes for set, so that nobody else sets them", async () => {
+  test("has addresses that the kernel takes for set, so that no other program sets them", async () => {
     await node.addNetns("c");
     await doOnNode(node, `${newBridge}\n${pair}`);
     // NET_ADDR_SET of include/uapi/linux/netdevice.h.
@@ -152,7 +131,7 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
     await node.exec("ip", ["link", "add", "eth0", "type", "bridge"], { netns: "c" });
     const refused = await onNode(node, `${newBridge}\nsay(failure(() => { ${pair} }));`);
     expect(refused).toMatchObject({ errno: 17 });
-    expect(await ipLink("veth0")).toBeUndefined();
+    expect(await ipLink(node, "veth0")).toBeUndefined();
   });
 });
 
@@ -174,7 +153,7 @@ describe.runIf(canRun("ip"))("a link", () => {
       await doOnNode(fresh, newBridge);
       await fresh.exec("ip", ["link", "add", "v0", "type", "veth", "peer", "v1"]);
       await doOnNode(fresh, `host.execute(links.setLink(${target}, ${change}));`);
-      expect(await ipLink("v0"), target).toMatchObject(expected);
+      expect(await ipLink(node, "v0"), target).toMatchObject(expected);
     }
   });
 
@@ -185,7 +164,7 @@ describe.runIf(canRun("ip"))("a link", () => {
       'host.execute(links.setLink({ name: "br0" }, { up: true, promiscuous: true, alias: "a" }));',
     );
     await doOnNode(node, 'host.execute(links.setLink({ name: "br0" }, { promiscuous: false }));');
-    const link = await ipLink("br0");
+    const link = await ipLink(node, "br0");
     expect(link).toMatchObject({ ifalias: "a", promiscuity: 0, mtu: 1400 });
     expect(link?.flags).toContain("UP");
     expect(link?.flags).not.toContain("PROMISC");
@@ -208,7 +187,7 @@ describe.runIf(canRun("ip"))("a link", () => {
       `host.execute(links.deleteLink({ index: links.findLink(host, "br0").index }));
        say([host.attempt(links.deleteLink({ name: "br0" }), 19)?.message, failure(() => host.execute(links.deleteLink({ name: "br0" })))]);`,
     );
-    expect(await ipLink("br0")).toBeUndefined();
+    expect(await ipLink(node, "br0")).toBeUndefined();
     expect(second).toEqual([
       "could not delete the interface br0: no such device",
       { name: "NetlinkError", errno: 19, message: "could not delete the interface br0: no such device" },
@@ -231,45 +210,5 @@ describe.runIf(canRun("ip"))("a link", () => {
     expect(ours.map(({ name }) => name)).toEqual(theirs.map(({ attrs }) => attrs["ifname"]));
     const index = (name: string) => ours.find((link) => link.name === name)?.index;
     expect(ours.find(({ name }) => name === "v0")?.peer).toBe(index("v1"));
-  });
-});
-
-describe.runIf(canRun("ip"))("a bridge port", () => {
-  test.each([true, false])("has hairpin, isolation and alias set: %s", async (on) => {
-    await doOnNode(node, newBridge);
-    await node.exec("ip", ["link", "add", "v0", "master", "br0", "type", "veth", "peer", "v1"]);
-    const opposite = on ? "off" : "on";
-    await node.exec("ip", [
-      "link",
-      "set",
-      "v0",
-      "type",
-      "bridge_slave",
-      "hairpin",
-      opposite,
-      "isolated",
-      opposite,
-    ]);
-    const read = await onNode(
-      node,
-      `host.execute(bridges.setPort("v0", { alias: "podwire x", hairpin: ${on}, isolated: ${on}, up: ${on} }));
-       const port = links.findLink(host, "v0");
-       say([bridges.isHairpin(port), bridges.isIsolated(port), port.alias, port.isUp]);`,
-    );
-    expect(read).toEqual([on, on, "podwire x", on]);
-    expect(await ipLink("v0")).toMatchObject({
-      ifalias: "podwire x",
-      linkinfo: { info_slave_data: { hairpin: on, isolated: on } },
-    });
-  });
-
-  test("is forwarding once both ends and the bridge are up", async () => {
-    await doOnNode(node, newBridge);
-    await node.exec("ip", ["link", "add", "v0", "master", "br0", "type", "veth", "peer", "v1"]);
-    const isForwarding = () =>
-      onNode<boolean>(node, 'say(bridges.isForwarding(links.findLink(host, "v0")));');
-    expect(await isForwarding()).toBe(false);
-    for (const link of ["br0", "v0", "v1"]) await node.exec("ip", ["link", "set", link, "up"]);
-    await expect.poll(isForwarding).toBe(true);
   });
 });

@@ -52,7 +52,7 @@ describe.runIf(canRun("ip")).each(["10.1.0.9", "fd00::9"])("the neighbour %s", (
     expect(await list("v0")).toContainEqual({ address, mac: "02:00:00:00:00:06", isPermanent: false });
   });
 
-  test("is told from those of other interfaces, and whether it is permanent", async () => {
+  test("is distinguished from those of other interfaces, and has its permanence", async () => {
     const add = ["neighbour", "add", address, "lladdr", "02:00:00:00:00:07", "nud", "permanent", "dev"];
     await node.exec("ip", [...add, "v0"]);
     expect(await list("v0")).toContainEqual({ address, mac: "02:00:00:00:00:07", isPermanent: true });

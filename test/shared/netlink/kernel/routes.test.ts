@@ -132,7 +132,7 @@ describe.runIf(canRun("ip"))("a route", () => {
     },
   );
 
-  test("through a gateway that nobody can reach is refused, in words that name it", async () => {
+  test("through an unreachable gateway is refused, in words that name it", async () => {
     const refused = await onNode<{ message: string }>(
       node,
       `say(failure(() => { ${add("192.0.2.0/24", "198.51.100.1")} }));`,
@@ -156,16 +156,18 @@ describe.runIf(canRun("ip"))("the list of routes", () => {
       const numbers = { 4: 2, 6: 10 };
       // Routes of link-local addresses come by themselves when their detection ends: ask all three until they agree.
       const differences = async () => {
-        const told = (await ipRoutes(family, "table", "all")).map(({ dst }) => withLength(whole(dst))).sort();
+        const expected = (await ipRoutes(family, "table", "all"))
+          .map(({ dst }) => withLength(whole(dst)))
+          .sort();
         const ours = (await list(`{ family: ${family} }`)).map((route) => route.destination).sort();
         const seen = (await witness(node, "getRoutes")).filter(
           ({ data }) => data["family"] === numbers[family],
         );
-        return { missing: told.length - seen.length, told: told.join(), ours: ours.join() };
+        return { missing: expected.length - seen.length, expected: expected.join(), ours: ours.join() };
       };
       const expectAgreement = async () => {
-        const { missing, told, ours } = await differences();
-        expect(ours).toBe(told);
+        const { missing, expected, ours } = await differences();
+        expect(ours).toBe(expected);
         expect(missing).toBe(0);
       };
       await vi.waitFor(expectAgreement, { timeout: 10_000, interval: 500 });
@@ -192,11 +194,11 @@ describe.runIf(canRun("ip"))("the way to an address", () => {
   const way = (address: string) =>
     onNode<string>(
       node,
-      `const index = routes.findOutputInterface(host, parseIp("${address}"));
+      `const index = routeLookups.findOutputInterface(host, parseIp("${address}"));
        say(index === undefined ? "none" : links.findLinkByIndex(host, index).name);`,
     );
 
-  test("is out of the interface that ip(8) finds, or there is none", async () => {
+  test("is out of the interface that ip(8) finds, or undefined", async () => {
     expect(await way("10.1.0.9")).toBe("v0");
     expect(await way("127.0.0.5")).toBe("lo");
     expect(await way("10.1.0.2")).toBe("lo");
@@ -207,10 +209,13 @@ describe.runIf(canRun("ip"))("the way to an address", () => {
     expect(await way("192.0.2.1")).toBe("v0");
   });
 
-  test.each(["unreachable", "blackhole", "prohibit"])("is none where the routes say %s", async (kind) => {
-    await node.exec("ip", ["route", "add", kind, "192.0.2.0/24"]);
-    expect(await way("192.0.2.1")).toBe("none");
-  });
+  test.each(["unreachable", "blackhole", "prohibit"])(
+    "is undefined where the routes say %s",
+    async (kind) => {
+      await node.exec("ip", ["route", "add", kind, "192.0.2.0/24"]);
+      expect(await way("192.0.2.1")).toBe("none");
+    },
+  );
 
   test("that routers advertised is known by its link", async () => {
     const advertised = () =>

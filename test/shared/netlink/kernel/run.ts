@@ -10,6 +10,7 @@ import { setArpNotify } from "./shared/netlink/inet.ts";
 import * as neighbours from "./shared/netlink/neighbour.ts";
 import { BodyWriter } from "./shared/netlink/body-writer.ts";
 import * as routes from "./shared/netlink/route.ts";
+import * as routeLookups from "./shared/netlink/route-lookup.ts";
 import { newVethPair } from "./shared/netlink/veth.ts";
 import { formatIp, parseIp } from "./shared/ip/address.ts";
 import { formatCidr, parseCidr } from "./shared/ip/cidr.ts";
@@ -21,7 +22,7 @@ const host = new NetlinkConnection(Protocol.route);
 `;
 
 /**
- * Runs statements on the node, with the netlink modules at hand (`links`, `addresses`, `routes`, `bridges`, `neighbours`), a
+ * Runs statements on the node, with the netlink modules at hand (`links`, `addresses`, `routes`, `routeLookups`, `bridges`, `neighbours`), a
  * connection `host` in the node's namespace, and `say` to hand one value back.
  */
 export const onNode = <T = unknown>(node: Node, statements: string): Promise<T> =>
@@ -32,7 +33,7 @@ export const doOnNode = async (node: Node, statements: string): Promise<void> =>
   await onNode(node, `${statements}\nsay(null);`);
 };
 
-/** A link, an address or a route as the package netlink tells it, with its own socket and its own codec. */
+/** A link, an address or a route as the package netlink reads it, with its own socket and its own codec. */
 export interface Witnessed {
   readonly data: Readonly<Record<string, unknown>>;
   readonly attrs: Readonly<Record<string, unknown>>;

@@ -93,9 +93,9 @@ for (const [name, command] of Object.entries(commands)) {
   // The answer to a dump: every kind of link that the tests know.
   if (name === "routeScope") {
     const answers = (await trace(node, "ip -d link show")).filter(({ isRequest }) => !isRequest);
-    const told = await node.execJson<unknown[]>("ip", ["-d", "-j", "link", "show"]);
+    const shown = await node.execJson<unknown[]>("ip", ["-d", "-j", "link", "show"]);
     const folder = new URL(".", import.meta.url);
-    const links = { datagrams: answers.map(({ bytes }) => bytes), told };
+    const links = { datagrams: answers.map(({ bytes }) => bytes), shown };
     writeFileSync(new URL("links.json", folder), `${JSON.stringify(links, undefined, 2)}\n`);
   }
 }

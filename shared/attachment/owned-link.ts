@@ -1,0 +1,105 @@
+/** The interface that an attachment owns: found and removed, by the place and the kind that its plugin declares. */
+import { hostLinkName, networkText } from "../cni/attachment.ts";
+import { openContainerIfPresent } from "../cni/container.ts";
+import { runAll } from "../cni/error.ts";
+import { type AttachmentKey, attachmentOf, type OwnedLink, type Request } from "../cni/plugin.ts";
+import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { deleteLink, findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
+import { Errno } from "../system/errno.ts";
+import { agreesWithResult, hasOwner, isAliasOf } from "./link-alias.ts";
+import { collectMovedDevices, returnDevice } from "./moved-device.ts";
+
+type MadeLink = Exclude<OwnedLink, { place: "moved" }>;
+
+/** What the removal of a link has found. */
+export interface RemovedLink {
+  /** Of the link on the host; undefined if there was none. */
+  readonly alias?: string;
+  /** Whether the container has other links of the kind. True if it was not looked at. */
+  readonly hasSiblings: boolean;
+}
+
+/** The alias of the other end of a pair; empty if it is not on this host. */
+function hostAlias({ place, kind }: MadeLink, link: Link, host: NetlinkConnection | undefined): string {
+  if (place !== "pair" || host === undefined) return "";
+  const end = findLinkByIndex(host, link.peer);
+  return end?.kind === kind && end.peer === link.index ? end.alias : "";
+}
+
+/**
+ * Whether the interface CNI_IFNAME is this attachment's. The path of a namespace may lead to another container by now, so the alias
+ * decides. Links of the reference plugins have none: there the kind has to be right, and the MAC address that of prevResult.
+ */
+function isOwn(request: Request, owned: MadeLink, link: Link, host?: NetlinkConnection): boolean {
+  if (link.kind !== owned.kind) return false;
+  const alias = hasOwner(link.alias) ? link.alias : hostAlias(owned, link, host);
+  return hasOwner(alias) ? isAliasOf(alias, attachmentOf(request)) : agreesWithResult(request, link);
+}
+
+/** Removes the interface from inside. */
+function removeInside(request: Request, owned: MadeLink, host?: NetlinkConnection): RemovedLink {
+  const container = openContainerIfPresent(request);
+  if (container === undefined) return { hasSiblings: false };
+  const { netlink } = container;
+  const { ifname } = request;
+  try {
+    const link = findLink(netlink, ifname);
+    if (link !== undefined && isOwn(request, owned, link, host))
+      netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
+    // Only the removal of a masquerade needs it, and only pairs have one.
+    const others = owned.place === "pair" ? listLinks(netlink) : [];
+    return { hasSiblings: others.some(({ kind, name }) => kind === owned.kind && name !== ifname) };
+  } finally {
+    container.close();
+  }
+}
+
+function onHost<Value>(work: (host: NetlinkConnection) => Value): Value {
+  const host = new NetlinkConnection(Protocol.route);
+  try {
+    return work(host);
+  } finally {
+    host.close();
+  }
+}
+
+/** Removes the link by its end on the host, which needs no namespace. If that is gone, removes a pair from inside. */
+function removeFromHost(request: Request, owned: MadeLink, host: NetlinkConnection): RemovedLink {
+  const link = findLink(host, hostLinkName(attachmentOf(request), owned.kind));
+  if (link === undefined)
+    return owned.place === "pair" ? removeInside(request, owned, host) : { hasSiblings: true };
+  host.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
+  return { alias: link.alias, hasSiblings: true };
+}
+
+/** Removes the attachment's link, or gives the moved device back. Succeeds on what is gone. Leaves links of other attachments alone. */
+export function removeOwnedLink(request: Request, owned: OwnedLink): RemovedLink {
+  if (owned.place === "container") return removeInside(request, owned);
+  return onHost((host) => {
+    if (owned.place !== "moved") return removeFromHost(request, owned, host);
+    returnDevice(request, host);
+    return { hasSiblings: true };
+  });
+}
+
+/**
+ * GC: removes the network's links on the host whose attachment is not in `keep`. A link in a container's namespace is not looked
+ * for: it goes with the namespace.
+ */
+export function collectOwnedLinks(owned: OwnedLink, network: string, keep: readonly AttachmentKey[]): void {
+  if (owned.place === "container") return;
+  onHost((host) => {
+    if (owned.place === "moved") return collectMovedDevices(host, network, keep);
+    const kept = new Set(keep.map((owner) => hostLinkName(owner, owned.kind)));
+    const isStale = ({ kind, alias, name }: Link) =>
+      kind === owned.kind && alias.startsWith(networkText(network)) && !kept.has(name);
+    const stale = listLinks(host).filter(isStale);
+    runAll(
+      stale.map(
+        ({ index }) =>
+          () =>
+            void host.attempt(deleteLink({ index }), Errno.ENODEV),
+      ),
+    );
+  });
+}

@@ -1,0 +1,24 @@
+import { describe, expect, test } from "vitest";
+import { canRun } from "../../helpers/index.ts";
+import { Stage } from "./stage.ts";
+import { subjects } from "./subjects.ts";
+
+/** Each message to the kernel is a system call and an answer, and some of them wait for a lock that all containers share. */
+const most: Readonly<Record<string, number>> = {
+  bridge: 23,
+  ptp: 17,
+  vxlan: 51,
+  "host-local": 0,
+  loopback: 6,
+};
+
+describe.each(subjects)("$name", ({ plugin, programs, isPossible = true, ...rest }) => {
+  test.runIf(isPossible && plugin in most && canRun("strace", ...programs))(
+    "attaches one more container with few messages to the kernel",
+    async () => {
+      await using stage = await Stage.create({ plugin, programs, ...rest });
+      const messages = (await stage.stepsOfAdd()).filter(({ syscall }) => syscall === "sendto");
+      expect(messages.length).toBeLessThanOrEqual(most[plugin] ?? 0);
+    },
+  );
+});

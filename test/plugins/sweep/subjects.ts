@@ -1,0 +1,181 @@
+/**
+ * The table of all sweeps: a plugin takes part in them by its rows here. Each row says how a host is made ready for one more
+ * attachment, and with which configuration ADD and DEL are called. The sweeps are the tests of this folder.
+ *
+ * A chained plugin, such as portmap, attaches `pod` to another plugin's network in `prepare`, and returns the previous result in
+ * its configuration:
+ *
+ *     { name: "portmap (nftables)", plugin: "portmap", programs, prepare: async (host, pod) => {
+ *         const bridge = new Host(host.node, builtPlugin("bridge"));
+ *         const prevResult = await bridge.add(pod, bridgeConfig);
+ *         return { add: { ...config, runtimeConfig, prevResult }, del: config };
+ *     } },
+ */
+import type { Host, Keys, Pod } from "../attachment/host.ts";
+import { everything as bridgeNetwork } from "../bridge/everything.ts";
+import { programs as bridgePrograms } from "../bridge/host.ts";
+import { everything as ptpNetwork, programs as ptpPrograms } from "../ptp/host.ts";
+import { changedNetwork, makeUnderlay, overlayIfAny, network as vxlanNetwork } from "../vxlan/single-node.ts";
+import { programs as vxlanPrograms } from "../vxlan/world.ts";
+import type { Step } from "./system-calls.ts";
+
+/** What is called on a prepared host. */
+export interface Calls {
+  /** The configuration of ADD and CHECK. */
+  readonly add: Keys;
+  /** The configuration of DEL and GC; that of ADD unless given. */
+  readonly del?: Keys;
+  /** The attachments of the plugin, with their results, that must not be harmed. GC is given them as valid. */
+  readonly kept?: readonly { readonly pod: Pod; readonly result: unknown }[];
+  /** Undoes what DEL leaves of an ADD, for networks in which an ADD changes what all attachments use. */
+  readonly restore?: () => Promise<void>;
+  /** State that no snapshot shows. */
+  readonly state?: () => Promise<unknown>;
+}
+
+/** Makes a new host ready for the attachment of `pod`. */
+export type Prepare = (host: Host, pod: Pod) => Promise<Calls>;
+
+/** A row of the table. */
+export interface Subject {
+  /** The plugin's name, and what is special about this row. */
+  readonly name: string;
+  /** The folder in plugins/ or ipam/. */
+  readonly plugin: string;
+  /** Programs that are called beside strace(1). */
+  readonly programs: readonly string[];
+  /** False where the kernel lacks what the plugin makes. */
+  readonly isPossible?: boolean;
+  /** The interface in the container; eth0 unless given. */
+  readonly ifname?: string;
+  /**
+   * True for a plugin that has nothing on the host. What a failed or killed call leaves inside the container goes with its
+   * namespace; a DEL with the namespace clears it up too.
+   */
+  readonly isInside?: boolean;
+  /** A host that has seen ADDs of this network. Another container on it must not be harmed. */
+  readonly prepare: Prepare;
+  /** A host that has seen none, for a plugin that leaves something for all attachments: the devices that stay. */
+  readonly first?: { readonly prepare: Prepare; readonly staying: readonly string[] };
+  /** Steps that are not made to fail, with the reason in a comment. */
+  readonly isSpared?: (step: Step) => boolean;
+  /** True for a plugin that makes an interface, so that each container can be attached by the same configuration. */
+  readonly makesInterface?: boolean;
+}
+
+/** A warm host with another container on the same network. */
+const withNeighbour =
+  (config: Keys): Prepare =>
+  async (host) => {
+    await host.warmUp(config);
+    const neighbour = await host.pod("neighbour");
+    const result = await host.add(neighbour, config);
+    return { add: config, kept: [{ pod: neighbour, result }] };
+  };
+
+const onNewHost =
+  (config: Keys): Prepare =>
+  async () => ({ add: config });
+
+/** A network whose ADDs take every kind of step, with both packet filters. */
+const interfaceRows = (
+  plugin: string,
+  network: Keys,
+  programs: readonly string[],
+  staying: readonly string[],
+): Subject[] =>
+  ["iptables", "nftables"].map((ipMasqBackend) => {
+    const config = { ...network, ipMasqBackend };
+    return {
+      name: `${plugin} (${ipMasqBackend})`,
+      plugin,
+      programs,
+      prepare: withNeighbour(config),
+      first: { prepare: onNewHost(config), staying },
+      makesInterface: true,
+    };
+  });
+
+/**
+ * Not close: kept from happening, it keeps the lock on the file, and no kernel does that, whatever close returns. Not
+ * the result either: all is done by then, and the runner detaches the pod.
+ */
+const isSparedByVxlan = ({ syscall, line }: Step) => syscall === "close" || line.startsWith("write(1,");
+
+/** An overlay that the only attachment makes, and that DEL takes away unless it keeps the device. */
+const vxlanRow = (mode: "l2" | "l3", keepDevice = false): Subject => {
+  const config = vxlanNetwork(mode, [2, 3], { keepDevice, ipMasq: mode === "l3" });
+  return {
+    name: `vxlan (${mode})`,
+    plugin: "vxlan",
+    programs: vxlanPrograms,
+    prepare: async (host) => {
+      await makeUnderlay(host);
+      await host.warmUp(config);
+      return { add: config, state: () => overlayIfAny(host) };
+    },
+    isSpared: isSparedByVxlan,
+    makesInterface: true,
+  };
+};
+
+/** An ADD with other peers and another local address: it changes the overlay that another container uses. */
+const changedVxlanRow = (mode: "l2" | "l3"): Subject => ({
+  ...vxlanRow(mode),
+  name: `vxlan (${mode}) with changed peers`,
+  prepare: async (host) => {
+    const former = vxlanNetwork(mode, [2, 3]);
+    await makeUnderlay(host);
+    await host.add(await host.pod("neighbour"), former);
+    const other = await host.pod("other");
+    const restore = async () => {
+      await host.add(other, former);
+      await host.del(other, former);
+    };
+    await restore();
+    return { add: changedNetwork(mode), restore, state: () => overlayIfAny(host) };
+  },
+});
+
+const addresses = ["10.1.0.0/24", "fd00:1::/64"].map((subnet) => [{ subnet }]);
+
+export const subjects: readonly Subject[] = [
+  ...interfaceRows("bridge", bridgeNetwork, bridgePrograms, ["br0"]),
+  ...interfaceRows("ptp", ptpNetwork, ptpPrograms, []),
+  vxlanRow("l2"),
+  vxlanRow("l3"),
+  {
+    name: "host-local",
+    plugin: "host-local",
+    programs: ["ip"],
+    prepare: withNeighbour({
+      cniVersion: "1.1.0",
+      name: "net",
+      type: "bridge",
+      ipam: { type: "host-local", ranges: addresses },
+    }),
+  },
+  {
+    name: "loopback",
+    plugin: "loopback",
+    programs: ["ip"],
+    ifname: "lo",
+    isInside: true,
+    prepare: async (host, pod) => {
+      // The kernel leaves an address on a loopback interface that has been up once.
+      const config = { cniVersion: "1.1.0", name: "lo-net", type: "loopback" };
+      await host.add(pod, config);
+      await host.del(pod, config);
+      return { add: config };
+    },
+  },
+];
+
+/** For ADDs side by side: between two of them the overlay stays. */
+export const keptOverlays: readonly Subject[] = (["l2", "l3"] as const).map((mode) => ({
+  ...vxlanRow(mode, true),
+  name: `vxlan (${mode}) that keeps its device`,
+}));
+
+/** Rows for the sweep of failing ADDs alone: what they change is there before, and stays. */
+export const changes: readonly Subject[] = [changedVxlanRow("l2"), changedVxlanRow("l3")];

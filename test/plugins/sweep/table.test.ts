@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { findPlugins } from "../../../scripts/bundle.ts";
+import { subjects } from "./subjects.ts";
+
+/** portmap has sweeps in its own folder; dummy's interfaces exist in the virtual machine alone, where strace(1) takes too long. */
+const elsewhere = ["portmap", "dummy"];
+
+test("every plugin takes part in the sweeps", () => {
+  const swept = new Set([...subjects.map(({ plugin }) => plugin), ...elsewhere]);
+  expect([...findPlugins().keys()].filter((name) => !swept.has(name))).toEqual([]);
+});
+
+test("the rows have different names", () => {
+  const names = subjects.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+});

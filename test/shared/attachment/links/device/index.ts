@@ -1,0 +1,3 @@
+import { devicePlugin } from "../plugins.ts";
+
+export default devicePlugin();

@@ -1,0 +1,3 @@
+import { hostPlugin } from "../plugins.ts";
+
+export default hostPlugin("ifb");

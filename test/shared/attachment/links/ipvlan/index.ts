@@ -1,0 +1,3 @@
+import { upperPlugin } from "../plugins.ts";
+
+export default upperPlugin("ipvlan");

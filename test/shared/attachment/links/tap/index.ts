@@ -1,0 +1,3 @@
+import { tapPlugin } from "../plugins.ts";
+
+export default tapPlugin();
