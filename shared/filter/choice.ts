@@ -78,7 +78,7 @@ export function checkFilter(wanted: Wanted, environment: Environment): void {
     try {
       checkRecord(store, context, wanted);
     } catch (thrown) {
-      // An ADD or DEL may have changed the rules, and not yet the state. Under the lock there is none.
+      // An ADD or DEL may have changed the rules, and not yet the state. Under the lock no call does.
       if (!store.exists) throw thrown;
       store.whileLocked(() => checkRecord(store, context, wanted));
     }

@@ -32,7 +32,7 @@ const established = createSocket(kind);
 established.on("message", note);
 established.on("error", () => {});
 
-const askAnew = () => {
+const askFromNewPort = () => {
   const socket = createSocket(kind);
   socket.on("error", () => {});
   socket.once("message", () => {
@@ -44,7 +44,7 @@ const askAnew = () => {
 
 const timer = setInterval(() => {
   ask(established);
-  askAnew();
+  askFromNewPort();
 }, PAUSE);
 
 const end = (deadline) => {

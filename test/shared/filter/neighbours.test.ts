@@ -8,10 +8,23 @@ import {
   seenAddress,
   startEcho,
 } from "../../helpers/index.ts";
-import { apply, check, collect, createPods, masqueradeOf, nftablesWay, owner, remove } from "./world.ts";
+import {
+  apply,
+  check,
+  collect,
+  createPods,
+  installVariants,
+  masqueradeOf,
+  natRules,
+  owner,
+  remove,
+  tools,
+  type Way,
+  ways,
+} from "./world.ts";
 
 /** What else changes the packet filter of a node, each in tables of its own. */
-const neighbours: readonly [string, string][] = [
+const neighbours: readonly [string, string, string[]][] = [
   [
     "kube-proxy",
     `table ip kube-proxy {
@@ -41,6 +54,7 @@ const neighbours: readonly [string, string][] = [
         meta l4proto tcp dnat to 10.1.0.9:80
       }
     }`,
+    ["ip kube-proxy"],
   ],
   [
     "firewalld",
@@ -61,6 +75,7 @@ const neighbours: readonly [string, string][] = [
         ct state invalid drop
       }
     }`,
+    ["inet firewalld"],
   ],
   [
     "a table of nearly our name",
@@ -78,16 +93,51 @@ const neighbours: readonly [string, string][] = [
         ip daddr 198.51.100.0/24 accept
       }
     }`,
+    ["inet podwire2", "ip podwire"],
   ],
 ];
 
-const iptablesNft = `*nat
+/** The same by iptables. */
+const iptablesNeighbours: readonly [string, string][] = [
+  [
+    "a chain of the reference plugin",
+    `*nat
 :CNI-0123 - [0:0]
 -A POSTROUTING -s 192.0.2.0/24 -m comment --comment "another's" -j CNI-0123
 -A CNI-0123 -d 192.0.2.0/24 -j ACCEPT
 -A CNI-0123 -j MASQUERADE
 COMMIT
-`;
+`,
+  ],
+  [
+    "kube-proxy with iptables",
+    `*nat
+:KUBE-MARK-MASQ - [0:0]
+:KUBE-POSTROUTING - [0:0]
+:KUBE-SERVICES - [0:0]
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING
+-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000
+-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
+-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0
+-A KUBE-POSTROUTING -j MASQUERADE --random-fully
+-A KUBE-SERVICES -d 172.30.0.41/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ
+COMMIT
+`,
+  ],
+  [
+    "docker",
+    `*nat
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A DOCKER -i docker0 -j RETURN
+COMMIT
+`,
+  ],
+];
 
 let node: Node;
 let outside: Outside;
@@ -100,45 +150,53 @@ afterEach(async () => {
   await node.dispose();
 });
 
-/** The ruleset without our own table. */
-const foreign = async (): Promise<string> => {
-  const { stdout } = await node.exec("nft", ["list", "ruleset"], { reject: false });
-  return stdout
-    .replace(/table inet podwire \{\n[\s\S]*?\n\}\n?/, "")
-    .replace(/packets \d+ bytes \d+/g, "")
-    .trim();
+/** The tables of a neighbour, without what counters count. */
+const foreign = async (tables: readonly string[]): Promise<string> => {
+  const lists = tables.map((table) => `nft list table ${table}`);
+  const { stdout } = await node.exec("sh", ["-ec", lists.join("\n")]);
+  return stdout.replace(/packets \d+ bytes \d+/g, "").trim();
 };
 
-const useAll = async () => {
+const useAll = async (way: Way) => {
+  await installVariants(node);
   await createPods(node, { a: ["10.1.0.2", "fd00:1::2"] });
   await startEcho(outside, 7000);
-  const wanted = masqueradeOf(nftablesWay, owner("c1"), ["10.1.0.2/24", "fd00:1::2/64"]);
-  expect(await apply(node, wanted)).toBeNull();
-  expect(await check(node, wanted)).toBeNull();
+  const wanted = masqueradeOf(way, owner("c1"), ["10.1.0.2/24", "fd00:1::2/64"]);
+  expect(await apply(node, wanted, way.variant)).toBeNull();
+  expect(await check(node, wanted, way.variant)).toBeNull();
   for (const [address, seen] of [
     [outside.address4, outside.nodeAddress4],
     [outside.address6, outside.nodeAddress6],
   ] as const) {
     expect(await seenAddress(node, address, 7000, { netns: "a" })).toBe(seen);
   }
-  expect(await remove(node, owner("c1"))).toBeNull();
-  expect(await collect(node, "net", [])).toBeNull();
+  expect(await remove(node, owner("c1"), way.variant)).toBeNull();
+  expect(await collect(node, "net", [], way.variant)).toBeNull();
 };
 
-describe.runIf(canRun("nft", "iptables-nft-restore", "ip"))("beside the rules of", () => {
-  test.each(neighbours)("%s: traffic is masqueraded, and they stay as they are", async (_who, rules) => {
-    await node.exec("nft", ["-f", "-"], { input: rules });
-    const before = await foreign();
-    expect(before.length).toBeGreaterThan(100);
-    await useAll();
-    expect(await foreign()).toBe(before);
-  });
+describe.runIf(canRun(...tools)).each(ways)("beside the rules of others ($how)", (way) => {
+  test.each(neighbours)(
+    "traffic is masqueraded, and they stay as they are: %s",
+    async (_who, rules, tables) => {
+      await node.exec("nft", ["-f", "-"], { input: rules });
+      const before = await foreign(tables);
+      expect(before.length).toBeGreaterThan(100);
+      await useAll(way);
+      expect(await foreign(tables)).toBe(before);
+    },
+  );
 
-  test("iptables-nft: traffic is masqueraded, and they stay as they are", async () => {
-    await node.exec("iptables-nft-restore", ["-n"], { input: iptablesNft });
-    const before = await foreign();
-    expect(before).toContain("CNI-0123");
-    await useAll();
-    expect(await foreign()).toBe(before);
-  });
+  test.each(iptablesNeighbours)(
+    "traffic is masqueraded, and they stay as they are: %s",
+    async (_who, rules) => {
+      const tool = way.variant === "legacy" ? "iptables-legacy-restore" : "iptables-nft-restore";
+      await node.exec(tool, ["-n"], { input: rules });
+      const theirs = async () =>
+        (await natRules(node, way.variant)).filter((rule) => !rule.includes("PODWIRE-"));
+      const before = await theirs();
+      expect(before.length).toBeGreaterThan(2);
+      await useAll(way);
+      expect(await theirs()).toEqual(before);
+    },
+  );
 });
