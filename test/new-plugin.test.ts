@@ -14,7 +14,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { cloneProject } from "./engine/clone.ts";
 import { canRun, createNode, distBin, type Node, projectRoot } from "./helpers/index.ts";
 import { Host } from "./plugins/attachment/host.ts";
-import { addresses } from "./plugins/attachment/witness.ts";
+import { addresses } from "./plugins/attachment/kernel-state.ts";
 
 const minutes = 60_000;
 

@@ -1,7 +1,7 @@
 /** Ports on 127.0.0.1: what the kernel must be told for traffic from there to leave the node. */
 import { drift } from "../../shared/attachment/check.ts";
 import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
-import { loopback4 } from "../../shared/filter/host-ports.ts";
+import { loopback4 } from "../../shared/filter/port-entry.ts";
 import type { HostPort, HostPorts } from "../../shared/filter/record.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { contains } from "../../shared/ip/cidr.ts";

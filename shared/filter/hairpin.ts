@@ -19,8 +19,9 @@ import {
   matchNetwork,
 } from "../nftables/match.ts";
 import type { Rule } from "../nftables/message.ts";
-import { loopback4, portsOf } from "./host-ports.ts";
+import { portsOf } from "./host-ports.ts";
 import { identifier } from "./masquerade.ts";
+import { loopback4 } from "./port-entry.ts";
 import type { FilterRecord, HostPorts } from "./record.ts";
 import {
   type Chain,

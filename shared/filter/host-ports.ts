@@ -9,15 +9,10 @@
  * not, and is never masqueraded.
  */
 import { ownerComment } from "../cni/attachment.ts";
-import { type Family, parseIp, toBytes } from "../ip/address.ts";
-import { type Cidr, hostCidr, parseCidr } from "../ip/cidr.ts";
+import { type Family, toBytes } from "../ip/address.ts";
 import {
-  Comparison,
-  compare,
-  counter,
   decide,
   Header,
-  loadDestinationKind,
   loadMeta,
   loadPayload,
   lookupValue,
@@ -26,21 +21,14 @@ import {
   translateDestination,
   Verdict,
 } from "../nftables/expression.ts";
-import {
-  addressTypes,
-  changeMark,
-  familyNumbers,
-  hostOrder,
-  loadAddress,
-  matchFamily,
-  matchNetwork,
-} from "../nftables/match.ts";
+import { addressTypes, changeMark, familyNumbers, loadAddress, matchFamily } from "../nftables/match.ts";
 import type { Rule } from "../nftables/message.ts";
-import { dataTypes, interfaceKey } from "../nftables/set.ts";
+import { dataTypes } from "../nftables/set.ts";
 import type { UserDatum } from "../nftables/user-data.ts";
 import { sha512 } from "../system/hash.ts";
 import { encodeText } from "../system/text.ts";
 import { compileConditions } from "./conditions.ts";
+import { DISPATCH, entryChains, type Precision, precisions } from "./port-entry.ts";
 import {
   DEFAULT_MARK_BIT,
   type FilterRecord,
@@ -54,7 +42,6 @@ import {
   type Feature,
   type Group,
   inetTable,
-  natHooks,
   type PlacedElement,
   type PlacedSet,
   type PortGroup,
@@ -63,13 +50,6 @@ import {
 
 const families: readonly Family[] = [4, 6];
 const REGISTER = registerAt(0);
-
-/** What a port is looked up by beside the protocol: the address too, or only the port. */
-type Precision = "address" | "any";
-const precisions: readonly Precision[] = ["address", "any"];
-
-export const loopback4 = parseCidr("127.0.0.0/8") as Cidr;
-const loopback6 = hostCidr(parseIp("::1") as Cidr["address"]);
 
 export const PORT_MAP = /^hostports([46])-(address|any)(-[0-9a-f]{8})?$/;
 
@@ -82,7 +62,6 @@ function suffixOf({ markBit, conditions }: PortGroup): string {
 const mapName = (family: Family, precision: Precision, suffix: string): string =>
   `hostports${family}-${precision}${suffix}`;
 const chainName = (precision: Precision, suffix: string): string => `to-${precision}${suffix}`;
-const DISPATCH = { address: "hostports-address", any: "hostports-any" } as const;
 
 /**
  * The group in user data of its maps, in four parts: for records that are recovered from the kernel. Numbers in the range that
@@ -174,60 +153,6 @@ function dispatchRules(group: PortGroup, precision: Precision): Rule[] {
     })),
   );
 }
-
-/** RTN_LOCAL: include/uapi/linux/rtnetlink.h. */
-const LOCAL = 2;
-
-/** Only traffic to the host itself is ever translated (CVE-2019-9946, CVE-2025-67499). */
-const toLocalAddresses: Rule = {
-  comment: "only to addresses of this host",
-  expressions: [
-    loadDestinationKind(REGISTER),
-    compare(REGISTER, Comparison.equal, hostOrder(LOCAL)),
-    decide({ code: Verdict.jump, chain: "hostports" }),
-  ],
-};
-
-/** The kernel routes ::1 nowhere: services of the host that listen there stay reachable. */
-const notToLoopback6: Rule = {
-  comment: "::1 cannot lead to a container",
-  expressions: [...matchNetwork("destination", loopback6), decide({ code: Verdict.return })],
-};
-
-/**
- * For localhost to work the kernel must route 127.0.0.0/8 to the containers' interface; a packet that comes in by it must not
- * reach the host's own services there (CVE-2020-8558).
- */
-const localhostRule: Rule = {
-  comment: "only this host reaches its 127.0.0.0/8",
-  expressions: [
-    loadMeta(Meta.iifname, REGISTER),
-    compare(REGISTER, Comparison.notEqual, interfaceKey("lo")),
-    ...matchNetwork("destination", loopback4),
-    counter(),
-    decide({ code: Verdict.drop }),
-  ],
-};
-
-const entryChains: readonly Chain[] = [
-  { table: inetTable, name: "prerouting", hook: natHooks.prerouting, rules: [toLocalAddresses] },
-  { table: inetTable, name: "output", hook: natHooks.output, rules: [notToLoopback6, toLocalAddresses] },
-  {
-    table: inetTable,
-    name: "hostports",
-    rules: precisions.map((precision) => ({
-      comment: precision === "address" ? "a specific address first" : "then any address",
-      expressions: [decide({ code: Verdict.jump, chain: DISPATCH[precision] })],
-    })),
-  },
-  {
-    table: inetTable,
-    name: "localhost",
-    // NF_IP_PRI_RAW: before connection tracking gives packets of our own connections their old addresses back.
-    hook: { type: "filter", number: 0, priority: -300 },
-    rules: [localhostRule],
-  },
-];
 
 function structureOf(groups: readonly Group[]): Structure {
   const own = groups.filter((group): group is PortGroup => group.kind === "ports");

@@ -15,7 +15,7 @@ import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { listDirectory, makeDirectory } from "../system/directory.ts";
 import { linkToFreeName, readTextIfPresent, removeFile, renameFile, writeFile } from "../system/file.ts";
-import { fileExists, fileStatus } from "../system/file-status.ts";
+import { type FileStatus, fileExists, fileStatus } from "../system/file-status.ts";
 import { lockLimit, makeAndLock, unlock } from "../system/folder-lock.ts";
 import { SystemError } from "../system/libc.ts";
 import { type FilterRecord, isSameRecord, type RecordKind, recordName } from "./record.ts";
@@ -118,9 +118,21 @@ export class RecordStore {
     return listDirectory(`${this.#folder}/records`).filter((name) => name !== STATE && !name.startsWith("."));
   }
 
-  /** All records that can be read. */
+  /**
+   * All records that can be read, in the order in which they were written. So a projection of all has its rules in the order in
+   * which ADDs have added them one by one.
+   */
   all(): FilterRecord[] {
-    return this.#names().flatMap((name) => this.#read(this.#recordPath(name)) ?? []);
+    const files = this.#names().flatMap((name) => {
+      const path = this.#recordPath(name);
+      const [status, record] = [fileStatus(path), this.#read(path)];
+      return status === undefined || record === undefined ? [] : [{ status, record }];
+    });
+    // Files of one moment: tmpfs gives them rising inode numbers.
+    const isLater = (one: FileStatus, other: FileStatus) =>
+      one.modified === other.modified ? one.inode > other.inode : one.modified > other.modified;
+    files.sort((one, other) => (isLater(one.status, other.status) ? 1 : -1));
+    return files.map(({ record }) => record);
   }
 
   /**

@@ -31,7 +31,7 @@ function bodyOf({ kind, name, mac, mtu, parent, namespace, data }: NewLink): Uin
 
 /**
  * Equivalent to: ip link add NAME link PARENT address MAC mtu MTU netns NAMESPACE type KIND. Refused with EOPNOTSUPP without the kind's
- * module. The kernel answers with the link (since 6.2).
+ * module. The kernel answers with the link (since 6.2), unless that is in another namespace than the socket.
  */
 export function newLink(link: NewLink): NetlinkMessage {
   return {

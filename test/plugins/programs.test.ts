@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { exampleOf, findPluginFolders, scenariosOf } from "../../scripts/plugins.ts";
 import { builtPlugin, canRun, createNode, type Node } from "../helpers/index.ts";
 import { Host, hostLocal, type Keys, type Pod, subnet4, subnet6 } from "./attachment/host.ts";
-import { traced } from "./attachment/started-programs.ts";
+import { callTraced } from "./attachment/started-programs.ts";
 
 const ipam = hostLocal([subnet4, subnet6]);
 const backends = ["iptables", "nftables"] as const;
@@ -88,7 +88,12 @@ class Chain {
     for (const [type, keys] of Object.entries(this.plugins)) {
       const config = { cniVersion: "1.1.0", name: "net", type, ...keys, ...more };
       const input = result === undefined ? config : { ...config, prevResult: result };
-      const { stdout, started } = await traced(new Host(this.node, builtPlugin(type)), command, pod, input);
+      const { stdout, started } = await callTraced(
+        new Host(this.node, builtPlugin(type)),
+        command,
+        pod,
+        input,
+      );
       const label = `${type} ${command}`;
       expect(
         started.filter((program) => !this.most.includes(program)),

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { builtPlugin, canRun, createNode } from "../../../test/helpers/index.ts";
 import { failed, Host, hostLocal, type Keys } from "../../../test/plugins/attachment/host.ts";
-import { addresses, hostState, link, links } from "../../../test/plugins/attachment/witness.ts";
+import { addresses, hostState, link, links } from "../../../test/plugins/attachment/kernel-state.ts";
 
 // Each test has a node of its own: throw-away namespaces, on which the built executable is called as a runtime does.
 

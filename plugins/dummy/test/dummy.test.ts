@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { builtPlugin, canRun } from "../../../test/helpers/index.ts";
 import { failed, Host, hostLocal, type Keys, succeeded } from "../../../test/plugins/attachment/host.ts";
-import { links, reservations } from "../../../test/plugins/attachment/witness.ts";
+import { links, reservations } from "../../../test/plugins/attachment/kernel-state.ts";
 
 // What needs no kernel with dummy interfaces; the rest is in scenarios.ts, which runs on Debian's kernel.
 

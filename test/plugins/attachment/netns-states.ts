@@ -5,7 +5,7 @@ import type { Host, Keys, Pod } from "./host.ts";
 import { hostState } from "./kernel-state.ts";
 
 /** The host must have been used with `config` before; one more attachment stays there, and must not be harmed. */
-export const prepareDeparture = async <Kind extends Host>(host: Kind, config: Keys) => {
+export const prepareDeletion = async <Kind extends Host>(host: Kind, config: Keys) => {
   const neighbour = await host.pod("neighbour");
   const kept = await host.add(neighbour, config);
   const pod = await host.pod("a");
@@ -18,10 +18,10 @@ export const prepareDeparture = async <Kind extends Host>(host: Kind, config: Ke
   return { host, pod, result, neighbour, intact, [Symbol.asyncDispose]: () => host.node.dispose() };
 };
 
-export type Departure = Awaited<ReturnType<typeof prepareDeparture>>;
+export type Deletion = Awaited<ReturnType<typeof prepareDeletion>>;
 
 /** In words, and how it comes to be: the attachment as a runtime then calls it. */
-export const namespaceStates: [string, (stage: Departure) => Promise<Pod>][] = [
+export const namespaceStates: [string, (stage: Deletion) => Promise<Pod>][] = [
   ["is there", async ({ pod }) => pod],
   [
     "is gone, its path too",

@@ -5,7 +5,7 @@ import { pluginOptions } from "../../helpers/plugin.ts";
 import type { Host, Keys, Pod } from "./host.ts";
 
 /** A call that must succeed: what it printed, and the names of the programs that were started for it. */
-export const traced = async (host: Host, command: CniCommand, pod: Pod | undefined, keys: Keys) => {
+export const callTraced = async (host: Host, command: CniCommand, pod: Pod | undefined, keys: Keys) => {
   const file = "/run/execs";
   const args = ["-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", file, host.executable];
   const options = pluginOptions(host.executable, host.request(command, pod, keys));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { containerState, hostState, link, links, reservations } from "../attachment/kernel-state.ts";
-import { namespaceStates, prepareDeparture } from "../attachment/netns-states.ts";
+import { namespaceStates, prepareDeletion } from "../attachment/netns-states.ts";
 import {
   failed,
   Host,
@@ -22,7 +22,7 @@ const config = network({
   ipam: hostLocal([subnet4, subnet6]),
 });
 
-const prepared = async () => prepareDeparture(await Host.create(), config);
+const prepared = async () => prepareDeletion(await Host.create(), config);
 
 describe.runIf(canRun(...programs))("DEL leaves nothing when the container's namespace", () => {
   test.each(namespaceStates)("%s", async (_state, leave) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type CniCommand, canRun } from "../../helpers/index.ts";
 import { hostState, links, reservations } from "../attachment/kernel-state.ts";
-import { traced } from "../attachment/started-programs.ts";
+import { callTraced } from "../attachment/started-programs.ts";
 import { failed, Host, type Keys, type Pod, programs, succeeded } from "./host.ts";
 import {
   config,
@@ -13,7 +13,7 @@ import {
 } from "./masquerade-world.ts";
 
 const programsRunBy = async (host: Host, command: CniCommand, pod: Pod, keys: Keys): Promise<string[]> =>
-  (await traced(host, command, pod, keys)).started;
+  (await callTraced(host, command, pod, keys)).started;
 
 describe.runIf(canRun("strace", ...programs))("ipMasq runs other programs", () => {
   test("not at all with nftables", async () => {
@@ -22,16 +22,16 @@ describe.runIf(canRun("strace", ...programs))("ipMasq runs other programs", () =
     const byNftables = withBackend("nftables");
     const results: unknown[] = [];
     for (const pod of [a, b]) {
-      const run = await traced(host, "ADD", pod, byNftables);
+      const run = await callTraced(host, "ADD", pod, byNftables);
       expect(run.started).toEqual([]);
       results.push(JSON.parse(run.stdout));
     }
     const check = { ...byNftables, prevResult: results[0] };
-    expect((await traced(host, "CHECK", a, check)).started).toEqual([]);
-    expect((await traced(host, "STATUS", undefined, byNftables)).started).toEqual([]);
-    expect((await traced(host, "DEL", a, byNftables)).started).toEqual([]);
+    expect((await callTraced(host, "CHECK", a, check)).started).toEqual([]);
+    expect((await callTraced(host, "STATUS", undefined, byNftables)).started).toEqual([]);
+    expect((await callTraced(host, "DEL", a, byNftables)).started).toEqual([]);
     const garbage = { ...byNftables, "cni.dev/valid-attachments": [] };
-    expect((await traced(host, "GC", undefined, garbage)).started).toEqual([]);
+    expect((await callTraced(host, "GC", undefined, garbage)).started).toEqual([]);
     expect((await hostState(host.node)).nftables.join("\n")).not.toMatch(/elements|pods/);
   });
 

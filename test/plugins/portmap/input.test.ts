@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, startEcho } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { hostLocal } from "../bridge/host.ts";
 import {
   backends,

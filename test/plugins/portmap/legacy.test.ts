@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, startEcho } from "../../helpers/index.ts";
 import { environmentOf, installVariants, natRules, type Variant } from "../../shared/filter/world.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { bridgeConfig, failed, PortHost, programs } from "./host.ts";
 
 const variants: readonly Variant[] = ["nf_tables", "legacy"];

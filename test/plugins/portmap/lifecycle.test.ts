@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, startEcho } from "../../helpers/index.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { backends, bridgeConfig, failed, PortHost, programs, subnet4 } from "./host.ts";
 
 const mapping = { hostPort: 8080, containerPort: 80 };

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { canRun, startEcho } from "../../helpers/index.ts";
 import { hostLocal } from "../attachment/host.ts";
-import { hostState } from "../attachment/witness.ts";
+import { hostState } from "../attachment/kernel-state.ts";
 import { backends, bridgeConfig, failed, type Pod, PortHost, type PortMapping, programs } from "./host.ts";
 
 const mapping = { hostPort: 8080, containerPort: 80 };

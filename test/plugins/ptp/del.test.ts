@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { containerState, hostState, link, links, reservations } from "../attachment/kernel-state.ts";
-import { namespaceStates, prepareDeparture } from "../attachment/netns-states.ts";
+import { namespaceStates, prepareDeletion } from "../attachment/netns-states.ts";
 import { everything, failed, Host, hostLocal, type Keys, programs, subnet6 } from "./host.ts";
 
 const prepared = async () => {
   const host = await Host.create();
   await host.warmUp(everything);
-  return prepareDeparture(host, everything);
+  return prepareDeletion(host, everything);
 };
 
 describe.runIf(canRun(...programs))("DEL leaves nothing when the container's namespace", () => {

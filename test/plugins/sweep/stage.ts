@@ -84,8 +84,8 @@ export class Stage implements AsyncDisposable {
 
   /** CHECK of what the subject attached to the host. */
   async checkKept(): Promise<void> {
-    for (const { pod, result } of this.#calls.kept ?? [])
-      await this.host.check(pod, this.#config("ADD"), result);
+    for (const { pod, result, config = this.#config("ADD") } of this.#calls.kept ?? [])
+      await this.host.check(pod, config, result);
   }
 
   /** The steps of ADD; the container is detached again. */
@@ -138,11 +138,12 @@ export class Stage implements AsyncDisposable {
       expect(linesOf(after, kind)).toEqual(linesOf(this.before, kind));
     const remaining = (kind: string, pattern: RegExp) =>
       linesOf(after, kind).filter((line) => pattern.test(line));
-    expect(remaining("files", /^(?!.*\/(lock|last_reserved_ip\.\d+): )/)).toEqual(
+    expect(remaining("files", /^(?!.*\/(lock|records\/state|last_reserved_ip\.\d+): )/)).toEqual(
       linesOf(this.before, "files"),
     );
     expect(remaining("ipsets", /^add /)).toEqual([]);
-    expect(remaining("nftables", /elements = /)).toEqual([]);
+    for (const kind of ["nftables", "iptables", "ip6tables"])
+      expect(remaining(kind, /podwire network=/)).toEqual([]);
   }
 }
 

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { findPlugins } from "../../../scripts/bundle.ts";
 import { subjects } from "./subjects.ts";
 
-/** portmap has sweeps in its own folder; dummy's interfaces exist in the virtual machine alone, where strace(1) takes too long. */
-const elsewhere = ["portmap", "dummy"];
+/** dummy's interfaces exist in the virtual machine alone, where strace(1) takes too long. */
+const elsewhere = ["dummy"];
 
 test("every plugin takes part in the sweeps", () => {
   const swept = new Set([...subjects.map(({ plugin }) => plugin), ...elsewhere]);

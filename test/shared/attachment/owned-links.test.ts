@@ -10,7 +10,7 @@ import {
   link,
   links,
   reservations,
-} from "../../plugins/attachment/witness.ts";
+} from "../../plugins/attachment/kernel-state.ts";
 import { changesOf } from "../../plugins/sweep/points.ts";
 import { callWith, stepsOf } from "../../plugins/sweep/system-calls.ts";
 import { buildLinkPlugin } from "./links/built.ts";

@@ -69,9 +69,11 @@ describe.each([...subjects.filter(isPair), ...keptOverlays])(
       300_000,
     );
 
-    runs.each(moments)(
+    // Side by side: most of their time is the delay.
+    runs.concurrent.for(moments)(
       "the first held up %s: the second is refused, and disturbs nothing",
-      async (moment) => {
+      { timeout: 120_000 },
+      async (moment, { expect: expectHere }) => {
         await using stage = await Stage.create(subject);
         const { node } = stage.host;
         const total = await countReservations(stage);
@@ -82,14 +84,13 @@ describe.each([...subjects.filter(isPair), ...keptOverlays])(
           moment === "before its interface"
             ? (await reservations(node)).length === total
             : (await links(node, stage.pod.name)).some(({ ifname }) => ifname === stage.pod.ifname);
-        await expect.poll(isOnItsWay, { interval: 10, timeout: 20_000 }).toBe(true);
+        await expectHere.poll(isOnItsWay, { interval: 10, timeout: 20_000 }).toBe(true);
         const ended = await Promise.all([first, stage.call("ADD")]);
         expect(ended[0].exitCode, ended[0].stdout).toBe(0);
         await expectOne(stage, ended, total);
         await stage.del();
         await stage.expectAsBefore();
       },
-      60_000,
     );
   },
 );

@@ -1,17 +1,12 @@
-/** ADD and DEL, each of whose system calls fails once. */
+/** ADD, each of whose system calls fails once. */
 import { describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { changesOf, sitesOf } from "./points.ts";
-import { expectErrorOrSuccess, forEachStep, Stage } from "./stage.ts";
-import { changes, type Subject, subjects } from "./subjects.ts";
+import { forEachStep, Stage } from "./stage.ts";
+import { changes, isTried, subjects } from "./subjects.ts";
 import type { Step } from "./system-calls.ts";
 
 const limit = 600_000;
-
-const isTried =
-  ({ isSpared }: Subject) =>
-  (step: Step) =>
-    isSpared?.(step) !== true;
 
 /** Fails each of the steps of ADD, and returns how many of the ADDs failed by it. */
 async function failEach(stage: Stage, steps: readonly Step[], isInside: boolean): Promise<number> {
@@ -41,26 +36,6 @@ describe.each([...subjects, ...changes])("$name, one system call failing", (subj
       const sites = new Set([...sitesOf(steps, "ADD"), ...own]);
       const chosen = steps.filter((step) => sites.has(step));
       expect(await failEach(stage, chosen, isInside), name).toBeGreaterThan(0);
-    },
-    limit,
-  );
-});
-
-describe.each(subjects)("$name, one system call failing", (subject) => {
-  const { programs, isPossible = true, isInside = false } = subject;
-
-  test.runIf(isPossible && canRun("strace", ...programs))(
-    "DEL says so, or has left nothing; and the next DEL leaves nothing",
-    async () => {
-      await using stage = await Stage.create(subject);
-      const steps = sitesOf((await stage.stepsOfDel()).filter(isTried(subject)), "DEL");
-      await forEachStep(steps, async (step) => {
-        await stage.add();
-        const run = await stage.callWith("DEL", step, "error=EIO");
-        expectErrorOrSuccess(run);
-        if (run.exitCode !== 0 || isInside) await stage.del();
-        await stage.expectAsBefore();
-      });
     },
     limit,
   );

@@ -1,0 +1,85 @@
+/** Where traffic to host ports enters our table, and what is never translated. Pure. */
+import { parseIp } from "../ip/address.ts";
+import { type Cidr, hostCidr, parseCidr } from "../ip/cidr.ts";
+import {
+  Comparison,
+  compare,
+  counter,
+  decide,
+  loadDestinationKind,
+  loadMeta,
+  Meta,
+  registerAt,
+  Verdict,
+} from "../nftables/expression.ts";
+import { hostOrder, matchNetwork } from "../nftables/match.ts";
+import type { Rule } from "../nftables/message.ts";
+import { interfaceKey } from "../nftables/set.ts";
+import { type Chain, inetTable, natHooks } from "./structure.ts";
+
+const REGISTER = registerAt(0);
+
+/** What a port is looked up by beside the protocol: the address too, or only the port. */
+export type Precision = "address" | "any";
+export const precisions: readonly Precision[] = ["address", "any"];
+
+/** The chains that a precision is looked up from. */
+export const DISPATCH = { address: "hostports-address", any: "hostports-any" } as const;
+
+export const loopback4 = parseCidr("127.0.0.0/8") as Cidr;
+const loopback6 = hostCidr(parseIp("::1") as Cidr["address"]);
+
+/** RTN_LOCAL: include/uapi/linux/rtnetlink.h. */
+const LOCAL = 2;
+
+/** Only traffic to the host itself is ever translated (CVE-2019-9946, CVE-2025-67499). */
+const toLocalAddresses: Rule = {
+  comment: "only to addresses of this host",
+  expressions: [
+    loadDestinationKind(REGISTER),
+    compare(REGISTER, Comparison.equal, hostOrder(LOCAL)),
+    decide({ code: Verdict.jump, chain: "hostports" }),
+  ],
+};
+
+/** The kernel routes ::1 nowhere: services of the host that listen there stay reachable. */
+const notToLoopback6: Rule = {
+  comment: "::1 cannot lead to a container",
+  expressions: [...matchNetwork("destination", loopback6), decide({ code: Verdict.return })],
+};
+
+/**
+ * For localhost to work the kernel must route 127.0.0.0/8 to the containers' interface; a packet that comes in by it must not
+ * reach the host's own services there (CVE-2020-8558).
+ */
+const localhostRule: Rule = {
+  comment: "only this host reaches its 127.0.0.0/8",
+  expressions: [
+    loadMeta(Meta.iifname, REGISTER),
+    compare(REGISTER, Comparison.notEqual, interfaceKey("lo")),
+    ...matchNetwork("destination", loopback4),
+    counter(),
+    decide({ code: Verdict.drop }),
+  ],
+};
+
+/** The chains that all groups of ports share. */
+export const entryChains: readonly Chain[] = [
+  { table: inetTable, name: "prerouting", hook: natHooks.prerouting, rules: [toLocalAddresses] },
+  { table: inetTable, name: "output", hook: natHooks.output, rules: [notToLoopback6, toLocalAddresses] },
+  {
+    table: inetTable,
+    name: "hostports",
+    rules: precisions.map((precision) => ({
+      comment: precision === "address" ? "a specific address first" : "then any address",
+      expressions: [decide({ code: Verdict.jump, chain: DISPATCH[precision] })],
+    })),
+  },
+  {
+    table: inetTable,
+    name: "localhost",
+    // NF_IP_PRI_RAW: before connection tracking gives packets of our own connections their old addresses back.
+    hook: { type: "filter", number: 0, priority: -300 },
+    rules: [localhostRule],
+  },
+];

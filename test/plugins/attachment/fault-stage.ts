@@ -1,2 +1,0 @@
-/** For test/plugins/portmap, until its rows are in ../sweep/subjects.ts. */
-export { expectErrorOrSuccess, forEachStep } from "../sweep/stage.ts";
