@@ -93,7 +93,9 @@ describe.runIf(canRun("strace", ...tools)).each(ways)("a system call that fails 
       const { state: clean } = await stage.state();
       for (const index of kinds) {
         const operation = apply(stage, index);
-        const steps = sitesOf(await stage.steps(operation), "an ADD that fails");
+        // Linux closes a descriptor whatever close(2) returns; strace's error leaves it open.
+        const fallible = (await stage.steps(operation)).filter(({ syscall }) => syscall !== "close");
+        const steps = sitesOf(fallible, "an ADD that fails");
         await stage.make(stage.removals);
         await forEachStep(steps, async (step) => {
           const outcome = await stage.call(operation, step, "error=EIO");
