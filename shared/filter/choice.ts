@@ -59,6 +59,14 @@ export function prepareFilter(wanted: Wanted, environment: Environment): void {
   });
 }
 
+function checkRecord(store: RecordStore, context: FilterContext, wanted: Wanted): void {
+  const former = store.find(wanted.owner, wanted.kind);
+  const backend = wanted.backend ?? former?.backend ?? "nftables";
+  const record: FilterRecord = { ...wanted, backend };
+  if (former === undefined && checkReference(context, record)) return;
+  for (const each of Object.values(byName)) each.check(context, record);
+}
+
 /**
  * For CHECK: throws CniError (999) that names what is missing of the rules. Rules that the reference plugins made count.
  * Without a configured backend the one that ADD chose is asked.
@@ -67,10 +75,12 @@ export function checkFilter(wanted: Wanted, environment: Environment): void {
   withNetfilter((connection) => {
     const store = new RecordStore(connection, environment);
     const context = contextOf(connection, store, environment);
-    const former = store.find(wanted.owner, wanted.kind);
-    const backend = wanted.backend ?? former?.backend ?? "nftables";
-    const record: FilterRecord = { ...wanted, backend };
-    if (former === undefined && checkReference(context, record)) return;
-    for (const each of Object.values(byName)) each.check(context, record);
+    try {
+      checkRecord(store, context, wanted);
+    } catch (thrown) {
+      // An ADD or DEL may have changed the rules, and not yet the state. Under the lock no call does.
+      if (!store.exists) throw thrown;
+      store.whileLocked(() => checkRecord(store, context, wanted));
+    }
   });
 }

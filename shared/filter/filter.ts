@@ -54,10 +54,15 @@ function recovered(context: FilterContext): FilterRecord[] {
 
 /** Writes the records of owners that have rules in the kernel and no record. */
 function recoverMissing({ context, store }: Host): void {
-  const known = new Set(store.all().map(({ owner, kind }) => recordName(owner, kind)));
+  const known = store.all();
+  const names = new Set(known.map(({ owner, kind }) => recordName(owner, kind)));
   for (const record of recovered(context)) {
-    if (!known.has(recordName(record.owner, record.kind))) store.write(record);
+    if (!names.has(recordName(record.owner, record.kind))) store.write(record);
   }
+  if (store.readState() !== undefined) return;
+  // A recovery that was killed has left a record without its reservations.
+  const isUnreserved = (record: FilterRecord) => !store.holds(record) && store.holders(record).length === 0;
+  for (const record of known.filter(isUnreserved)) store.write(record);
 }
 
 /**

@@ -19,7 +19,7 @@ export const SET_DATA_ORDER = 1;
 export const SIGNATURE = 0x70;
 /**
  * To be raised whenever a rule under the same comment does something else, or its chain has another hook
- * (test/shared/filter/rules-version.test.ts).
+ * (test/shared/filter/rules-version.pure.test.ts).
  */
 export const RULES_VERSION = 3;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, startEcho } from "../../helpers/index.ts";
-import { environmentOf, installVariants, natRules, type Variant } from "../../shared/netfilter/world.ts";
+import { environmentOf, installVariants, natRules, type Variant } from "../../shared/filter/world.ts";
 import { hostState } from "../attachment/kernel-state.ts";
 import { bridgeConfig, failed, PortHost, programs } from "./host.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, referencePlugin, startEcho } from "../../helpers/index.ts";
-import { environmentOf, installVariants, natRules, type Variant } from "../../shared/netfilter/world.ts";
+import { environmentOf, installVariants, natRules, type Variant } from "../../shared/filter/world.ts";
 import { Host } from "../bridge/host.ts";
 import { bridgeConfig, failed, type Keys, PortHost, programs } from "./host.ts";
 

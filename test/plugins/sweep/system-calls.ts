@@ -18,8 +18,11 @@ export interface Step {
 const ofRunTime =
   /^(futex|madvise|mmap|munmap|mprotect|brk|rt_sig\w+|sched_\w+|getrandom|clone3|exit_group)$/;
 
-/** The plugin's calls in a trace: those from the first read of standard input, where start-up ends. */
-const stepsIn = (trace: string): Step[] => {
+/** Where the start-up of a plugin ends: it reads standard input. */
+const readsInput = (line: string): boolean => line.startsWith("read(0,");
+
+/** The calls in a trace from the line that `isFirst` names on. */
+export const stepsIn = (trace: string, isFirst = readsInput): Step[] => {
   const counts = new Map<string, number>();
   const nameSite = siteOf();
   const steps: Step[] = [];
@@ -30,7 +33,7 @@ const stepsIn = (trace: string): Step[] => {
     if (syscall === undefined || line.includes("ERESTART")) continue;
     const number = (counts.get(syscall) ?? 0) + 1;
     counts.set(syscall, number);
-    isWorking ||= line.startsWith("read(0,");
+    isWorking ||= isFirst(line);
     const site = nameSite(syscall, line);
     if (isWorking && !ofRunTime.test(syscall))
       steps.push({ syscall, number, line: line.slice(0, 200), site });

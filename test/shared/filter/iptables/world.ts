@@ -2,10 +2,12 @@
 import { expect } from "vitest";
 import type { FilterRecord } from "../../../../shared/filter/record.ts";
 import { evaluator, type Node, runModule, writeModule } from "../../../helpers/index.ts";
+import { environmentOf, suffix, type Variant } from "../iptables-variants.ts";
 import { fromJson, toJson } from "./records.ts";
 
-export const variants = ["nf_tables", "legacy"] as const;
-export type Variant = (typeof variants)[number];
+export * from "../iptables-variants.ts";
+export * from "../pods.ts";
+
 export const other = (variant: Variant): Variant => (variant === "legacy" ? "nf_tables" : "legacy");
 
 export const tools = [
@@ -15,25 +17,6 @@ export const tools = [
   "nft",
   "strace",
 ];
-
-const suffix = (variant: Variant) => (variant === "legacy" ? "legacy" : "nft");
-const toolFolder = (variant: Variant) => `/run/tools-${variant}`;
-
-/** The environment in which iptables is of the variant. */
-export const environmentOf = (variant: Variant) => ({ PATH: `${toolFolder(variant)}:/usr/sbin:/usr/bin` });
-
-/** Puts both variants on the node, to be chosen by PATH. */
-export async function installVariants(node: Node): Promise<void> {
-  for (const variant of variants) {
-    const folder = toolFolder(variant);
-    const links = ["iptables", "ip6tables"].flatMap((tool) =>
-      ["", "-restore", "-save"].map(
-        (verb) => `ln -s /usr/sbin/${tool}-${suffix(variant)}${verb} ${folder}/${tool}${verb}`,
-      ),
-    );
-    await node.exec("sh", ["-ec", [`mkdir ${folder}`, ...links].join("\n")]);
-  }
-}
 
 /** The rules of a table as iptables-save lists them, and the chains that are not built in. */
 export async function rulesOf(
@@ -102,36 +85,3 @@ export async function startedBy(node: Node, variant: Variant, ...operations: Ope
   for (const each of value as unknown[]) if (each !== null) expect(each).toBeInstanceOf(Array);
   return programs;
 }
-
-/**
- * Makes pods that are routed, not bridged, so that traffic between them passes the node's packet filter: each a named
- * namespace with eth0, its addresses, and default routes to the node.
- */
-export const createPods = async (node: Node, pods: Readonly<Record<string, readonly string[]>>) => {
-  const commands = ["sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"];
-  await node.addNetnses(Object.keys(pods));
-  for (const [name, addresses] of Object.entries(pods)) {
-    const inside = `ip -n ${name}`;
-    commands.push(
-      `ip link add host-${name} type veth peer name eth0 netns ${name}`,
-      `ip address add 169.254.1.1/32 dev host-${name}`,
-      `ip address add fe80::1/64 dev host-${name} nodad`,
-      `ip link set host-${name} up`,
-      `${inside} link set lo up`,
-      `${inside} link set eth0 up`,
-    );
-    for (const address of addresses) {
-      const nodad = address.includes(":") ? "nodad" : "";
-      commands.push(
-        `${inside} address add ${address} dev eth0 ${nodad}`,
-        `ip route add ${address} dev host-${name}`,
-      );
-    }
-    commands.push(
-      `${inside} route add 169.254.1.1 dev eth0`,
-      `${inside} route add default via 169.254.1.1`,
-      `${inside} -6 route add default via fe80::1 dev eth0`,
-    );
-  }
-  await node.exec("sh", ["-ec", commands.join("\n")]);
-};

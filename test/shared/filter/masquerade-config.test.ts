@@ -27,7 +27,7 @@ const readAll = async (configurations: readonly Keys[]): Promise<Reading[]> => {
     node,
     `import { Fields } from "./shared/cni/fields.ts";
     import { formatCidr } from "./shared/ip/cidr.ts";
-    import { readMasquerade } from "./shared/netfilter/masquerade-config.ts";
+    import { readMasquerade } from "./shared/filter/masquerade-config.ts";
     const read = (keys) => {
       try {
         const { exceptions, ...rest } = readMasquerade(new Fields(keys));

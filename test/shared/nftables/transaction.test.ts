@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { canRun, createNode, type Node, runModule } from "../../../helpers/index.ts";
+import { canRun, createNode, type Node, runModule } from "../../helpers/index.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -7,12 +7,12 @@ beforeEach(async () => {
 });
 afterEach(() => node.dispose());
 
-/** Commits the table "mine"; before the batch of an attempt is sent, somebody else commits, `disturbed` times. */
+/** Commits the table "mine"; before the batch of an attempt is sent, another program commits, `disturbed` times. */
 const commit = (condition: string, disturbed: number) =>
   runModule<{ attempts: number; error?: { errno: number; message: string } }>(
     node,
-    `import { newTable } from "./shared/netfilter/nftables/message.ts";
-    import { retryCommit } from "./shared/netfilter/nftables/transaction.ts";
+    `import { newTable } from "./shared/nftables/message.ts";
+    import { retryCommit } from "./shared/nftables/transaction.ts";
     import { NetlinkConnection, Protocol } from "./shared/netlink/connection.ts";
     const connection = new NetlinkConnection(Protocol.netfilter);
     const other = new NetlinkConnection(Protocol.netfilter);
@@ -38,7 +38,7 @@ describe.runIf(canRun("nft"))("a batch of changes", () => {
     expect(await tables()).toEqual(["table inet mine", "table inet theirs1"]);
   });
 
-  test("that rests on the ruleset as it was is asked for again after somebody else's commit", async () => {
+  test("that rests on the ruleset as it was is asked for again after another program's commit", async () => {
     expect(await commit('"as it was"', 0)).toEqual({ attempts: 1 });
     expect(await commit('"as it was"', 3)).toEqual({ attempts: 4 });
     expect(await tables()).toContain("table inet mine");
@@ -50,5 +50,28 @@ describe.runIf(canRun("nft"))("a batch of changes", () => {
     // ERESTART.
     expect(error?.errno).toBe(85);
     expect(await tables()).not.toContain("table inet mine");
+  });
+
+  test("on a condition is made at the generation that it names, and at no other; and a trial changes nothing", async () => {
+    const found = await runModule<{ errnos: number[]; generations: number[] }>(
+      node,
+      `import { newTable } from "./shared/nftables/message.ts";
+      import { generationOf, nextGeneration, tryCommit, tryWithoutCommit } from "./shared/nftables/transaction.ts";
+      import { NetlinkConnection, Protocol } from "./shared/netlink/connection.ts";
+      const connection = new NetlinkConnection(Protocol.netfilter);
+      const table = (name) => [newTable({ family: 1, name }, "")];
+      const start = generationOf(connection);
+      const errno = (refusal) => refusal?.errno ?? 0;
+      const errnos = [
+        errno(tryWithoutCommit(connection, table("trial"))),
+        errno(tryCommit(connection, table("first"), start)),
+        errno(tryCommit(connection, table("late"), start)),
+        errno(tryCommit(connection, table("second"), nextGeneration(start))),
+      ];
+      console.log(JSON.stringify({ errnos, generations: [generationOf(connection) - start] }));`,
+    );
+    // ERESTART.
+    expect(found).toEqual({ errnos: [0, 0, 85, 0], generations: [2] });
+    expect(await tables()).toEqual(["table inet first", "table inet second"]);
   });
 });

@@ -1,41 +1,46 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { newElements, readElements } from "../../../shared/netfilter/nftables/element.ts";
+import { elementsOf, structureOf } from "../../../shared/filter/projection.ts";
+import type { FilterRecord } from "../../../shared/filter/record.ts";
+import { bridgeTable } from "../../../shared/filter/structure.ts";
+import { BodyWriter } from "../../../shared/netlink/body-writer.ts";
+import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
+import { joinFields, newElements, readElements } from "../../../shared/nftables/element.ts";
 import {
   Comparison,
   compare,
   registerAt,
   Verdict,
   writeVerdict,
-} from "../../../shared/netfilter/nftables/expression.ts";
-import { readRules } from "../../../shared/netfilter/nftables/message.ts";
-import { dataTypes, interfaceKey, newSet } from "../../../shared/netfilter/nftables/set.ts";
-import {
-  commentIn,
-  decodeUserData,
-  encodeUserData,
-  textDatum,
-} from "../../../shared/netfilter/nftables/user-data.ts";
-import {
-  allowed,
-  fixedSpoofRules,
-  guarded,
-  hasFixedRule,
-  macBytes,
-  splitPair,
-  spoofTable,
-} from "../../../shared/netfilter/spoof-rules.ts";
-import { BodyWriter } from "../../../shared/netlink/body-writer.ts";
-import type { NetlinkMessage } from "../../../shared/netlink/message.ts";
+} from "../../../shared/nftables/expression.ts";
+import { flushChain, newChain, newRule, newTable, readRules } from "../../../shared/nftables/message.ts";
+import { dataTypes, interfaceKey, newSet } from "../../../shared/nftables/set.ts";
+import { commentIn, decodeUserData, encodeUserData, textDatum } from "../../../shared/nftables/user-data.ts";
 import { nftBatch } from "./recorded.ts";
 import { attributeTree, recordedMessages, type Tree } from "./tree.ts";
 
 const [, table, chain, guardedSet, guardedElement, allowedSet, allowedElement, rule] =
   recordedMessages(nftBatch);
-const [newTable, newGuarded, newAllowed, newChain, flush, newRule] = fixedSpoofRules();
 
-const port = interfaceKey("veth1");
-const comment = "podwire network=net container=c1 interface=eth0";
+/** The record of the recorded table. */
+const record: FilterRecord = {
+  owner: { network: "net", containerId: "c1", ifname: "eth0" },
+  kind: "interface",
+  backend: "nftables",
+  spoofCheck: { port: "veth1", mac: "02:00:00:00:00:01" },
+};
+const { sets, chains } = structureOf([{ kind: "spoof" }]);
+const newSets = sets.map((set, index) => newSet(set.table, set, index + 1));
+const [base] = chains;
+const [drop] = base?.rules ?? [];
+// The comments of the recorded table and rule.
+const ofTable = newTable(bridgeTable, "podwire: MAC addresses of bridge ports (macspoofchk)");
+const ofChain = newChain(bridgeTable, base?.name ?? "", base?.hook);
+const ofRule = newRule(bridgeTable, base?.name ?? "", {
+  comment: `podwire: ${drop?.comment}`,
+  expressions: drop?.expressions ?? [],
+});
+const ofElements = elementsOf(record).flatMap(({ set, element }) => newElements(bridgeTable, set, [element]));
 
 const describeMessage = (
   type: number,
@@ -57,24 +62,14 @@ describe("a message for nf_tables says what nft says:", () => {
   const numbers = ["4.1.2.4 00000001", "4.1.2.4 00000002", "7"];
   const cases = [
     // No flags is the default.
-    ["a table", newTable, table, ["2"]],
-    ["a base chain", newChain, chain, []],
-    ["a set of one type", newGuarded, guardedSet, []],
+    ["a table", ofTable, table, ["2"]],
+    ["a base chain", ofChain, chain, []],
+    ["a set of one type", newSets[0], guardedSet, []],
     // nft also keeps how the key was written ("typeof").
-    ["a set of two types", newAllowed, allowedSet, ["13"]],
-    ["a rule", newRule, rule, numbers],
-    [
-      "an element",
-      newElements(spoofTable, guarded.name, [{ key: [port], comment }])[0],
-      guardedElement,
-      ["4"],
-    ],
-    [
-      "an element of two fields",
-      newElements(spoofTable, allowed.name, [{ key: [port, macBytes("02:00:00:00:00:01")], comment }])[0],
-      allowedElement,
-      ["4"],
-    ],
+    ["a set of two types", newSets[1], allowedSet, ["13"]],
+    ["a rule", ofRule, rule, numbers],
+    ["an element", ofElements[0], guardedElement, ["4"]],
+    ["an element of two fields", ofElements[1], allowedElement, ["4"]],
   ] as const;
 
   test.each(cases)("%s", (_name, message, wanted, ignored) => {
@@ -84,11 +79,12 @@ describe("a message for nf_tables says what nft says:", () => {
     );
   });
 
-  test("the chain is emptied by a removal that names no rule", () => {
+  test("a chain is emptied by a removal that names no rule", () => {
     const NFT_MSG_DELRULE = 8;
-    expect((flush?.type ?? 0) & 0xff).toBe(NFT_MSG_DELRULE);
+    const flush = flushChain(bridgeTable, "prerouting");
+    expect(flush.type & 0xff).toBe(NFT_MSG_DELRULE);
     const name = (text: string) => Buffer.from(`${text}\0`).toString("hex");
-    expect(attributeTree(flush?.body.subarray(4) ?? new Uint8Array())).toEqual([
+    expect(attributeTree(flush.body.subarray(4))).toEqual([
       [1, name("podwire")],
       [2, name("prerouting")],
     ]);
@@ -96,14 +92,16 @@ describe("a message for nf_tables says what nft says:", () => {
 });
 
 describe("rules and elements", () => {
-  const rulesOf = (...messages: (NetlinkMessage | undefined)[]) =>
-    readRules(messages.map((message) => message?.body ?? new Uint8Array()));
-
-  test("are read back", () => {
-    expect(hasFixedRule(rulesOf(newRule))).toBe(true);
-    expect(hasFixedRule(rulesOf(newRule, newRule))).toBe(false);
-    expect(hasFixedRule(rulesOf(newTable))).toBe(false);
-    expect(hasFixedRule([])).toBe(false);
+  test("are read back, and a rule of another program is not signed", () => {
+    const bodies = [
+      ofRule.body,
+      new Uint8Array([...ofRule.body.subarray(0, 4), ...(rule?.attributes ?? [])]),
+    ];
+    const comment = "podwire: drop frames with a forged source address";
+    expect(readRules(bodies)).toMatchObject([
+      { chain: "prerouting", comment, isSigned: true },
+      { chain: "prerouting", comment, isSigned: false },
+    ]);
   });
 
   const aName = fc.stringMatching(/^[a-z0-9@_-]{1,15}$/);
@@ -118,11 +116,9 @@ describe("rules and elements", () => {
             key: [interfaceKey(name), mac],
             comment: text.replaceAll("\0", ""),
           }));
-          const read = readElements(newElements(spoofTable, allowed.name, elements).map(({ body }) => body));
+          const read = readElements(newElements(bridgeTable, "allowed", elements).map(({ body }) => body));
           expect(read.map((element) => element.comment)).toEqual(elements.map((element) => element.comment));
-          expect(read.map((element) => splitPair(element.key))).toEqual(
-            elements.map(({ key: [first, second] }) => ({ port: first, mac: second })),
-          );
+          expect(read.map(({ key }) => key)).toEqual(elements.map(({ key }) => joinFields(key)));
         },
       ),
     );
@@ -137,7 +133,7 @@ describe("a concatenated key", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...names), { minLength: 2, maxLength: 4 }), (chosen) => {
         const key = chosen.map((name) => dataTypes[name]);
-        const tree = attributeTree(newSet(spoofTable, { name: "s", key, comment: "" }, 1).body.subarray(4));
+        const tree = attributeTree(newSet(bridgeTable, { name: "s", key, comment: "" }, 1).body.subarray(4));
         const length = key.reduce((sum, type) => sum + Math.ceil(type.length / 4) * 4, 0);
         const number = key.reduce((sum, type) => sum * 64 + type.number, 0);
         expect(field(tree, 5)).toBe(length.toString(16).padStart(8, "0"));
