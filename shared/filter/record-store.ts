@@ -204,13 +204,22 @@ export class RecordStore {
       const holder = read(name);
       if (holder === undefined || isSameRecord(holder, record)) continue;
       const key = recordName(holder.owner, holder.kind);
-      if (!found.has(key) && this.#isCurrent(name, holder)) found.set(key, { holder, index });
+      if (!found.has(key) && !this.#isFormer(name, holder)) found.set(key, { holder, index });
     }
     return [...found.values()];
   }
 
-  /** Whether a reservation is a link to the record that its owner has now, and not to a former one. */
-  #isCurrent(reservation: string, { owner, kind }: FilterRecord): boolean {
+  /**
+   * Whether a reservation is a link to a former record of an owner who has another one now. If the owner has none, its record was
+   * deleted by hand: the reservation is a link to the content, and counts.
+   */
+  #isFormer(reservation: string, { owner, kind }: FilterRecord): boolean {
+    const hasRecord = fileStatus(this.#recordPath(recordName(owner, kind))) !== undefined;
+    return hasRecord && !this.#isCurrent(reservation, { owner, kind });
+  }
+
+  /** Whether a reservation is a link to the record that its owner has now. */
+  #isCurrent(reservation: string, { owner, kind }: Pick<FilterRecord, "owner" | "kind">): boolean {
     const inode = fileStatus(this.#reservationPath(reservation))?.inode;
     return inode !== undefined && inode === fileStatus(this.#recordPath(recordName(owner, kind)))?.inode;
   }

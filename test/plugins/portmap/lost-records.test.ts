@@ -78,6 +78,15 @@ describe.runIf(canRun(...programs)).each(backends)("after records are lost (%s)"
     await host.attach(c, [free]);
   });
 
+  test("a port stays refused if only the record of its container is removed", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b, c] = await host.bridge.pods("a", "b", "c");
+    await host.attach(a, [mapping]);
+    await wipe(host, "rm /run/podwire/filter/*/records/*.portmap");
+    failed(await ask(host, b, [mapping]), conflict, /8080.*id-a/);
+    await host.attach(c, [free]);
+  });
+
   test("a port of a container that is gone is taken over, with all that it had", async () => {
     await using host = await PortHost.create(backend);
     const [a, b] = await host.bridge.pods("a", "b");
