@@ -110,10 +110,15 @@ const iptablesLines = (text: string): string[] =>
     .filter((line) => !line.startsWith("#"))
     .map((line) => line.replace(/\[\d+:\d+\]/, ""));
 
+/** A table of podwire without any attachment: what is left for the next one, until GC or a repair. */
+const isWithoutAttachment = (table: string): boolean =>
+  /^table (inet|bridge) podwire /.test(table) && !table.includes("podwire network=");
+
 /** Table by table: their order is that in which they were made, and a repair makes ours again. */
 const nftLines = (text: string): string[] =>
   text
     .split(/^(?=table )/m)
+    .filter((table) => !isWithoutAttachment(table))
     .sort()
     .flatMap(lines)
     .filter((line) => !line.startsWith("#"))
@@ -127,14 +132,8 @@ const ipsetLines = (text: string): string[] =>
 const entriesBelow = (folder: string): Dirent[] =>
   existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
 
-/**
- * The packet filter's records: without the generation of the ruleset in their state, which each commit changes, and without the
- * draft that a killed process leaves for the next one to overwrite.
- */
-const withoutMoments = (line: string): string[] => {
-  if (/^\/run\/podwire\/filter\/\S+\/records\/\.draft: /.test(line)) return [];
-  return [line.replace(/\\"generation\\":\d+/, "")];
-};
+/** The draft of a record that a killed process leaves, for the next one to overwrite. */
+const isDraft = (line: string): boolean => /^\/run\/podwire\/filter\/\S+\/records\/\.draft: /.test(line);
 
 const filesBelow = (root: string, folder: string): string[] =>
   entriesBelow(join(root, folder))
@@ -144,8 +143,9 @@ const filesBelow = (root: string, folder: string): string[] =>
     .map((path) => `${path.slice(root.length)}: ${fileContent(path)}`)
     .sort();
 
-// Which address was handed out last, and what the address index has seen: both move with every call.
-const remembered = /\/last_reserved_ip\.\d+$|\/\.podwire\/[^/]+\/state$/;
+// Which address was handed out last, what the address index has seen, what the packet filter was given: they move with every call.
+const remembered =
+  /\/last_reserved_ip\.\d+$|\/\.podwire\/[^/]+\/state$|\/podwire\/filter\/[^/]+\/records\/state$/;
 
 function fileContent(path: string): string {
   if (remembered.test(path)) return "(what was done last)";
@@ -176,7 +176,7 @@ export async function takeSnapshot(
     nftables: nftLines(text("nftables")),
     ipsets: ipsetLines(text("ipsets")),
     sysctls: lines(text("sysctls")).sort(),
-    files: folders.flatMap((folder) => filesBelow(root, folder)).flatMap(withoutMoments),
+    files: folders.flatMap((folder) => filesBelow(root, folder)).filter((line) => !isDraft(line)),
     processes: otherProcesses(place.pid),
   };
 }
