@@ -43,6 +43,8 @@ async function schemaOf(name: string, folder: string): Promise<string | undefine
 /** Returns the path of the executable. Throws what the compilers say. */
 export async function buildPlugin({ folder, output, version, toolchain }: PluginBuild): Promise<string> {
   const name = basename(folder);
+  if (!/^[A-Za-z0-9][\w.-]*$/.test(name))
+    throw new Error(`${name} is no name for a plugin: rename the folder (letters, digits, "-", "_" and ".")`);
   if (!existsSync(join(folder, "index.ts"))) throw new Error(`${folder} has no index.ts`);
   const schema = await schemaOf(name, folder);
   return withWorkFolder(output, async (work) => {

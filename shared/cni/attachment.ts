@@ -9,9 +9,16 @@ const MOST = { network: 72, container: 72 } as const;
 /** The limits of the parts in an nftables comment of 128 bytes. */
 const MOST_IN_COMMENT = { network: 40, container: 35 } as const;
 
-/** Shortens a long name: it is cut and ends in its hash, so it stays unique. */
+/** The end of a cut name: no name of a network or container has a tilde (names.ts). */
+const CUT = /~[0-9a-f]{16}$/;
+
+/**
+ * Shortens a long name: it is cut and ends in its hash, so it stays unique. A cut name, as comments in the kernel have it, is cut
+ * further as the whole name is.
+ */
 function bounded(part: string, most: number): string {
-  return part.length <= most ? part : `${part.slice(0, most - 17)}~${sha512(part).slice(0, 16)}`;
+  if (part.length <= most) return part;
+  return part.slice(0, most - 17) + (CUT.exec(part)?.[0] ?? `~${sha512(part).slice(0, 16)}`);
 }
 
 /** A network's name as part of an identifier of nft: at most 32 characters. */

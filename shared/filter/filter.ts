@@ -14,6 +14,7 @@ import { type FilterRecord, type HostPort, type RecordKind, recordName } from ".
 import { isFilterUsed, RecordStore } from "./record-store.ts";
 import { collectReference, removeReference } from "./reference/index.ts";
 import { reservationsOf } from "./reservation.ts";
+import { withOptionalState } from "./state.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -38,7 +39,8 @@ function applyChange(context: FilterContext, change: Change): void {
   const names = new Set(removed.map(({ owner, kind }) => recordName(owner, kind)));
   for (const { owner, kind } of added) names.delete(recordName(owner, kind));
   const isLeft = ({ owner, kind }: FilterRecord) => !names.has(recordName(owner, kind));
-  const without = { ...context, allRecords: () => context.allRecords().filter(isLeft) };
+  const base = added.length === 0 ? withOptionalState(context) : context;
+  const without = { ...base, allRecords: () => context.allRecords().filter(isLeft) };
   runAll(backends.map((backend) => () => backend.change(without, change)));
 }
 
@@ -72,7 +74,7 @@ function recoverMissing({ context, store }: Host): void {
 function recoverIfLost(host: Host): void {
   if (host.store.readState() !== undefined) return;
   recoverMissing(host);
-  projectAll(host.context);
+  projectAll(withOptionalState(host.context));
 }
 
 export interface Taking {
@@ -243,6 +245,6 @@ function collectRecords(
       removed(record);
     }
     store.tidy();
-    repair(context);
+    repair(withOptionalState(context));
   });
 }

@@ -7,9 +7,7 @@
  * and if they are damaged, or the state is missing, all records are projected.
  */
 import { CniError, ErrorCode } from "../cni/error.ts";
-import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
-import type { NetlinkError } from "../netlink/error.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { joinFields, type KernelElement } from "../nftables/element.ts";
 import { deleteTable, newTable } from "../nftables/message.ts";
@@ -19,6 +17,7 @@ import { generationOf, nextGeneration, tryCommit, tryWithoutCommit } from "../nf
 import { Errno } from "../system/errno.ts";
 import { addElements, beyond, elementPlace, makeStructure, removeElements } from "./changes.ts";
 import { describeDamage } from "./damage.ts";
+import { NEXT_GC, notAsMade, refusedProjection } from "./errors.ts";
 import type { Change, FilterBackend, FilterContext } from "./kernel.ts";
 import { elementsOf, features, furtherGroups, structureOf } from "./projection.ts";
 import type { FilterRecord } from "./record.ts";
@@ -159,17 +158,8 @@ export function projectAll(context: FilterContext): void {
       writeState(context, { generation: nextGeneration(generation), groups });
       return;
     }
-    if (refusal.errno !== Errno.ERESTART || attempt === ATTEMPTS) throw refusedProjection(refusal);
+    if (refusal.errno !== Errno.ERESTART || attempt === ATTEMPTS) throw refusedProjection(refusal, attempt);
   }
-}
-
-function refusedProjection(refusal: NetlinkError): CniError {
-  return new CniError(
-    ErrorCode.internal,
-    `the kernel refuses podwire's rules: ${refusal.message}`,
-    "see what is there with: nft list table inet podwire; remove it with: nft delete table inet podwire",
-    refusal,
-  );
 }
 
 /** Whether a record has anything for this backend. */
@@ -197,22 +187,23 @@ function change(context: FilterContext, wanted: Change): void {
   projectAll(context);
 }
 
-/** Projects all records if the rules are damaged, or were made for groups that no record has. */
+/**
+ * Projects all records if the rules are damaged, were made for groups that no record has, or an element is missing or changed.
+ * The last is looked for here alone: it takes a question for each element.
+ */
 export function repair(context: FilterContext): void {
   const generation = currentGeneration(context.connection);
   if (generation === undefined) return;
   const state = readState(context);
+  const records = context.allRecords();
   const groups = state?.groups ?? [];
-  const isUsed = groups.length === furtherGroups([], context.allRecords()).length;
-  if (state === undefined || !isUsed || !isIntact(context, state, generation)) projectAll(context);
-}
-
-function notAsMade({ ifname, containerId }: AttachmentKey, what: string): CniError {
-  return new CniError(
-    ErrorCode.internal,
-    `${ifname} of container ${containerId}: ${what}`,
-    "something changed the packet filter (nft list table inet podwire shows it); the next ADD or DEL of a container with rules on this node repairs it",
-  );
+  const isUsed = groups.length === furtherGroups([], records).length;
+  const isRepaired =
+    state !== undefined &&
+    isUsed &&
+    isIntact(context, state, generation) &&
+    lookUp(context, allElements(context, records)).every(isRight);
+  if (!isRepaired) projectAll(context);
 }
 
 function check(context: FilterContext, record: FilterRecord): void {
@@ -230,7 +221,8 @@ function check(context: FilterContext, record: FilterRecord): void {
   if (wrong === undefined) return;
   const problem =
     wrong.kernel === undefined ? "is missing in" : "leads elsewhere, or is another container's, in";
-  throw notAsMade(owner, `${wrong.placed.what} ${problem} the set ${wrong.placed.set} of the table podwire`);
+  const { what, set } = wrong.placed;
+  throw notAsMade(owner, `${what} ${problem} the set ${set} of the table podwire`, NEXT_GC);
 }
 
 /** The structure under other names, so that nothing of ours is touched. */

@@ -1,4 +1,5 @@
 /** What only one record can have: a port of the host, an address of a network. Pure. */
+import { shortName } from "../cni/attachment.ts";
 import { formatIp } from "../ip/address.ts";
 import { sha512 } from "../system/hash.ts";
 import type { FilterRecord, HostPort } from "./record.ts";
@@ -20,7 +21,8 @@ export function portReservation({ protocol, family, hostIp, hostPort }: HostPort
  */
 export function reservationsOf(record: FilterRecord): Reservation[] {
   const { owner, kind, addresses = record.masquerade?.addresses ?? [], hostPorts } = record;
-  const network = sha512(owner.network).slice(0, 12);
+  // By the short name: that of a record which was recovered from the kernel is cut.
+  const network = sha512(shortName(owner.network)).slice(0, 12);
   return [
     ...(hostPorts?.mappings ?? []).map((port) => ({ name: portReservation(port), port })),
     ...[...addresses, ...(hostPorts?.targets ?? [])].map(({ address }) => ({

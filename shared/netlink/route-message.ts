@@ -12,6 +12,7 @@ export const RouteAttribute = {
   priority: 6,
   preferredSource: 7,
   metrics: 8,
+  multipath: 9,
   table: 15,
 } as const;
 

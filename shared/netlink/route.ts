@@ -139,6 +139,29 @@ function readRoute(body: Uint8Array): KernelRoute {
   };
 }
 
+/** Where the next hops of a route are in their attribute: struct rtnexthop, 8 bytes and attributes each. */
+function readNextHops(body: Uint8Array): Pick<KernelRoute, "index" | "gateway">[] {
+  const hops: Pick<KernelRoute, "index" | "gateway">[] = [];
+  const bytes = new Attributes(body, 12).bytes(RouteAttribute.multipath) ?? new Uint8Array(0);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at + 8 <= bytes.length; ) {
+    const length = view.getUint16(at, true);
+    if (length < 8 || at + length > bytes.length) break;
+    const gateway = new Attributes(bytes, at + 8, at + length).bytes(RouteAttribute.gateway);
+    const index = view.getInt32(at + 4, true);
+    hops.push({ index, gateway: gateway === undefined ? undefined : fromBytes(gateway) });
+    at += (length + 3) & ~3;
+  }
+  return hops;
+}
+
+/** The kernel joins IPv6 routes that differ in interface and gateway only: they are taken apart. */
+function readRoutes(body: Uint8Array): KernelRoute[] {
+  const route = readRoute(body);
+  const hops = route.destination.address.family === 6 && route.index === 0 ? readNextHops(body) : [];
+  return hops.length === 0 ? [route] : hops.map((hop) => ({ ...route, ...hop }));
+}
+
 export interface RouteFilter {
   readonly family: Family;
   /** Only routes through this link. */
@@ -180,7 +203,7 @@ export function listRoutesMessage({
 export function listRoutes(connection: NetlinkConnection, filter: RouteFilter): KernelRoute[] {
   const { index = 0, table = 0, protocol = 0 } = filter;
   return dumpIfPresent(connection, listRoutesMessage(filter))
-    .map(readRoute)
+    .flatMap(readRoutes)
     .filter((route) => index === 0 || route.index === index)
     .filter(
       (route) => (table === 0 || route.table === table) && (protocol === 0 || route.protocol === protocol),

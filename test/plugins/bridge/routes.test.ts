@@ -94,4 +94,35 @@ describe.runIf(canRun(...programs))("a route from IPAM", () => {
     expect(await hostState(host.node)).toEqual(before);
     expect(await links(host.node, "a")).toHaveLength(1);
   });
+
+  test("to everywhere is found by CHECK beside that of another network", async () => {
+    await using host = await Host.create();
+    const first = await host.pod("a");
+    const second = { ...first, ifname: "eth1" };
+    const given = [{ dst: "0.0.0.0/0" }, { dst: "::/0" }];
+    const other = {
+      name: "other",
+      bridge: "br1",
+      ipam: hostLocal(["10.9.0.0/24", "fd00:9::/64"], { routes: given }),
+    };
+    const one = dual(given);
+    const two = { ...dual(given), ...other };
+    const results = [await host.add(first, one), await host.add(second, two)] as const;
+    await host.check(first, one, results[0]);
+    await host.check(second, two, results[1]);
+    await host.node.exec("ip", [
+      "-n",
+      "a",
+      "-6",
+      "route",
+      "delete",
+      "default",
+      "via",
+      "fd00:9::1",
+      "dev",
+      "eth1",
+    ]);
+    await host.check(first, one, results[0]);
+    failed(await host.call("CHECK", second, { ...two, prevResult: results[1] }), 999, "the route to ::/0");
+  });
 });

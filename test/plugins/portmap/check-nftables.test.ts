@@ -126,4 +126,33 @@ describe.runIf(canRun(...programs))("CHECK (nftables)", () => {
       await expectRepaired();
     },
   );
+
+  test.each([
+    [
+      "that is gone",
+      "nft delete element inet podwire hostports4-any '{ tcp . 8080 }'",
+      /is missing in the set/,
+    ],
+    [
+      "that leads elsewhere",
+      "nft delete element inet podwire hostports4-any '{ tcp . 8080 }'; nft add element inet podwire hostports4-any '{ tcp . 8080 : 192.0.2.9 . 80 }'",
+      /leads elsewhere/,
+    ],
+  ])("names an element %s, and the next GC repairs it", async (_, change, words) => {
+    await using host = await PortHost.create("nftables");
+    const [pod, neighbour] = await host.bridge.pods("a", "b");
+    const result = await host.attach(pod, mappings);
+    const before = await chains(host);
+    await host.node.exec("sh", ["-ec", change]);
+    // After this ADD the ruleset is podwire's own again, as far as its generation says.
+    await host.attach(neighbour, [{ hostPort: 8099, containerPort: 1 }]);
+    const config = { ...host.config(mappings), prevResult: result };
+    const run = await host.portmap.call("CHECK", pod, config);
+    failed(run, 999, words);
+    failed(run, 999, /the next GC on this node repairs it/);
+    await host.portmap.gc(host.config(undefined), [pod]);
+    await host.check(pod, mappings, result);
+    await host.bridge.gc(bridgeConfig(), [pod]);
+    expect(lines(await chains(host))).toEqual(lines(before));
+  });
 });

@@ -118,4 +118,71 @@ describe.runIf(canRun(...programs)).each(backends)("after records are lost (%s)"
     expect(files.filter((file) => file.includes("-8080"))).toEqual([]);
     await host.attach(b, [mapping]);
   });
+
+  test("CHECK accepts what a container of a network with a long name has", async () => {
+    await using host = await PortHost.create(backend);
+    const [a, b] = await host.bridge.pods("a", "b");
+    const name = "n".repeat(100);
+    const main = bridgeConfig({ name });
+    const result = await host.attach(a, [mapping], { name });
+    await wipe(host);
+    await host.attach(b, [free]);
+    await host.bridge.check(a, main, result);
+    await host.check(a, [mapping], result, { name });
+    await host.portmap.gc(host.config(undefined, undefined, { name }), []);
+    await host.bridge.gc(main, []);
+    const { iptables, ip6tables, nftables, files } = await hostState(host.node);
+    const left = [iptables, ip6tables, nftables, files].flat();
+    expect(left.filter((line) => line.includes("id-a"))).toEqual([]);
+  });
+
+  test("DEL removes the rules where the disk has no room for the state", async () => {
+    await using host = await PortHost.create(backend);
+    await host.node.exec("sh", [
+      "-ec",
+      "mkdir -p /run/podwire; mount -t tmpfs -o size=128k tmpfs /run/podwire",
+    ]);
+    const [a, b, c] = await host.bridge.pods("a", "b", "c");
+    await host.attach(a, [mapping]);
+    const result = await host.attach(b, [free]);
+    await host.node.exec("sh", ["-ec", "rm /run/podwire/filter/*/records/state"]);
+    // cat fails when the disk is full.
+    await host.node.exec("sh", ["-c", "cat /dev/zero > /run/podwire/filler; true"]);
+    await host.detach(a);
+    await host.node.exec("rm", ["/run/podwire/filler"]);
+    const { iptables, ip6tables, nftables } = await hostState(host.node);
+    expect([iptables, ip6tables, nftables].flat().filter((line) => line.includes("8080"))).toEqual([]);
+    await host.attach(c, [mapping]);
+    await host.check(b, [free], result);
+  });
+});
+
+/** States that podwire does not write. */
+const states = [
+  "",
+  "{}",
+  '{"version":VERSION,"generation":1,"groups":[null]}',
+  '{"version":VERSION,"generation":1,"groups":[{"kind":"masquerade"}]}',
+  '{"version":VERSION,"generation":1,"groups":[{"kind":"ports","markBit":13,"conditions":{}}]}',
+  '{"version":VERSION,"generation":1,"groups":[{"kind":"hairpin","family":4,"network":"net","subnet":"x","markBit":13,"clients":"subnet"}]}',
+];
+
+describe.runIf(canRun(...programs))("with a state that podwire did not write", () => {
+  test.each(states)("ADD, CHECK and DEL work: %j", async (state) => {
+    await using host = await PortHost.create("nftables");
+    const [a, b] = await host.bridge.pods("a", "b");
+    const result = await host.attach(a, [mapping]);
+    const write = () =>
+      host.node.exec("sh", [
+        "-ec",
+        "cd /run/podwire/filter/*/records; version=$(grep -o '\"version\":[0-9]*' state | cut -d: -f2); " +
+          `echo '${state}' | sed "s/VERSION/$version/" > new; mv new state`,
+      ]);
+    await write();
+    await host.attach(b, [free]);
+    await host.check(a, [mapping], result);
+    await write();
+    await host.detach(b);
+    await host.check(a, [mapping], result);
+  });
 });

@@ -8,6 +8,8 @@ import {
   ownerComment,
   ownerHash,
   ownerText,
+  readOwner,
+  shortName,
 } from "../../../shared/cni/attachment.ts";
 import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 
@@ -112,6 +114,16 @@ describe("the names of attachments", () => {
     }
     for (const { owner, ofNetworks } of named) {
       expect(ofNetworks).toEqual(named.slice(0, 60).map((other) => other.owner.network === owner.network));
+    }
+  });
+
+  test("are the same for an owner that was read from a comment, where its names may be cut", () => {
+    for (const { owner, comment } of named) {
+      const read = readOwner(comment);
+      if (read === undefined) throw new Error(comment);
+      expect(ownerComment(read)).toBe(comment);
+      expect(shortName(read.network)).toBe(shortName(owner.network));
+      for (const length of [55, 80]) expect(shortName("x".repeat(length))).not.toBe(shortName(read.network));
     }
   });
 
