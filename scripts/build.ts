@@ -94,6 +94,8 @@ try {
   if (options.costs && options.plugin === undefined)
     await execaNode(join(import.meta.dirname, "costs.ts"), {
       nodeOptions: ["--import", "tsx"],
+      // A channel between the two would keep the other process from ending.
+      ipc: false,
       stdio: "inherit",
     });
 } catch (error) {

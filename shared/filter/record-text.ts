@@ -80,10 +80,12 @@ function readMasquerade(value: unknown): Masquerade | undefined {
   return { addresses: cidrs(value["addresses"]), exceptions: cidrs(value["exceptions"]) };
 }
 
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+
 function readSpoofCheck(value: unknown): SpoofCheck | undefined {
   if (!isObject(value)) return undefined;
   const { port, mac } = value;
-  return isText(port) && isText(mac) ? { port, mac } : undefined;
+  return isText(port) && isText(mac) && MAC.test(mac) ? { port, mac } : undefined;
 }
 
 function readOwner(value: unknown): AttachmentKey | undefined {

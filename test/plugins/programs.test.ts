@@ -64,9 +64,16 @@ const portmap = (backend: Backend): Keys => ({
   },
 });
 
-/** What a call may start: nothing, but for iptables once a family. */
+/**
+ * What a call may start: no program, but for iptables. The first ADD on a node starts iptables-restore twice a family, since the
+ * first run finds none of podwire's chains, and iptables-save for each table.
+ */
 const allowed: Readonly<Record<Backend, readonly string[]>> = {
-  iptables: ["ip6tables-restore", "iptables-restore"],
+  iptables: ["", "6"].flatMap((family) =>
+    ["", "-nft", "-legacy"].flatMap((variant) =>
+      ["restore", "save"].map((verb) => `ip${family}tables${variant}-${verb}`),
+    ),
+  ),
   nftables: [],
 };
 
@@ -99,7 +106,8 @@ class Chain {
         started.filter((program) => !this.most.includes(program)),
         label,
       ).toEqual([]);
-      expect(new Set(started).size, label).toBe(started.length);
+      for (const program of started)
+        expect(started.filter((each) => each === program).length, label).toBeLessThanOrEqual(2);
       this.started.push(...started);
       if (command === "ADD") result = JSON.parse(stdout);
     }
@@ -118,7 +126,7 @@ const cases = chains.flatMap(([name, plugins]) =>
 );
 
 test.runIf(canRun("strace", "ip", "iptables", "nft")).each(cases)(
-  "$name starts no program but iptables-restore ($backend)",
+  "$name starts no program but those of iptables ($backend)",
   async ({ backend, plugins }) => {
     await using node = await createNode();
     await node.exec("ip", ["link", "add", "up0", "type", "veth", "peer", "name", "up1"]);
@@ -130,7 +138,7 @@ test.runIf(canRun("strace", "ip", "iptables", "nft")).each(cases)(
 
     await chain.call("STATUS", undefined);
     const result = await chain.call("ADD", a);
-    const perCall = backend === "iptables" && "portmap" in plugins ? 4 : backend === "iptables" ? 2 : 0;
+    const perCall = backend === "iptables" && "portmap" in plugins ? 16 : backend === "iptables" ? 8 : 0;
     expect(chain.started.length).toBeLessThanOrEqual(perCall);
     await chain.call("CHECK", a, { prevResult: result });
     // Again, as after a crash of the runtime: what is there is replaced.

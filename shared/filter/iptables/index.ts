@@ -5,7 +5,7 @@ import type { Family } from "../../ip/address.ts";
 import { rulesOfChain } from "../../nftables/remove-chains.ts";
 import type { Change, FilterBackend, FilterContext } from "../kernel.ts";
 import { DEFAULT_MARK_BIT, type FilterRecord } from "../record.ts";
-import { differenceInput, guardInput, projectionInput, questionsOf, tooMany } from "./input.ts";
+import { differenceInput, projectionInput, questionsOf, tooMany } from "./input.ts";
 import { legacyTool, nftChains, nftTable, removeNatChains } from "./nat-chains.ts";
 import { recoverRecords } from "./recover.ts";
 import {
@@ -157,14 +157,13 @@ function changeFamily(context: FilterContext, family: Family, change: Change): v
   ]);
 }
 
-/** A change of nothing repairs what attachments share, if anything of it is missing. */
+/** A change of nothing, which GC makes: projects all records, as damage in one container's chain is not seen otherwise. */
 function repair(context: FilterContext): void {
   const records = livingRecords(context);
   for (const family of families) {
     const [record] = records.filter((each) => ownChains(each, family).length > 0);
     const tool = findRestore(family, context.environment);
-    if (record !== undefined && tool !== undefined)
-      apply(context, tool, family, guardInput(family, records), purposeOf(record));
+    if (record !== undefined && tool !== undefined) project(context, tool, family, purposeOf(record));
   }
 }
 

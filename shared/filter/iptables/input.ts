@@ -26,13 +26,6 @@ function neededRules(records: readonly FilterRecord[], family: Family): SharedRu
 const inTable = <Kind extends Rule>(rules: readonly Kind[], table: Rule["table"]): Kind[] =>
   rules.filter((rule) => rule.table === table);
 
-/** The input that is refused if a rule that the records share is missing. Empty without records. */
-export function guardInput(family: Family, records: readonly FilterRecord[]): string {
-  const shared = neededRules(records, family);
-  const guards = (table: Rule["table"]) => inTable(shared, table).map((rule) => `-C ${ruleText(rule)}`);
-  return restoreInput({ raw: guards("raw"), nat: guards("nat") });
-}
-
 /**
  * The input that replaces the removed records' rules with the added ones', if everything is as it should be; else
  * iptables-restore refuses it. Empty if nothing changes. `unusedBits`: mark bits that no record has any more.

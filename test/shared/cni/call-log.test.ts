@@ -56,9 +56,9 @@ describe.runIf(canRun("ip", "iptables", "ipset"))("the log of calls", () => {
     expect([check, del].some((line) => "result" in line || "traceparent" in line)).toBe(false);
     const names = (line: { steps: { name: string }[] }) => line.steps.map(({ name }) => name);
     expect(names(add)).toEqual(
-      expect.arrayContaining(["host-local ADD", "bridge", "veth", "inside", "masquerade"]),
+      expect.arrayContaining(["host-local ADD", "bridge", "veth", "inside", "filter"]),
     );
-    expect(names(del)).toEqual(expect.arrayContaining(["link", "masquerade", "host-local DEL"]));
+    expect(names(del)).toEqual(expect.arrayContaining(["link", "filter", "host-local DEL"]));
     expect(statSync(node.path(LOG)).mode & 0o777).toBe(0o600);
   });
 
