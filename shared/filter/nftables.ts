@@ -19,7 +19,7 @@ import { addElements, beyond, elementPlace, makeStructure, removeElements } from
 import { describeDamage } from "./damage.ts";
 import { NEXT_GC, notAsMade, refusedProjection } from "./errors.ts";
 import type { Change, FilterBackend, FilterContext } from "./kernel.ts";
-import { elementsOf, features, furtherGroups, structureOf } from "./projection.ts";
+import { elementsOf, features, furtherGroups, projectable, structureOf } from "./projection.ts";
 import type { FilterRecord } from "./record.ts";
 import { recoverRecords } from "./recover.ts";
 import { readState, type State, writeState } from "./state.ts";
@@ -136,7 +136,7 @@ function allElements({ holds }: FilterContext, records: readonly FilterRecord[])
 /** Replaces our tables by the projection of all records, in one batch. Throws what the kernel refuses. */
 export function projectAll(context: FilterContext): void {
   const { connection } = context;
-  const records = context.allRecords();
+  const records = projectable(context.allRecords());
   const groups = furtherGroups([], records);
   const structure = structureOf(groups);
   const elements = allElements(context, records);
@@ -195,7 +195,7 @@ export function repair(context: FilterContext): void {
   const generation = currentGeneration(context.connection);
   if (generation === undefined) return;
   const state = readState(context);
-  const records = context.allRecords();
+  const records = projectable(context.allRecords());
   const groups = state?.groups ?? [];
   const isUsed = groups.length === furtherGroups([], records).length;
   const isRepaired =

@@ -29,6 +29,24 @@ export function structureOf(groups: readonly Group[]): Structure {
   return { sets: parts.flatMap(({ sets }) => sets), chains: parts.flatMap(({ chains }) => chains) };
 }
 
+const hasConditions = ({ hostPorts }: FilterRecord): boolean =>
+  hostPorts !== undefined && hostPorts.conditions[4].length + hostPorts.conditions[6].length > 0;
+
+/**
+ * The records without those whose conditions cannot be compiled, as another version of podwire may have written them: one of them
+ * would keep all others from being projected.
+ */
+export function projectable(records: readonly FilterRecord[]): FilterRecord[] {
+  return records.filter((record) => {
+    try {
+      if (hasConditions(record)) structureOf(furtherGroups([], [record]));
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** The elements of a record, each once. */
 export const elementsOf = (record: FilterRecord): PlacedElement[] =>
   features.flatMap((feature) => feature.elementsOf(record));

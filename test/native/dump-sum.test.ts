@@ -154,7 +154,10 @@ describe("the sum over a datagram", () => {
     const result = await sums(
       sample.map(([messages, one]) => ({ bytes: messages.flatMap(messageBytes), selection: one })),
     );
-    expect(result).toEqual(sample.map(([messages, one]) => expected(messages, one)));
+    // Of a dump that the kernel refused or changed meanwhile, the sum is of no use (native/dump-sum.c): only that counts.
+    const USELESS = 2;
+    const meant = (one: { readonly result: number }) => ((one.result & USELESS) === 0 ? one : one.result);
+    expect(result.map(meant)).toEqual(sample.map(([messages, one]) => meant(expected(messages, one))));
   });
 
   test("is the same in another order, and with other numbers in the headers", async () => {

@@ -210,7 +210,7 @@ describe.runIf(canRun(...programs))("CHECK does not", () => {
     await using host = await Host.create();
     const pod = await host.pod("a");
     const prevResult = await host.add(pod, masqueraded);
-    await host.node.exec("iptables", ["-t", "nat", "-F"]);
+    await host.node.exec("nft", ["flush", "table", "inet", "podwire"]);
     failed(await host.call("CHECK", pod, { ...masqueraded, prevResult }), 999);
   });
 

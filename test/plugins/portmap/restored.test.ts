@@ -71,3 +71,20 @@ describe.runIf(canRun(...programs))("a ruleset that was saved before a boot and 
     expect(await host.fromOutside(host.outside.nodeAddress4, 8081)).toBe(host.outside.address4);
   });
 });
+
+describe.runIf(canRun(...programs))("a record with conditions that this version does not know", () => {
+  test("keeps no other container from getting its rules back", async () => {
+    await using host = await PortHost.create("nftables");
+    const [a, b] = await host.bridge.pods("a", "b");
+    const result = await host.attach(a, mappings, {}, masquerade);
+    await host.node.exec("sh", [
+      "-ec",
+      `cd /run/podwire/filter/*/records
+       sed 's/id-a/id-z/; s/"4":\\[\\]/"4":["ct","state","new"]/' *.portmap > ${"0".repeat(32)}.portmap
+       grep -q '"ct"' ${"0".repeat(32)}.portmap
+       nft flush ruleset`,
+    ]);
+    await host.attach(b, [{ hostPort: 8081, containerPort: 80 }], {}, masquerade);
+    await host.check(a, mappings, result);
+  });
+});
