@@ -28,7 +28,7 @@ const sentence = (found: LocatedFinding): string => `${positionText(found)}: ${f
 
 /** Throws for what a plugin would refuse at every ADD. Returns the warnings. */
 function checkText(source: string, text: string, catalogue: Catalogue): string[] {
-  const found = validateText(source, text, catalogue);
+  const found = validateText(source, text, { catalogue, form: "list" });
   const errors = found.filter(({ severity }) => severity === "error").map(sentence);
   if (errors.length > 0)
     throw new Error(`the configuration has errors, and nothing was changed:\n${errors.join("\n")}`);

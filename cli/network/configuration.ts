@@ -61,11 +61,20 @@ function readPlugin(raw: unknown, path: string): PluginConfiguration {
   return { type, raw };
 }
 
+function noPlugins(list: JsonObject, folder: string): CniError {
+  const isSingle = (list["plugins"] ?? undefined) === undefined && (list["type"] ?? undefined) !== undefined;
+  const advice = isSingle
+    ? 'a single plugin is read from a file that ends in .conf: rename it, or put the plugin into "plugins"'
+    : `list them in "plugins", or as ${folder}/*.conf`;
+  return invalid("the network has no plugins", advice);
+}
+
 /** Reads a list from the text of a file in `folder`, with the plugins in the folder of its name (CNI 1.1.0). */
 export function readList(text: string, folder: string): NetworkList {
   const list: unknown = JSON.parse(text);
   if (!isObject(list)) throw invalid("the configuration is not an object", "a conflist is one JSON object");
-  const name = new Fields(list).text("name") ?? "";
+  // libcni knows the keys of a list in one case only.
+  const name = list["name"] === undefined ? "" : (new Fields(list).text("name") ?? "");
   if (name === "") throw invalid(`"name" is missing`, "every network needs a name");
   // The name becomes part of paths.
   const problem = nameProblem(name);
@@ -76,8 +85,7 @@ export function readList(text: string, folder: string): NetworkList {
   const inlinedPlugins = (inlined ?? []).map((raw, index) => readPlugin(raw, `plugins[${index}]`));
   const others = readFlag(list, "loadOnlyInlinedPlugins") ? [] : readPluginFiles(join(folder, name));
   const plugins = [...inlinedPlugins, ...others];
-  if (plugins.length === 0)
-    throw invalid("the network has no plugins", `list them in "plugins", or as ${join(folder, name)}/*.conf`);
+  if (plugins.length === 0) throw noPlugins(list, join(folder, name));
   return {
     name,
     cniVersion: versionOf(list),
@@ -98,6 +106,10 @@ function readSingle(text: string, folder: string): NetworkList {
   if (!isObject(raw))
     throw invalid("the configuration is not an object", "a configuration is one JSON object");
   const fields = new Fields(raw);
+  if ((fields.text("type") ?? "") === "" && Array.isArray(raw["plugins"])) {
+    const advice = "a list of plugins is read from a file that ends in .conflist: rename it";
+    throw invalid('"type" is missing beside "plugins"', advice);
+  }
   const list = {
     cniVersion: fields.text("cniVersion") ?? "",
     name: fields.text("name") ?? "",
@@ -133,7 +145,7 @@ function faultOf(file: string, thrown: unknown): string {
 }
 
 /** The configurations of a folder in libcni's order. */
-const configurationsIn = (folder: string): string[] => [
+export const configurationsIn = (folder: string): string[] => [
   ...filesIn(folder, [".conflist"]),
   ...filesIn(folder, [".conf", ".json"]),
 ];

@@ -7,7 +7,10 @@ import { decodeTextWithMark } from "../../shared/system/text.ts";
 import { versionOf } from "../network/configuration.ts";
 import { readRegularFile } from "../node/regular-file.ts";
 import { printable } from "../printable.ts";
+import { checkAddresses } from "./addresses.ts";
+import { checkCapabilities } from "./capabilities.ts";
 import type { Catalogue } from "./catalogue.ts";
+import { checkInChain } from "./chain.ts";
 import {
   error,
   type Finding,
@@ -18,7 +21,9 @@ import {
   positionAt,
   warning,
 } from "./finding.ts";
-import { checkExecutables, checkHasPlugins, checkOnlyOne, pluginFiles } from "./node-checks.ts";
+import { checkFolder } from "./folder.ts";
+import { checkForm, type Form, formOf } from "./form.ts";
+import { checkExecutables, checkHasPlugins, pluginFiles } from "./node-checks.ts";
 import { checkByReaders, type NetworkKeys } from "./semantics.ts";
 import { checkStructure } from "./structure.ts";
 import { readDocument } from "./syntax.ts";
@@ -43,23 +48,42 @@ export function findingText({ path, message, advice }: LocatedFinding): string {
 
 export interface ValidationOptions {
   readonly catalogue: Catalogue;
-  /**
-   * The folders of executables. If undefined, only the file itself is checked, and not its surroundings on the node.
-   */
-  readonly folders: readonly string[] | undefined;
+  /** If undefined, only the file itself is checked, and not its surroundings on the node. */
+  readonly node?: {
+    /** The folders of executables. */
+    readonly folders: readonly string[];
+    /** The folder where runtimes look for configurations. */
+    readonly configurations: string;
+  };
+  /** Undefined: by the file's ending. */
+  readonly form?: Form;
 }
 
-function checkPlugin(
-  raw: unknown,
-  networkKeys: NetworkKeys,
-  path: Path,
-  options: ValidationOptions,
-): Finding[] {
-  const { catalogue, folders } = options;
+/** A plugin in its chain. */
+interface Placed {
+  readonly raw: unknown;
+  readonly path: Path;
+  /** The plugins before it. */
+  readonly before: readonly unknown[];
+  /** Whether it is a file of its own, and in no list. */
+  readonly isAlone: boolean;
+}
+
+function checkPlugin(placed: Placed, networkKeys: NetworkKeys, options: ValidationOptions): Finding[] {
+  const { raw, path, before, isAlone } = placed;
+  const { catalogue, node } = options;
+  const ofObject = isObject(raw)
+    ? [
+        ...inPlugin(raw, path, catalogue, isAlone),
+        ...checkCapabilities(raw, path, catalogue),
+        ...checkAddresses(raw, path),
+      ]
+    : [];
   return [
-    ...(isObject(raw) ? inPlugin(raw, path, catalogue) : []),
+    ...ofObject,
+    ...checkInChain(raw, before, path, catalogue),
     ...checkByReaders(raw, networkKeys, path, catalogue),
-    ...(folders === undefined ? [] : checkExecutables(raw, path, folders)),
+    ...(node === undefined ? [] : checkExecutables(raw, path, { folders: node.folders, catalogue })),
   ];
 }
 
@@ -84,26 +108,47 @@ function knownVersion(value: JsonObject): string {
   }
 }
 
-/** A value with "plugins" is a conflist; any other is a single plugin. */
-function checkValue(file: string, value: unknown, options: ValidationOptions): Finding[] {
-  const isList = extName(file) === ".conflist" || (isObject(value) && Array.isArray(value["plugins"]));
-  const structure = checkStructure(value, isList);
-  if (!isObject(value)) return structure;
-  const { name } = value;
-  const networkKeys = { name, cniVersion: knownVersion(value) };
+/** The plugins in the file. */
+function pluginsOf(value: JsonObject, form: Form): Placed[] {
+  if (form === "plugin") return [{ raw: value, path: [], before: [], isAlone: true }];
   const listed = Array.isArray(value["plugins"]) ? (value["plugins"] as unknown[]) : [];
-  const plugins = isList
-    ? listed.flatMap((raw, index) => checkPlugin(raw, networkKeys, ["plugins", index], options))
-    : checkPlugin(value, networkKeys, [], options);
-  const others = [
-    ...checkName(value),
-    ...checkVersion(value),
-    ...(isList ? inList(value) : []),
-    ...plugins,
-    ...(options.folders === undefined
-      ? []
-      : [...(isList ? checkHasPlugins(file, value) : []), ...checkOnlyOne(file, name)]),
+  return listed.map((raw, index) => ({
+    raw,
+    path: ["plugins", index],
+    before: listed.slice(0, index),
+    isAlone: false,
+  }));
+}
+
+/** The findings of the network itself. If the file has another form than its ending says, all else follows from that. */
+function checkNetwork(file: string, value: JsonObject, form: Form, options: ValidationOptions): Finding[] {
+  const { catalogue, node } = options;
+  const hasFiles = node !== undefined && form === "list" && pluginFiles(file, value).length > 0;
+  const misnamed = hasFiles ? [] : checkForm(file, value, form);
+  const common = [...checkName(value), ...checkVersion(value), ...misnamed];
+  if (misnamed.some(({ severity }) => severity === "error")) return common;
+  return [
+    ...common,
+    ...(form === "list" ? inList(value, catalogue) : []),
+    ...(node !== undefined && form === "list" && !hasFiles ? checkHasPlugins(value) : []),
   ];
+}
+
+function checkValue(file: string, value: unknown, options: ValidationOptions): Finding[] {
+  const form = options.form ?? formOf(file, value);
+  if (!isObject(value)) return checkStructure(value, form === "list");
+  const ofNetwork = checkNetwork(file, value, form, options);
+  const isMisnamed = ofNetwork.some(
+    ({ severity, path: [key] }) => severity === "error" && (key === "type" || key === "plugins"),
+  );
+  const networkKeys = { name: value["name"], cniVersion: knownVersion(value) };
+  const { node } = options;
+  const others = [
+    ...ofNetwork,
+    ...(isMisnamed ? [] : pluginsOf(value, form).flatMap((each) => checkPlugin(each, networkKeys, options))),
+    ...(node === undefined ? [] : checkFolder(file, value, node.configurations)),
+  ];
+  const structure = isMisnamed ? [] : checkStructure(value, form === "list");
   // Readers find the schema's findings again and add advice, but stop at the first error. Where both report a path, the
   // reader's text wins.
   const reported = new Set(others.map(({ path }) => JSON.stringify(path)));
@@ -115,11 +160,16 @@ function checkPluginFiles(file: string, text: string, options: ValidationOptions
   const { value } = readDocument(text);
   if (extName(file) !== ".conflist" || !isObject(value)) return [];
   const networkKeys = { name: value["name"], cniVersion: knownVersion(value) };
-  const checkFile = (raw: unknown): Finding[] => [
-    ...(isObject(raw) ? [] : [error([], "is not an object", "each plugin is one")]),
-    ...checkPlugin(raw, networkKeys, [], options),
-  ];
-  return pluginFiles(file, value).flatMap((other) => locate(other, read(other), checkFile));
+  const inlined = Array.isArray(value["plugins"]) ? (value["plugins"] as unknown[]) : [];
+  const before = [...inlined];
+  return pluginFiles(file, value).flatMap((other) =>
+    locate(other, read(other), (raw) => {
+      const findings = isObject(raw) ? [] : [error([], "is not an object", "each plugin is one")];
+      const placed = { raw, path: [], before: [...before], isAlone: false };
+      before.push(raw);
+      return [...findings, ...checkPlugin(placed, networkKeys, options)];
+    }),
+  );
 }
 
 interface Content {
@@ -171,12 +221,16 @@ function locate(
   );
 }
 
-/** Checks the text alone, without its folder and node: the file may be meant for another. */
-export const validateText = (file: string, text: string, catalogue: Catalogue): LocatedFinding[] =>
+/** Checks the text alone, without its folder and node: the file may be meant for another. `form`: as it will be read. */
+export const validateText = (
+  file: string,
+  text: string,
+  options: Pick<ValidationOptions, "catalogue" | "form">,
+): LocatedFinding[] =>
   withPositions(
     file,
     text,
-    check(text, (value) => checkValue(file, value, { catalogue, folders: undefined })),
+    check(text, (value) => checkValue(file, value, options)),
   );
 
 /** Checks a file, and the plugin files that belong to it. */

@@ -2,7 +2,7 @@
 import { fileStatus } from "../../shared/system/file-status.ts";
 import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
-import { pluginFolders } from "../network/runtime.ts";
+import { configurationFolder, pluginFolders } from "../network/runtime.ts";
 import { printable } from "../printable.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { findingText, type LocatedFinding, positionText, validateFile } from "./file.ts";
@@ -37,13 +37,15 @@ export function validateCommand(catalogue: Catalogue): Command {
     summary: "report errors in network configurations with their positions",
     usage: "[--json] FILE|FOLDER|-...",
     description: `Errors are what keeps a plugin from working: broken JSON, values of a wrong type, what plugins refuse, an
-executable that is not in CNI_PATH, two networks of one name. Warnings are unknown keys, which have no effect.
+executable that is not in CNI_PATH, a plugin at a wrong place of its chain, two networks of one name. Warnings are what
+works otherwise than it looks: keys and capabilities without effect, routes that lead nowhere, two networks on one bridge.
 The exit code is 1 if there are errors. The file - is standard input.`,
     options: [{ name: "json", summary: "print a JSON list of findings" }],
     completions: ["file"],
     run: ({ positionals, flag }, io) => {
       if (positionals.length === 0) throw new UsageError("FILE is missing");
-      const options = { catalogue, folders: pluginFolders(io) };
+      const node = { folders: pluginFolders(io), configurations: configurationFolder(io) };
+      const options = { catalogue, node };
       const files = positionals.flatMap(expand);
       const found = files.flatMap((file) => validateFile(file, options));
       if (flag("json")) io.out(`${JSON.stringify(found.map(asObject), undefined, 2)}\n`);

@@ -1,6 +1,7 @@
 /** Checks a configuration by the published schemas, with validators that the build compiles. */
 import { conf, conflist, type SchemaError } from "podwire-validators";
 import { quote } from "../../shared/cni/error.ts";
+import { isObject, quotesAdvice } from "../../shared/cni/fields.ts";
 import { error, type Finding, type Path } from "./finding.ts";
 
 /** RFC 6901. Digits are an index if the parent is a list. */
@@ -57,6 +58,17 @@ function describe({ keyword, params, message }: SchemaError, found: unknown): st
   }
 }
 
+/** What to write instead of a value of a wrong type. */
+function adviceFor({ keyword, params }: SchemaError, path: Path, found: unknown): string {
+  if (keyword !== "type") return "";
+  const wanted = [params["type"]].flat();
+  const inList = path.at(-2);
+  if (inList === "ranges" && wanted.includes("array") && isObject(found))
+    return `a range set is a list of ranges: write [[${quote(found)}]]`;
+  if (inList === "routes" && typeof found === "string") return `write {"dst": ${quote(found)}}`;
+  return quotesAdvice(wanted, found);
+}
+
 /** A failed alternative is not an error if another one may fit. */
 const isAlternative = ({ schemaPath }: SchemaError) => /\/anyOf\/\d/.test(schemaPath);
 
@@ -65,7 +77,7 @@ function findingOf(fault: SchemaError, value: unknown): Finding[] {
   const text = isAlternative(fault) ? undefined : describe(fault, valueAt(value, path));
   if (text === undefined) return [];
   const missing = fault.keyword === "required" ? [String(fault.params["missingProperty"])] : [];
-  return [error([...path, ...missing], text)];
+  return [error([...path, ...missing], text, adviceFor(fault, path, valueAt(value, path)))];
 }
 
 /** Checks a conflist, or a single plugin's configuration. */

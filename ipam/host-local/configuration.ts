@@ -1,5 +1,5 @@
 /** The configuration of host-local: keys, defaults and rules of the reference plugin, and the list `exclude`. */
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import type { ResultRoute } from "../../shared/cni/result.ts";
@@ -38,18 +38,32 @@ export function readStoreLocation(configuration: NetworkConfiguration): StoreLoc
   return { dataDir: dataDir === "" ? DEFAULT_DATA_DIR : dataDir, network: configuration.name };
 }
 
-/** Reads and checks all keys. Throws code 7 for a wrong value, 6 for a wrong type. */
-export function readHostLocal(configuration: NetworkConfiguration): HostLocalConfiguration {
-  const ipam = ipamOf(configuration);
-  const sets = rangeSetsFrom(configuration, ipam);
-  checkFamilies(configuration, sets);
+function readRoutes(ipam: Fields): ResultRoute[] {
   const keys: Keyed<typeof hostLocalKeys> = ipam;
+  const text = keys.list("routes")?.findIndex((route) => typeof route === "string") ?? -1;
+  if (text >= 0) {
+    const path = keys.pathOf(`routes[${text}]`);
+    const advice = `write {"dst": ${quote(keys.list("routes")?.[text])}}`;
+    throw new CniError(ErrorCode.decode, `"${path}" must be an object, but it is a string`, advice);
+  }
   const routes: ResultRoute[] = [];
   for (const route of keys.objects("routes") ?? []) routes.push(readRoute(route));
+  return routes;
+}
+
+/**
+ * Reads and checks all keys. `canWait`: without a container, the ranges that the runtime gives are not there yet. Throws code 7 for a
+ * wrong value, 6 for a wrong type.
+ */
+export function readHostLocal(configuration: NetworkConfiguration, canWait = false): HostLocalConfiguration {
+  const ipam = ipamOf(configuration);
+  const sets = rangeSetsFrom(configuration, ipam, canWait);
+  checkFamilies(configuration, sets);
+  const keys: Keyed<typeof hostLocalKeys> = ipam;
   return {
     ...readStoreLocation(configuration),
     sets,
-    routes,
+    routes: readRoutes(ipam),
     resolvConf: keys.text("resolvConf") ?? "",
   };
 }

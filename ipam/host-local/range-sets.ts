@@ -1,6 +1,6 @@
 /** Reads range sets from a configuration: capability ipRanges, the old flat keys, and `ranges`, in that order. */
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
-import { Fields } from "../../shared/cni/fields.ts";
+import type { CniError } from "../../shared/cni/error.ts";
+import { Fields, isObject } from "../../shared/cni/fields.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
 import {
@@ -22,6 +22,7 @@ import {
   networkOf,
   parseCidr,
 } from "../../shared/ip/cidr.ts";
+import { flatRange, requireRanges } from "./missing-ranges.ts";
 import {
   capacity,
   clip,
@@ -65,6 +66,7 @@ function readSets(fields: Fields, key: string, sets: Draft[][]): void {
 function readSet(fields: Fields, path: string, value: unknown): Draft[] {
   const at = (name: string, item: unknown) => new Fields({ [name]: item }, fields.pathOf("").slice(0, -1));
   const set: Draft[] = [];
+  if (isObject(value)) throw flatRange(fields.pathOf(path), value);
   for (const item of at(path, value).list(path) ?? []) {
     const name = `${path}[${set.length}]`;
     const range = at(name, item).object(name);
@@ -84,13 +86,14 @@ function readAllSets(configuration: NetworkConfiguration, ipam: Fields): Draft[]
   return sets;
 }
 
-/** Reads and checks all range sets. Throws code 7. */
-export function rangeSetsFrom(configuration: NetworkConfiguration, ipam: Fields): RangeSet[] {
+/** Reads and checks all range sets. `canWait`: ranges may come from the runtime later. Throws code 7. */
+export function rangeSetsFrom(
+  configuration: NetworkConfiguration,
+  ipam: Fields,
+  canWait: boolean,
+): RangeSet[] {
   const drafts = readAllSets(configuration, ipam);
-  if (drafts.length === 0) {
-    const advice = `give "ipam.ranges", such as [[{"subnet": "10.88.0.0/16"}]], or "ipam.subnet"`;
-    throw new CniError(ErrorCode.invalidConfiguration, "no IP ranges specified", advice);
-  }
+  requireRanges(configuration, drafts, canWait);
   for (const set of drafts) checkOneFamily(set);
   const all = drafts.flat();
   for (const family of families) checkApart(all.filter(({ start }) => start.family === family));

@@ -57,7 +57,7 @@ function releaseUnused(request: Request, configuration: HostLocalConfiguration):
 }
 
 export function status(request: Request): void {
-  const configuration = readHostLocal(request.configuration);
+  const configuration = readHostLocal(request.configuration, true);
   const { dataDir, network, sets } = configuration;
   withAdvice(storeAdvice(dataDir), () => {
     checkWritable(configuration);

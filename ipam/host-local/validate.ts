@@ -4,6 +4,6 @@ import { readHostLocal } from "./configuration.ts";
 import { readRequested } from "./requests.ts";
 
 export default (request: Request): void => {
-  readHostLocal(request.configuration);
+  readHostLocal(request.configuration, true);
   readRequested(request);
 };

@@ -111,15 +111,17 @@ function readMtu(fields: VxlanFields): number | undefined {
   return mtu === 0 ? undefined : readNumber(fields, "mtu", SMALLEST_MTU, LARGEST_MTU);
 }
 
+/** Keys that tell podwire's vxlan from other projects' plugins of that name, which have a `vni` and an `ipam` too. */
+const ownKeys = ["mode", "underlay", "discovery", "l2", "l3"] as const;
+
 function readMode(fields: VxlanFields): "l2" | "l3" {
   const mode = fields.text("mode");
   if (mode === "l2" || mode === "l3") return mode;
   const problem = mode === undefined ? "is missing" : `is ${quote(mode)}`;
-  throw fields.invalid(
-    "mode",
-    problem,
-    `"l2" joins the pods of all nodes to one segment, "l3" routes between nodes`,
-  );
+  const meaning = `"l2" joins the pods of all nodes to one segment, "l3" routes between nodes`;
+  const isForeign = ownKeys.every((key) => fields.value(key) === undefined);
+  const other = "; without any of podwire's keys this may be for another project's plugin called vxlan";
+  throw fields.invalid("mode", problem, isForeign ? `${meaning}${other}` : meaning);
 }
 
 /** Without learning, nodes of an l2 overlay know the pods of other nodes only by `macs`. */
@@ -161,6 +163,8 @@ export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const l3 = mode === "l3" ? readL3(fields, ipamType) : undefined;
   validateNetworkCount(name, l3);
   const mac = keys.text("mac") ?? "auto";
+  // The pod's, which ptp does not read: of a wrong type it is an error in both modes.
+  configuration.runtimeConfig.text("mac");
   return {
     network: name,
     vni,

@@ -1,5 +1,5 @@
 /** Describes the keys of vxlan. shared/cni/schema.ts says what for. */
-import { dnsKey, masqueradeKeys, mtuKey } from "../../shared/cni/common-keys.ts";
+import { addressCapabilities, dnsKey, masqueradeKeys, mtuKey } from "../../shared/cni/common-keys.ts";
 import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 import { l2Keys, l3Keys } from "./schema/modes.ts";
 import { discoveryKeys } from "./schema/peers.ts";
@@ -130,6 +130,11 @@ export const vxlanKeys = {
   dns: dnsKey,
 } as const satisfies Properties;
 
-const schema: PluginSchema = { properties: vxlanKeys, required: ["mode", "vni"] };
+const schema: PluginSchema = {
+  properties: vxlanKeys,
+  required: ["mode", "vni"],
+  // Of the plugin that attaches the pod.
+  capabilities: { mac: { type: "string" }, ...addressCapabilities },
+};
 
 export default schema;

@@ -60,8 +60,17 @@ function definitions(all: readonly Described[]): Json {
   };
 }
 
+/** libcni takes the words in any case. */
 const flag = (description: string) => ({
-  enum: [true, false, "true", "false"],
+  enum: [
+    true,
+    false,
+    ...["true", "false"].flatMap((word) => [
+      word,
+      `${word[0]?.toUpperCase()}${word.slice(1)}`,
+      word.toUpperCase(),
+    ]),
+  ],
   description,
 });
 

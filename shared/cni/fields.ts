@@ -18,6 +18,15 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
+/** The advice for a flag or number that was written as a string; empty for any other value. `wanted`: JSON Schema's types. */
+export function quotesAdvice(wanted: readonly unknown[], found: unknown): string {
+  if (typeof found !== "string") return "";
+  const isMeant =
+    (wanted.includes("boolean") && /^(true|false)$/i.test(found)) ||
+    (wanted.includes("integer") && /^-?\d+$/.test(found));
+  return isMeant ? `write ${found.toLowerCase()} without quotes` : "";
+}
+
 export class Fields {
   private readonly content: JsonObject;
   private readonly path: string;
@@ -51,11 +60,12 @@ export class Fields {
     return undefined;
   }
 
-  private wrongType(key: string, wanted: string, value: unknown): CniError {
+  private wrongType(key: string, wanted: string, value: unknown, advice = ""): CniError {
+    const found = `found ${quote(value)}`;
     return new CniError(
       ErrorCode.decode,
       `"${this.pathOf(key)}" must be ${wanted}, but it is ${kindOf(value)}`,
-      `found ${quote(value)}`,
+      advice === "" ? found : `${found}: ${advice}`,
     );
   }
 
@@ -68,13 +78,13 @@ export class Fields {
   boolean(key: string): boolean | undefined {
     const value = this.value(key);
     if (value === undefined || typeof value === "boolean") return value;
-    throw this.wrongType(key, "true or false", value);
+    throw this.wrongType(key, "true or false", value, quotesAdvice(["boolean"], value));
   }
 
   integer(key: string): number | undefined {
     const value = this.value(key);
     if (value === undefined || Number.isSafeInteger(value)) return value as number | undefined;
-    throw this.wrongType(key, "a whole number", value);
+    throw this.wrongType(key, "a whole number", value, quotesAdvice(["integer"], value));
   }
 
   object(key: string): Fields | undefined {

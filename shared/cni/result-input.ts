@@ -24,7 +24,8 @@ function readCidr(fields: Fields, key: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr === undefined) {
     const advice = "an address with its prefix length is expected, such as 10.1.0.2/24";
-    throw fields.invalid(key, `is not an address in CIDR notation: ${quote(text)}`, advice);
+    const problem = text === "" ? "is missing" : `is not an address in CIDR notation: ${quote(text)}`;
+    throw fields.invalid(key, problem, advice);
   }
   return cidr;
 }

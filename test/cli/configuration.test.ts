@@ -106,6 +106,27 @@ describe.runIf(canRun("ip"))("a folder of configurations", () => {
     ]);
   });
 
+  test("has lists in a .conflist only, and single plugins in the other files only", async () => {
+    using folder = files({
+      "10.conf": network(),
+      "20.json": network(),
+      "30.conflist": { ...bridge, cniVersion: "1.0.0", name: "net" },
+      "40.conflist": { ...network({ name: undefined }), Name: "net" },
+      "50.json": network({ ...bridge, cniVersion: "1.0.0" }),
+    });
+    const { list, warnings } = await find(folder.path, "net");
+    expect(list?.plugins).toHaveLength(1);
+    expect(list?.cniVersion).toBe("1.0.0");
+    const skipped = (name: string, why: RegExp) =>
+      expect.stringMatching(new RegExp(`/${name} is skipped: ${why.source}`));
+    expect(warnings).toEqual([
+      skipped("30.conflist", /the network has no plugins .*ends in \.conf:/),
+      skipped("40.conflist", /"name" is missing/),
+      skipped("10.conf", /"type" is missing beside "plugins" .*ends in \.conflist/),
+      skipped("20.json", /"type" is missing beside "plugins" .*ends in \.conflist/),
+    ]);
+  });
+
   test("may have plugins in a folder of the network's name, unless the list says no", async () => {
     const types = async (keys: object) => {
       using folder = files({

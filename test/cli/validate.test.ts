@@ -140,10 +140,12 @@ describe("podwire validate", () => {
     );
     expect(faults.map(({ path }) => path).sort()).toEqual([
       "plugins[1].backend",
+      "plugins[1].capabilities",
       "plugins[1].markMasqBit",
       "plugins[1].snat",
       "plugins[2].ipam",
       "plugins[2].mtu",
+      "plugins[2].type",
     ]);
   });
 

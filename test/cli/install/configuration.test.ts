@@ -101,6 +101,16 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
     expect(await filesOf(target)).toEqual(["odd.conflist"]);
   });
 
+  test("takes one whose ranges the runtime gives, and one that is called otherwise than a list", async () => {
+    await using target = await createTarget();
+    const ptp = { type: "ptp", capabilities: { ipRanges: true }, ipam: { type: "host-local" } };
+    const text = JSON.stringify({ cniVersion: "1.0.0", name: "n", plugins: [ptp] });
+    writeFileSync(target.node.path("/run/pods.json"), text);
+    const asked = ["--conf", "/run/pods.json", "--conf-dir", folder, "--conf-name", "pods.conflist"];
+    expect(await target.install(...asked)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await filesOf(target)).toEqual(["pods.conflist"]);
+  });
+
   test("takes the place of one of that name, and leaves it where the new one is no good", async () => {
     await using target = await createTarget();
     const path = target.node.path(`${folder}/single-node.conflist`);
@@ -151,6 +161,11 @@ describe.runIf(canRun("ip", referencePlugin("bridge")))("podwire install and con
       "its plugin would refuse at every ADD",
       '{ "cniVersion": "1.0.0", "name": "n", "plugins": [\n{ "type": "bridge", "mtu": 12 }] }',
       /bad\.conflist:2:28: plugins\[0\]\.mtu is 12/,
+    ],
+    [
+      "has portmap first",
+      '{ "cniVersion": "1.0.0", "name": "n", "plugins": [\n{ "type": "portmap" }, { "type": "bridge" }] }',
+      /bad\.conflist:2:11: plugins\[0\]\.type is portmap/,
     ],
   ])("refuses one that %s, says where, and installs nothing", async (_what, text, words) => {
     await using target = await createTarget();
