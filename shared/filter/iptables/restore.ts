@@ -12,9 +12,14 @@ type Environment = FilterContext["environment"];
 /** iptables exists twice, with rules in different parts of the kernel. */
 export type Variant = "nf_tables" | "legacy";
 
-/** How long it may wait for the lock of legacy iptables, and how long it may run. */
+/** How long it may wait for the lock of legacy iptables. */
 const LOCK_SECONDS = 5;
-const TIMEOUT_MILLISECONDS = 45_000;
+
+/**
+ * How long it may run, in milliseconds. A rule has about 100 characters and takes up to 3 ms on a busy node; 3000 ports need
+ * 10,000 rules.
+ */
+const limitFor = (input: string): number => 45_000 + Math.round(input.length / 10);
 /** Exit code 4 says too that the kernel refused a batch of nf_tables: xshared.c, xtables_lock, has these words. */
 const NO_LOCK = /holding the xtables lock/;
 
@@ -94,19 +99,18 @@ export function requireRestore(family: Family, environment: Environment, purpose
 }
 
 function run(path: string, words: readonly string[], input: string, purpose: Purpose): string {
+  const limit = limitFor(input);
   const outcome = runProcess(path, {
     arguments: words,
     // iptables needs nothing else of the runtime's environment.
     environment: { PATH: programFolders({}).join(":") },
     input: encodeText(input),
-    timeoutMilliseconds: TIMEOUT_MILLISECONDS,
+    timeoutMilliseconds: limit,
   });
   if (outcome.exitCode === 0) return decodeText(outcome.stdout);
   const said = decodeText(outcome.stderr).trim();
   if (outcome.timedOut || NO_LOCK.test(said)) {
-    const what = outcome.timedOut
-      ? `did not finish within ${TIMEOUT_MILLISECONDS / 1000} s`
-      : "did not get its lock";
+    const what = outcome.timedOut ? `did not finish within ${limit / 1000} s` : "did not get its lock";
     throw new CniError(
       ErrorCode.tryAgainLater,
       `${path} ${what}`,
