@@ -61,7 +61,10 @@ describe.runIf(canRun(...programs))("podman", patience, () => {
     expect(await podman.call("exec", "one", "ip", "link", "show", "eth0")).toMatch("02:00:00:00:00:77");
     await podman.remove("one");
     // The bridge remembers that an address had a MAC address of its own (plugins/bridge/announcement.ts).
-    const remembered = JSON.stringify(before).replace("conf/cni0/arp_notify:0", "conf/cni0/arp_notify:1");
+    const remembered = JSON.stringify(before).replace(
+      "conf/static0/arp_notify:0",
+      "conf/static0/arp_notify:1",
+    );
     expect(await machine.state()).toEqual(JSON.parse(remembered));
   });
 
