@@ -109,10 +109,9 @@ export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguratio
   const backend = readBackend(fields, "backend");
   const described: PortmapFields = fields;
   const externalSetMarkChain = readExternalChain(described, backend);
-  const snat = described.boolean("snat") ?? true;
   return {
     backend,
-    snat,
+    snat: described.boolean("snat") ?? true,
     masqAll: described.boolean("masqAll") ?? false,
     markBit: readMarkBit(described),
     ...(externalSetMarkChain === undefined ? {} : { externalSetMarkChain }),
@@ -121,7 +120,7 @@ export function readPortmapConfig({ fields, runtimeConfig }: NetworkConfiguratio
       described,
       backend ?? (externalSetMarkChain === undefined ? undefined : "iptables"),
     ),
-    ports: readPortRequests(runtimeConfig, snat),
+    ports: readPortRequests(runtimeConfig),
   };
 }
 

@@ -26,7 +26,7 @@ const plugin: Plugin = {
   check: (request) => {
     const config = readPortmapConfig(request.configuration);
     const wanted = wantedPorts(request, config, requirePrevResult(request));
-    if (config.ports.length === 0) return;
+    if (wanted.hostPorts.mappings.length === 0) return;
     checkFilter(wanted, request.environment);
     const local = localhostTarget(wanted.hostPorts);
     if (local !== undefined) checkLocalhost(local);

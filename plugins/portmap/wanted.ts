@@ -10,7 +10,7 @@ import { expandRequests, type PortRequest, targetsOf } from "./requests.ts";
 
 export type WantedPorts = Wanted & { readonly hostPorts: HostPorts };
 
-/** The host ports of a request, for the addresses of a result. Throws code 7 for ports that cannot lead anywhere. */
+/** The host ports of a request, for the addresses of a result. */
 export function wantedPorts(request: Request, config: PortmapConfig, result: Result): WantedPorts {
   const { snat, masqAll, markBit, externalSetMarkChain, conditions, ports } = config;
   const targets = targetsOf(result, request.ifname);

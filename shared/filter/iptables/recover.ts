@@ -74,12 +74,17 @@ function readConditions(jump: Words, mappings: readonly PortMapping[]): string[]
       isSameIp(hostIp, address),
   );
   const words = jump.slice(1, jump.lastIndexOf("--comment") - 2);
-  const known = [["-p", protocol], ["-m", protocol], ["--dport", port], ...(isHostIp ? [["-d", to]] : [])];
+  const known = [
+    ["-p", protocol],
+    ["-m", protocol],
+    ["--dport", port],
+  ];
   for (const [option, value] of known) {
     const at = words.findIndex((word, index) => word === option && words[index + 1] === value);
     if (at >= 0) words.splice(at, 2);
   }
-  return words;
+  // The jump has the host's address only if there are no conditions.
+  return isHostIp && words.length === 2 && words[0] === "-d" ? [] : words;
 }
 
 function readHostPorts(chains: readonly FoundChain[]): HostPorts {

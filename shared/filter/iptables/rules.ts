@@ -118,9 +118,14 @@ const localhostRule: SharedRule = {
   isFirst: true,
 };
 
-/** The mappings of a family that have a target. */
-const mappingsOf = (ports: HostPorts, family: Family): PortMapping[] =>
-  ports.mappings.filter((mapping) => mapping.family === family && targetOf(ports, mapping) !== undefined);
+/** The mappings of a family that have a target: those of one host address first, as the first rule that matches decides. */
+function mappingsOf(ports: HostPorts, family: Family): PortMapping[] {
+  const all = ports.mappings.filter(
+    (mapping) => mapping.family === family && targetOf(ports, mapping) !== undefined,
+  );
+  const isSpecific = ({ hostIp }: PortMapping) => hostIp !== undefined;
+  return [...all.filter(isSpecific), ...all.filter((mapping) => !isSpecific(mapping))];
+}
 
 const isOnLocalhost = ({ family, hostIp }: PortMapping): boolean =>
   family === 4 && (hostIp === undefined || contains(loopback4, hostIp));
@@ -192,6 +197,11 @@ function markedSources({ snat, masqAll }: HostPorts, target: Cidr): string[] {
   return target.address.family === 4 ? [own, `-s ${formatCidr(loopback4)} `] : [own];
 }
 
+/** The matches of the rules that mark, in a chain that packets to other host addresses enter too. */
+function markedPorts(mappings: readonly PortMapping[], isEnteredByOthers: boolean): string[] {
+  return isEnteredByOthers ? mappings.map((mapping) => `${matchPort(mapping)} `) : [""];
+}
+
 function hostPortRules({ owner, hostPorts: ports }: FilterRecord, family: Family): OwnChain | undefined {
   const mappings = ports === undefined ? [] : mappingsOf(ports, family);
   const target = ports?.targets.find(({ address }) => address.family === family);
@@ -201,19 +211,35 @@ function hostPortRules({ owner, hostPorts: ports }: FilterRecord, family: Family
   const mask = maskOf(ports.markBit);
   const mark = ports.externalSetMarkChain ?? `MARK --set-xmark ${mask}/${mask}`;
   const conditions = ports.conditions[family].map((word) => `${quoteWord(word)} `).join("");
+  // A rule takes one -d, which the conditions may have. Then the host's address is compared in the chain alone.
+  const isConditional = conditions !== "";
+  const entryOf = ({ hostIp, ...port }: PortMapping) =>
+    hostIp === undefined || isConditional ? port : { ...port, hostIp };
+  const hasAddress = mappings.some(({ hostIp }) => hostIp !== undefined);
   return {
     name,
     rules: [
-      ...markedSources(ports, target).map((source) => nat(name, `${source}${note} -j ${mark}`)),
+      ...markedPorts(mappings, isConditional && hasAddress).flatMap((match) =>
+        markedSources(ports, target).map((source) => nat(name, `${source}${match}${note} -j ${mark}`)),
+      ),
       ...mappings.map((mapping) => {
         const to = endpoint(target.address, mapping.containerPort);
         return nat(name, `${matchPort(mapping)} ${note} -j DNAT --to-destination ${to}`);
       }),
     ],
-    jumps: mappings.map((mapping) => {
-      const jump = nat(HOSTPORTS, `${matchPort(mapping)} ${conditions}${note} -j ${name}`);
-      // A mapping of one address comes before those of all addresses.
-      return mapping.hostIp === undefined ? jump : { ...jump, isFirst: true };
-    }),
+    jumps: uniqueRules(
+      mappings.map((mapping) => {
+        const jump = nat(HOSTPORTS, `${matchPort(entryOf(mapping))} ${conditions}${note} -j ${name}`);
+        // A mapping of one address comes before those of all addresses.
+        return mapping.hostIp === undefined ? jump : { ...jump, isFirst: true };
+      }),
+    ),
   };
+}
+
+/** Each rule once, the first of those with the same text. */
+function uniqueRules(rules: readonly Rule[]): Rule[] {
+  const unique = new Map<string, Rule>();
+  for (const rule of rules) if (!unique.has(ruleText(rule))) unique.set(ruleText(rule), rule);
+  return [...unique.values()];
 }

@@ -46,10 +46,13 @@ function operationsOf(steps: readonly Step[]): { operations: Operation[]; all: F
 const both = async (variant: Variant, where = node): Promise<string[]> =>
   [await rulesOf(where, variant, 4), await rulesOf(where, variant, 6)].flat();
 
-/** The jumps of HOSTPORTS: those of one host address come before those of all addresses. */
+/** The jumps of HOSTPORTS: those to a mapping of one host address come before those of all addresses. */
 const hasOrder = (rules: readonly string[]): boolean => {
+  const portOf = (rule: string) => /-p \w+ -m \w+ --dport \d+ /.exec(rule)?.[0];
+  const specific = rules.filter((rule) => rule.includes(" -d ") && rule.includes(" -j DNAT "));
+  const places = new Set(specific.map((rule) => `${rule.split(" ")[1]} ${portOf(rule)}`));
   const jumps = rules.filter((rule) => /^-A PODWIRE-HOSTPORTS .* -j /.test(rule));
-  const isLater = jumps.map((rule) => !/ -d (192\.0\.2\.|2001:db8::)/.test(rule));
+  const isLater = jumps.map((rule) => !places.has(`${rule.split(" ").at(-1)} ${portOf(rule)}`));
   return isLater.join() === [...isLater].sort().join();
 };
 

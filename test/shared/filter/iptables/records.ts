@@ -136,6 +136,7 @@ const conditions = fc.constantFrom(
   { 4: [], 6: [] },
   { 4: ["-i", "lo"], 6: ["!", "-s", "fd00:5::/64"] },
   { 4: ["-m", "comment", "--comment", 'a "b" c'], 6: ["-m", "mark", "--mark", "0x4"] },
+  { 4: ["!", "-d", "192.0.2.0/24"], 6: ["-d", "2001:db8::/64", "-i", "lo"] },
 );
 
 const ports = fc

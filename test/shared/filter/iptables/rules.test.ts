@@ -58,20 +58,44 @@ COMMIT
     expect(six).toContain("-d ff00::/8");
   });
 
-  test("has a mapping of one host address before those of all, and conditions in the jump alone", () => {
+  test("has a mapping of one host address before those of all, and conditions in the jump, without that address", () => {
     const chain = hostPortChain(owner("c1"));
     const input = differenceInput(4, { removed: [], added: [p] }, new Set());
     expect(input.slice(input.indexOf(`:${chain}`))).toBe(`:${chain} - [0:0]
--A ${chain} -s 10.1.0.0/24 ${note} -j MARK --set-xmark 0x2000/0x2000
--A ${chain} -s 127.0.0.0/8 ${note} -j MARK --set-xmark 0x2000/0x2000
--A ${chain} -p tcp -m tcp --dport 80 ${note} -j DNAT --to-destination 10.1.0.2:8080
+-A ${chain} -s 10.1.0.0/24 -d 192.0.2.1/32 -p tcp -m tcp --dport 81 ${note} -j MARK --set-xmark 0x2000/0x2000
+-A ${chain} -s 127.0.0.0/8 -d 192.0.2.1/32 -p tcp -m tcp --dport 81 ${note} -j MARK --set-xmark 0x2000/0x2000
+-A ${chain} -s 10.1.0.0/24 -p tcp -m tcp --dport 80 ${note} -j MARK --set-xmark 0x2000/0x2000
+-A ${chain} -s 127.0.0.0/8 -p tcp -m tcp --dport 80 ${note} -j MARK --set-xmark 0x2000/0x2000
 -A ${chain} -d 192.0.2.1/32 -p tcp -m tcp --dport 81 ${note} -j DNAT --to-destination 10.1.0.2:8081
+-A ${chain} -p tcp -m tcp --dport 80 ${note} -j DNAT --to-destination 10.1.0.2:8080
+-I PODWIRE-HOSTPORTS -p tcp -m tcp --dport 81 "!" "-i" "e h" ${note} -j ${chain}
 -A PODWIRE-HOSTPORTS -p tcp -m tcp --dport 80 "!" "-i" "e h" ${note} -j ${chain}
--I PODWIRE-HOSTPORTS -d 192.0.2.1/32 -p tcp -m tcp --dport 81 "!" "-i" "e h" ${note} -j ${chain}
 COMMIT
 `);
     expect(input).toMatch(/^\*raw\n-C PREROUTING -d 127\.0\.0\.0\/8 ! -i lo .* -j DROP\nCOMMIT\n\*nat\n/);
     expect(differenceInput(6, { removed: [], added: [p] }, new Set())).toBe("");
+  });
+
+  test("has the host's address in the jump where no conditions could have another one", () => {
+    const plain = portsOf("c1", ["10.1.0.2/24"], [tcp(80, 8080), first]);
+    const input = differenceInput(4, { removed: [], added: [plain] }, new Set());
+    const chain = hostPortChain(owner("c1"));
+    expect(input).toContain(
+      `-I PODWIRE-HOSTPORTS -d 192.0.2.1/32 -p tcp -m tcp --dport 81 ${note} -j ${chain}`,
+    );
+    expect(input).toContain(`-A ${chain} -s 10.1.0.0/24 ${note} -j MARK`);
+  });
+
+  test("has one jump for a port that is wanted of one address and of all", () => {
+    const both = [tcp(81, 80), first];
+    const conditions = { 4: ["!", "-d", "198.51.100.0/24"], 6: [] };
+    const record = portsOf("c1", ["10.1.0.2/24"], both, { conditions });
+    const input = differenceInput(4, { removed: [], added: [record] }, new Set());
+    expect(input.match(/^-[AI] PODWIRE-HOSTPORTS .*/gm)).toHaveLength(1);
+    expect(input.match(/--to-destination \S+/g)).toEqual([
+      "--to-destination 10.1.0.2:8081",
+      "--to-destination 10.1.0.2:80",
+    ]);
   });
 });
 
