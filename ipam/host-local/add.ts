@@ -1,6 +1,7 @@
 /** ADD: reserves an address of every range set. */
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Dns, Result, ResultIp } from "../../shared/cni/result.ts";
+import { isUnspecified } from "../../shared/ip/address.ts";
 import { readText } from "../../shared/system/file.ts";
 import { lockLimit } from "../../shared/system/folder-lock.ts";
 import { withAdvice } from "./advice.ts";
@@ -33,7 +34,10 @@ export function add(request: Request): Result {
   });
   const ips: ResultIp[] = [];
   for (const { address, range } of leases) {
-    ips.push({ address: { address, prefixLength: range.subnet.prefixLength }, gateway: range.gateway });
+    const { gateway, subnet } = range;
+    const cidr = { address, prefixLength: subnet.prefixLength };
+    // 0.0.0.0 or ::, as configured, is none.
+    ips.push(isUnspecified(gateway) ? { address: cidr } : { address: cidr, gateway });
   }
   return { interfaces: [], ips, routes, dns };
 }

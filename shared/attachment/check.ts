@@ -97,7 +97,8 @@ export function checkAddresses(container: Container, link: Link, ips: readonly R
 }
 
 /**
- * Throws if a route of the result is missing. A route that names no table may be in any: later plugins (sbr, vrf) move routes.
+ * Throws if a route of the result is missing. A route that names no table may be in any: later plugins (sbr, vrf) move routes. One
+ * that names no scope may have any: the reference gives all routes the same.
  */
 export function checkRoutes(container: Container, routes: readonly Route[]): void {
   const held = { 4: [] as KernelRoute[], 6: [] as KernelRoute[] };
@@ -106,7 +107,7 @@ export function checkRoutes(container: Container, routes: readonly Route[]): voi
   }
   const isHeld = (route: Route) =>
     held[route.destination.address.family].some((each) =>
-      satisfies(each, { ...route, table: route.table ?? each.table }),
+      satisfies(each, { ...route, table: route.table ?? each.table, scope: route.scope ?? each.scope }),
     );
   const missing = routes.filter((route) => !isHeld(route));
   if (missing.length === 0) return;

@@ -1,6 +1,6 @@
 /** The result's routes as the kernel gets them. Pure. */
 import type { ResultIp, ResultRoute } from "../cni/result.ts";
-import { type Family, isSameIp } from "../ip/address.ts";
+import { type Family, isSameIp, isUnspecified } from "../ip/address.ts";
 import { isSameCidr } from "../ip/cidr.ts";
 import type { Route } from "../netlink/route.ts";
 
@@ -9,14 +9,16 @@ const LINK_SCOPE = 253;
 
 export const isLinkScope = (route: ResultRoute) => (route.scope ?? 0) >= LINK_SCOPE;
 
-/** The routes, each once. Routes without a gateway get that of their family. */
+/**
+ * The routes, each once. A route that names no gateway gets that of its family. One that names 0.0.0.0 or :: has none: its destination
+ * is on the link, as the kernel takes it and route(8) lists it.
+ */
 export function resolveRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): ResultRoute[] {
   const gatewayOf = (family: Family) => ips.find((ip) => ip.gateway?.family === family)?.gateway;
   const resolved: ResultRoute[] = [];
-  for (const route of routes) {
-    const gateway =
-      route.gateway ?? (isLinkScope(route) ? undefined : gatewayOf(route.destination.address.family));
-    const full = gateway === undefined ? route : { ...route, gateway };
+  for (const { gateway: named, ...route } of routes) {
+    const gateway = named ?? (isLinkScope(route) ? undefined : gatewayOf(route.destination.address.family));
+    const full = gateway === undefined || isUnspecified(gateway) ? route : { ...route, gateway };
     if (!resolved.some((other) => isSameRoute(other, full))) resolved.push(full);
   }
   return resolved;

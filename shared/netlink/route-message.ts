@@ -14,6 +14,7 @@ export const RouteAttribute = {
   metrics: 8,
   multipath: 9,
   table: 15,
+  nextHopId: 30,
 } as const;
 
 interface Header {

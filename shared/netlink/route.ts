@@ -46,6 +46,8 @@ export interface KernelRoute extends Route {
   readonly table: number;
   readonly scope: number;
   readonly protocol: number;
+  /** The gateway is that of a nexthop object (ip-nexthop(8)), which the kernel does not show with net.ipv4.nexthop_compat_mode=0. */
+  readonly isHopHidden: boolean;
 }
 
 /** Without a gateway an IPv4 destination is on the link; IPv6 has no scopes. */
@@ -58,17 +60,21 @@ function describe(route: Route): string {
   return `${formatCidr(route.destination)}${route.gateway === undefined ? "" : ` via ${formatIp(route.gateway)}`}`;
 }
 
-/** How to treat routes with the same destination and metric: add one more, refuse (EEXIST), or replace. */
-export type Placement = "append" | "exclusive" | "replace";
+/**
+ * How to treat routes with the same destination and metric: come before them (IPv6: beside them, as one route with more gateways),
+ * refuse (EEXIST), or replace.
+ */
+export type Placement = "first" | "exclusive" | "replace";
+const placementFlags = { first: 0, exclusive: Flag.exclusive, replace: Flag.replace } as const;
 
 /**
- * Equivalent to: ip route append|add DESTINATION [via GATEWAY] dev INDEX [src] [metric] [mtu] [advmss] [table]
+ * Equivalent to: ip route prepend|add|replace DESTINATION [via GATEWAY] dev INDEX [src] [metric] [mtu] [advmss] [table]
  * [scope].
  */
-export function addRoute(index: number, route: Route, placement: Placement = "append"): NetlinkMessage {
+export function addRoute(index: number, route: Route, placement: Placement = "first"): NetlinkMessage {
   return {
     type: RouteMessage.new,
-    flags: Flag.request | Flag.ack | Flag.create | Flag[placement],
+    flags: Flag.request | Flag.ack | Flag.create | placementFlags[placement],
     body: routeBody(index, route),
     get purpose() {
       return `add the route ${describe(route)} to interface number ${index}`;
@@ -136,6 +142,7 @@ function readRoute(body: Uint8Array): KernelRoute {
     mtu: metrics?.u32(METRIC_MTU),
     advmss: metrics?.u32(METRIC_ADVMSS),
     isOnLink: (view.getUint32(8, true) & ONLINK) !== 0,
+    isHopHidden: attributes.has(RouteAttribute.nextHopId) && !attributes.has(RouteAttribute.outputInterface),
   };
 }
 
@@ -155,11 +162,14 @@ function readNextHops(body: Uint8Array): Pick<KernelRoute, "index" | "gateway">[
   return hops;
 }
 
-/** The kernel joins IPv6 routes that differ in interface and gateway only: they are taken apart. */
+/**
+ * A route with several next hops is taken apart: the kernel joins IPv6 routes that differ in interface and gateway only, and an operator
+ * may join IPv4 routes.
+ */
 function readRoutes(body: Uint8Array): KernelRoute[] {
   const route = readRoute(body);
-  const hops = route.destination.address.family === 6 && route.index === 0 ? readNextHops(body) : [];
-  return hops.length === 0 ? [route] : hops.map((hop) => ({ ...route, ...hop }));
+  const hops = route.index === 0 ? readNextHops(body) : [];
+  return hops.length === 0 ? [route] : hops.map((hop) => ({ ...route, ...hop, isHopHidden: false }));
 }
 
 export interface RouteFilter {
@@ -225,6 +235,7 @@ export function satisfies(held: KernelRoute, wanted: Route): boolean {
     isSameCidr(held.destination, wanted.destination) &&
     held.table === (wanted.table ?? MAIN_TABLE) &&
     (wanted.gateway === undefined ||
+      held.isHopHidden ||
       (held.gateway !== undefined && isSameIp(held.gateway, wanted.gateway))) &&
     (held.priority ?? 0) === (wanted.priority ?? defaultPriority ?? 0) &&
     (wanted.mtu === undefined || held.mtu === wanted.mtu) &&

@@ -69,6 +69,7 @@ export interface Route {
   readonly scope?: string;
   readonly metric?: number;
   readonly metrics?: readonly { readonly mtu?: number; readonly advmss?: number }[];
+  readonly nexthops?: readonly { readonly dev: string }[];
 }
 
 /** The routes of a family in a table (main unless told) that the kernel did not make up by itself. */

@@ -27,14 +27,26 @@ describe.runIf(canRun(...programs))("a route from IPAM", () => {
     [4, { dst: "192.168.0.0/16", mtu: 1300, advmss: 1111 }, { metrics: [{ mtu: 1300, advmss: 1111 }] }],
     [4, { dst: "192.168.0.0/16", priority: 77 }, { metric: 77 }],
     [4, { dst: "192.168.0.0/16", scope: 253 }, { scope: "253" }],
+    [4, { dst: "0.0.0.0/0", gw: "0.0.0.0" }, { dst: "default", gateway: undefined }],
+    [4, { dst: "192.168.0.0/16", gw: "0.0.0.0", priority: 7 }, { gateway: undefined, metric: 7 }],
     [6, { dst: "2001:db8::/32" }, { dst: "2001:db8::/32", gateway: "fd00:1::1" }],
+    [6, { dst: "2001:db8::/32", gw: "::" }, { dst: "2001:db8::/32", gateway: undefined }],
     [6, { dst: "2001:db8::/32", gw: "fd00:1::9" }, { gateway: "fd00:1::9" }],
     [6, { dst: "::/0" }, { dst: "default", gateway: "fd00:1::1" }],
     [6, { dst: "2001:db8::/32", mtu: 1300, advmss: 1111 }, { metrics: [{ mtu: 1300, advmss: 1111 }] }],
     [6, { dst: "2001:db8::/32", priority: 77 }, { metric: 77 }],
   ] as const)("IPv%i %o is in the kernel so", async (family, given, expected) => {
     const held = await routesWith([given], family);
-    expect(held).toEqual([expect.objectContaining({ dev: "eth0", ...expected })]);
+    expect(held).toEqual([{ ...held[0], dev: "eth0", ...expected }]);
+  });
+
+  test("with 0 for a value gets the kernel's", async () => {
+    await using host = await Host.create();
+    const pod = await host.pod("a");
+    const config = dual([{ dst: "192.168.0.0/16", mtu: 0, advmss: 0, priority: 0, table: 0 }]);
+    await host.check(pod, config, await host.add(pod, config));
+    const [held] = await routes(host.node, 4, "a");
+    expect([held?.gateway, held?.metric, held?.metrics]).toEqual(["10.1.0.1", undefined, undefined]);
   });
 
   test("of scope link has no gateway", async () => {

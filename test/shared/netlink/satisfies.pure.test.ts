@@ -22,6 +22,7 @@ const held = (words: Words): KernelRoute => ({
   table: words.more?.table ?? 254,
   scope: words.more?.scope ?? 0,
   protocol: 3,
+  isHopHidden: false,
 });
 
 const v4 = { dst: "192.0.2.0/24", gw: "10.1.0.1" };
