@@ -36,7 +36,7 @@ export function add(request: Request): Result {
   for (const { address, range } of leases) {
     const { gateway, subnet } = range;
     const cidr = { address, prefixLength: subnet.prefixLength };
-    // 0.0.0.0 or ::, as configured, is none.
+    // Configured as 0.0.0.0 or ::, there is no gateway.
     ips.push(isUnspecified(gateway) ? { address: cidr } : { address: cidr, gateway });
   }
   return { interfaces: [], ips, routes, dns };
