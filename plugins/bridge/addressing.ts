@@ -52,8 +52,9 @@ function withGateway(ip: ResultIp, isGateway: boolean): ResultIp {
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);
 }
 
-const isDefault = (route: ResultRoute) =>
-  route.destination.prefixLength === 0 && (route.table ?? 254) === 254;
+/** 0 or less, and no table, mean the main one: 254. */
+const isDefault = ({ destination, table = 0 }: ResultRoute) =>
+  destination.prefixLength === 0 && (table <= 0 || table === 254);
 
 /**
  * Adds a default route through the bridge for each family, unless IPAM gives one with a gateway. One that IPAM gives without a gateway

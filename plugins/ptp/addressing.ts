@@ -70,7 +70,7 @@ export function planRoutes(ips: readonly RoutedIp[], given: readonly ResultRoute
   }
   const others = given.filter(
     ({ destination, table }) =>
-      table !== undefined || !toGateways.some((route) => isSameCidr(route.destination, destination)),
+      (table ?? 0) > 0 || !toGateways.some((route) => isSameCidr(route.destination, destination)),
   );
   for (const route of resolveRoutes(others, ips)) {
     if (!routes.some((other) => isSameRoute(other, route))) routes.push(route);

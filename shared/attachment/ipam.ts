@@ -1,8 +1,14 @@
 /** Addresses from the IPAM plugin. */
 import { delegateAdd, delegateDel } from "../cni/delegate.ts";
 import type { Request } from "../cni/plugin.ts";
-import { emptyResult, type Result } from "../cni/result.ts";
+import { emptyResult, type Result, type ResultIp } from "../cni/result.ts";
+import { isUnspecified } from "../ip/address.ts";
 import type { Rollback } from "../rollback.ts";
+
+/** A gateway 0.0.0.0 or :: is none. */
+function withoutUnspecified({ gateway, ...ip }: ResultIp): ResultIp {
+  return gateway === undefined || isUnspecified(gateway) ? ip : { ...ip, gateway };
+}
 
 /** Asks IPAM for addresses. A later failure gives them back. Without IPAM the result is empty. */
 export function allocate(request: Request, undo: Rollback): Result {
@@ -10,5 +16,5 @@ export function allocate(request: Request, undo: Rollback): Result {
   if (ipamType === "") return emptyResult;
   const result = delegateAdd(request, ipamType);
   undo.onFailure(() => delegateDel(request, ipamType));
-  return result;
+  return { ...result, ips: result.ips.map(withoutUnspecified) };
 }

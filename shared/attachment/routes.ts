@@ -9,6 +9,16 @@ const LINK_SCOPE = 253;
 
 export const isLinkScope = (route: ResultRoute) => (route.scope ?? 0) >= LINK_SCOPE;
 
+/** 0 or less means that the kernel's default counts, as in the reference plugins. */
+const positive = (value: number | undefined) => (value === undefined || value > 0 ? value : undefined);
+
+/** Without keys whose value is undefined, which a comparison would see. */
+function withDefaults({ mtu, advmss, priority, table, ...rest }: ResultRoute): ResultRoute {
+  const values = Object.entries({ mtu, advmss, priority, table });
+  const meant = values.map(([key, value]) => [key, positive(value)] as const);
+  return { ...rest, ...Object.fromEntries(meant.filter(([, value]) => value !== undefined)) };
+}
+
 /**
  * The routes, each once. A route that names no gateway gets that of its family. One that names 0.0.0.0 or :: has none: its destination
  * is on the link, as the kernel takes it and route(8) lists it.
@@ -16,7 +26,8 @@ export const isLinkScope = (route: ResultRoute) => (route.scope ?? 0) >= LINK_SC
 export function resolveRoutes(routes: readonly ResultRoute[], ips: readonly ResultIp[]): ResultRoute[] {
   const gatewayOf = (family: Family) => ips.find((ip) => ip.gateway?.family === family)?.gateway;
   const resolved: ResultRoute[] = [];
-  for (const { gateway: named, ...route } of routes) {
+  for (const { gateway: named, ...given } of routes) {
+    const route = withDefaults(given);
     const gateway = named ?? (isLinkScope(route) ? undefined : gatewayOf(route.destination.address.family));
     const full = gateway === undefined || isUnspecified(gateway) ? route : { ...route, gateway };
     if (!resolved.some((other) => isSameRoute(other, full))) resolved.push(full);

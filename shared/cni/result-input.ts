@@ -1,5 +1,5 @@
 /** Reads a result of any version: another plugin's output, or the runtime's prevResult. */
-import { type IpAddress, isUnspecified, parseIp } from "../ip/address.ts";
+import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type Cidr, networkOf, parseCidr } from "../ip/cidr.ts";
 import { quote } from "./error.ts";
 import { Fields, isObject, type JsonObject } from "./fields.ts";
@@ -30,22 +30,16 @@ function readCidr(fields: Fields, key: string): Cidr {
   return cidr;
 }
 
-/** Of a route: 0 or less means that the kernel's default counts, as in the reference plugins. */
-function readPositive(fields: Fields, key: string): number | undefined {
-  const value = fields.integer(key) ?? 0;
-  return value > 0 ? value : undefined;
-}
-
 /** A route of a result or an IPAM configuration. Throws code 6 or 7. */
 export function readRoute(fields: Fields): ResultRoute {
   return defined<ResultRoute>({
     // The kernel refuses a destination with host bits.
     destination: networkOf(readCidr(fields, "dst")),
     gateway: readIp(fields, "gw"),
-    mtu: readPositive(fields, "mtu"),
-    advmss: readPositive(fields, "advmss"),
-    priority: readPositive(fields, "priority"),
-    table: readPositive(fields, "table"),
+    mtu: fields.integer("mtu"),
+    advmss: fields.integer("advmss"),
+    priority: fields.integer("priority"),
+    table: fields.integer("table"),
     scope: fields.integer("scope"),
   });
 }
@@ -72,16 +66,10 @@ function readInterface(fields: Fields): ResultInterface {
   });
 }
 
-/** The gateway of an address; 0.0.0.0 and :: are none. */
-function readGateway(fields: Fields): IpAddress | undefined {
-  const gateway = readIp(fields, "gateway");
-  return gateway === undefined || isUnspecified(gateway) ? undefined : gateway;
-}
-
 function readResultIp(fields: Fields): ResultIp {
   return defined<ResultIp>({
     address: readCidr(fields, "address"),
-    gateway: readGateway(fields),
+    gateway: readIp(fields, "gateway"),
     interface: fields.integer("interface"),
   });
 }
@@ -91,7 +79,7 @@ function readOldFamilies(fields: Fields): Pick<Result, "ips" | "routes"> {
   const families = ["ip4", "ip6"].flatMap((key) => fields.object(key) ?? []);
   return {
     ips: families.map((family) =>
-      defined<ResultIp>({ address: readCidr(family, "ip"), gateway: readGateway(family) }),
+      defined<ResultIp>({ address: readCidr(family, "ip"), gateway: readIp(family, "gateway") }),
     ),
     routes: families.flatMap((family) => (family.objects("routes") ?? []).map(readRoute)),
   };
