@@ -5,7 +5,7 @@ import { emptyResult, type Result, type ResultIp } from "../cni/result.ts";
 import { isUnspecified } from "../ip/address.ts";
 import type { Rollback } from "../rollback.ts";
 
-/** A gateway 0.0.0.0 or :: is none. */
+/** 0.0.0.0 and :: stand for no gateway. */
 function withoutUnspecified({ gateway, ...ip }: ResultIp): ResultIp {
   return gateway === undefined || isUnspecified(gateway) ? ip : { ...ip, gateway };
 }
