@@ -39,6 +39,10 @@ const own: readonly Subject[] = [
   subject({ type: "loopback" }),
   subject(ptp, portmap("nftables")),
   subject(hostLocal),
+  subject({
+    type: "static",
+    ipam: { type: "static", addresses: [{ address: "10.31.0.5/24", gateway: "10.31.0.1" }] },
+  }),
 ];
 
 /** Plugins with an example in their folder are counted by it. */
