@@ -7,7 +7,7 @@ import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
 import { type Veth, validateNameIsFree } from "../../shared/attachment/veth.ts";
 import { type Container, openContainerExclusively } from "../../shared/cni/container.ts";
-import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import { attachmentOf, type NetworkConfiguration, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
@@ -82,10 +82,11 @@ function prepareHost(
   config: BridgeConfig,
   present: Link | undefined,
   plan: Addressing,
+  network: NetworkConfiguration,
 ): Devices {
   const { netlink } = context;
   const held = config.isGateway ? findGatewayDevice(netlink, config, present) : undefined;
-  const change = planGateways(netlink, held, plan.gateways, config.forceAddress);
+  const change = planGateways(netlink, held, plan.gateways, config.forceAddress, network);
   const bridge = ensureBridge(context, config, present);
   if (plan.gateways.length === 0) return { bridge, gateway: bridge };
   const gateway = ensureGatewayDevice(context, config, bridge);
@@ -101,8 +102,8 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const ipam = allocate(request, undo);
   const plan = request.configuration.ipamType === "" ? noAddressing : planAddressing(ipam, config);
   const addresses = plan.ips.map((ip) => ip.address);
-  const mtu = chooseMtu(netlink, config.mtu, present?.mtu);
-  const devices = step("bridge", () => prepareHost(context, config, present, plan));
+  const mtu = chooseMtu(netlink, config.mtu, addresses, present?.mtu);
+  const devices = step("bridge", () => prepareHost(context, config, present, plan, request.configuration));
   const owner = attachmentOf(request);
   const mac = config.mac ?? containerMac(owner, addresses);
   const wanted = { owner, bridge: devices.bridge, container, mac, mtu };
@@ -110,7 +111,7 @@ function attach(request: Request, config: BridgeConfig, container: Container, co
   const inside = containerInterface(config, port, plan);
   step("inside", () => prepareInside(container, config, inside));
   filter(request, config, port, addresses, undo);
-  step("join", () => join(netlink, container, config, port.host, inside));
+  step("join", () => join(netlink, container, config, { ...devices, port: port.host }, inside));
   // Late, as it is for the whole node and is not taken back.
   enableForwarding(netlink, familiesOf(plan.gateways));
   announceAddresses(container, inside, mac, devices.bridge);

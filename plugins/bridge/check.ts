@@ -24,7 +24,6 @@ import type { Result } from "../../shared/cni/result.ts";
 import { formatIp, isSameIp } from "../../shared/ip/address.ts";
 import { listAddresses } from "../../shared/netlink/address.ts";
 import {
-  isForwarding,
   isHairpin,
   isIsolated,
   isVlanFiltering,
@@ -33,6 +32,7 @@ import {
 } from "../../shared/netlink/bridge.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { type Link, LinkFlag } from "../../shared/netlink/link.ts";
+import { isAboutToForward, isForwarding } from "../../shared/netlink/spanning-tree.ts";
 import { type BridgeConfig, gatewayDeviceName, readBridgeConfig } from "./config.ts";
 import { findBridge } from "./device.ts";
 import { findGatewayDevice } from "./gateway-device.ts";
@@ -84,8 +84,8 @@ function checkPort({ config, result, host }: Checked, inside: Link, bridge: Link
     throw drift(`the bridge port ${port.name} does not have ${name} ${wanted}`, advice);
   }
   // The port of an interface that the configuration keeps down has no carrier, and does not forward.
-  if (!config.disableContainerInterface && !isForwarding(port)) {
-    const advice = `bridge link show dev ${port.name} shows the state; spanning tree on the bridge may be the cause`;
+  if (!config.disableContainerInterface && !isForwarding(port) && !isAboutToForward(port)) {
+    const advice = `bridge link show dev ${port.name} shows the state; something may have set an end of it down`;
     throw drift(`the bridge port ${port.name} does not forward`, advice);
   }
   return port;

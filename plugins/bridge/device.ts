@@ -18,7 +18,7 @@ import {
 } from "../../shared/netlink/link.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import type { NamespaceLock } from "../../shared/system/lock.ts";
-import { readSysctl, setSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
+import { readSysctl, setSysctl, setSysctlIfPossible } from "../../shared/system/sysctl.ts";
 import type { BridgeConfig } from "./config.ts";
 import { usesVlans } from "./vlan.ts";
 
@@ -116,7 +116,7 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
     netlink.transact([setLink({ index: bridge.index }, { alias, up: isUp, promiscuous: isPromiscuous })]);
     if (before !== undefined) setSysctl(acceptRa, before);
   });
-  setSysctlIfPresent(acceptRa, "0");
+  if (before !== "0") setSysctlIfPossible(acceptRa, "0");
   const marked = bridge.alias === "" ? { alias: FOUND_BRIDGE_ALIAS } : {};
   const promiscuous = wantsPromiscuous ? { promiscuous: true } : {};
   netlink.execute(setLink({ index: bridge.index }, { up: true, mac, ...marked, ...promiscuous }));

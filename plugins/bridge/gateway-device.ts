@@ -8,7 +8,7 @@ import { newVethPair } from "../../shared/netlink/veth.ts";
 import { newVlan } from "../../shared/netlink/vlan.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { sha512 } from "../../shared/system/hash.ts";
-import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
+import { setSysctlIfPossible } from "../../shared/system/sysctl.ts";
 import { type BridgeConfig, gatewayDeviceName } from "./config.ts";
 import { GATEWAY_PORT_ALIAS, type HostContext, hasPorts } from "./device.ts";
 import { DEFAULT_VLAN } from "./vlan.ts";
@@ -57,7 +57,7 @@ export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, 
   });
   if (makeVlanInterface(netlink, config, bridge)) netlink.execute(addVlans(bridge, [inVlan], true));
   else makePair(netlink, config, bridge, name);
-  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  setSysctlIfPossible(`ipv6/conf/${name}/accept_ra`, "0");
   netlink.execute(setLink({ name }, { up: true }));
   const device = findLink(netlink, name);
   if (device !== undefined) return device;

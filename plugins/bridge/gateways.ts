@@ -1,12 +1,16 @@
 /** The gateway addresses on the bridge, or on a VLAN's gateway interface. Shared by every attachment on it. */
+import { isIpv6Off, switchOnIpv6 } from "../../shared/attachment/ipv6-switch.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
+import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import { type Family, formatIp } from "../../shared/ip/address.ts";
 import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cidr.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import type { Link } from "../../shared/netlink/link.ts";
 import { Errno } from "../../shared/system/errno.ts";
+import { setSysctl } from "../../shared/system/sysctl.ts";
 import { type HostContext, hasPorts } from "./device.ts";
+import { rangeGateways } from "./range-gateways.ts";
 
 /** The change of addresses on the device. */
 export interface GatewayChange {
@@ -30,18 +34,21 @@ function isInTheWay(held: Cidr, gateways: readonly Cidr[]): boolean {
 
 /**
  * Compares the addresses of the device with the gateways; an absent device has none. Throws code 7 if an address is in the way, unless
- * forceAddress is set.
+ * forceAddress is set. Gateways of the network's other ranges stay, as other containers use them.
  */
 export function planGateways(
   netlink: NetlinkConnection,
   device: Link | undefined,
   gateways: readonly Cidr[],
   force: boolean,
+  network: NetworkConfiguration,
 ): GatewayChange {
   if (device === undefined || gateways.length === 0) return { missing: gateways, inTheWay: [] };
   const held = listAddresses(netlink, device.index, familiesOf(gateways)).map((address) => address.cidr);
   const missing = gateways.filter((gateway) => !held.some((cidr) => isSameCidr(cidr, gateway)));
-  const inTheWay = held.filter((cidr) => isInTheWay(cidr, gateways));
+  const others = held.filter((cidr) => isInTheWay(cidr, gateways));
+  const own = others.length === 0 ? [] : rangeGateways(network);
+  const inTheWay = others.filter((cidr) => !own.some((gateway) => isSameCidr(gateway, cidr)));
   if (inTheWay.length > 0 && !force) {
     throw new CniError(
       ErrorCode.invalidConfiguration,
@@ -71,12 +78,16 @@ export function applyGateways(context: HostContext, bridge: Link, device: Link, 
   const { netlink, undo, lock } = context;
   const { missing, inTheWay } = change;
   if (missing.length === 0 && inTheWay.length === 0) return;
+  const switchesOn = missing.some(({ address }) => address.family === 6) && isIpv6Off(device.name);
   undo.onFailure(() => {
     lock.makeExclusive();
     const restored = inTheWay.map((cidr) => addAddress(device.index, cidr, { detectDuplicates: false }));
     const withdrawn = missing.map((cidr) => deleteAddress(device.index, cidr));
-    netlink.transact(hasPorts(netlink, bridge) ? restored : [...withdrawn, ...restored]);
+    const isInUse = hasPorts(netlink, bridge);
+    netlink.transact(isInUse ? restored : [...withdrawn, ...restored]);
+    if (switchesOn && !isInUse) setSysctl(`ipv6/conf/${device.name}/disable_ipv6`, "1");
   });
+  if (switchesOn) switchOnIpv6(device.name);
   for (const cidr of inTheWay) netlink.attempt(deleteAddress(device.index, cidr), Errno.EADDRNOTAVAIL);
   for (const gateway of missing) addGateway(netlink, device, gateway);
 }

@@ -31,18 +31,21 @@ export function prepareInside(container: Container, config: BridgeConfig, wanted
   else if (!config.detectDuplicates) configureInterface(container, wanted);
 }
 
-/** Opens the port. Returns when frames pass and, with duplicate address detection, no other node has the addresses. */
+/**
+ * Opens the port. Returns when frames pass and, with duplicate address detection, no other node has the addresses. A slow spanning tree
+ * is not waited for.
+ */
 export function join(
   netlink: NetlinkConnection,
   container: Container,
   config: BridgeConfig,
-  port: Link,
+  { bridge, port }: { readonly bridge: Link; readonly port: Link },
   wanted: ContainerInterface,
 ): void {
   openPort(netlink, port);
   if (config.disableContainerInterface) return;
   if (config.detectDuplicates) container.netlink.execute(setLink({ index: wanted.index }, { up: true }));
-  waitForForwarding(netlink, port);
+  waitForForwarding(netlink, bridge, port);
   if (!config.detectDuplicates) return;
   configureInterface(container, wanted);
   if (wanted.ips.length > 0) waitForDetection(container, wanted);

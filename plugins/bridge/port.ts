@@ -1,9 +1,10 @@
 /** The container's port on the bridge: the host's end of the pair, its settings, its VLANs. */
 import { createVeth, type NewVeth, type Veth, waitForLink } from "../../shared/attachment/veth.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
-import { addVlans, isForwarding, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
+import { addVlans, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { type Link, wakeLink } from "../../shared/netlink/link.ts";
+import { isForwarding, timeToForward } from "../../shared/netlink/spanning-tree.ts";
 import type { BridgeConfig } from "./config.ts";
 import type { HostContext } from "./device.ts";
 import { DEFAULT_VLAN, portVlans, usesVlans } from "./vlan.ts";
@@ -43,11 +44,18 @@ export function openPort(netlink: NetlinkConnection, port: Link): void {
   netlink.execute(wakeLink(port));
 }
 
-/** Returns when the bridge passes the port's frames. */
-export function waitForForwarding(netlink: NetlinkConnection, { index, name }: Link): void {
+/** Under the 5 s that waitForLink waits. */
+const LONGEST_WAIT_MILLISECONDS = 4_500;
+
+/**
+ * Returns when the bridge passes the port's frames. If spanning tree takes longer, by default 30 s, the container starts meanwhile, as
+ * with the reference plugin.
+ */
+export function waitForForwarding(netlink: NetlinkConnection, bridge: Link, { index, name }: Link): void {
+  if (timeToForward(bridge) > LONGEST_WAIT_MILLISECONDS) return;
   waitForLink(netlink, index, isForwarding, () => {
     const message = `bridge port in error state: ${name} does not forward`;
-    const advice = `bridge link show dev ${name} shows the state; spanning tree on the bridge may be the cause`;
+    const advice = `bridge link show dev ${name} shows the state; something may have set an end of ${name} down`;
     return new CniError(ErrorCode.internal, message, advice);
   });
 }

@@ -29,7 +29,7 @@ function attachByVeth(request: Request, config: PtpConfig, container: Container,
     owner,
     container,
     mac: containerMac(owner, addresses),
-    mtu: chooseMtu(netlink, config.mtu),
+    mtu: chooseMtu(netlink, config.mtu, addresses),
     settings: (name, alias) => setLink({ name }, { alias }),
   });
   step("inside", () => configureContainer(container, veth, plan));

@@ -1,5 +1,6 @@
 /** The link between container and node: addresses, routes and neighbours of both ends. */
 import { configureInterface, setParameters } from "../../shared/attachment/container-interface.ts";
+import { switchOnIpv6 } from "../../shared/attachment/ipv6-switch.ts";
 import { type Veth, waitForLink } from "../../shared/attachment/veth.ts";
 import type { Container } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
@@ -19,7 +20,6 @@ import { setNeighbour } from "../../shared/netlink/neighbour.ts";
 import { addRoute } from "../../shared/netlink/route.ts";
 import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { setSysctl } from "../../shared/system/sysctl.ts";
 import type { Addressing } from "./addressing.ts";
 
 /** The index of lo in every namespace. The kernel routes all local addresses there. */
@@ -73,7 +73,7 @@ function validateNotOwnAddress(netlink: NetlinkConnection, address: IpAddress): 
 export function configureHost(netlink: NetlinkConnection, { host, container }: Veth, plan: Addressing): void {
   const { index, name } = host;
   const addresses = plan.ips.map((ip) => ip.address.address);
-  if (addresses.some((address) => address.family === 6)) setSysctl(`ipv6/conf/${name}/disable_ipv6`, "0");
+  if (addresses.some((address) => address.family === 6)) switchOnIpv6(name);
   try {
     netlink.execute(
       setLink({ index }, { up: true }),

@@ -1,5 +1,6 @@
 /** Makes, changes and restores the VXLAN device. */
 import { BRIDGE_ALIAS, OVERLAY_BRIDGE_ALIAS } from "../../shared/attachment/bridge-alias.ts";
+import { switchOnIpv6 } from "../../shared/attachment/ipv6-switch.ts";
 import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { joinBridge, newBridge } from "../../shared/netlink/bridge.ts";
@@ -18,7 +19,7 @@ import {
 } from "../../shared/netlink/link.ts";
 import { changeVxlan, type NewVxlan, newVxlan, readVxlan } from "../../shared/netlink/vxlan.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { setSysctlIfPresent } from "../../shared/system/sysctl.ts";
+import { setSysctlIfPossible } from "../../shared/system/sysctl.ts";
 import type { VxlanConfig } from "./config.ts";
 import { type Change, isInUseNow } from "./context.ts";
 import { pendingAlias } from "./device-alias.ts";
@@ -62,7 +63,7 @@ export function ensureOverlayBridge(change: Change, name: string, found: Link | 
       newBridge({ name, mac: randomMac(), vlanFiltering: false }),
       setLink({ name }, { alias: OVERLAY_BRIDGE_ALIAS }),
     );
-    setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+    setSysctlIfPossible(`ipv6/conf/${name}/accept_ra`, "0");
   } else {
     undo.onFailure(() => netlink.attempt(setLink({ name }, { up: false }), Errno.ENODEV));
   }
@@ -111,8 +112,8 @@ function createDevice(
   });
   netlink.execute(newVxlan(wanted), setLink({ name }, { alias }));
   // No router on the overlay configures this node, and the device answers for none of the node's other addresses.
-  setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
-  setSysctlIfPresent(`ipv6/conf/${name}/addr_gen_mode`, "1");
+  setSysctlIfPossible(`ipv6/conf/${name}/accept_ra`, "0");
+  setSysctlIfPossible(`ipv6/conf/${name}/addr_gen_mode`, "1");
 }
 
 /** The attributes to change. The MAC address only if it differs: writing it flushes the neighbours. */
@@ -184,6 +185,7 @@ export function bringUpDevice(
 ): Link {
   const { name } = wanted;
   const before = findLink(netlink, name) ?? vanished(name);
+  if (config.l3?.networks.some(({ address }) => address.family === 6)) switchOnIpv6(name);
   try {
     if (bridge !== undefined) netlink.execute(...joinBridge(before, bridge, config.l2?.suppress ?? false));
     else if (before.master !== 0) netlink.execute(setLink({ index: before.index }, { master: 0 }));

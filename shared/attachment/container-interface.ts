@@ -10,7 +10,8 @@ import { setArpNotify } from "../netlink/inet.ts";
 import { setLink } from "../netlink/link.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { addRoute, type Route } from "../netlink/route.ts";
-import { hasSysctl, readSysctl, setSysctl, setSysctlIfPresent } from "../system/sysctl.ts";
+import { readSysctl, setSysctl, setSysctlIfPossible, setSysctlIfPresent } from "../system/sysctl.ts";
+import { switchOnIpv6 } from "./ipv6-switch.ts";
 
 export interface ContainerInterface {
   readonly name: string;
@@ -33,25 +34,16 @@ const DETECTION_LIMIT_MILLISECONDS = 10_000;
 export function setParameters(container: Container, wanted: ContainerInterface): void {
   const { name, ips, detectDuplicates } = wanted;
   container.namespace.run(() => {
-    setSysctlIfPresent(`ipv6/conf/${name}/ndisc_notify`, "1");
-    setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
-    setSysctlIfPresent(`ipv6/conf/${name}/accept_dad`, detectDuplicates ? "1" : "0");
-    if (detectDuplicates) setSysctlIfPresent(`ipv6/conf/${name}/enhanced_dad`, "1");
-    if (ips.some((ip) => ip.address.address.family === 6)) switchOnIpv6(name);
+    setSysctlIfPossible(`ipv6/conf/${name}/ndisc_notify`, "1");
+    setSysctlIfPossible(`ipv6/conf/${name}/accept_ra`, "0");
+    if (detectDuplicates) {
+      setSysctlIfPresent(`ipv6/conf/${name}/accept_dad`, "1");
+      setSysctlIfPossible(`ipv6/conf/${name}/enhanced_dad`, "1");
+    } else setSysctlIfPossible(`ipv6/conf/${name}/accept_dad`, "0");
+    if (!ips.some((ip) => ip.address.address.family === 6)) return;
+    for (const each of ["lo", name]) switchOnIpv6(each);
+    setSysctlIfPossible(`ipv6/conf/${name}/keep_addr_on_down`, "1");
   });
-}
-
-function switchOnIpv6(name: string): void {
-  if (!hasSysctl("ipv6")) {
-    const advice = "boot it without ipv6.disable=1, or take the IPv6 range out of the network";
-    throw new CniError(
-      ErrorCode.internal,
-      "the kernel has no IPv6, and the network has IPv6 addresses",
-      advice,
-    );
-  }
-  for (const each of ["lo", name]) setSysctl(`ipv6/conf/${each}/disable_ipv6`, "0");
-  setSysctl(`ipv6/conf/${name}/keep_addr_on_down`, "1");
 }
 
 /**
@@ -106,7 +98,7 @@ export function withPromptReports({ namespace }: Container, name: string, work: 
   const key = `ipv6/conf/${name}/force_mld_version`;
   const before = namespace.run(() => {
     const value = readSysctl(key);
-    setSysctlIfPresent(key, "1");
+    setSysctlIfPossible(key, "1");
     return value;
   });
   work();

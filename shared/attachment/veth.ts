@@ -8,7 +8,7 @@ import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { findLink, findLinkByIndex, formatMac, type Link } from "../netlink/link.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { newVethPair } from "../netlink/veth.ts";
-import { setSysctlIfPresent, trySysctl } from "../system/sysctl.ts";
+import { setSysctlIfPossible, trySysctl } from "../system/sysctl.ts";
 import { createOnHost } from "./create-link.ts";
 import type { HostChange } from "./host-change.ts";
 import { hostMac } from "./mac.ts";
@@ -73,7 +73,7 @@ export function createVeth(change: HostChange, wanted: NewVeth): Veth {
  */
 function quietIpv6(name: string, isPort: boolean): void {
   if (isPort) trySysctl(`ipv6/conf/${name}/disable_ipv6`, "1");
-  else setSysctlIfPresent(`ipv6/conf/${name}/accept_ra`, "0");
+  else setSysctlIfPossible(`ipv6/conf/${name}/accept_ra`, "0");
 }
 
 /**

@@ -10,12 +10,9 @@ const AF_BRIDGE = 7;
 const VLAN_FILTERING = 7;
 const MULTICAST_QUERIER = 25;
 /** IFLA_BRPORT_*. */
-const PORT_STATE = 1;
 const PORT_HAIRPIN = 4;
 const PORT_NEIGHBOUR_SUPPRESSION = 32;
 const PORT_ISOLATED = 33;
-/** BR_STATE_FORWARDING. */
-const FORWARDING = 3;
 
 export interface NewBridge {
   readonly name: string;
@@ -135,10 +132,6 @@ export function isHairpin(port: Link): boolean {
 
 export function isIsolated(port: Link): boolean {
   return port.portData.u8(PORT_ISOLATED) === 1;
-}
-
-export function isForwarding(port: Link): boolean {
-  return port.portData.u8(PORT_STATE) === FORWARDING;
 }
 
 /** IFLA_BRIDGE_FLAGS, IFLA_BRIDGE_VLAN_INFO in IFLA_AF_SPEC; BRIDGE_VLAN_INFO_* and BRIDGE_FLAGS_SELF. */

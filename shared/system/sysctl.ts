@@ -46,13 +46,22 @@ export function setSysctl(key: string, value: string): void {
   }
 }
 
-/** Like setSysctl, if the kernel has the key: IPv6 may be missing. */
-export function setSysctlIfPresent(key: string, value: string): void {
+function setUnless(ignored: readonly number[], key: string, value: string): void {
   try {
     setSysctl(key, value);
   } catch (thrown) {
-    if (!(thrown instanceof SystemError && thrown.errno === Errno.ENOENT)) throw thrown;
+    if (!(thrown instanceof SystemError && ignored.includes(thrown.errno))) throw thrown;
   }
+}
+
+/** Like setSysctl, if the kernel has the key: IPv6 may be missing. */
+export function setSysctlIfPresent(key: string, value: string): void {
+  setUnless([Errno.ENOENT], key, value);
+}
+
+/** Like setSysctlIfPresent, if /proc/sys is writable: in an unprivileged container it is not. */
+export function setSysctlIfPossible(key: string, value: string): void {
+  setUnless([Errno.ENOENT, Errno.EROFS, Errno.EACCES, Errno.EPERM], key, value);
 }
 
 /** Like setSysctl, for an optional improvement: ignores a failure. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { canRun, createOutside, type Node } from "../../helpers/index.ts";
+import { builtPlugin, canRun, createOutside, type Node, ping } from "../../helpers/index.ts";
+import { Host as AnyHost } from "../attachment/host.ts";
 import { hostState, link } from "../attachment/kernel-state.ts";
-import { failed, Host, type Keys, network, programs } from "./host.ts";
+import { failed, Host, hostLocal, type Keys, network, programs, subnet4, subnet6 } from "./host.ts";
 
 /** The MTU of the container's end, the host's end and the bridge, as the kernel has them. */
 const mtus = async (host: Host, config: Keys): Promise<number[]> => {
@@ -32,6 +33,33 @@ describe.runIf(canRun(...programs))("mtu", () => {
     await using _outside = await createOutside(host.node, { mtu: 1390 });
     await host.node.exec("ip", ["-4", "route", "del", "default"]);
     expect(await mtus(host, network())).toEqual([1390, 1390, 1390]);
+  });
+
+  test("is 1280 for IPv6 addresses where the uplink has less", async () => {
+    await using host = await Host.create();
+    await using outside = await createOutside(host.node);
+    await host.node.exec("ip", ["link", "set", outside.uplink, "mtu", "1200"]);
+    const dual = network({ isGateway: true, ipam: hostLocal([subnet4, subnet6]) });
+    expect(await mtus(host, dual)).toEqual([1280, 1280, 1280]);
+    for (const gateway of ["10.1.0.1", "fd00:1::1"]) {
+      expect(await ping(host.node, gateway, { netns: "a" })).toBe(true);
+    }
+    const ptp = new AnyHost(host.node, builtPlugin("ptp"));
+    const result = await ptp.add(await host.pod("b"), {
+      ...dual,
+      name: "two",
+      type: "ptp",
+      ipam: hostLocal(["10.2.0.0/24", "fd00:2::/64"]),
+    });
+    expect(result.interfaces.map(({ mtu }: { mtu: number }) => mtu)).toEqual([1280, 1280]);
+    expect(await ping(host.node, "fd00:2::1", { netns: "b" })).toBe(true);
+  });
+
+  test("is the uplink's for IPv4 addresses, however small", async () => {
+    await using host = await Host.create();
+    await using outside = await createOutside(host.node);
+    await host.node.exec("ip", ["link", "set", outside.uplink, "mtu", "1200"]);
+    expect(await mtus(host, network())).toEqual([1200, 1200, 1200]);
   });
 
   test("is preferred to the uplink's when given", async () => {

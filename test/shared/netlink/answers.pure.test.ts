@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { parseMessages } from "netlink";
 import { describe, expect, test } from "vitest";
 import { Attributes, readAttributes } from "../../../shared/netlink/attributes.ts";
-import { isForwarding, isHairpin, isIsolated } from "../../../shared/netlink/bridge.ts";
+import { isHairpin, isIsolated } from "../../../shared/netlink/bridge.ts";
 import { readLink } from "../../../shared/netlink/link.ts";
 import { decodeMessages } from "../../../shared/netlink/message.ts";
+import { isForwarding } from "../../../shared/netlink/spanning-tree.ts";
 
 /** What `ip -d link show` was answered, and what it made of it. */
 interface Recorded {
