@@ -51,7 +51,7 @@ function checkOverlay(netlink: NetlinkConnection, config: VxlanConfig): void {
         report(entryProblems(netlink, config, peers, link), NEXT_ADD);
     },
     () => {
-      if (config.guard) report(guardProblems(guardOf(config, underlay), vteps), NEXT_ADD);
+      if (config.guard !== undefined) report(guardProblems(guardOf(config, underlay), vteps), NEXT_ADD);
     },
   ]);
 }

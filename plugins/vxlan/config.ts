@@ -34,8 +34,8 @@ export interface VxlanConfig {
   readonly sourcePorts: readonly [number, number];
   readonly checksum: boolean;
   readonly learning: boolean;
-  /** Accept frames of this VNI from the peers only. */
-  readonly guard: boolean;
+  /** Accept frames of this VNI from the peers only, or by the underlay's interface only; undefined: from everywhere. */
+  readonly guard: "peers" | "underlay" | undefined;
   /** Keep the device after the last DEL. */
   readonly keepDevice: boolean;
   readonly bridge: string;
@@ -136,10 +136,12 @@ function readLearning(fields: VxlanFields, mode: "l2" | "l3"): boolean {
 }
 
 /** With multicast alone the peers are unknown, so the guard has no list. */
-function readGuard(fields: VxlanFields, l2: L2Config | undefined, discovery: Fields): boolean {
-  const canGuard = l2?.flood !== "multicast" || discovery.first("peers") !== undefined;
-  const guard = fields.boolean("guard") ?? canGuard;
-  if (!guard || canGuard) return guard;
+function readGuard(fields: VxlanFields, l2: L2Config | undefined, discovery: Fields): VxlanConfig["guard"] {
+  const hasPeers = l2?.flood !== "multicast" || discovery.first("peers") !== undefined;
+  const guard = fields.boolean("guard");
+  if (guard === false) return undefined;
+  if (hasPeers) return "peers";
+  if (guard === undefined) return "underlay";
   const advice = "list the peers, or omit the guard";
   throw fields.invalid("guard", "needs peers, and a multicast group names none", advice);
 }

@@ -1,6 +1,6 @@
 /**
- * The guard: VXLAN frames of this network are taken from its peers only. Without it the kernel takes them from any sender that
- * knows the VNI, whatever the forwarding entries say.
+ * The guard: VXLAN frames of this network are taken from its peers only, and pods send none to them. Without it the kernel takes
+ * them from any sender that knows the VNI, whatever the forwarding entries say.
  */
 import { formatIp, fromBytes, type IpAddress, toBytes } from "../../shared/ip/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
@@ -9,7 +9,7 @@ import { deleteKeys, newElements } from "../../shared/nftables/element.ts";
 import { deleteTable, newTable, type Table } from "../../shared/nftables/message.ts";
 import { allElements, hasTable, rulesOf } from "../../shared/nftables/query.ts";
 import { retryCommit } from "../../shared/nftables/transaction.ts";
-import { type Guard, guardSet, guardTable, isGuardRule, makeGuard } from "./guard-rule.ts";
+import { type Guard, guardSet, guardTable, isGuard, makeGuard } from "./guard-rule.ts";
 
 const keyText = (bytes: Uint8Array) => formatIp(fromBytes(bytes));
 
@@ -24,7 +24,7 @@ function compareSet(connection: NetlinkConnection, table: Table, set: string, vt
 }
 
 const isInPlace = (connection: NetlinkConnection, guard: Guard): boolean =>
-  isGuardRule(rulesOf(connection, guardTable(guard.network)), guard);
+  isGuard(rulesOf(connection, guardTable(guard.network)), guard);
 
 /** Makes the guard let in just these addresses. A table for another VNI or port, or a changed one, is replaced. */
 export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
@@ -71,7 +71,7 @@ export function guardProblems(guard: Guard, vteps: readonly IpAddress[]): string
   return withNetfilter((connection) => {
     if (!isInPlace(connection, guard)) {
       return [
-        `the guard does not drop VXLAN of strangers: its rule is missing or changed in the table inet ${table.name}`,
+        `the guard does not drop VXLAN of strangers: a rule is missing or changed in the table inet ${table.name}`,
       ];
     }
     const { missing, foreign } = compareSet(connection, table, set, vteps);

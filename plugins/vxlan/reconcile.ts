@@ -44,8 +44,10 @@ function findDirectPeers(
   return direct;
 }
 
-export function guardOf({ network, vni, port }: VxlanConfig, { local }: Underlay): Guard {
-  return { network, vni, port, family: local.family };
+/** The guard of a network; its peers are unknown behind a multicast group alone. */
+export function guardOf({ network, vni, port, guard }: VxlanConfig, { local, linkName }: Underlay): Guard {
+  const plain = { network, vni, port, family: local.family };
+  return guard === "underlay" ? { ...plain, underlay: linkName } : plain;
 }
 
 interface Overlay {
@@ -103,7 +105,7 @@ function applyEntries({ netlink, undo }: Change, overlay: Overlay): void {
 function applyGuard({ undo }: Change, config: VxlanConfig, guard: Guard, peers: readonly Peer[]): void {
   const before = heldVteps(guard);
   undo.onFailure(() => (before === undefined ? removeGuard(config.network) : ensureGuard(guard, before)));
-  if (config.guard) ensureGuard(guard, vtepsOf(peers));
+  if (config.guard !== undefined) ensureGuard(guard, vtepsOf(peers));
   else removeGuard(config.network);
 }
 

@@ -105,7 +105,7 @@ export const vxlanKeys = {
     type: "boolean",
     default: true,
     description:
-      "take packets of this VNI from the peers only (nftables). Not possible with a multicast group alone",
+      "take packets of this VNI from the peers only (nftables); with a multicast group alone, by `underlay.dev` only",
   },
   keepDevice: {
     type: "boolean",

@@ -24,7 +24,7 @@ import { sha512 } from "../../shared/system/hash.ts";
 import type { VxlanConfig } from "./config.ts";
 import { PROTOCOL } from "./context.ts";
 import { deviceText, verifiedAlias } from "./device-alias.ts";
-import { GUARD_CHAIN, guardSet, guardTable } from "./guard-rule.ts";
+import { guardSet, guardTable } from "./guard-rule.ts";
 import { recordCheck, wasCheckedRecently } from "./last-check.ts";
 import type { Underlay } from "./underlay.ts";
 
@@ -106,7 +106,7 @@ function addGuard(
   const table = guardTable(network);
   return withNetfilter(
     (connection) =>
-      connection.addToSum(listRules(table, GUARD_CHAIN), guardRules, sum) &&
+      connection.addToSum(listRules(table), guardRules, sum) &&
       connection.addToSum(listElements(table, set), setElements, sum),
   );
 }
@@ -165,7 +165,7 @@ function stateOf(
 ): State | undefined {
   const sum = newSum();
   if (!addEntries(sum, netlink, config, device)) return undefined;
-  if (config.guard && !addGuard(sum, config, underlay)) return undefined;
+  if (config.guard !== undefined && !addGuard(sum, config, underlay)) return undefined;
   const addresses = config.l3 === undefined ? "" : addressText(netlink, device.index);
   const { family } = underlay.local;
   const text = [linkText(device), addressFamily[family], addresses, ...sum].join(" ");

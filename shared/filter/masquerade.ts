@@ -17,9 +17,11 @@ import {
 } from "../nftables/expression.ts";
 import { addressTypes, loadAddress, matchFamily, matchNetwork } from "../nftables/match.ts";
 import type { Rule } from "../nftables/message.ts";
+import { beforeTracking, forwardedUntracked } from "../nftables/untracked.ts";
 import { sha512 } from "../system/hash.ts";
 import type { FilterRecord, Masquerade } from "./record.ts";
 import {
+  type Chain,
   type Feature,
   type Group,
   inetTable,
@@ -72,6 +74,14 @@ const multicastRules: readonly Rule[] = families.map((family) => ({
   expressions: [...matchNetwork("destination", multicast[family]), decide({ code: Verdict.return })],
 }));
 
+/** For masquerade by any program: a peer of an overlay takes the node's address for the node itself. */
+const untracked: Chain = {
+  table: inetTable,
+  name: "vxlan",
+  hook: beforeTracking,
+  rules: forwardedUntracked,
+};
+
 function groupRule(group: MasqueradeGroup): Rule {
   const set = setName(group);
   return {
@@ -110,6 +120,7 @@ function structureOf(groups: readonly Group[]): Structure {
       comment: "addresses of containers, each with its owner",
     })),
     chains: [
+      untracked,
       { ...base, rules: [...multicastRules, ...own.map(groupRule)] },
       ...own.map((group) => ({ table: inetTable, name: chainOf(setName(group)), rules: chainRules(group) })),
     ],
@@ -135,7 +146,7 @@ export const masquerade: Feature = {
   kind: "masquerade",
   name: "masquerade",
   advice:
-    'load the modules nft_chain_nat and nft_masq (Linux 5.2 or newer), or install the package "iptables" and set "ipMasqBackend" to "iptables"',
+    'load the modules nft_chain_nat, nft_masq, nft_ct and nft_fib_inet (Linux 5.2 or newer), or install the package "iptables" and set "ipMasqBackend" to "iptables"',
   groupsOf: (record) => {
     const wanted = wantedOf(record);
     return (wanted?.addresses ?? []).map((cidr) =>

@@ -15,6 +15,7 @@ import {
 import { hostOrder, matchNetwork } from "../nftables/match.ts";
 import type { Rule } from "../nftables/message.ts";
 import { interfaceKey } from "../nftables/set.ts";
+import { beforeTracking, forwardedUntracked, LOCAL } from "../nftables/untracked.ts";
 import { type Chain, inetTable, natHooks } from "./structure.ts";
 
 const REGISTER = registerAt(0);
@@ -28,9 +29,6 @@ export const DISPATCH = { address: "hostports-address", any: "hostports-any" } a
 
 export const loopback4 = parseCidr("127.0.0.0/8") as Cidr;
 const loopback6 = hostCidr(parseIp("::1") as Cidr["address"]);
-
-/** RTN_LOCAL: include/uapi/linux/rtnetlink.h. */
-const LOCAL = 2;
 
 /** Only traffic to the host itself is ever translated (CVE-2019-9946, CVE-2025-67499). */
 const toLocalAddresses: Rule = {
@@ -78,8 +76,10 @@ export const entryChains: readonly Chain[] = [
   {
     table: inetTable,
     name: "localhost",
-    // NF_IP_PRI_RAW: before connection tracking gives packets of our own connections their old addresses back.
-    hook: { type: "filter", number: 0, priority: -300 },
+    // Connection tracking gives packets of our own connections their old addresses back.
+    hook: beforeTracking,
     rules: [localhostRule],
   },
+  // An answer by a host port has the node's address too: a forged question can lead it to a peer's port of VXLAN.
+  { table: inetTable, name: "hostports-vxlan", hook: beforeTracking, rules: forwardedUntracked },
 ];

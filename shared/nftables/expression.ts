@@ -21,7 +21,15 @@ export function registerAt(offset: number): number {
 }
 
 /** enum nft_meta_keys. */
-export const Meta = { mark: 3, iifname: 6, oifname: 7, protocolFamily: 15, transportProtocol: 16 } as const;
+export const Meta = {
+  mark: 3,
+  iifname: 6,
+  oifname: 7,
+  protocolFamily: 15,
+  transportProtocol: 16,
+  /** As rtnetlink names it; a rule ends where the interface has none. */
+  iifkind: 26,
+} as const;
 
 /** enum nft_payload_bases. */
 export const Header = { link: 0, network: 1, transport: 2 } as const;
@@ -107,6 +115,38 @@ export function loadDestinationKind(register: number): Expression {
     name: "fib",
     write: (data) => data.u32be(1, register).u32be(2, NFT_FIB_RESULT_ADDRTYPE).u32be(3, NFTA_FIB_F_DADDR),
   };
+}
+
+/**
+ * Loads the number of the interface that the packet came by, or 0 if the source address is not routed to it. For the hook
+ * prerouting; others have it since Linux 5.19.
+ */
+export function loadReverseInterface(register: number): Expression {
+  const NFT_FIB_RESULT_OIF = 1;
+  const NFTA_FIB_F_SADDR = 1;
+  const NFTA_FIB_F_IIF = 8;
+  return {
+    name: "fib",
+    write: (data) =>
+      data
+        .u32be(1, register)
+        .u32be(2, NFT_FIB_RESULT_OIF)
+        .u32be(3, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF),
+  };
+}
+
+/** Loads the place of an IPv6 fragment and its flags, 13 and 3 bits (RFC 8200, section 4.5). Ends the rule for other packets. */
+export function loadFragmentPlace(register: number): Expression {
+  const NEXTHDR_FRAGMENT = 44;
+  return {
+    name: "exthdr",
+    write: (data) => data.u32be(1, register).u8(2, NEXTHDR_FRAGMENT).u32be(3, 2).u32be(4, 2),
+  };
+}
+
+/** Keeps connection tracking, and with it NAT, from the packet. */
+export function notrack(): Expression {
+  return { name: "notrack", write: () => {} };
 }
 
 /** Goes on only if the key that begins at the register is in the set; `inverted`: is not. */

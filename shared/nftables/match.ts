@@ -39,6 +39,24 @@ export function matchFamily(family: Family): Expression[] {
   ];
 }
 
+const UDP = 17;
+
+/** Goes on only with UDP. */
+export const matchUdp: readonly Expression[] = [
+  loadMeta(Meta.transportProtocol, REGISTER),
+  compare(REGISTER, Comparison.equal, new Uint8Array([UDP])),
+];
+
+/** Goes on only with UDP to the port. */
+export function matchUdpPort(port: number): Expression[] {
+  return [
+    ...matchUdp,
+    // struct udphdr: the source port, then this one.
+    loadPayload(Header.transport, 2, 2, REGISTER),
+    compare(REGISTER, Comparison.equal, new Uint8Array([port >> 8, port & 0xff])),
+  ];
+}
+
 /** Loads the whole address; to be used after matchFamily. */
 export function loadAddress(end: keyof typeof offsets, family: Family, register = REGISTER): Expression {
   return loadPayload(Header.network, offsets[end][family], bitsOf(family) / 8, register);

@@ -21,7 +21,7 @@ export const SIGNATURE = 0x70;
  * To be raised whenever a rule under the same comment does something else, or its chain has another hook
  * (test/shared/filter/rules-version.pure.test.ts).
  */
-export const RULES_VERSION = 3;
+export const RULES_VERSION = 4;
 
 export interface UserDatum {
   readonly type: number;

@@ -92,7 +92,7 @@ function readHostPorts(chains: readonly FoundChain[]): HostPorts {
   const ports = chains.map(({ family, rules, jumps }) => {
     const translations = rules.flatMap((words) => readTranslation(words, family));
     const mappings = translations.map(({ mapping }) => mapping);
-    const mark = rules.find((words) => wordAfter(words, "-j") !== "DNAT");
+    const mark = rules.find((words) => !["DNAT", "RETURN"].includes(wordAfter(words, "-j") ?? ""));
     const network = mark && cidrAfter(mark, "-s");
     if (jumps[0] !== undefined) conditions[family] = readConditions(jumps[0], mappings);
     const prefix = network === undefined ? {} : { prefixLength: network.prefixLength };

@@ -8,6 +8,7 @@ import { ownerComment } from "../../cni/attachment.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
 import { type Family, formatIp, type IpAddress } from "../../ip/address.ts";
 import { type Cidr, contains, formatCidr, hostCidr, isSingle, networkOf, parseCidr } from "../../ip/cidr.ts";
+import { vxlanPorts } from "../../nftables/untracked.ts";
 import { sha512 } from "../../system/hash.ts";
 import { type FilterRecord, type HostPorts, type PortMapping, targetOf } from "../record.ts";
 
@@ -73,6 +74,9 @@ function shared(
 const multicast = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
 const LOCAL = "-m addrtype --dst-type LOCAL";
 
+/** VXLAN is not masqueraded (dport), nor an answer of a host port (sport): nftables/untracked.ts says why. */
+const matchVxlan = (end: "dport" | "sport") => vxlanPorts.map((port) => `-p udp -m udp --${end} ${port}`);
+
 /** The jumps of built-in chains to a shared chain, and its first rule, whose presence says that it was not emptied. */
 export function chainRules(chain: SharedChain, family: Family): SharedRule[] {
   if (chain === POSTROUTING) {
@@ -80,6 +84,9 @@ export function chainRules(chain: SharedChain, family: Family): SharedRule[] {
     return [
       shared("nat", "POSTROUTING", "", "podwire: masquerade", chain),
       shared("nat", chain, `-d ${multicast[family]}`, comment, "RETURN"),
+      ...matchVxlan("dport").map((match) =>
+        shared("nat", chain, match, "podwire: VXLAN is not translated", "RETURN"),
+      ),
     ];
   }
   if (chain === HOSTPORTS) {
@@ -216,9 +223,11 @@ function hostPortRules({ owner, hostPorts: ports }: FilterRecord, family: Family
   const entryOf = ({ hostIp, ...port }: PortMapping) =>
     hostIp === undefined || isConditional ? port : { ...port, hostIp };
   const hasAddress = mappings.some(({ hostIp }) => hostIp !== undefined);
+  const refused = mappings.some(({ protocol }) => protocol === "udp") ? matchVxlan("sport") : [];
   return {
     name,
     rules: [
+      ...refused.map((match) => nat(name, `${match} ${note} -j RETURN`)),
       ...markedPorts(mappings, isConditional && hasAddress).flatMap((match) =>
         markedSources(ports, target).map((source) => nat(name, `${source}${match}${note} -j ${mark}`)),
       ),

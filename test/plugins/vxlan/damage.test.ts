@@ -137,14 +137,14 @@ const damages: readonly Damage[] = [
     mode: "l3",
     program: "nft",
     command: "delete table inet podwire-vxlan-net",
-    words: /guard does not drop VXLAN of strangers: its rule is missing or changed/,
+    words: /guard does not drop VXLAN of strangers: a rule is missing or changed/,
   },
   {
     what: "guard elsewhere",
     mode: "l3",
     program: "sh",
     command: moveChain("vxlan", "input priority raw", "prerouting priority raw", "podwire-vxlan-net"),
-    words: /its rule is missing or changed in the table inet podwire-vxlan-net/,
+    words: /a rule is missing or changed in the table inet podwire-vxlan-net/,
   },
   {
     what: "guard's chain made again, elsewhere",
@@ -152,7 +152,7 @@ const damages: readonly Damage[] = [
     program: "nft",
     command:
       "flush chain inet podwire-vxlan-net vxlan; delete chain inet podwire-vxlan-net vxlan; add chain inet podwire-vxlan-net vxlan {type filter hook input priority 7;}",
-    words: /its rule is missing or changed in the table inet podwire-vxlan-net/,
+    words: /a rule is missing or changed in the table inet podwire-vxlan-net/,
   },
   {
     what: "guard without a peer",

@@ -48,6 +48,13 @@ const golden = `table inet podwire {
 		elements = { fd00:1::2 comment "podwire network=net container=c1 interface=eth0", ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff comment "podwire: missing where the set was emptied" }
 	}
 
+	chain vxlan {
+		type filter hook prerouting priority raw; policy accept;
+		udp dport 4789 fib daddr type != local notrack comment "VXLAN to port 4789 of others is not translated"
+		udp dport 8472 fib daddr type != local notrack comment "VXLAN to port 8472 of others is not translated"
+		udp dport != 53 @th,64,32 0x8000000 @th,120,8 0x0 fib daddr type != local notrack comment "VXLAN to any port of others is not translated"
+	}
+
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
 		ip daddr 224.0.0.0/4 return comment "multicast keeps its source address (IPv4)"

@@ -45,6 +45,8 @@ describe("the input for a new attachment", () => {
     expect(differenceInput(4, { removed: [], added: [m] }, new Set())).toBe(`*nat
 -C POSTROUTING -m comment --comment "podwire: masquerade" -j PODWIRE-POSTROUTING
 -C PODWIRE-POSTROUTING -d 224.0.0.0/4 -m comment --comment "podwire: multicast keeps its source address" -j RETURN
+-C PODWIRE-POSTROUTING -p udp -m udp --dport 4789 -m comment --comment "podwire: VXLAN is not translated" -j RETURN
+-C PODWIRE-POSTROUTING -p udp -m udp --dport 8472 -m comment --comment "podwire: VXLAN is not translated" -j RETURN
 :${chain} - [0:0]
 -A ${chain} -d 192.168.0.0/16 ${note} -j RETURN
 -A ${chain} -s 10.1.0.2/32 -d 10.1.0.0/24 ${note} -j RETURN
@@ -133,6 +135,8 @@ describe("the projection", () => {
 -D POSTROUTING -s 10.0.0.1/32 -j ${stale}
 -X ${stale}
 -A PODWIRE-POSTROUTING -d 224.0.0.0/4 -m comment --comment "podwire: multicast keeps its source address" -j RETURN
+-A PODWIRE-POSTROUTING -p udp -m udp --dport 4789 -m comment --comment "podwire: VXLAN is not translated" -j RETURN
+-A PODWIRE-POSTROUTING -p udp -m udp --dport 8472 -m comment --comment "podwire: VXLAN is not translated" -j RETURN
 COMMIT
 `);
     const twice = readSaved(`:PODWIRE-POSTROUTING - [0:0]\n-A ${jump}\n-A ${jump}`);
