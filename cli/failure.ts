@@ -1,5 +1,5 @@
 /** A failure as `--json` prints it: the error object of CNI plugins (specification 1.1.0, section 5, "Error"). */
-import { CniError, ErrorCode } from "../shared/cni/error.ts";
+import { CniError, ErrorCode, explain } from "../shared/cni/error.ts";
 import type { JsonObject } from "../shared/cni/fields.ts";
 import { type Io, UsageError } from "./command.ts";
 import { PluginError } from "./network/invoke.ts";
@@ -10,7 +10,8 @@ function codeOf(thrown: unknown): number {
   return thrown instanceof UsageError ? ErrorCode.invalidEnvironment : ErrorCode.internal;
 }
 
-export function failureObject(thrown: unknown): JsonObject {
+export function failureObject(value: unknown): JsonObject {
+  const thrown = explain(value);
   const msg = thrown instanceof Error ? thrown.message : String(thrown);
   const details = thrown instanceof CniError && thrown.details !== "" ? { details: thrown.details } : {};
   const origin = thrown instanceof PluginError ? { plugin: thrown.plugin, command: thrown.command } : {};

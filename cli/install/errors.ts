@@ -1,5 +1,5 @@
 /** Failures at the target folder, in words that a person can act on. */
-import { messageOf } from "../../shared/cni/error.ts";
+import { causeOf } from "../../shared/cni/error.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 
@@ -19,7 +19,7 @@ const meanings: Readonly<Record<number, string>> = {
 
 /** Makes an error from a failed step: the system's error, its likely cause, and advice if known. */
 export function stepError(doing: string, thrown: unknown): Error {
-  const message = messageOf(thrown);
+  const message = causeOf(thrown);
   const meaning = thrown instanceof SystemError ? meanings[thrown.errno] : undefined;
   const why = meaning === undefined ? message : `${meaning} (${message})`;
   return new Error(`${doing}: ${why}`, { cause: thrown });

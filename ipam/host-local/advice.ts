@@ -2,13 +2,15 @@
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 
-/** Runs `work`. A failed system call becomes an error with code 5 and the advice. */
+/** Runs `work`. A failed system call becomes an error with code 5 and the advice, unless the cause lies elsewhere. */
 export function withAdvice<Value>(advice: string, work: () => Value): Value {
   try {
     return work();
   } catch (thrown) {
-    if (!(thrown instanceof SystemError)) throw thrown;
-    throw new CniError(ErrorCode.io, thrown.message, advice, thrown);
+    // Of a passing error, such as no free descriptor, the folder is not the cause.
+    if (!(thrown instanceof SystemError) || thrown.kind === "passing") throw thrown;
+    const details = thrown.advice === "" ? advice : `${advice}; ${thrown.advice}`;
+    throw new CniError(ErrorCode.io, thrown.message, details, thrown);
   }
 }
 

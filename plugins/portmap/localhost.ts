@@ -1,6 +1,6 @@
 /** Ports on 127.0.0.1: what the kernel must be told for traffic from there to leave the node. */
 import { drift } from "../../shared/attachment/check.ts";
-import { CniError, ErrorCode, messageOf } from "../../shared/cni/error.ts";
+import { CniError, causeOf, ErrorCode } from "../../shared/cni/error.ts";
 import { loopback4 } from "../../shared/filter/port-entry.ts";
 import type { HostPort, HostPorts } from "../../shared/filter/record.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
@@ -49,7 +49,7 @@ export function routeLocalhost(target: IpAddress): void {
   try {
     setSysctl(keyOf(link), "1");
   } catch (thrown) {
-    const advice = `run: sysctl -w net.ipv4.conf.${link}.route_localnet=1, or set "snat" to false (${messageOf(thrown)})`;
+    const advice = `run: sysctl -w net.ipv4.conf.${link}.route_localnet=1, or set "snat" to false (${causeOf(thrown)})`;
     throw new CniError(ErrorCode.io, `could not make 127.0.0.1 reach containers by ${link}`, advice, thrown);
   }
 }

@@ -4,7 +4,7 @@ import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cid
 import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { deleteFdb, type FdbEntry, FLOOD_MAC, listFdb, setFdb } from "../../shared/netlink/fdb.ts";
-import { type Link, parseMac } from "../../shared/netlink/link.ts";
+import { findLinkByIndex, type Link, parseMac } from "../../shared/netlink/link.ts";
 import {
   deleteNeighbour,
   listNeighbours,
@@ -89,7 +89,7 @@ function fdbKind({ index, name }: Link, where: string): Kind<FdbEntry> {
   };
 }
 
-const routeKind: Kind<RouteEntry> = {
+const routeKind = (nameOf: (index: number) => string): Kind<RouteEntry> => ({
   identity: ({ destination: { address, prefixLength }, priority = 0 }) => {
     const metric = address.family === 6 && priority === 0 ? IPV6_METRIC : priority;
     return `${ipKey(address)}/${prefixLength} ${address.family} ${metric}`;
@@ -99,10 +99,10 @@ const routeKind: Kind<RouteEntry> = {
     (one.isOnLink ?? false) === (other.isOnLink ?? false) &&
     isSameOrNone(one.gateway, other.gateway),
   text: ({ destination, gateway, index, isOnLink = false }) =>
-    `route ${formatCidr(destination)} via ${gateway === undefined ? "no gateway" : formatIp(gateway)} on interface number ${index}${isOnLink ? " onlink" : ""}`,
+    `route ${formatCidr(destination)} via ${gateway === undefined ? "no gateway" : formatIp(gateway)} on ${nameOf(index)}${isOnLink ? " onlink" : ""}`,
   set: (route, isReplacement) => addRoute(route.index, route, isReplacement ? "replace" : "exclusive"),
   remove: (route) => deleteRoute(route.index, route),
-};
+});
 
 function addressKind({ index, name }: Link): Kind<Cidr> {
   return {
@@ -114,20 +114,22 @@ function addressKind({ index, name }: Link): Kind<Cidr> {
   };
 }
 
-/** All differences in the order of adding: an entry follows those that it needs. */
+/** All differences in the order of adding: an entry follows those that it needs. `netlink` is for names in problems. */
 export function compareAll(
+  netlink: NetlinkConnection,
   held: Entries,
   wanted: Entries,
   device: Link,
   bridge: Link | undefined,
 ): Difference[] {
   const onBridge = bridge ?? device;
+  const nameOf = (index: number) => findLinkByIndex(netlink, index)?.name ?? "an interface that is gone";
   return [
     compareEntries(addressKind(device), held.addresses, wanted.addresses),
     compareEntries(neighbourKind(device), held.neighbours, wanted.neighbours),
     compareEntries(fdbKind(device, "of"), held.fdb, wanted.fdb),
     compareEntries(fdbKind(device, "in the bridge behind"), held.bridgeFdb, wanted.bridgeFdb),
     compareEntries(neighbourKind(onBridge), held.bridgeNeighbours, wanted.bridgeNeighbours),
-    compareEntries(routeKind, held.routes, wanted.routes),
+    compareEntries(routeKind(nameOf), held.routes, wanted.routes),
   ];
 }

@@ -58,7 +58,7 @@ interface Overlay {
 }
 
 const compareWithKernel = (netlink: NetlinkConnection, { config, device, bridge, wanted }: Overlay) =>
-  compareAll(readEntries(netlink, config, device, bridge), wanted, device, bridge);
+  compareAll(netlink, readEntries(netlink, config, device, bridge), wanted, device, bridge);
 
 const firstProblem = (differences: readonly Difference[]): string | undefined => {
   for (const difference of differences) {
@@ -136,7 +136,7 @@ function restoreNeighboursOnFailure(
   const before = readEntries(netlink, config, present, bridge);
   undo.onFailure(() => {
     const now = readEntries(netlink, config, present, bridge);
-    const differences = compareAll(now, before, present, bridge);
+    const differences = compareAll(netlink, now, before, present, bridge);
     netlink.transact(differences.flatMap((each) => each.additions().map(({ message }) => message)));
   });
 }

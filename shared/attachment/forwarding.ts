@@ -1,10 +1,10 @@
 /** The node as a router, for the families that have addresses. */
-import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import { CniError, causeOf, ErrorCode } from "../cni/error.ts";
 import type { Family } from "../ip/address.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLinkByIndex } from "../netlink/link.ts";
 import { linksWithAdvertisedRoutes } from "../netlink/route.ts";
-import { readSysctl, setSharedSysctl, setSysctl } from "../system/sysctl.ts";
+import { isSysctlWritable, readSysctl, setSharedSysctl, setSysctl } from "../system/sysctl.ts";
 import { drift } from "./check.ts";
 
 const switches = { 4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding" } as const;
@@ -31,9 +31,20 @@ export function enableForwarding(host: NetlinkConnection, families: readonly Fam
       if (family === 6) keepAdvertisedRoutes(host);
       setSharedSysctl(key, "1");
     } catch (thrown) {
-      const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=1 (${messageOf(thrown)})`;
+      const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=1 (${causeOf(thrown)})`;
       throw new CniError(ErrorCode.io, `could not switch on IPv${family} forwarding`, advice, thrown);
     }
+  }
+}
+
+/** STATUS: throws code 50 with the sysctl to set if enableForwarding would fail. Changes nothing. */
+export function checkSwitchable(families: readonly Family[]): void {
+  for (const family of families) {
+    const key = switches[family];
+    if (readSysctl(key) === "1" || isSysctlWritable(key)) continue;
+    const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=1, or mount /proc/sys writable`;
+    const message = `IPv${family} forwarding is off on this node, and podwire cannot switch it on`;
+    throw new CniError(ErrorCode.notAvailable, message, advice);
   }
 }
 

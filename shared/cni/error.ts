@@ -1,4 +1,5 @@
 /** Errors of the CNI specification: code, message and details. The runner prints them as JSON. */
+import { type FailureKind, KernelError } from "../system/kernel-error.ts";
 
 /** Codes of the specification 1.1.0, section "Error", and two of libcni (8 and 999). */
 export const ErrorCode = {
@@ -59,10 +60,28 @@ export function enumerate(texts: readonly string[], separator: string): string {
   return texts.length <= MOST_NAMED ? named : `${named}${separator}and ${texts.length - MOST_NAMED} more`;
 }
 
-/** The message of any thrown value. */
-export function messageOf(thrown: unknown): string {
+const kernelCodes: Readonly<Record<FailureKind, number>> = {
+  passing: ErrorCode.tryAgainLater,
+  missing: ErrorCode.notAvailable,
+  io: ErrorCode.io,
+  refused: ErrorCode.internal,
+};
+
+/** An error of the kernel with its code and advice; any other value as it is. */
+export function explain(thrown: unknown): unknown {
+  if (!(thrown instanceof KernelError)) return thrown;
+  return new CniError(kernelCodes[thrown.kind], thrown.message, thrown.advice, thrown);
+}
+
+/** The message of any thrown value, without advice. */
+export const causeOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown);
+
+/** The message of any thrown value, with the advice. */
+export function messageOf(value: unknown): string {
+  const thrown = explain(value);
   if (thrown instanceof CniError && thrown.details !== "") return `${thrown.message} (${thrown.details})`;
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  return causeOf(thrown);
 }
 
 /**
@@ -81,6 +100,7 @@ export function runAll(steps: readonly (() => void)[]): void {
   if (failures.length === 0) return;
   const [first, ...others] = failures;
   if (others.length === 0) throw first;
-  const code = first instanceof CniError ? first.code : ErrorCode.internal;
+  const known = explain(first);
+  const code = known instanceof CniError ? known.code : ErrorCode.internal;
   throw new CniError(code, failures.map(messageOf).join("; "), "", first);
 }

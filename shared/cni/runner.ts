@@ -4,13 +4,13 @@
  */
 
 import { sourceStack } from "../source-lines.ts";
-import { SystemError } from "../system/libc.ts";
+import { KernelError } from "../system/kernel-error.ts";
 import { isOwnNamespace } from "../system/netns.ts";
 import { writeStandardError, writeStandardOutput } from "../system/stdio.ts";
 import { logCall } from "./call-log.ts";
 import { parseInput, readConfiguration, readInput } from "./configuration.ts";
 import { allowsOwnNamespace, checkEnvironment, type Environment, readCommand } from "./environment.ts";
-import { CniError, ErrorCode, messageOf, runAll } from "./error.ts";
+import { CniError, ErrorCode, explain, messageOf, runAll } from "./error.ts";
 import { Fields, type JsonObject } from "./fields.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
 import { writeResult } from "./result-output.ts";
@@ -193,13 +193,16 @@ const exhausted: Readonly<Record<string, string>> = {
   "stack overflow": "raise the caller's stack limit (ulimit -s), or nest the input less deeply",
 };
 
+const unexpected = "the kernel refused what podwire did not expect it to; dmesg may show more";
+
 function toCniError(thrown: unknown): CniError {
-  if (thrown instanceof CniError) return thrown;
+  const known = explain(thrown);
+  if (known instanceof CniError && (known === thrown || known.details !== "")) return known;
   // The engine throws null if even the error finds no memory.
   if (thrown === null) return new CniError(ErrorCode.internal, OUT_OF_MEMORY, memoryAdvice);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (thrown instanceof SystemError) return new CniError(ErrorCode.io, message, "", thrown);
-  const cause = exhausted[message] ?? "an error in podwire: please report it with these lines";
+  const source = thrown instanceof KernelError ? unexpected : "an error in podwire";
+  const cause = exhausted[message] ?? `${source}: please report it with these lines`;
   const details = thrown instanceof Error ? `${cause}\n${sourceStack(thrown)}` : cause;
-  return new CniError(ErrorCode.internal, message, details, thrown);
+  return new CniError(known instanceof CniError ? known.code : ErrorCode.internal, message, details, thrown);
 }

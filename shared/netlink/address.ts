@@ -73,7 +73,8 @@ export function addAddress(index: number, cidr: Cidr, options: AddressOptions): 
     type: RTM_NEWADDR,
     flags: Flag.request | Flag.ack | Flag.create | Flag.exclusive,
     body: body.finish(),
-    purpose: `add the address ${formatCidr(cidr)} to interface number ${index}`,
+    index,
+    purpose: `add the address ${formatCidr(cidr)} to`,
   };
 }
 
@@ -83,7 +84,8 @@ export function deleteAddress(index: number, cidr: Cidr): NetlinkMessage {
     type: RTM_DELADDR,
     flags: Flag.request | Flag.ack,
     body: addressBody(index, cidr, 0).finish(),
-    purpose: `remove the address ${formatCidr(cidr)} from interface number ${index}`,
+    index,
+    purpose: `remove the address ${formatCidr(cidr)} from`,
   };
 }
 

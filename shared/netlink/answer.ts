@@ -30,18 +30,18 @@ export function addToAnswer(answer: Answer, received: ReceivedMessage, sent: Net
   if ((received.flags & Flag.dumpInterrupted) !== 0) answer.interrupted = true;
   if (received.type === NLMSG_ERROR) {
     answer.complete = true;
-    const error = readError(received.body, received.flags, sent.purpose);
+    const error = readError(received.body, received.flags, sent);
     if (error !== undefined && error.errno !== sent.dispensable) answer.error = error;
   } else if (received.type === NLMSG_DONE) {
     answer.complete = true;
-    const error = readDone(received.body, sent.purpose);
+    const error = readDone(received.body, sent);
     if (error !== undefined) answer.error = error;
   } else {
     answer.bodies.push(received.body);
   }
 }
 
-function readError(body: Uint8Array, flags: number, purpose: string): NetlinkError | undefined {
+function readError(body: Uint8Array, flags: number, sent: NetlinkMessage): NetlinkError | undefined {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const errno = -view.getInt32(0, true);
   if (errno === 0) return undefined;
@@ -49,12 +49,12 @@ function readError(body: Uint8Array, flags: number, purpose: string): NetlinkErr
   const request = (flags & NLM_F_CAPPED) !== 0 ? 16 : view.getUint32(4, true);
   const explained = (flags & NLM_F_ACK_TLVS) !== 0;
   const explanation = explained ? new Attributes(body, 4 + request).text(NLMSGERR_ATTR_MSG) : undefined;
-  return new NetlinkError(purpose, errno, explanation ?? "");
+  return new NetlinkError(sent, errno, explanation ?? "");
 }
 
-function readDone(body: Uint8Array, purpose: string): NetlinkError | undefined {
+function readDone(body: Uint8Array, sent: NetlinkMessage): NetlinkError | undefined {
   if (body.length < 4) return undefined;
   const errno = -new DataView(body.buffer, body.byteOffset, body.length).getInt32(0, true);
   if (errno === 0) return undefined;
-  return new NetlinkError(purpose, errno, new Attributes(body, 4).text(NLMSGERR_ATTR_MSG) ?? "");
+  return new NetlinkError(sent, errno, new Attributes(body, 4).text(NLMSGERR_ATTR_MSG) ?? "");
 }

@@ -8,6 +8,7 @@ import { waitForInput } from "../system/poll.ts";
 import { type Answer, addToAnswer, newAnswer } from "./answer.ts";
 import { compileSelection, type Selection } from "./dump-sum.ts";
 import type { NetlinkError } from "./error.ts";
+import { nameIn, nameRequest } from "./interface-name.ts";
 import { type Acknowledged, decodeMessages, encodeMessages, Flag, type NetlinkMessage } from "./message.ts";
 
 const AF_NETLINK = 16;
@@ -168,17 +169,24 @@ export class NetlinkConnection {
     for (let start = 0; start < messages.length; start += MOST_ANSWERS) {
       const part = messages.slice(start, start + MOST_ANSWERS);
       for (const answer of this.exchange(part, "last")) {
-        if (answer.error !== undefined) throw answer.error;
+        if (answer.error !== undefined) throw this.named(answer.error);
         for (const body of answer.bodies) bodies.push(body);
       }
     }
     return bodies;
   }
 
+  /** The error with the name of its interface, which is asked for only now: most refusals are expected. */
+  private named(error: NetlinkError): NetlinkError {
+    const { index = 0 } = error.request;
+    const { body } = index === 0 ? {} : this.query(nameRequest(index));
+    return body === undefined ? error : error.named(nameIn(body));
+  }
+
   /** Sends one message. Returns the refusal if its errno is expected, otherwise throws it. */
   attempt(message: NetlinkMessage, ...expected: readonly number[]): NetlinkError | undefined {
     const error = this.transact([message])[0]?.error;
-    if (error !== undefined && !expected.includes(error.errno)) throw error;
+    if (error !== undefined && !expected.includes(error.errno)) throw this.named(error);
     return error;
   }
 
@@ -187,7 +195,7 @@ export class NetlinkConnection {
     const request = { ...message, flags: message.flags | Flag.request | Flag.dump };
     for (let attempt = 1; ; attempt++) {
       const [answer] = this.transact([request]);
-      if (answer?.error !== undefined) throw answer.error;
+      if (answer?.error !== undefined) throw this.named(answer.error);
       if (answer !== undefined && (!answer.interrupted || attempt === DUMP_ATTEMPTS)) return answer.bodies;
     }
   }

@@ -49,9 +49,10 @@ function message(type: number, flags: number, index: number, entry: FdbEntry, ve
     type,
     flags: Flag.request | Flag.ack | flags,
     body: body.finish(),
+    index,
     get purpose() {
       const where = destination === undefined ? "" : ` behind ${formatIp(destination)}`;
-      return `${verb} the forwarding entry of ${mac}${where} on interface number ${index}`;
+      return `${verb} the forwarding entry of ${mac}${where} on`;
     },
   };
 }
@@ -76,7 +77,8 @@ export function listFdbMessage(index: number): NetlinkMessage {
     type: NeighbourMessage.get,
     flags: Flag.request,
     body: neighbourHeader(AF_BRIDGE, index, 0),
-    purpose: `list the forwarding entries of interface number ${index}`,
+    index,
+    purpose: "list the forwarding entries of",
   };
 }
 

@@ -24,6 +24,7 @@ export function setArpNotify(index: number, on: boolean): NetlinkMessage {
     type: LinkMessage.set,
     flags: Flag.request | Flag.ack,
     body: body.finish(),
-    purpose: `switch ${on ? "on" : "off"} gratuitous ARP of interface number ${index}`,
+    index,
+    purpose: `switch ${on ? "on" : "off"} gratuitous ARP of`,
   };
 }

@@ -166,9 +166,18 @@ export interface LinkChange {
   readonly promiscuous?: boolean;
 }
 
+interface Target {
+  readonly index?: number;
+  readonly name?: string;
+}
+
+/** The purpose of a message about one interface, by name if that is known. */
+function subjectOf(verb: string, { index = 0, name }: Target): Pick<NetlinkMessage, "purpose" | "index"> {
+  return name === undefined ? { purpose: verb, index } : { purpose: `${verb} the interface ${name}` };
+}
+
 /** Equivalent to: ip link set dev NAME ... */
-export function setLink(target: { index?: number; name?: string }, change: LinkChange): NetlinkMessage {
-  const which = target.name ?? `number ${target.index}`;
+export function setLink(target: Target, change: LinkChange): NetlinkMessage {
   const body = new BodyWriter().raw(headerOf(target.index ?? 0, change));
   if (target.index === undefined && target.name !== undefined) body.text(LinkAttribute.name, target.name);
   if (change.mtu !== undefined) body.u32(LinkAttribute.mtu, change.mtu);
@@ -179,7 +188,7 @@ export function setLink(target: { index?: number; name?: string }, change: LinkC
     type: LinkMessage.set,
     flags: Flag.request | Flag.ack,
     body: body.finish(),
-    purpose: `set ${Object.keys(change).join(", ")} of the interface ${which}`,
+    ...subjectOf(`set ${Object.keys(change).join(", ")} of`, target),
   };
 }
 
@@ -208,9 +217,9 @@ function headerOf(index: number, { up, promiscuous }: LinkChange): Uint8Array {
 }
 
 /** Equivalent to: ip link delete dev NAME. */
-export function deleteLink(target: { index?: number; name?: string }): NetlinkMessage {
+export function deleteLink(target: Target): NetlinkMessage {
   const body = new BodyWriter().raw(linkHeader(target.index ?? 0));
   if (target.name !== undefined) body.text(LinkAttribute.name, target.name);
-  const purpose = `delete the interface ${target.name ?? `number ${target.index}`}`;
-  return { type: LinkMessage.delete, flags: Flag.request | Flag.ack, body: body.finish(), purpose };
+  const subject = subjectOf("delete", target);
+  return { type: LinkMessage.delete, flags: Flag.request | Flag.ack, body: body.finish(), ...subject };
 }

@@ -30,8 +30,13 @@ export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
   readonly body: Uint8Array;
-  /** Completes "could not ..." in an error. With thousands of messages it is a getter: few errors occur. */
+  /**
+   * Completes "could not ..." in an error. With thousands of messages it is a getter: few errors occur. With `index`, the name of
+   * that interface follows.
+   */
   readonly purpose: string;
+  /** The interface that the message is about, for errors. */
+  readonly index?: number;
   /** The first message of a batch: if the kernel refuses it, the batch's other messages get no answer. */
   readonly opensBatch?: boolean;
   /** An errno that counts as success: the request only saves time. */

@@ -23,6 +23,7 @@ export function moveLink(index: number, { namespace, name, alias }: Move): Netli
     type: LinkMessage.set,
     flags: Flag.request | Flag.ack,
     body: body.finish(),
-    purpose: `move the interface number ${index}, to be called ${name}`,
+    index,
+    purpose: `make ${name} of`,
   };
 }

@@ -65,8 +65,9 @@ export function setNeighbour(
     type: NeighbourMessage.new,
     flags: Flag.request | Flag.ack | Flag.create | Flag.replace,
     body: body.finish(),
+    index,
     get purpose() {
-      return `set the neighbour ${formatIp(address)} of interface number ${index}`;
+      return `set the neighbour ${formatIp(address)} of`;
     },
     ...(state === NeighbourState.permanent ? {} : { dispensable: Errno.ENOBUFS }),
   };
@@ -81,8 +82,9 @@ export function deleteNeighbour(index: number, address: IpAddress): NetlinkMessa
       .raw(neighbourHeader(addressFamily[address.family], index, 0))
       .bytes(DESTINATION, toBytes(address))
       .finish(),
+    index,
     get purpose() {
-      return `remove the neighbour ${formatIp(address)} of interface number ${index}`;
+      return `remove the neighbour ${formatIp(address)} of`;
     },
   };
 }
@@ -111,7 +113,8 @@ export function listNeighboursMessage(index: number, family: Family): NetlinkMes
       .raw(neighbourHeader(addressFamily[family], 0, 0))
       .u32(INTERFACE, index)
       .finish(),
-    purpose: `list the neighbours of interface number ${index}`,
+    index,
+    purpose: "list the neighbours of",
   };
 }
 

@@ -76,8 +76,9 @@ export function addRoute(index: number, route: Route, placement: Placement = "fi
     type: RouteMessage.new,
     flags: Flag.request | Flag.ack | Flag.create | placementFlags[placement],
     body: routeBody(index, route),
+    index,
     get purpose() {
-      return `add the route ${describe(route)} to interface number ${index}`;
+      return `add the route ${describe(route)} to`;
     },
   };
 }
@@ -88,8 +89,9 @@ export function deleteRoute(index: number, route: Route): NetlinkMessage {
     type: RouteMessage.delete,
     flags: Flag.request | Flag.ack,
     body: routeBody(index, route),
+    index,
     get purpose() {
-      return `remove the route ${describe(route)} of interface number ${index}`;
+      return `remove the route ${describe(route)} of`;
     },
   };
 }

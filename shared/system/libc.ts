@@ -1,15 +1,32 @@
 /** System calls; only this module makes them (native/system-calls.c). */
 
-import { describeErrno } from "./errno.ts";
+import { describeErrno, Errno } from "./errno.ts";
+import { type FailureKind, isPassing, KernelError } from "./kernel-error.ts";
+
+/** For a file of /proc/sys, which is there and writable on every node with the kernel's feature. */
+function sysctlAdvice(path: string, errno: number): string | undefined {
+  if (!path.startsWith("/proc/sys/")) return undefined;
+  if (errno === Errno.ENOENT) return "the kernel lacks this sysctl, or the interface is gone";
+  const key = path.slice("/proc/sys/".length).replaceAll("/", ".");
+  return errno === Errno.EROFS ? `mount /proc/sys writable, or set ${key} beforehand` : undefined;
+}
 
 /** A failed system call: its name, its object, and the errno. */
-export class SystemError extends Error {
-  readonly errno: number;
+export class SystemError extends KernelError {
+  readonly object: string;
 
   constructor(call: string, object: string, errno: number) {
-    super(`${call} ${object}: ${describeErrno(errno)}`);
+    super(`${call} ${object}: ${describeErrno(errno)}`, errno);
     this.name = "SystemError";
-    this.errno = errno;
+    this.object = object;
+  }
+
+  override get advice(): string {
+    return sysctlAdvice(this.object, this.errno) ?? super.advice;
+  }
+
+  get kind(): FailureKind {
+    return isPassing(this.errno) ? "passing" : "io";
   }
 }
 

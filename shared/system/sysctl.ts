@@ -2,7 +2,7 @@
 
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, openFile, readSmallText, writeAll } from "./file.ts";
-import { fileExists } from "./file-status.ts";
+import { fileExists, isWritable } from "./file-status.ts";
 import { SystemError } from "./libc.ts";
 import { whileLocked } from "./lock.ts";
 
@@ -27,6 +27,9 @@ export function setSharedSysctl(key: string, value: string): void {
 export function hasSysctl(key: string): boolean {
   return fileExists(pathOf(key));
 }
+
+/** False on a read-only /proc/sys, even for root. */
+export const isSysctlWritable = (key: string): boolean => isWritable(pathOf(key));
 
 /**
  * Sets a sysctl. If it is not writable, as in a read-only /proc/sys, the same value must be there already. Otherwise

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { CniError, ErrorCode, messageOf, runAll } from "../../../shared/cni/error.ts";
+import { CniError, ErrorCode, explain, messageOf, runAll } from "../../../shared/cni/error.ts";
+import { NetlinkError } from "../../../shared/netlink/error.ts";
+import { Errno } from "../../../shared/system/errno.ts";
+import { SystemError } from "../../../shared/system/libc.ts";
 
 const failing = (error: unknown) => () => {
   throw error;
@@ -19,6 +22,51 @@ describe("error codes", () => {
       notAvailable: 50,
       notAvailableAndLimited: 51,
     });
+  });
+});
+
+describe("an error of the kernel", () => {
+  const refused = (errno: number) => new NetlinkError({ purpose: "add a link" }, errno, "");
+
+  test.each([
+    ["a full table of open files", new SystemError("open", "/x", Errno.ENFILE), 11, /fs\.file-max/],
+    ["too many open files", new SystemError("open", "/x", Errno.EMFILE), 11, /LimitNOFILE/],
+    ["a read-only file system", new SystemError("open", "/x", Errno.EROFS), 5, /mount it writable/],
+    [
+      "a read-only /proc/sys",
+      new SystemError("open", "/proc/sys/net/ipv4/ip_forward", Errno.EROFS),
+      5,
+      /net\.ipv4\.ip_forward/,
+    ],
+    ["a full disk", new SystemError("write", "/x", Errno.ENOSPC), 5, /df -h/],
+    ["no permission for netlink", refused(Errno.EPERM), 5, /CAP_NET_ADMIN/],
+    ["a feature that the kernel lacks", refused(Errno.EOPNOTSUPP), 50, /lacks a module/],
+    ["no memory", refused(Errno.ENOMEM), 11, /memory/],
+    ["an interface that vanished", refused(Errno.ENODEV), 11, /removed an interface/],
+    ["a value that the kernel does not take", refused(Errno.EINVAL), 999, /^$/],
+  ])("has a code and advice: %s", (_what, error, code, details) => {
+    expect(explain(error)).toMatchObject({
+      code,
+      message: error.message,
+      details: expect.stringMatching(details),
+    });
+    expect(messageOf(error)).toContain(error.message);
+  });
+
+  test("is like that among several failures", () => {
+    const steps = [failing(new SystemError("open", "/x", Errno.EROFS)), failing(refused(Errno.EPERM))];
+    expect(() => runAll(steps)).toThrow(
+      expect.objectContaining({
+        code: 5,
+        message: expect.stringMatching(/mount it writable.*CAP_NET_ADMIN/),
+      }),
+    );
+  });
+
+  test("names the interface that it is about", () => {
+    const error = new NetlinkError({ purpose: "set up of", index: 7 }, Errno.ENODEV, "");
+    expect(error.message).toBe("could not set up of interface number 7: no such device");
+    expect(error.named("eth0").message).toBe("could not set up of the interface eth0: no such device");
   });
 });
 

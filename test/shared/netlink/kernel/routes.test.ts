@@ -138,7 +138,7 @@ describe.runIf(canRun("ip"))("a route", () => {
       `say(failure(() => { ${add("192.0.2.0/24", "198.51.100.1")} }));`,
     );
     expect(refused.message).toMatch(
-      /^could not add the route 192\.0\.2\.0\/24 via 198\.51\.100\.1 to interface number \d+: .*\(kernel: .*gateway/i,
+      /^could not add the route 192\.0\.2\.0\/24 via 198\.51\.100\.1 to the interface v0: .*\(kernel: .*gateway/i,
     );
   });
 });
