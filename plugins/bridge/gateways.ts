@@ -1,12 +1,14 @@
 /** The gateway addresses on the bridge, or on a VLAN's gateway interface. Shared by every attachment on it. */
 import { isIpv6Off, switchOnIpv6 } from "../../shared/attachment/ipv6-switch.ts";
+import { SMALLEST_IPV6_MTU } from "../../shared/attachment/mtu.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { NetworkConfiguration } from "../../shared/cni/plugin.ts";
 import { type Family, formatIp } from "../../shared/ip/address.ts";
 import { type Cidr, formatCidr, isSameCidr, overlaps } from "../../shared/ip/cidr.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../shared/netlink/address.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import type { Link } from "../../shared/netlink/link.ts";
+import type { NetlinkError } from "../../shared/netlink/error.ts";
+import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { setSysctl } from "../../shared/system/sysctl.ts";
 import { type HostContext, hasPorts } from "./device.ts";
@@ -59,10 +61,28 @@ export function planGateways(
   return { missing, inTheWay };
 }
 
+/** A bridge has the smallest MTU of its ports, unless it was set. */
+function unacceptable(
+  refused: NetlinkError,
+  netlink: NetlinkConnection,
+  device: Link,
+  gateway: Cidr,
+): CniError {
+  const mtu = (findLinkByIndex(netlink, device.index) ?? device).mtu;
+  const isSmall = gateway.address.family === 6 && mtu < SMALLEST_IPV6_MTU;
+  const why = isSmall ? `its MTU is ${mtu}, and IPv6 needs ${SMALLEST_IPV6_MTU}` : refused.message;
+  const advice = isSmall
+    ? `use an MTU of ${SMALLEST_IPV6_MTU} or more for all networks on this bridge, or give this one a bridge of its own`
+    : 'correct the gateway in "ipam": it must be a unicast address';
+  const message = `${device.name} cannot have the gateway address ${formatCidr(gateway)}: ${why}`;
+  return new CniError(ErrorCode.invalidConfiguration, message, advice, refused);
+}
+
 function addGateway(netlink: NetlinkConnection, device: Link, gateway: Cidr): void {
   const message = addAddress(device.index, gateway, { detectDuplicates: false });
   // EEXIST: another attachment's ADD was faster.
-  const refused = netlink.attempt(message, Errno.EEXIST, Errno.EADDRINUSE);
+  const refused = netlink.attempt(message, Errno.EEXIST, Errno.EADDRINUSE, Errno.EINVAL);
+  if (refused?.errno === Errno.EINVAL) throw unacceptable(refused, netlink, device, gateway);
   if (refused?.errno !== Errno.EADDRINUSE) return;
   const address = formatIp(gateway.address);
   const problem = `the gateway address ${address} is in use by another interface of this node`;

@@ -1,4 +1,5 @@
 /** The container's port on the bridge: the host's end of the pair, its settings, its VLANs. */
+import { refusedPort } from "../../shared/attachment/full-bridge.ts";
 import { createVeth, type NewVeth, type Veth, waitForLink } from "../../shared/attachment/veth.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { addVlans, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
@@ -22,13 +23,23 @@ export function createPort(context: HostContext, config: BridgeConfig, wanted: N
     isolated: config.portIsolation,
     up: true,
   };
-  const veth = createVeth(context, {
-    ...wanted,
-    master: wanted.bridge.index,
-    settings: (name, alias) => setPort(name, { ...settings, alias }),
-  });
+  const veth = portOf(wanted.bridge, () =>
+    createVeth(context, {
+      ...wanted,
+      master: wanted.bridge.index,
+      settings: (name, alias) => setPort(name, { ...settings, alias }),
+    }),
+  );
   setVlans(netlink, config, veth.host);
   return veth;
+}
+
+function portOf(bridge: Link, create: () => Veth): Veth {
+  try {
+    return create();
+  } catch (thrown) {
+    throw refusedPort(thrown, bridge.name, ErrorCode.tryAgainLater);
+  }
 }
 
 function setVlans(netlink: NetlinkConnection, config: BridgeConfig, host: Link): void {

@@ -6,12 +6,14 @@ import type { Family } from "../ip/address.ts";
 import { formatCidr } from "../ip/cidr.ts";
 import { addAddress, listAddresses } from "../netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { NetlinkError, type Purpose } from "../netlink/error.ts";
 import { setArpNotify } from "../netlink/inet.ts";
 import { setLink } from "../netlink/link.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { addRoute, type Route } from "../netlink/route.ts";
 import { readSysctl, setSysctl, setSysctlIfPossible, setSysctlIfPresent } from "../system/sysctl.ts";
 import { switchOnIpv6 } from "./ipv6-switch.ts";
+import { refusedByKernel } from "./refused.ts";
 
 export interface ContainerInterface {
   readonly name: string;
@@ -57,16 +59,26 @@ export function configureInterface(
 ): void {
   const { index, ips, routes, detectDuplicates, withoutPrefixRoutes = false } = wanted;
   const options = { detectDuplicates, withoutPrefixRoute: withoutPrefixRoutes };
-  container.netlink.execute(
-    ...ips.map((ip) => addAddress(index, ip.address, options)),
-    setLink({ index }, { up: true }),
-    // A route that names its link must come before the ones whose gateway it leads to.
-    ...[...routes]
-      .sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined))
-      .map((route) => addRoute(index, route)),
-    setArpNotify(index, true),
-    ...more,
+  const addresses = ips.map((ip) => addAddress(index, ip.address, options));
+  // A route that names its link must come before the ones whose gateway it leads to.
+  const sorted = [...routes].sort(
+    (a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined),
   );
+  const routing = sorted.map((route) => addRoute(index, route));
+  try {
+    container.netlink.execute(
+      ...addresses,
+      setLink({ index }, { up: true }),
+      ...routing,
+      setArpNotify(index, true),
+      ...more,
+    );
+  } catch (thrown) {
+    if (!(thrown instanceof NetlinkError)) throw thrown;
+    const place = (messages: readonly Purpose[]) => messages.indexOf(thrown.request);
+    const subject = { address: ips[place(addresses)]?.address, route: sorted[place(routing)] };
+    throw refusedByKernel(thrown, wanted, subject);
+  }
 }
 
 /**

@@ -168,11 +168,19 @@ describe.runIf(canRun(...programs))("ADD whose IPAM plugin answers with", () => 
 });
 
 describe.runIf(canRun(...programs))("an IPAM plugin that fails a later step of ADD", () => {
+  test("by an IPv6 address for an interface with a smaller MTU is told so", async () => {
+    const ips = [{ address: "fd00:1::9/64" }];
+    await using stage = await withIpam(printing({ cniVersion: "1.1.0", ips }));
+    const run = await stage.call("ADD", { mtu: 1000, isGateway: false });
+    failed(run, 7, /eth0 can have no IPv6 address: its MTU is below 1280.*"mtu"/);
+    expect(stage.verbs()).toEqual(["ADD", "DEL"]);
+  });
+
   test("is told to free the address", async () => {
     const routes = [{ dst: "192.0.2.0/24", gw: "203.0.113.9" }];
     await using stage = await withIpam(printing({ ...good, routes }));
     const before = await stateOf(stage.host);
-    failed(await stage.call("ADD"), 999, "192.0.2.0/24");
+    failed(await stage.call("ADD"), 7, "192.0.2.0/24");
     expect(stage.verbs()).toEqual(["ADD", "DEL"]);
     const { links: now, addresses } = await stateOf(stage.host);
     expect([now, addresses]).toEqual([before.links, before.addresses]);
