@@ -15,7 +15,7 @@ export interface RequestedIps {
   readonly added: readonly ResultIp[];
 }
 
-/** An address without prefix length has that of the configured network in which it is; undefined if there is none. */
+/** An address without prefix length has that of the configured network in which it is; undefined without such a network. */
 function parseRequested(text: string, configured: readonly ResultIp[]): Cidr | undefined {
   const address = parseIp(text);
   if (address === undefined) return parseCidr(text);

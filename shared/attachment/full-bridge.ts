@@ -1,4 +1,4 @@
-/** A bridge takes 1023 ports (BR_MAX_PORTS in net/bridge/br_private.h; the number 0 is none). */
+/** A bridge takes 1023 ports (BR_MAX_PORTS in net/bridge/br_private.h; the number 0 stays unused). */
 import { CniError } from "../cni/error.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { NetlinkError } from "../netlink/error.ts";

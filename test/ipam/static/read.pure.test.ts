@@ -80,7 +80,7 @@ describe("refused", () => {
       '"ipam.addresses[0].address" is expected to be in CIDR',
     ],
     ["no address", addresses(address4, {}), 7, '"ipam.addresses[1].address" is expected'],
-    ["an address that is none", addresses({ address: "10.1.0.300/24" }), 7, '"10.1.0.300/24"'],
+    ["no address", addresses({ address: "10.1.0.300/24" }), 7, '"10.1.0.300/24"'],
     [
       "a bad gateway",
       addresses({ ...address4, gateway: "10.1" }),
