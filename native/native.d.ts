@@ -80,7 +80,7 @@ interface Native extends SystemCalls {
   readonly architecture: "x64" | "arm64";
   /**
    * Starts a program with the three descriptors as its standard streams. The kernel kills it when this process ends.
-   * Returns its PID, or the negated errno. `environment` has NAME=value.
+   * Returns its PID, or the negated errno. `environment` has NAME=value. `leadsGroup`: it leads a process group of its own.
    */
   spawn(
     path: string,
@@ -89,6 +89,7 @@ interface Native extends SystemCalls {
     input: number,
     output: number,
     error: number,
+    leadsGroup?: boolean,
   ): number;
   /** Encodes a text as UTF-8, like TextEncoder. */
   encode(text: string): Uint8Array;

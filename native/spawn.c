@@ -19,6 +19,7 @@ struct child {
   const char *path;
   char **arguments, **environment;
   int streams[STREAMS];
+  bool leads_group;
   pid_t parent;
   /* The pipe's end for the child's errno; exec closes it. */
   int report;
@@ -71,6 +72,7 @@ static void run_child(struct child *child) {
   signal(SIGPIPE, SIG_DFL);
   /* If standard streams are closed, the pipe may have one of their numbers. */
   child->report = fcntl(child->report, F_DUPFD_CLOEXEC, STREAMS);
+  if (child->leads_group) setpgid(0, 0);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == child->parent && place_streams(child->streams) == 0 &&
       sigprocmask(SIG_SETMASK, &none, NULL) == 0)
     execve(child->path, child->arguments, child->environment);
@@ -119,6 +121,7 @@ static bool read_child(JSContext *context, struct child *child, JSValueConst *va
     if (!natives_integer(context, values[3 + at], INT32_MIN, INT32_MAX, &stream)) return false;
     child->streams[at] = (int)stream;
   }
+  child->leads_group = JS_ToBool(context, values[3 + STREAMS]) > 0;
   return true;
 }
 
@@ -137,5 +140,5 @@ static JSValue spawn(JSContext *context, JSValueConst self, int count, JSValueCo
 }
 
 void spawn_define(JSContext *context, JSValueConst target) {
-  JS_SetPropertyStr(context, target, "spawn", JS_NewCFunction(context, spawn, "spawn", 6));
+  JS_SetPropertyStr(context, target, "spawn", JS_NewCFunction(context, spawn, "spawn", 7));
 }

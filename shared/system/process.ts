@@ -12,7 +12,7 @@ export interface ProcessOptions {
   /** The whole environment of the child. */
   readonly environment: Readonly<Record<string, string>>;
   readonly input?: Uint8Array;
-  /** The time limit after which the child is killed; none by default. */
+  /** The time limit after which the child is killed with what it has started; none by default. */
   readonly timeoutMilliseconds?: number;
   /** "inherit" passes the child's standard error on; "capture" (the default) returns it. */
   readonly standardError?: "capture" | "inherit";
@@ -88,6 +88,7 @@ function runOnce(path: string, options: ProcessOptions): ProcessOutcome {
       input,
       stdout,
       errorStream,
+      options.timeoutMilliseconds !== undefined,
     );
     if (child < 0) throw new SystemError("exec", path, -child);
     const end = waitForEnd(child, path, options.timeoutMilliseconds);
@@ -110,12 +111,13 @@ type End = Pick<ProcessOutcome, "exitCode" | "signal" | "timedOut">;
 
 const SIGKILL = 9;
 
-/** Waits for a child, and kills it at its time limit. */
+/** Waits for a child. At its time limit, kills its process group: its own children would change things when it is gone. */
 function waitForEnd(child: number, path: string, limitMilliseconds: number | undefined): End {
   // A descriptor of a process allows a wait with a limit (pidfd_open(2), Linux 5.3).
   const descriptor = call("pidfd_open", path, child, 0);
   try {
     const timedOut = waitForAny([descriptor], path, limitMilliseconds).length === 0;
+    if (timedOut) tryCall("kill", -child, SIGKILL);
     if (timedOut) tryCall("pidfd_send_signal", descriptor, SIGKILL);
     return { ...reap(child, path), timedOut };
   } finally {
