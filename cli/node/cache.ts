@@ -5,9 +5,8 @@
 import { fromByteArray, toByteArray } from "base64-js";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
-import { makeDirectory } from "../../shared/system/directory.ts";
-import { removeFile, renameFile, writeFile } from "../../shared/system/file.ts";
 import { linkStatus } from "../../shared/system/file-status.ts";
+import { makeOwnFolder, removeOwnFile, replaceOwnFile, writeOwnFile } from "../../shared/system/own-file.ts";
 import { processId } from "../../shared/system/own-process.ts";
 import { join } from "../../shared/system/path.ts";
 import { decodeText, encodeText } from "../../shared/system/text.ts";
@@ -134,18 +133,18 @@ function contentOf(entry: Omit<CachedAttachment, "modified">): string {
 
 /** Writes an attachment to the cache; the file is whole or absent. */
 export function writeCached(entry: Omit<CachedAttachment, "modified">, folder = CACHE_FOLDER): void {
-  makeDirectory(resultsFolder(folder), 0o700);
+  makeOwnFolder(resultsFolder(folder), 0o700);
   // Beside the folder: its readers take every file in it for an attachment.
   const temporary = join(folder, `.podwire-${processId()}`);
   try {
-    writeFile(temporary, contentOf(entry), 0o600);
-    renameFile(temporary, fileOf(folder, entry));
+    writeOwnFile(temporary, contentOf(entry), 0o600);
+    replaceOwnFile(temporary, fileOf(folder, entry));
   } finally {
-    removeFile(temporary);
+    removeOwnFile(temporary);
   }
 }
 
 /** Removes an attachment from the cache. Succeeds if it is missing. */
 export function removeCached(key: AttachmentKey, folder = CACHE_FOLDER): void {
-  removeFile(fileOf(folder, key));
+  removeOwnFile(fileOf(folder, key));
 }

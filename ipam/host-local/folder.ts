@@ -5,25 +5,22 @@
 
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
-import { Errno } from "../../shared/system/errno.ts";
 import {
   closeFile,
   OpenFlag,
   openFile,
   readAll,
-  readSmallText,
-  removeFile,
   renameToFreeName,
   setModified,
-  writeFile,
 } from "../../shared/system/file.ts";
 import {
   descriptorStatus,
   type FileStatus,
   fileExists,
   fileStatus,
+  linkStatus,
 } from "../../shared/system/file-status.ts";
-import { SystemError } from "../../shared/system/libc.ts";
+import { isNoFile, readSmallOwnFile, removeOwnFile, writeOwnFile } from "../../shared/system/own-file.ts";
 import { decodeText } from "../../shared/system/text.ts";
 import { type Owner, reservationText } from "./records.ts";
 
@@ -35,6 +32,12 @@ export interface ReservationFile {
 }
 
 const identityOf = ({ inode, modified }: FileStatus) => `${inode}:${modified}`;
+
+const emptyFile = (status: FileStatus): ReservationFile => ({
+  text: "",
+  file: identityOf(status),
+  modified: status.modified,
+});
 
 /** Reservations and our own files are for root only, as in the newest version of the reference plugin. */
 export const PRIVATE = 0o600;
@@ -48,7 +51,7 @@ export const PRIVATE = 0o600;
  * again (scan.ts), and an empty file has no owner.
  */
 export function prepareReservation(temporary: string, owner: Owner): string {
-  return identityOf(writeFile(temporary, reservationText(owner), PRIVATE));
+  return identityOf(writeOwnFile(temporary, reservationText(owner), PRIVATE));
 }
 
 export class NetworkFolder {
@@ -76,19 +79,20 @@ export class NetworkFolder {
     return fileExists(`${this.path}/${name}`);
   }
 
-  /** Reads a reservation; undefined if it is missing. */
+  /** Reads a reservation; undefined if it is missing. What is no file, such as a FIFO, reads as an empty one. */
   read(name: string): ReservationFile | undefined {
     const path = `${this.path}/${name}`;
     let descriptor: number;
     try {
       descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
     } catch (thrown) {
-      if (thrown instanceof SystemError && thrown.errno === Errno.ENOENT) return undefined;
-      throw thrown;
+      if (!isNoFile(thrown)) throw thrown;
+      const status = linkStatus(path);
+      return status === undefined ? undefined : emptyFile(status);
     }
     try {
       const status = descriptorStatus(descriptor);
-      if (!status.isFile) return undefined;
+      if (!status.isFile) return emptyFile(status);
       const text = decodeText(readAll(descriptor, path));
       return { text, file: identityOf(status), modified: status.modified };
     } finally {
@@ -106,12 +110,12 @@ export class NetworkFolder {
 
   /** Removes a reservation. Returns false if it was missing. */
   remove(name: string): boolean {
-    return removeFile(`${this.path}/${name}`);
+    return removeOwnFile(`${this.path}/${name}`);
   }
 
   /** The address that range set `index` handed out last. */
   lastReserved(index: number): string {
-    return readSmallText(`${this.path}/last_reserved_ip.${index}`)?.trim() ?? "";
+    return readSmallOwnFile(`${this.path}/last_reserved_ip.${index}`)?.trim() ?? "";
   }
 
   /**
@@ -122,6 +126,6 @@ export class NetworkFolder {
   setLastReserved(index: number, address: IpAddress, before: string): void {
     const text = formatIp(address);
     const flags = text.length < before.length ? OpenFlag.truncate : 0;
-    writeFile(`${this.path}/last_reserved_ip.${index}`, text, PRIVATE, flags);
+    writeOwnFile(`${this.path}/last_reserved_ip.${index}`, text, PRIVATE, flags);
   }
 }

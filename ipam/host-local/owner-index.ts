@@ -10,9 +10,15 @@
  * Crash safety needs only an order of writes: first the folder (now the stamps differ; if the folder does not change,
  * the index's stamp is removed), then the records, the folder's stamp, the index's stamp.
  */
-import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
-import { readSmallText, readTextIfPresent, removeFile, writeFile } from "../../shared/system/file.ts";
+import { listDirectory } from "../../shared/system/directory.ts";
 import { fileStatus } from "../../shared/system/file-status.ts";
+import {
+  makeOwnFolder,
+  readOwnFile,
+  readSmallOwnFile,
+  removeOwnFile,
+  writeOwnFile,
+} from "../../shared/system/own-file.ts";
 import { PRIVATE } from "./folder.ts";
 import { type Owner, type OwnerRecord, ownerName, parseRecord, recordText } from "./records.ts";
 
@@ -29,17 +35,17 @@ export class OwnerIndex {
   }
 
   makeFolder(): void {
-    makeDirectory(this.#path, 0o700);
+    makeOwnFolder(this.#path, 0o700);
   }
 
   /** The index's stamp; empty if it has none. */
   state(): string {
-    return readSmallText(`${this.#path}/state`) ?? "";
+    return readSmallOwnFile(`${this.#path}/state`) ?? "";
   }
 
   /** Written in place: a power loss ends the boot, and so the index. */
   setState(state: string): void {
-    writeFile(`${this.#path}/state`, state, PRIVATE, 0);
+    writeOwnFile(`${this.#path}/state`, state, PRIVATE, 0);
   }
 
   read(owner: Owner): OwnerRecord | undefined {
@@ -48,7 +54,7 @@ export class OwnerIndex {
 
   /** Reads a record by its name. Without the lock the record may be half written: then undefined. */
   readNamed(name: string): OwnerRecord | undefined {
-    return parseRecord(readTextIfPresent(`${this.#path}/${name}`) ?? "");
+    return parseRecord(readOwnFile(`${this.#path}/${name}`) ?? "");
   }
 
   /** When the record was last written, in nanoseconds since 1970; undefined if it is missing. */
@@ -65,7 +71,7 @@ export class OwnerIndex {
   /** Writes a record, or removes it after an error. */
   write(record: OwnerRecord): void {
     try {
-      writeFile(`${this.#path}/${ownerName(record)}`, recordText(record), PRIVATE);
+      writeOwnFile(`${this.#path}/${ownerName(record)}`, recordText(record), PRIVATE);
     } catch (thrown) {
       this.remove(record);
       throw thrown;
@@ -73,7 +79,7 @@ export class OwnerIndex {
   }
 
   remove(owner: Owner): void {
-    removeFile(`${this.#path}/${ownerName(owner)}`);
+    removeOwnFile(`${this.#path}/${ownerName(owner)}`);
   }
 
   /** All complete records, by the names of their files. */
@@ -89,7 +95,7 @@ export class OwnerIndex {
   /** Replaces all records, and removes half written ones. */
   replace(before: ReadonlyMap<string, OwnerRecord>, wanted: ReadonlyMap<string, OwnerRecord>): void {
     this.makeFolder();
-    for (const name of this.names()) if (!wanted.has(name)) removeFile(`${this.#path}/${name}`);
+    for (const name of this.names()) if (!wanted.has(name)) removeOwnFile(`${this.#path}/${name}`);
     for (const [name, record] of wanted) {
       const old = before.get(name);
       if (old === undefined || recordText(old) !== recordText(record)) this.write(record);

@@ -6,6 +6,7 @@
  */
 
 import { isAttached } from "../../shared/attachment/liveness.ts";
+import { CniError } from "../../shared/cni/error.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { startOfBoot } from "./boot.ts";
 import { type NetworkFolder, prepareReservation, type ReservationFile } from "./folder.ts";
@@ -86,11 +87,16 @@ function recordFor(scan: Scan, name: string, file: ReservationFile): OwnerRecord
 }
 
 function discard(scan: Scan, name: string): undefined {
+  tryRemove(scan, name);
+}
+
+/** Returns false for a file that cannot be removed. It is left out of the index as well. */
+function tryRemove(scan: Scan, name: string): boolean {
   try {
-    scan.folder.remove(name);
+    return scan.folder.remove(name);
   } catch (thrown) {
-    // An unremovable file is left out of the index as well.
-    if (!(thrown instanceof SystemError)) throw thrown;
+    if (!(thrown instanceof SystemError || thrown instanceof CniError)) throw thrown;
+    return false;
   }
 }
 
@@ -98,7 +104,7 @@ function discard(scan: Scan, name: string): undefined {
 function restore(scan: Scan, name: string, record: OwnerRecord | undefined): OwnerRecord | undefined {
   if (record === undefined || record.boot !== scan.boot || !isAttached(record, name))
     return discard(scan, name);
-  scan.folder.remove(name);
+  if (!tryRemove(scan, name)) return undefined;
   const file = prepareReservation(scan.temporary, record);
   scan.folder.putReservation(scan.temporary, name);
   return { ...record, reservations: [{ name, file }] };

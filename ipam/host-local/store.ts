@@ -1,9 +1,10 @@
 /** The reservations of one network, locked during one call. */
 
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { removeFile } from "../../shared/system/file.ts";
 import { lock, makeAndLock, unlock } from "../../shared/system/folder-lock.ts";
 import { SystemError } from "../../shared/system/libc.ts";
+import { removeOwnFile } from "../../shared/system/own-file.ts";
 import { bootId } from "./boot.ts";
 import type { StoreLocation } from "./configuration.ts";
 import { NetworkFolder, prepareReservation } from "./folder.ts";
@@ -117,7 +118,7 @@ export class Store {
   take(name: string, owner: Owner): Reservation | undefined {
     this.#prepared ??= this.#prepare(owner);
     this.#unsaved.add(name);
-    if (!this.folder.putReservation(this.#index.temporary, name)) {
+    if (!this.#put(name)) {
       this.#unsaved.delete(name);
       return undefined;
     }
@@ -125,6 +126,18 @@ export class Store {
     this.#prepared = undefined;
     this.#isChanged = true;
     return { name, file };
+  }
+
+  #put(name: string): boolean {
+    const { temporary } = this.#index;
+    try {
+      return this.folder.putReservation(temporary, name);
+    } catch (thrown) {
+      if (!(thrown instanceof SystemError) || thrown.errno !== Errno.EXDEV) throw thrown;
+      const message = `${temporary} is on another file system than ${this.folder.path}`;
+      const advice = "a link or a mount leads there from .podwire in ipam.dataDir: remove it";
+      throw new CniError(ErrorCode.io, message, advice, thrown);
+    }
   }
 
   #prepare(owner: Owner): string {
@@ -169,7 +182,7 @@ export class Store {
 
   /** Stamps folder and index, and unlocks. */
   close(): void {
-    if (this.#prepared !== undefined) this.#attempt(() => removeFile(this.#index.temporary));
+    if (this.#prepared !== undefined) this.#attempt(() => removeOwnFile(this.#index.temporary));
     if (this.#isChanged && this.#isComplete && this.#unsaved.size === 0) this.#attempt(() => this.#seal());
     unlock(this.#lock);
   }
@@ -214,7 +227,7 @@ export class Store {
     try {
       write();
     } catch (thrown) {
-      if (!(thrown instanceof SystemError)) throw thrown;
+      if (!(thrown instanceof SystemError || thrown instanceof CniError)) throw thrown;
       this.#isComplete = false;
     }
   }

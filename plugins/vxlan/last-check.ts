@@ -7,12 +7,17 @@
  * Smaller overlays are compared each time; the device, its configuration and its state always are.
  */
 
+import { CniError } from "../../shared/cni/error.ts";
 import { bootMilliseconds } from "../../shared/system/clock.ts";
-import { makeDirectory } from "../../shared/system/directory.ts";
-import { readSmallText, removeFile, writeFile } from "../../shared/system/file.ts";
 import { fileStatus } from "../../shared/system/file-status.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import { SystemError } from "../../shared/system/libc.ts";
+import {
+  makeOwnFolder,
+  readSmallOwnFile,
+  removeOwnFile,
+  writeOwnFile,
+} from "../../shared/system/own-file.ts";
 
 /** The kernel lists this many in half a millisecond. */
 const MANY_ENTRIES = 1000;
@@ -29,7 +34,7 @@ const checkedText = (device: string) => `${fileStatus("/proc/thread-self/ns/net"
  * text.
  */
 export function wasCheckedRecently(network: string, device: string): boolean {
-  const text = readSmallText(pathOf(network));
+  const text = readSmallOwnFile(pathOf(network));
   if (text === undefined) return false;
   const age = bootMilliseconds() - Number.parseFloat(text);
   return age >= 0 && age < VALID_MILLISECONDS && text.slice(text.indexOf(" ") + 1) === checkedText(device);
@@ -38,16 +43,22 @@ export function wasCheckedRecently(network: string, device: string): boolean {
 /** Remembers that this many entries were in order. */
 export function recordCheck(network: string, device: string, entries: number): void {
   if (entries < MANY_ENTRIES) return;
+  ignoreFailure(() => {
+    makeOwnFolder(ROOT, 0o700);
+    writeOwnFile(pathOf(network), `${bootMilliseconds()} ${checkedText(device)}`, 0o600);
+  });
+}
+
+/** The file only saves time. If /run is read-only, or something stands in its place, each ADD compares. */
+function ignoreFailure(work: () => void): void {
   try {
-    makeDirectory(ROOT, 0o700);
-    writeFile(pathOf(network), `${bootMilliseconds()} ${checkedText(device)}`, 0o600);
+    work();
   } catch (thrown) {
-    // If /run is read-only, each ADD compares.
-    if (!(thrown instanceof SystemError)) throw thrown;
+    if (!(thrown instanceof SystemError || thrown instanceof CniError)) throw thrown;
   }
 }
 
 /** Removes the memory of a removed overlay. */
 export function removeCheck(network: string): void {
-  removeFile(pathOf(network));
+  ignoreFailure(() => removeOwnFile(pathOf(network)));
 }

@@ -44,6 +44,10 @@ export interface FileStatus {
   readonly kind: (typeof kinds)[keyof typeof kinds];
   /** The mode without the kind: permissions, set-user-ID, set-group-ID and sticky bits. */
   readonly permissions: number;
+  /** The user ID of its owner. */
+  readonly owner: number;
+  /** How many names it has; 0 if its last one was removed. */
+  readonly links: number;
   readonly isFile: boolean;
   readonly isDirectory: boolean;
   readonly size: bigint;
@@ -62,7 +66,7 @@ function statx(directory: number, path: string, flags: number): FileStatus | und
   if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return undefined;
   if (failed < 0) throw new SystemError("statx", path, -failed);
   const view = new DataView(buffer.buffer);
-  // struct statx, include/uapi/linux/stat.h: mode 0x1c, ino 0x20, size 0x28, mtime 0x70, dev major/minor 0x88.
+  // struct statx, include/uapi/linux/stat.h: nlink 0x10, uid 0x14, mode 0x1c, ino 0x20, size 0x28, mtime 0x70, dev major/minor 0x88.
   const mode = view.getUint16(0x1c, true);
   const kind = kinds[(mode & 0o170000) as keyof typeof kinds];
   return {
@@ -70,6 +74,8 @@ function statx(directory: number, path: string, flags: number): FileStatus | und
     inode: view.getBigUint64(0x20, true),
     kind,
     permissions: mode & 0o7777,
+    owner: view.getUint32(0x14, true),
+    links: view.getUint32(0x10, true),
     isFile: kind === "file",
     isDirectory: kind === "directory",
     size: view.getBigUint64(0x28, true),
@@ -92,6 +98,14 @@ export function descriptorStatus(descriptor: number): FileStatus {
   const status = statx(descriptor, "", AT_EMPTY_PATH);
   if (status === undefined) throw new SystemError("statx", `descriptor ${descriptor}`, Errno.ENOENT);
   return status;
+}
+
+/** What a file is, for an error. */
+export function describeKind({ kind }: FileStatus): string {
+  if (kind === "directory") return "a folder";
+  if (kind === "link") return "a symbolic link";
+  if (kind === "fifo") return "a FIFO";
+  return kind === "file" ? "a file" : `a ${kind}`;
 }
 
 /** True if both are the same file. */

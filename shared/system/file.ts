@@ -36,6 +36,11 @@ export function tryOpen(path: string, flags: number, mode = 0): number {
   return tryCall("openat", AT_FDCWD, path, flags | OpenFlag.closeOnExec, mode);
 }
 
+/** As tryOpen, for a descriptor that children inherit. */
+export function tryOpenInherited(path: string, flags: number, mode = 0): number {
+  return tryCall("openat", AT_FDCWD, path, flags, mode);
+}
+
 export function closeFile(descriptor: number): void {
   tryCall("close", descriptor);
 }
@@ -90,7 +95,8 @@ function readPresent(
   path: string,
   read: (descriptor: number, object: string) => Uint8Array,
 ): string | undefined {
-  const descriptor = tryOpen(path, OpenFlag.readOnly);
+  // A FIFO must not block the call.
+  const descriptor = tryOpen(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
   if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
   try {
