@@ -1,11 +1,10 @@
 /** The target folder: its checks, its lock, and the removal of temporary files of earlier installers. */
 import { absolutePath } from "../../shared/system/absolute-path.ts";
-import { monotonicMilliseconds } from "../../shared/system/clock.ts";
 import { listDirectory } from "../../shared/system/directory.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { closeFile, OpenFlag, openFile, removeFile } from "../../shared/system/file.ts";
+import { removeFile } from "../../shared/system/file.ts";
 import { fileStatus, realPath } from "../../shared/system/file-status.ts";
-import { tryLockFile } from "../../shared/system/flock.ts";
+import { takeLockAt, unlessImpossible } from "../../shared/system/lock.ts";
 import { processId } from "../../shared/system/own-process.ts";
 import { failedBy, stepError } from "./errors.ts";
 import type { Termination } from "./termination.ts";
@@ -47,29 +46,22 @@ export function checkFolder(option: string, given: string): string {
 
 const limitSeconds = 120;
 
-/**
- * Waits until no other installer works in the folder. flock(2) locks the folder itself: it writes nothing, containers
- * that mount the folder see the same lock, and the kernel releases it when its holder ends.
- */
-function acquire(descriptor: number, folder: string, { pause }: Termination): void {
-  const deadline = monotonicMilliseconds() + limitSeconds * 1000;
-  while (!tryLockFile(descriptor, folder)) {
-    if (monotonicMilliseconds() > deadline)
-      throw new Error(
-        `another installer has held ${folder} for ${limitSeconds} s: it may hang; find it with lslocks`,
-      );
-    pause(20);
-  }
-}
+/** Beside the names that removeLeftovers removes. Containers that mount the folder see the same file. */
+const lockName = ".podwire-lock";
 
-/** Runs `work` while this process holds the folder's lock. */
-export function whileFolderLocked<Value>(folder: string, termination: Termination, work: () => Value): Value {
-  const descriptor = openFile(folder, OpenFlag.readOnly);
+/**
+ * Runs `work` while no other installer works in the folder. The lock is a file of root in it: the folder itself could be locked by
+ * anybody. Where no file can be made, the work fails by itself.
+ */
+export function whileFolderLocked<Value>(folder: string, { pause }: Termination, work: () => Value): Value {
+  const what = `an installation into ${folder}`;
+  const lock = unlessImpossible(() =>
+    takeLockAt({ path: `${folder}/${lockName}`, what, limitSeconds, pause }),
+  );
   try {
-    acquire(descriptor, folder, termination);
     return work();
   } finally {
-    closeFile(descriptor);
+    lock?.remove();
   }
 }
 

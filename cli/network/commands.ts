@@ -101,7 +101,7 @@ function attachmentCommand(name: string, summary: string, work: Work): Command {
       const [network, netns] = operands(args, 2);
       return reported(args, io, () => {
         const call = readRuntimeCall(netns, args.text("container-id"), io);
-        return whileContainerLocked(call.containerId, () => work(call, network, io));
+        return whileContainerLocked(call.containerId, io.environment, () => work(call, network, io));
       });
     },
   };

@@ -1,23 +1,25 @@
 /** ADD: a container gets an interface on the bridge. */
+import { attach as attachContainer } from "../../shared/attachment/attach.ts";
 import { applyFilters, validateFilter } from "../../shared/attachment/filter.ts";
 import { enableForwarding } from "../../shared/attachment/forwarding.ts";
+import type { HostChange } from "../../shared/attachment/host-change.ts";
 import { allocate } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
 import { type Veth, validateNameIsFree } from "../../shared/attachment/veth.ts";
-import { type Container, openContainerExclusively } from "../../shared/cni/container.ts";
+import type { Container } from "../../shared/cni/container.ts";
 import { attachmentOf, type NetworkConfiguration, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { step } from "../../shared/cni/steps.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
-import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
+import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
-import { Rollback } from "../../shared/rollback.ts";
-import { lockOwnNamespace } from "../../shared/system/lock.ts";
+import type { Rollback } from "../../shared/rollback.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
 import { announceAddresses } from "./announcement.ts";
+import { BridgeLock } from "./bridge-lock.ts";
 import { type BridgeConfig, readBridgeConfig } from "./config.ts";
 import { ensureBridge, findBridge, type HostContext } from "./device.ts";
 import { ensureGatewayDevice, findGatewayDevice } from "./gateway-device.ts";
@@ -34,18 +36,17 @@ interface Devices {
   readonly gateway: Link;
 }
 
-/** Throws what can be known to fail, before the first change. Returns the bridge if it exists. */
+/** Throws what can be known to fail, before the first change. */
 function validateHost(
   host: NetlinkConnection,
   container: Container,
   config: BridgeConfig,
   request: Request,
-): Link | undefined {
+): void {
   validateNameIsFree(container, request.ifname);
   validateFilter(request, config.masquerade, config.spoofCheck);
   const bridge = findBridge(host, config.bridge);
   if (config.isGateway) findGatewayDevice(host, config, bridge);
-  return bridge;
 }
 
 function filter(
@@ -90,24 +91,58 @@ function prepareHost(
   const bridge = ensureBridge(context, config, present);
   if (plan.gateways.length === 0) return { bridge, gateway: bridge };
   const gateway = ensureGatewayDevice(context, config, bridge);
-  applyGateways(context, bridge, gateway, change);
+  applyGateways(context, gateway, change);
   return { bridge, gateway };
 }
 
-function attach(request: Request, config: BridgeConfig, container: Container, context: HostContext): Result {
-  const { netlink, undo } = context;
-  let present = validateHost(netlink, container, config, request);
+interface Prepared {
+  readonly devices: Devices;
+  readonly port: Veth;
+  readonly mac: Uint8Array;
+}
+
+/** Makes the port on a bridge that is as configured. From then on other ADDs see that the bridge is used. */
+function preparePort(
+  { request, config, container, change, lock }: Attachment,
+  plan: Addressing,
+  addresses: readonly Cidr[],
+): Prepared {
+  const { netlink } = change;
+  const owner = attachmentOf(request);
+  const mac = config.mac ?? containerMac(owner, addresses);
+  return lock.use((note) => {
+    const context = { ...change, note };
+    const present = findBridge(netlink, config.bridge);
+    const mtu = chooseMtu(netlink, config.mtu, addresses, present?.mtu);
+    const devices = step("bridge", () => prepareHost(context, config, present, plan, request.configuration));
+    return {
+      devices,
+      mac,
+      port: createPort(change, config, { owner, bridge: devices.bridge, container, mac, mtu }),
+    };
+  });
+}
+
+interface Attachment {
+  readonly request: Request;
+  readonly config: BridgeConfig;
+  readonly container: Container;
+  readonly change: HostChange;
+  readonly lock: BridgeLock;
+}
+
+function attach(attachment: Attachment): Result {
+  const { request, config, container, change, lock } = attachment;
+  const { netlink, undo } = change;
+  validateHost(netlink, container, config, request);
   // Whether the kernel can filter VLANs shows when the bridge is made, so that comes before IPAM.
-  if (usesVlans(config.vlan)) present = ensureBridge(context, config, present);
+  if (usesVlans(config.vlan)) {
+    lock.use((note) => ensureBridge({ ...change, note }, config, findBridge(netlink, config.bridge)));
+  }
   const ipam = allocate(request, undo);
   const plan = request.configuration.ipamType === "" ? noAddressing : planAddressing(ipam, config);
   const addresses = plan.ips.map((ip) => ip.address);
-  const mtu = chooseMtu(netlink, config.mtu, addresses, present?.mtu);
-  const devices = step("bridge", () => prepareHost(context, config, present, plan, request.configuration));
-  const owner = attachmentOf(request);
-  const mac = config.mac ?? containerMac(owner, addresses);
-  const wanted = { owner, bridge: devices.bridge, container, mac, mtu };
-  const port = createPort(context, config, wanted);
+  const { devices, port, mac } = preparePort(attachment, plan, addresses);
   const inside = containerInterface(config, port, plan);
   step("inside", () => prepareInside(container, config, inside));
   filter(request, config, port, addresses, undo);
@@ -129,20 +164,11 @@ function withCurrentMtu(host: NetlinkConnection, devices: Devices, { configurati
 /** Attaches the container. A failure at any step leaves everything as it was. */
 export function add(request: Request): Result {
   const config = readBridgeConfig(request);
-  const container = openContainerExclusively(request);
-  const context = {
-    netlink: new NetlinkConnection(Protocol.route),
-    undo: new Rollback(),
-    lock: lockOwnNamespace(),
-  };
-  try {
-    const result = attach(request, config, container, context);
-    context.undo.commit();
+  return attachContainer(request, (container, change) => {
+    const { bridge } = config;
+    const lock = new BridgeLock({ ...change, bridge, environment: request.environment });
+    const result = attach({ request, config, container, change, lock });
+    lock.confirm();
     return result;
-  } finally {
-    context.undo.run();
-    context.lock.release();
-    context.netlink.close();
-    container.close();
-  }
+  });
 }

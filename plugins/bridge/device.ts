@@ -6,29 +6,20 @@ import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { isVlanFiltering, newBridge, setVlanFiltering } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import {
-  deleteLink,
-  findLink,
-  formatMac,
-  type Link,
-  LinkFlag,
-  listLinks,
-  parseMac,
-  setLink,
-} from "../../shared/netlink/link.ts";
+import { findLink, formatMac, type Link, LinkFlag, parseMac, setLink } from "../../shared/netlink/link.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import type { NamespaceLock } from "../../shared/system/lock.ts";
-import { readSysctl, setSysctl, setSysctlIfPossible } from "../../shared/system/sysctl.ts";
+import { readSysctl, setSysctlIfPossible } from "../../shared/system/sysctl.ts";
 import type { BridgeConfig } from "./config.ts";
+import type { Note } from "./journal.ts";
 import { usesVlans } from "./vlan.ts";
 
 /** The alias of the bridge port behind a VLAN's gateway interface. */
 export const GATEWAY_PORT_ALIAS = "podwire VLAN gateway";
 const NO_MAC = "00:00:00:00:00:00";
 
-/** What a step that changes a shared object needs. */
+/** What a step that changes the bridge needs. It runs under the bridge's lock. */
 export interface HostContext extends HostChange {
-  readonly lock: NamespaceLock;
+  readonly note: Note;
 }
 
 /** The bridge of that name; undefined if the name is free. Throws code 7 if another device has it. */
@@ -40,24 +31,11 @@ export function findBridge(netlink: NetlinkConnection, name: string): Link | und
   throw new CniError(ErrorCode.invalidConfiguration, message, 'choose another name with "bridge"');
 }
 
-/** Whether the bridge has ports besides the ends of its own VLAN gateways. */
-export function hasPorts(netlink: NetlinkConnection, bridge: Link): boolean {
-  return listLinks(netlink).some((link) => link.master === bridge.index && link.alias !== GATEWAY_PORT_ALIAS);
-}
-
-/** Takes back a creation, unless another attachment uses the bridge by now. The MAC address proves that this ADD made it. */
-function removeCreated({ netlink, lock }: HostContext, name: string, mac: string): void {
-  lock.makeExclusive();
-  const bridge = findLink(netlink, name);
-  if (bridge?.kind !== "bridge" || bridge.mac !== mac || hasPorts(netlink, bridge)) return;
-  netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
-}
-
 function createBridge(context: HostContext, config: BridgeConfig): Link {
-  const { netlink, undo } = context;
+  const { netlink, note } = context;
   const mac = randomMac();
   const name = config.bridge;
-  undo.onFailure(() => removeCreated(context, name, formatMac(mac)));
+  note({ kind: "bridge", made: formatMac(mac) });
   const vlanFiltering = usesVlans(config.vlan);
   const message = newBridge({
     name,
@@ -75,8 +53,7 @@ function createBridge(context: HostContext, config: BridgeConfig): Link {
   // Another process may have removed it meanwhile.
   if (bridge === undefined)
     throw new CniError(ErrorCode.tryAgainLater, `the bridge ${name} vanished`, "try again");
-  // Another ADD that was faster is about to write it.
-  return bridge.alias === "" ? { ...bridge, alias: BRIDGE_ALIAS } : bridge;
+  return bridge;
 }
 
 function noVlanFiltering(cause: unknown): CniError {
@@ -88,18 +65,16 @@ function noVlanFiltering(cause: unknown): CniError {
   );
 }
 
-function switchOnVlans({ netlink, undo }: HostContext, bridge: Link): void {
+function switchOnVlans({ netlink, note }: HostContext, bridge: Link): void {
   if (isVlanFiltering(bridge)) return;
-  undo.onFailure(() => {
-    if (!hasPorts(netlink, bridge)) netlink.transact([setVlanFiltering(bridge, false)]);
-  });
+  note({ kind: "vlan-filtering" });
   const refused = netlink.attempt(setVlanFiltering(bridge, true), Errno.EOPNOTSUPP, Errno.EINVAL);
   if (refused !== undefined) throw noVlanFiltering(refused);
 }
 
 /** Sets the bridge, found or just created, to what the configuration says. */
 function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): Link {
-  const { netlink, undo, lock } = context;
+  const { netlink, note } = context;
   if (usesVlans(config.vlan)) switchOnVlans(context, bridge);
   const isPromiscuous = (bridge.flags & LinkFlag.promiscuous) !== 0;
   const wantsPromiscuous = config.promiscuous && !isPromiscuous;
@@ -109,12 +84,10 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
   const mac = bridge.mac === NO_MAC ? randomMac() : (parseMac(bridge.mac) ?? randomMac());
   const acceptRa = `ipv6/conf/${bridge.name}/accept_ra`;
   const before = readSysctl(acceptRa);
-  undo.onFailure(() => {
-    lock.makeExclusive();
-    if (hasPorts(netlink, bridge)) return;
-    const { alias, isUp } = bridge;
-    netlink.transact([setLink({ index: bridge.index }, { alias, up: isUp, promiscuous: isPromiscuous })]);
-    if (before !== undefined) setSysctl(acceptRa, before);
+  const { alias, isUp } = bridge;
+  note({
+    kind: "settings",
+    before: { alias, isUp, isPromiscuous, ...(before === undefined ? {} : { acceptRa: before }) },
   });
   if (before !== "0") setSysctlIfPossible(acceptRa, "0");
   const marked = bridge.alias === "" ? { alias: FOUND_BRIDGE_ALIAS } : {};
@@ -125,7 +98,5 @@ function adoptBridge(context: HostContext, config: BridgeConfig, bridge: Link): 
 
 /** Creates the bridge unless it was found, and makes it what the configuration says. */
 export function ensureBridge(context: HostContext, config: BridgeConfig, found: Link | undefined): Link {
-  // Found without an alias, it may have been in the making.
-  const known = found?.alias === "" ? findBridge(context.netlink, config.bridge) : found;
-  return adoptBridge(context, config, known ?? createBridge(context, config));
+  return adoptBridge(context, config, found ?? createBridge(context, config));
 }

@@ -3,14 +3,14 @@ import { randomMac } from "../../shared/attachment/mac.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import { addVlans, removeVlans } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import { deleteLink, findLink, findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
+import { findLink, findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
 import { newVethPair } from "../../shared/netlink/veth.ts";
 import { newVlan } from "../../shared/netlink/vlan.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 import { setSysctlIfPossible } from "../../shared/system/sysctl.ts";
 import { type BridgeConfig, gatewayDeviceName } from "./config.ts";
-import { GATEWAY_PORT_ALIAS, type HostContext, hasPorts } from "./device.ts";
+import { GATEWAY_PORT_ALIAS, type HostContext } from "./device.ts";
 import { DEFAULT_VLAN } from "./vlan.ts";
 
 const access = (id: number) => ({ first: id, last: id, pvid: true, untagged: true });
@@ -45,16 +45,12 @@ export function findGatewayDevice(
  * br_netfilter.
  */
 export function ensureGatewayDevice(context: HostContext, config: BridgeConfig, bridge: Link): Link {
-  const { netlink, undo, lock } = context;
+  const { netlink, note } = context;
   const found = findGatewayDevice(netlink, config, bridge);
   if (found !== undefined) return found === bridge ? bridge : complete(netlink, config, bridge, found);
   const name = gatewayDeviceName(config);
   const inVlan = { first: config.vlan.id, last: config.vlan.id, pvid: false, untagged: false };
-  undo.onFailure(() => {
-    lock.makeExclusive();
-    if (hasPorts(netlink, bridge)) return;
-    netlink.transact([deleteLink({ name }), removeVlans(bridge, [inVlan], true)]);
-  });
+  note({ kind: "gateway-device", device: name, vlan: config.vlan.id });
   if (makeVlanInterface(netlink, config, bridge)) netlink.execute(addVlans(bridge, [inVlan], true));
   else makePair(netlink, config, bridge, name);
   setSysctlIfPossible(`ipv6/conf/${name}/accept_ra`, "0");

@@ -10,8 +10,7 @@ import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import type { NetlinkError } from "../../shared/netlink/error.ts";
 import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { setSysctl } from "../../shared/system/sysctl.ts";
-import { type HostContext, hasPorts } from "./device.ts";
+import type { HostContext } from "./device.ts";
 import { rangeGateways } from "./range-gateways.ts";
 
 /** The change of addresses on the device. */
@@ -93,21 +92,16 @@ function addGateway(netlink: NetlinkConnection, device: Link, gateway: Cidr): vo
   );
 }
 
-/** Makes the planned change. A later failure takes it back, unless other attachments use the bridge by then. */
-export function applyGateways(context: HostContext, bridge: Link, device: Link, change: GatewayChange): void {
-  const { netlink, undo, lock } = context;
+/** Makes the planned change. */
+export function applyGateways({ netlink, note }: HostContext, device: Link, change: GatewayChange): void {
   const { missing, inTheWay } = change;
   if (missing.length === 0 && inTheWay.length === 0) return;
-  const switchesOn = missing.some(({ address }) => address.family === 6) && isIpv6Off(device.name);
-  undo.onFailure(() => {
-    lock.makeExclusive();
-    const restored = inTheWay.map((cidr) => addAddress(device.index, cidr, { detectDuplicates: false }));
-    const withdrawn = missing.map((cidr) => deleteAddress(device.index, cidr));
-    const isInUse = hasPorts(netlink, bridge);
-    netlink.transact(isInUse ? restored : [...withdrawn, ...restored]);
-    if (switchesOn && !isInUse) setSysctl(`ipv6/conf/${device.name}/disable_ipv6`, "1");
-  });
-  if (switchesOn) switchOnIpv6(device.name);
+  if (missing.some(({ address }) => address.family === 6) && isIpv6Off(device.name)) {
+    note({ kind: "ipv6", device: device.name });
+    switchOnIpv6(device.name);
+  }
+  const [added, removed] = [missing.map(formatCidr), inTheWay.map(formatCidr)];
+  note({ kind: "addresses", device: device.index, added, removed });
   for (const cidr of inTheWay) netlink.attempt(deleteAddress(device.index, cidr), Errno.EADDRNOTAVAIL);
   for (const gateway of missing) addGateway(netlink, device, gateway);
 }

@@ -1,5 +1,6 @@
 /** The container's port on the bridge: the host's end of the pair, its settings, its VLANs. */
 import { refusedPort } from "../../shared/attachment/full-bridge.ts";
+import type { HostChange } from "../../shared/attachment/host-change.ts";
 import { createVeth, type NewVeth, type Veth, waitForLink } from "../../shared/attachment/veth.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { addVlans, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
@@ -7,7 +8,6 @@ import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { type Link, wakeLink } from "../../shared/netlink/link.ts";
 import { isForwarding, timeToForward } from "../../shared/netlink/spanning-tree.ts";
 import type { BridgeConfig } from "./config.ts";
-import type { HostContext } from "./device.ts";
 import { DEFAULT_VLAN, portVlans, usesVlans } from "./vlan.ts";
 
 export type NewPort = Omit<NewVeth, "master" | "settings"> & { readonly bridge: Link };
@@ -16,7 +16,7 @@ export type NewPort = Omit<NewVeth, "master" | "settings"> & { readonly bridge: 
  * Creates the pair, makes its host's end a port and brings that up. The container's end stays down. The port is dormant until openPort: the
  * bridge drops frames from the container before any filter sees them, and sends none there.
  */
-export function createPort(context: HostContext, config: BridgeConfig, wanted: NewPort): Veth {
+export function createPort(context: HostChange, config: BridgeConfig, wanted: NewPort): Veth {
   const { netlink } = context;
   const settings = {
     hairpin: config.hairpin,

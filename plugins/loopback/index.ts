@@ -84,6 +84,7 @@ function check(request: Request): void {
 const plugin: Plugin = {
   about: "brings up the loopback interface of a container",
   isIpam: false,
+  leavesNothing: true,
   add,
   del,
   check,

@@ -9,7 +9,7 @@ import { contains, formatCidr } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { readVxlanConfig, type VxlanConfig } from "./config.ts";
-import { ensureOverlay, hasDevice } from "./overlay.ts";
+import { Overlay } from "./overlay.ts";
 import { podDelegation } from "./pod.ts";
 
 /** Other nodes only have routes to this node's subnets. */
@@ -23,14 +23,16 @@ function validateAddresses({ l3 }: VxlanConfig, { ips }: Result): void {
 }
 
 function attach(request: Request, config: VxlanConfig, netlink: NetlinkConnection, undo: Rollback): Result {
-  const change = { netlink, undo };
-  const underlay = step("overlay", () => ensureOverlay(change, config, request));
+  const { environment, configuration } = request;
+  const overlay = new Overlay({ change: { netlink, undo }, config, raw: configuration.raw, environment });
+  const underlay = step("overlay", () => overlay.ensure());
   const { type, request: made } = podDelegation(request, config, underlay.mtu);
   const plugin = builtinPlugin(request, type);
   const result = step(`${type} ADD`, () => plugin.add(made));
   undo.onFailure(() => plugin.del({ ...made, command: "DEL" }));
   validateAddresses(config, result);
-  if (!hasDevice(netlink, config)) ensureOverlay(change, config, request);
+  overlay.ensureAgain();
+  overlay.confirm();
   return result;
 }
 

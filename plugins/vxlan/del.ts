@@ -24,7 +24,7 @@ export function del(request: Request): void {
   runAll([
     () => builtinPlugin(request, type).del(made),
     () => {
-      if (config?.keepDevice === false) removeOverlayIfUnused(config);
+      if (config?.keepDevice === false) removeOverlayIfUnused(config, request.environment);
     },
   ]);
 }

@@ -13,7 +13,7 @@ export function gc(request: Request): void {
   runAll([
     () => builtinPlugin(request, type).gc(made),
     () => {
-      if (config?.keepDevice === false) removeOverlayIfUnused(config);
+      if (config?.keepDevice === false) removeOverlayIfUnused(config, request.environment);
     },
   ]);
 }

@@ -1,55 +1,150 @@
-/** A network's overlay on this node: ensure, remove, compare. */
+/** A network's overlay on this node: ensure, take back, remove. */
 
 import { isMadeBridge } from "../../shared/attachment/bridge-alias.ts";
-import type { Request } from "../../shared/cni/plugin.ts";
 import { type Cidr, overlaps } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { deleteLink, findLink, listLinks } from "../../shared/netlink/link.ts";
+import { deleteLink, findLink, type Link, listLinks, setLink } from "../../shared/netlink/link.ts";
 import { deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
+import { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { lockOwnNamespace } from "../../shared/system/lock.ts";
 import type { VxlanConfig } from "./config.ts";
-import { type Change, isInUse, PROTOCOL } from "./context.ts";
-import { isOwnDevice, routedNetworks } from "./device-alias.ts";
+import { type Change, isInUse, isOfNetwork, PROTOCOL } from "./context.ts";
+import { isOwnDevice, pendingAlias, routedNetworks } from "./device-alias.ts";
 import { removeGuard } from "./guard.ts";
 import { removeCheck } from "./last-check.ts";
+import { OverlayLock } from "./overlay-lock.ts";
 import { reconcile } from "./reconcile.ts";
 import { configurationDigest, isUnchanged } from "./state.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
 
+type Environment = Readonly<Record<string, string>>;
+
 const MAIN_TABLE = 254;
 
-/** One process at a time changes the node's overlays. An overlay that is in order needs no lock. */
-function withOverlayLock<Value>(work: () => Value): Value {
-  const lock = lockOwnNamespace();
-  try {
-    lock.makeExclusive();
-    return work();
-  } finally {
-    lock.release();
-  }
-}
-
-/** Makes or repairs the overlay. Throws codes 6, 7 and 11. */
-export function ensureOverlay(change: Change, config: VxlanConfig, request: Request): Underlay {
-  const { netlink } = change;
-  const underlay = findUnderlay(netlink, config);
-  const digest = configurationDigest(request.configuration.raw, underlay);
-  if (isUnchanged(netlink, config, underlay, digest)) return underlay;
-  // The undo takes the lock again, since it may run much later.
-  const undo = { onFailure: (step: () => void) => change.undo.onFailure(() => withOverlayLock(step)) };
-  withOverlayLock(() => {
-    // Another process may have repaired it meanwhile.
-    if (isUnchanged(netlink, config, underlay, digest)) return;
-    reconcile({ netlink, undo }, config, underlay, digest);
-  });
-  return underlay;
-}
-
-/** True if the network's device exists: a DEL of the last pod may have removed it during this ADD. */
-export function hasDevice(netlink: NetlinkConnection, { device, network }: VxlanConfig): boolean {
+function findDevice(netlink: NetlinkConnection, { device, network }: VxlanConfig): Link | undefined {
   const link = findLink(netlink, device);
-  return link !== undefined && isOwnDevice(link, network);
+  return link !== undefined && isOwnDevice(link, network) ? link : undefined;
+}
+
+const podsOf = (netlink: NetlinkConnection, network: string) =>
+  listLinks(netlink).filter((link) => isOfNetwork(link, network));
+
+/**
+ * Runs `work` unless a pod needs the overlay. The device gets the alias of a change first. A pod whose interface comes later
+ * finds that alias, and repairs the overlay: so none is overlooked.
+ */
+function unlessNeeded(
+  netlink: NetlinkConnection,
+  config: VxlanConfig,
+  isNeeded: () => boolean,
+  work: () => void,
+): void {
+  if (isNeeded()) return;
+  const device = findDevice(netlink, config);
+  const setAlias = (alias: string) => {
+    if (device !== undefined) netlink.attempt(setLink({ index: device.index }, { alias }), Errno.ENODEV);
+  };
+  if (device !== undefined) setAlias(pendingAlias(config, [device]));
+  if (!isNeeded()) work();
+  else if (device !== undefined) setAlias(device.alias);
+}
+
+export interface OverlayOptions {
+  readonly change: Change;
+  readonly config: VxlanConfig;
+  /** The configuration as an object, for its digest. */
+  readonly raw: Parameters<typeof configurationDigest>[0];
+  readonly environment: Environment;
+}
+
+/** The overlay during an ADD. */
+export class Overlay {
+  readonly #netlink: NetlinkConnection;
+  readonly #config: VxlanConfig;
+  readonly #raw: OverlayOptions["raw"];
+  readonly #lock: OverlayLock;
+  readonly #undo: Change["undo"];
+  /** The undo of what this ADD has changed. */
+  readonly #steps = new Rollback();
+  #isChanged = false;
+  /** Index of each pod's interface before that: these pods need no change of this ADD. */
+  readonly #former = new Set<number>();
+  /** Index and alias of the device when it was in order. */
+  #seen = "";
+
+  constructor({ change, config, raw, environment }: OverlayOptions) {
+    this.#netlink = change.netlink;
+    this.#config = config;
+    this.#raw = raw;
+    this.#lock = new OverlayLock(change.netlink, environment);
+    this.#undo = change.undo;
+  }
+
+  #device(): string {
+    const device = findDevice(this.#netlink, this.#config);
+    return device === undefined ? "" : `${device.index} ${device.alias}`;
+  }
+
+  /** Makes or repairs the overlay. One that is in order needs no lock. Throws codes 6, 7 and 11. */
+  ensure(): Underlay {
+    const underlay = findUnderlay(this.#netlink, this.#config);
+    const digest = configurationDigest(this.#raw, underlay);
+    this.#undo.onFailure(() => this.#takeBack());
+    this.#seen = this.#device();
+    if (isUnchanged(this.#netlink, this.#config, underlay, digest)) return underlay;
+    this.#lock.hold(() => {
+      // Another process may have repaired it meanwhile.
+      if (!isUnchanged(this.#netlink, this.#config, underlay, digest)) this.#reconcile(underlay, digest);
+      this.#seen = this.#device();
+    });
+    return underlay;
+  }
+
+  #reconcile(underlay: Underlay, digest: string): void {
+    const { network } = this.#config;
+    const steps = new Rollback();
+    const isNew = findDevice(this.#netlink, this.#config) === undefined;
+    if (!this.#isChanged) for (const { index } of podsOf(this.#netlink, network)) this.#former.add(index);
+    try {
+      if (isNew) this.#lock.noteUnconfirmed(network);
+      reconcile({ netlink: this.#netlink, undo: steps }, this.#config, underlay, digest);
+      this.#isChanged = true;
+      this.#steps.onFailure(() => steps.run());
+    } catch (thrown) {
+      steps.run();
+      if (isNew) this.#lock.confirm(network);
+      throw thrown;
+    }
+  }
+
+  /** After the pod has its interface: repairs what a failed ADD, or the DEL of the last pod, has removed meanwhile. */
+  ensureAgain(): void {
+    if (this.#device() !== this.#seen) this.ensure();
+  }
+
+  /** Takes the changes back, unless another pod needs them. Then its ADD does that, if it fails too. */
+  #takeBack(): void {
+    const { network, keepDevice } = this.#config;
+    if (!this.#isChanged && keepDevice && !this.#lock.mayBeUnconfirmed(network)) return;
+    this.#lock.hold(() => {
+      const isNeeded = () => podsOf(this.#netlink, network).some(({ index }) => !this.#former.has(index));
+      unlessNeeded(this.#netlink, this.#config, isNeeded, () => {
+        this.#steps.run();
+        const isLeft = findDevice(this.#netlink, this.#config) !== undefined;
+        const isUnused = podsOf(this.#netlink, network).length === 0;
+        if (isLeft && isUnused && (!keepDevice || this.#lock.isUnconfirmed(network))) {
+          removeOverlay(this.#netlink, this.#config);
+        }
+        this.#lock.confirm(network);
+      });
+    });
+  }
+
+  /** The ADD has succeeded: the overlay stays. */
+  confirm(): void {
+    const { network } = this.#config;
+    if (this.#isChanged) this.#lock.hold(() => this.#lock.confirm(network));
+  }
 }
 
 /** Routes to peers on the same link: they are on other interfaces, so they stay when the device goes. */
@@ -62,23 +157,27 @@ function removeDirectRoutes(netlink: NetlinkConnection, networks: readonly Cidr[
   }
 }
 
+function removeOverlay(netlink: NetlinkConnection, config: VxlanConfig): void {
+  const links = listLinks(netlink);
+  const own = links.filter((link) => isOwnDevice(link, config.network));
+  // The routes first: the device's alias names them.
+  removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
+  for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
+  removeGuard(config.network);
+  removeCheck(config.network);
+  const bridge = links.find(({ name, alias }) => name === config.bridge && isMadeBridge(alias));
+  if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
+  netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
+}
+
 /** Removes the device, its guard and its bridge, unless the network still has pods. */
-export function removeOverlayIfUnused(config: VxlanConfig): void {
+export function removeOverlayIfUnused(config: VxlanConfig, environment: Environment): void {
   const netlink = new NetlinkConnection(Protocol.route);
   try {
-    withOverlayLock(() => {
-      const links = listLinks(netlink);
-      if (isInUse(links, config.network)) return;
-      const own = links.filter((link) => isOwnDevice(link, config.network));
-      // The routes first: the device's alias names them.
-      removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
-      for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
-      removeGuard(config.network);
-      removeCheck(config.network);
-      const bridge = links.find(({ name, alias }) => name === config.bridge && isMadeBridge(alias));
-      if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
-      netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
-    });
+    const isNeeded = () => isInUse(listLinks(netlink), config.network);
+    new OverlayLock(netlink, environment).holdToRemove(() =>
+      unlessNeeded(netlink, config, isNeeded, () => removeOverlay(netlink, config)),
+    );
   } finally {
     netlink.close();
   }

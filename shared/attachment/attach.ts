@@ -1,5 +1,5 @@
 /** ADD, around the steps of a plugin. */
-import { type Container, openContainerExclusively } from "../cni/container.ts";
+import { type Container, openContainer } from "../cni/container.ts";
 import type { Request } from "../cni/plugin.ts";
 import type { Result } from "../cni/result.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
@@ -7,11 +7,10 @@ import { Rollback } from "../rollback.ts";
 import type { HostChange } from "./host-change.ts";
 
 /**
- * Attaches the container: opens its namespace and a connection on the host, and runs `work`. No other ADD works in this container
- * meanwhile. If `work` throws, the undos run, the last one first.
+ * Attaches the container: opens its namespace and a connection on the host, and runs `work`. If `work` throws, the undos run, the last one first.
  */
 export function attach(request: Request, work: (container: Container, change: HostChange) => Result): Result {
-  const container = openContainerExclusively(request);
+  const container = openContainer(request);
   const change = { netlink: new NetlinkConnection(Protocol.route), undo: new Rollback() };
   try {
     const result = work(container, change);

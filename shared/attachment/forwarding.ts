@@ -31,6 +31,7 @@ export function enableForwarding(host: NetlinkConnection, families: readonly Fam
       if (family === 6) keepAdvertisedRoutes(host);
       setSharedSysctl(key, "1");
     } catch (thrown) {
+      if (thrown instanceof CniError) throw thrown;
       const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=1 (${causeOf(thrown)})`;
       throw new CniError(ErrorCode.io, `could not switch on IPv${family} forwarding`, advice, thrown);
     }

@@ -4,12 +4,13 @@ import { runAll } from "../cni/error.ts";
 import type { AttachmentKey, Owned, Request } from "../cni/plugin.ts";
 import { attachmentsToKeep } from "../cni/valid-attachments.ts";
 import { collectFilter } from "../filter/filter.ts";
+import { sweepLocks } from "../system/lock.ts";
 import { collectOwnedLinks } from "./owned-link.ts";
 
 /** The part of GC that only one plugin needs. */
 export type Collect = (network: string, keep: readonly AttachmentKey[]) => void;
 
-/** Collects the garbage of the request's network: links, rules, what `own` knows of, addresses. All are tried. */
+/** Collects the garbage of the request's network: links, rules, what `own` knows of, addresses, files of locks. All are tried. */
 export function collectGarbage(request: Request, owned: Owned, own: Collect = () => {}): void {
   const { environment, configuration } = request;
   const { name: network, ipamType } = configuration;
@@ -23,5 +24,6 @@ export function collectGarbage(request: Request, owned: Owned, own: Collect = ()
     () => {
       if (ipamType !== "") delegateGc(request, ipamType);
     },
+    sweepLocks,
   ]);
 }

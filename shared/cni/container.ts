@@ -1,8 +1,6 @@
 /** The container of a request: its namespace, and a netlink connection in it. */
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
-import { lockNamespace } from "../system/lock.ts";
-import { isOwnNamespace, type Namespace, type NamespaceProblem, openNamespace } from "../system/netns.ts";
-import { allowsOwnNamespace } from "./environment.ts";
+import { type Namespace, type NamespaceProblem, openNamespace } from "../system/netns.ts";
 import { CniError, ErrorCode } from "./error.ts";
 import type { Request } from "./plugin.ts";
 
@@ -35,32 +33,11 @@ function failure(netns: string, problem: NamespaceProblem): CniError {
   return new CniError(ErrorCode.invalidNamespace, message, faults[problem]);
 }
 
-/** Opens CNI_NETNS for CHECK, and for an ADD that makes no interface. Throws code 8 on failure. */
+/** Opens CNI_NETNS for ADD and CHECK. Throws code 8 on failure. */
 export function openContainer({ netns }: Request): Container {
   const opened = openNamespace(netns);
   if (typeof opened === "string") throw failure(netns, opened);
   return connect(opened);
-}
-
-/**
- * Opens CNI_NETNS for ADD, and locks it until it is closed or the process ends; other ADDs wait. Without the lock, two
- * ADDs of one interface would both find the name free. The second one would take the first one's pair for the remains
- * of a killed ADD, and the failing one would release the addresses of both.
- *
- * The plugin's own namespace (CNI_NETNS_OVERRIDE) is not locked: it has the lock of lock.ts already, and would wait
- * for itself.
- */
-export function openContainerExclusively(request: Request): Container {
-  const container = openContainer(request);
-  const { environment, netns } = request;
-  if (allowsOwnNamespace(environment) && isOwnNamespace(netns)) return container;
-  try {
-    lockNamespace(container.namespace);
-    return container;
-  } catch (thrown) {
-    container.close();
-    throw thrown;
-  }
 }
 
 /**

@@ -84,6 +84,8 @@ export interface Plugin {
   readonly isIpam: boolean;
   /** Of a plugin that makes or moves an interface. */
   readonly owns?: Owned;
+  /** True for a plugin whose ADD makes nothing that DEL would have to find: its calls need no lock. */
+  readonly leavesNothing?: true;
   /**
    * A list of possibly thousands of objects in the configuration. ADD parses it only if it does not know its text from
    * an earlier ADD (deferred-list.ts).

@@ -7,6 +7,7 @@ import { sourceStack } from "../source-lines.ts";
 import { KernelError } from "../system/kernel-error.ts";
 import { isOwnNamespace } from "../system/netns.ts";
 import { writeStandardError, writeStandardOutput } from "../system/stdio.ts";
+import { whileAttachmentLocked } from "./attachment-lock.ts";
 import { logCall } from "./call-log.ts";
 import { parseInput, readConfiguration, readInput } from "./configuration.ts";
 import { allowsOwnNamespace, checkEnvironment, type Environment, readCommand } from "./environment.ts";
@@ -109,7 +110,11 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
     builtin: invocation.builtin,
   };
   validateNamespace(request);
-  dispatch(plugin, request, state);
+  const isChange = command === "ADD" || command === "DEL";
+  // What a delegate does is part of its caller's call, which has the lock.
+  if (isChange && !plugin.isIpam && plugin.leavesNothing !== true) {
+    whileAttachmentLocked(request, () => dispatch(plugin, request, state));
+  } else dispatch(plugin, request, state);
   return undefined;
 }
 

@@ -163,12 +163,22 @@ export function clearFilter(wanted: Wanted, environment: Environment): FilterRec
 
 /** The record of an owner. Where the records were deleted, or its file cannot be read, it comes from the kernel. */
 function findRecord(host: Host, owner: AttachmentKey, kind: RecordKind): FilterRecord | undefined {
-  const { context, store } = host;
+  const { store } = host;
   recoverIfLost(host);
   const record = store.find(owner, kind);
   if (record !== undefined || !store.has(owner, kind)) return record;
+  return ofOwner(fromKernel(host), owner, kind);
+}
+
+function ofOwner({ context }: Host, owner: AttachmentKey, kind: RecordKind): FilterRecord | undefined {
   const name = recordName(owner, kind);
-  return recovered(context).find((each) => recordName(each.owner, each.kind) === name);
+  return context.allRecords().find((each) => recordName(each.owner, each.kind) === name);
+}
+
+/** The records as the kernel tells them, where none can be kept: a projection of none would remove the rules of all. */
+function fromKernel({ context, store }: Host): Host {
+  const records = recovered(context);
+  return { store, context: { ...context, allRecords: () => records } };
 }
 
 /** Whether there can be rules of the owner: its record exists, or records were deleted while the kernel has rules. */
@@ -192,9 +202,10 @@ export function removeFilter(
     const { context, store } = host;
     let record: FilterRecord | undefined;
     if (mayHaveRules(host, owner, kind)) {
-      store.whileLocked(() => {
-        record = findRecord(host, owner, kind);
-        if (record !== undefined) applyChange(context, { removed: [record], added: [] });
+      store.whileLockedToRemove((hasRecords) => {
+        const known = hasRecords ? host : fromKernel(host);
+        record = hasRecords ? findRecord(host, owner, kind) : ofOwner(known, owner, kind);
+        if (record !== undefined) applyChange(known.context, { removed: [record], added: [] });
         if (record !== undefined) store.remove(record);
         store.removeFile(owner, kind);
       });
@@ -231,19 +242,21 @@ function collectRecords(
   { network, keep, kind }: Collection,
   removed: (record: FilterRecord) => void,
 ): void {
-  const { context, store } = host;
-  if (!store.exists && recovered(context).length === 0) return;
-  store.whileLocked(() => {
-    recoverMissing(host);
+  const { store } = host;
+  if (!store.exists && recovered(host.context).length === 0) return;
+  store.whileLockedToRemove((hasRecords) => {
+    const { context } = hasRecords ? host : fromKernel(host);
+    if (hasRecords) recoverMissing(host);
     const kept = new Set(keep.map((owner) => recordName(owner, kind)));
     const isStale = ({ owner, kind: own }: FilterRecord) =>
       own === kind && isOfNetwork(ownerComment(owner), network) && !kept.has(recordName(owner, own));
-    const stale = store.all().filter(isStale);
+    const stale = context.allRecords().filter(isStale);
     applyChange(context, { removed: stale, added: [] });
     for (const record of stale) {
       store.remove(record);
       removed(record);
     }
+    if (!hasRecords) return;
     store.tidy();
     repair(withOptionalState(context));
   });

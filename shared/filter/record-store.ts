@@ -2,7 +2,6 @@
  * The records on disk, for each network namespace that is a host's. They are below /run, which is empty after a boot, as the
  * packet filter is.
  *
- *     /run/podwire/filter/<namespace>/lock
  *     /run/podwire/filter/<namespace>/records/<hash>.<kind>     what an attachment wants (record-text.ts)
  *     /run/podwire/filter/<namespace>/records/state             what the kernel was given last (state.ts)
  *     /run/podwire/filter/<namespace>/reservations/<name>       a hard link to the record that has a port or an address
@@ -10,59 +9,45 @@
  * The state lies among the records, so that it is gone where the records are removed.
  */
 
-import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import { CniError } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
-import { listDirectory, makeDirectory } from "../system/directory.ts";
-import { linkToFreeName, readTextIfPresent, removeFile, renameFile, writeFile } from "../system/file.ts";
+import { namespaceName } from "../netlink/namespace-name.ts";
+import { listDirectory } from "../system/directory.ts";
+import { linkToFreeName } from "../system/file.ts";
 import { type FileStatus, fileExists, fileStatus } from "../system/file-status.ts";
-import { lockLimit, makeAndLock, unlock } from "../system/folder-lock.ts";
 import { SystemError } from "../system/libc.ts";
+import { type NamedLock, takeLock, takeLockToRemove } from "../system/lock.ts";
+import {
+  makeOwnFolder,
+  readOwnFile,
+  removeOwnFile,
+  replaceOwnFile,
+  writeOwnFile,
+} from "../system/own-file.ts";
 import { type FilterRecord, isSameRecord, type RecordKind, recordName } from "./record.ts";
+import { explained, FILTER_FOLDER, filterLock } from "./record-folder.ts";
 import { parseRecord, recordText } from "./record-text.ts";
 import { reservationsOf } from "./reservation.ts";
 
-export const FILTER_FOLDER = "/run/podwire/filter";
 const PRIVATE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 const STATE = "state";
 /** A record while it is written, and the only name in the folder that begins with a dot. */
 const DRAFT = ".draft";
 
-type Environment = Readonly<Record<string, string>>;
-
 /** Whether any record was ever written on this machine since it booted. One access(2). */
 export const isFilterUsed = (): boolean => fileExists(FILTER_FOLDER);
 
-/** A folder's name for the namespace of a socket. The cookie (Linux 5.14) is never given twice; an inode may be. */
-function namespaceName(connection: NetlinkConnection): string {
-  const cookie = connection.namespaceCookie();
-  return cookie === undefined ? `inode-${fileStatus("/proc/thread-self/ns/net")?.inode}` : String(cookie);
-}
-
-/** Does the work; an error of the file system says what the files are for. */
-function explained<Value>(work: () => Value): Value {
-  try {
-    return work();
-  } catch (thrown) {
-    if (!(thrown instanceof SystemError)) throw thrown;
-    throw new CniError(
-      ErrorCode.io,
-      `cannot write to ${FILTER_FOLDER}, where podwire records what containers want of the packet filter: ${messageOf(thrown)}`,
-      "/run must be a file system that can be written: mount a tmpfs there",
-      thrown,
-    );
-  }
-}
-
 export class RecordStore {
   readonly #folder: string;
-  readonly #environment: Environment;
+  readonly #lock: NamedLock;
 
   /** `connection`: any socket of the namespace whose records are meant. */
-  constructor(connection: NetlinkConnection, environment: Environment) {
-    this.#folder = `${FILTER_FOLDER}/${namespaceName(connection)}`;
-    this.#environment = environment;
+  constructor(connection: NetlinkConnection, environment: Readonly<Record<string, string>>) {
+    const namespace = namespaceName(connection);
+    this.#folder = `${FILTER_FOLDER}/${namespace}`;
+    this.#lock = filterLock(namespace, environment);
   }
 
   #recordPath(name: string): string {
@@ -75,27 +60,45 @@ export class RecordStore {
 
   /** Whether there is a folder for the namespace. */
   get exists(): boolean {
-    return fileExists(`${this.#folder}/records`);
+    return fileStatus(`${this.#folder}/records`)?.isDirectory === true;
   }
 
   /** Runs `work` as the only process that changes records and rules; makes the folders. Throws codes 5 and 11. */
   whileLocked<Value>(work: () => Value): Value {
-    const descriptor = explained(() => {
-      makeDirectory(this.#folder, PRIVATE_FOLDER);
-      const taken = makeAndLock(this.#folder, lockLimit(this.#environment));
-      this.#makeFolders();
-      return taken;
-    });
+    const lock = takeLock(this.#lock);
     try {
+      explained(() => this.#makeFolders());
       return work();
     } finally {
-      unlock(descriptor);
+      lock.release();
     }
   }
 
+  /**
+   * The same for what removes rules, which must go where no lock and no record can be made. `hasRecords` is false where the
+   * records cannot be read: then the kernel alone knows.
+   */
+  whileLockedToRemove<Value>(work: (hasRecords: boolean) => Value): Value {
+    const lock = takeLockToRemove(this.#lock);
+    try {
+      return work(this.#tryMakeFolders());
+    } finally {
+      lock?.release();
+    }
+  }
+
+  #tryMakeFolders(): boolean {
+    try {
+      this.#makeFolders();
+    } catch (thrown) {
+      if (!(thrown instanceof SystemError || thrown instanceof CniError)) throw thrown;
+    }
+    return this.exists;
+  }
+
   #makeFolders(): void {
-    makeDirectory(`${this.#folder}/records`, PRIVATE_FOLDER);
-    if (!makeDirectory(`${this.#folder}/reservations`, PRIVATE_FOLDER)) return;
+    makeOwnFolder(`${this.#folder}/records`, PRIVATE_FOLDER);
+    if (!makeOwnFolder(`${this.#folder}/reservations`, PRIVATE_FOLDER)) return;
     for (const record of this.all()) this.#reserve(recordName(record.owner, record.kind), record);
   }
 
@@ -110,7 +113,7 @@ export class RecordStore {
   }
 
   #read(path: string): FilterRecord | undefined {
-    const text = readTextIfPresent(path);
+    const text = readOwnFile(path);
     return text === undefined ? undefined : parseRecord(text);
   }
 
@@ -147,8 +150,8 @@ export class RecordStore {
       this.#release(former, (reservation) => !kept.has(reservation));
     }
     explained(() => {
-      writeFile(this.#recordPath(DRAFT), recordText(record), PRIVATE);
-      renameFile(this.#recordPath(DRAFT), this.#recordPath(name));
+      writeOwnFile(this.#recordPath(DRAFT), recordText(record), PRIVATE);
+      replaceOwnFile(this.#recordPath(DRAFT), this.#recordPath(name));
       this.#reserve(name, record);
     });
   }
@@ -157,7 +160,7 @@ export class RecordStore {
     for (const { name } of reservationsOf(record)) {
       const path = this.#reservationPath(name);
       if (linkToFreeName(this.#recordPath(file), path)) continue;
-      removeFile(path);
+      removeOwnFile(path);
       linkToFreeName(this.#recordPath(file), path);
     }
   }
@@ -168,19 +171,19 @@ export class RecordStore {
       if (!isMeant(name)) continue;
       const holder = read(name);
       // A file that cannot be read is of no other record either.
-      if (holder === undefined || isSameRecord(holder, record)) removeFile(this.#reservationPath(name));
+      if (holder === undefined || isSameRecord(holder, record)) removeOwnFile(this.#reservationPath(name));
     }
   }
 
   /** Removes the reservations of a record, then the record. One that is gone already is fine. */
   remove(record: FilterRecord): void {
     this.#release(record);
-    removeFile(this.#recordPath(recordName(record.owner, record.kind)));
+    removeOwnFile(this.#recordPath(recordName(record.owner, record.kind)));
   }
 
   /** Removes the file of a record that cannot be read. */
   removeFile(owner: AttachmentKey, kind: RecordKind): void {
-    removeFile(this.#recordPath(recordName(owner, kind)));
+    removeOwnFile(this.#recordPath(recordName(owner, kind)));
   }
 
   /** Reads who has a reservation. A record of thousands of ports is read once: each reservation is a link to it. */
@@ -236,23 +239,23 @@ export class RecordStore {
 
   /** Removes what a killed process leaves: reservations without a record, and files that cannot be read. */
   tidy(): void {
-    removeFile(this.#recordPath(DRAFT));
+    removeOwnFile(this.#recordPath(DRAFT));
     for (const name of this.#names()) {
-      if (this.#read(this.#recordPath(name)) === undefined) removeFile(this.#recordPath(name));
+      if (this.#read(this.#recordPath(name)) === undefined) removeOwnFile(this.#recordPath(name));
     }
     const read = this.#holderReader();
     for (const name of listDirectory(`${this.#folder}/reservations`)) {
       const holder = read(name);
       if (holder !== undefined && this.#isCurrent(name, holder)) continue;
-      removeFile(this.#reservationPath(name));
+      removeOwnFile(this.#reservationPath(name));
     }
   }
 
   readState(): string | undefined {
-    return readTextIfPresent(this.#recordPath(STATE));
+    return readOwnFile(this.#recordPath(STATE));
   }
 
   writeState(text: string): void {
-    explained(() => writeFile(this.#recordPath(STATE), text, PRIVATE));
+    explained(() => writeOwnFile(this.#recordPath(STATE), text, PRIVATE));
   }
 }

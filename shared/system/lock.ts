@@ -1,42 +1,148 @@
 /**
- * Locks on network namespaces: this process's own, for changes that attachments share, or a container's.
+ * The locks of podwire. A lock of flock(2) can be had by anybody who can open its file, for reading too: a file of others would
+ * let them stop every call. So only root can open these, in a folder that only root can enter.
  *
- * flock(2) locks the namespace's file. All processes in the namespace get the same inode, nothing is written, and the
- * kernel releases the lock when its holder ends.
+ * Each file is named after what it protects. A child inherits the descriptor, so that a child that survives a killed call
+ * still holds its lock.
  */
-import { closeFile, OpenFlag, openFile } from "./file.ts";
-import { lockFile, lockFileShared } from "./flock.ts";
-import type { Namespace } from "./netns.ts";
+import { CniError, ErrorCode } from "../cni/error.ts";
+import { monotonicMilliseconds } from "./clock.ts";
+import { listDirectory } from "./directory.ts";
+import { closeFile, readAt, writeAll } from "./file.ts";
+import { AT_FDCWD, descriptorStatus, linkStatus } from "./file-status.ts";
+import { tryLockFile, unlockFile } from "./flock.ts";
+import { call, SystemError, tryCall } from "./libc.ts";
+import { LOCK_FOLDER, openLockFile, prepareLockFolder, tryOpenLock } from "./lock-file.ts";
+import { type WantedLock, waitForLock } from "./lock-wait.ts";
+import { decodeText, encodeText } from "./text.ts";
 
-export interface NamespaceLock {
-  /** Waits until this process is the only holder. */
-  makeExclusive(): void;
-  release(): void;
+function readWhole(descriptor: number, path: string, size: number): string {
+  const buffer = new Uint8Array(size);
+  return decodeText(buffer.subarray(0, readAt(descriptor, buffer, 0, path)));
 }
 
-/** Takes the lock, shared with other holders. */
-export function lockOwnNamespace(): NamespaceLock {
-  const path = "/proc/thread-self/ns/net";
-  const descriptor = openFile(path, OpenFlag.readOnly);
-  lockFileShared(descriptor, path);
-  return {
-    makeExclusive: () => lockFile(descriptor, path),
-    release: () => closeFile(descriptor),
-  };
+/** A lock that this process has. */
+export class Lock {
+  readonly #descriptor: number;
+  readonly #path: string;
+  #size: number;
+
+  constructor(descriptor: number, path: string, size: number) {
+    this.#descriptor = descriptor;
+    this.#path = path;
+    this.#size = size;
+  }
+
+  /** The text in the file, for this and the next holders; usually empty. */
+  get text(): string {
+    return this.#size === 0 ? "" : readWhole(this.#descriptor, this.#path, this.#size);
+  }
+
+  write(text: string): void {
+    const bytes = encodeText(text);
+    call("lseek", this.#path, this.#descriptor, 0, 0);
+    writeAll(this.#descriptor, bytes, this.#path);
+    call("ftruncate", this.#path, this.#descriptor, bytes.length);
+    this.#size = bytes.length;
+  }
+
+  /** Releases the lock, also for children of this process. The file stays. */
+  release(): void {
+    unlockFile(this.#descriptor);
+    closeFile(this.#descriptor);
+  }
+
+  /** Removes the file, and releases the lock. Who waits for it finds that its file has no name, and opens it again. */
+  remove(): void {
+    // If the folder was replaced, another process may have a lock of this name by now.
+    if (descriptorStatus(this.#descriptor).links > 0) tryCall("unlinkat", AT_FDCWD, this.#path, 0);
+    this.release();
+  }
 }
 
-/** Takes an exclusive lock on a namespace, until the namespace is closed. */
-export function lockNamespace({ descriptor, path }: Pick<Namespace, "descriptor" | "path">): void {
-  lockFile(descriptor, path);
-}
-
-/** Runs `work` under an exclusive lock on a file, which is not changed. */
-export function whileLocked(path: string, work: () => void): void {
-  const descriptor = openFile(path, OpenFlag.readOnly);
+function takeOpen(descriptor: number, wanted: WantedLock): Lock | undefined {
   try {
-    lockFile(descriptor, path);
-    work();
+    waitForLock(descriptor, wanted);
+    const { links, size } = descriptorStatus(descriptor);
+    if (links > 0) return new Lock(descriptor, wanted.path, Number(size));
+  } catch (thrown) {
+    closeFile(descriptor);
+    throw thrown;
+  }
+  closeFile(descriptor);
+  return undefined;
+}
+
+function cannotHave(path: string, cause: SystemError): CniError {
+  const advice = `${path} must be on a file system with room that can be written`;
+  return new CniError(ErrorCode.io, `podwire cannot have its lock: ${cause.message}`, advice, cause);
+}
+
+/** Takes the lock of a file that is private to root. `prepare` makes its folder. Throws codes 5 and 11. */
+export function takeLockAt(wanted: WantedLock, prepare: () => void = () => {}): Lock {
+  const { path, limitSeconds } = wanted;
+  const end = monotonicMilliseconds() + limitSeconds * 1000;
+  try {
+    for (;;) {
+      // The former holder may have removed the file while this process waited.
+      const lock = takeOpen(openLockFile(path, prepare), wanted);
+      if (lock !== undefined) return lock;
+      if (monotonicMilliseconds() > end) {
+        const message = `the lock ${path} was made anew by other calls for ${limitSeconds} s`;
+        throw new CniError(ErrorCode.tryAgainLater, message, "very many calls work at once: try again");
+      }
+    }
+  } catch (thrown) {
+    throw thrown instanceof SystemError ? cannotHave(path, thrown) : thrown;
+  }
+}
+
+export type NamedLock = Omit<WantedLock, "path"> & {
+  /** The name of its file. */
+  readonly name: string;
+};
+
+/** Takes a lock, and waits for it. Throws code 11 after the time limit, and code 5 if its file cannot be made. */
+export function takeLock({ name, ...wanted }: NamedLock): Lock {
+  return takeLockAt({ ...wanted, path: `${LOCK_FOLDER}/${name}` }, prepareLockFolder);
+}
+
+/** What `take` returns; undefined if the lock's file cannot be made: nobody else can have the lock then, either. */
+export function unlessImpossible(take: () => Lock): Lock | undefined {
+  try {
+    return take();
+  } catch (thrown) {
+    if (thrown instanceof CniError && thrown.code === ErrorCode.io) return undefined;
+    throw thrown;
+  }
+}
+
+/** For what removes, which must go where no lock can be made: undefined there. Throws code 11. */
+export const takeLockToRemove = (wanted: NamedLock): Lock | undefined =>
+  unlessImpossible(() => takeLock(wanted));
+
+/** The text in a lock's file, read without the lock; empty if there is none. */
+export function lockText(name: string): string {
+  const path = `${LOCK_FOLDER}/${name}`;
+  const descriptor = tryOpenLock(path);
+  if (descriptor < 0) return "";
+  try {
+    const { isFile, size } = descriptorStatus(descriptor);
+    return isFile ? readWhole(descriptor, path, Number(size)) : "";
   } finally {
     closeFile(descriptor);
+  }
+}
+
+/** Removes the files of locks that nobody has and that have no text: those of killed calls. For GC. */
+export function sweepLocks(): void {
+  if (linkStatus(LOCK_FOLDER)?.isDirectory !== true) return;
+  for (const name of listDirectory(LOCK_FOLDER)) {
+    const path = `${LOCK_FOLDER}/${name}`;
+    const descriptor = tryOpenLock(path);
+    if (descriptor < 0) continue;
+    const isFree = tryLockFile(descriptor, path) && descriptorStatus(descriptor).size === 0n;
+    if (isFree) new Lock(descriptor, path, 0).remove();
+    else closeFile(descriptor);
   }
 }

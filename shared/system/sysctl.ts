@@ -4,7 +4,8 @@ import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, openFile, readSmallText, writeAll } from "./file.ts";
 import { fileExists, isWritable } from "./file-status.ts";
 import { SystemError } from "./libc.ts";
-import { whileLocked } from "./lock.ts";
+import { takeLock } from "./lock.ts";
+import { lockLimit } from "./lock-wait.ts";
 
 const pathOf = (key: string) => `/proc/sys/net/${key}`;
 
@@ -19,9 +20,12 @@ export function readSysctl(key: string): string | undefined {
  * could see the other's temporary value, and neither would change the interfaces.
  */
 export function setSharedSysctl(key: string, value: string): void {
-  whileLocked(pathOf(key), () => {
+  const lock = takeLock({ name: "sysctl", what: "the node's sysctls", limitSeconds: lockLimit({}) });
+  try {
     if (readSysctl(key) !== value) setSysctl(key, value);
-  });
+  } finally {
+    lock.remove();
+  }
 }
 
 export function hasSysctl(key: string): boolean {

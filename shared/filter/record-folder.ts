@@ -1,0 +1,29 @@
+/** Where the records are, their lock, and what is wrong if they cannot be written. */
+import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import { SystemError } from "../system/libc.ts";
+import type { NamedLock } from "../system/lock.ts";
+import { lockLimit } from "../system/lock-wait.ts";
+
+export const FILTER_FOLDER = "/run/podwire/filter";
+
+/** The lock of the records and rules of a network namespace. */
+export const filterLock = (namespace: string, environment: Readonly<Record<string, string>>): NamedLock => ({
+  name: `filter-${namespace}`,
+  what: "the packet filter of this node",
+  limitSeconds: lockLimit(environment),
+});
+
+/** Does the work; an error of the file system says what the files are for. */
+export function explained<Value>(work: () => Value): Value {
+  try {
+    return work();
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
+    throw new CniError(
+      ErrorCode.io,
+      `cannot write to ${FILTER_FOLDER}, where podwire records what containers want of the packet filter: ${messageOf(thrown)}`,
+      "/run must be a file system that can be written: mount a tmpfs there",
+      thrown,
+    );
+  }
+}
