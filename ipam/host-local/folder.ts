@@ -8,18 +8,18 @@ import { listDirectory } from "../../shared/system/directory.ts";
 import {
   closeFile,
   OpenFlag,
-  openFile,
   readAll,
   renameToFreeName,
   setModified,
+  tryOpen,
 } from "../../shared/system/file.ts";
 import {
   descriptorStatus,
   type FileStatus,
   fileExists,
   fileStatus,
-  linkStatus,
 } from "../../shared/system/file-status.ts";
+import { SystemError } from "../../shared/system/libc.ts";
 import { isNoFile, readSmallOwnFile, removeOwnFile, writeOwnFile } from "../../shared/system/own-file.ts";
 import { decodeText } from "../../shared/system/text.ts";
 import { type Owner, reservationText } from "./records.ts";
@@ -33,11 +33,8 @@ export interface ReservationFile {
 
 const identityOf = ({ inode, modified }: FileStatus) => `${inode}:${modified}`;
 
-const emptyFile = (status: FileStatus): ReservationFile => ({
-  text: "",
-  file: identityOf(status),
-  modified: status.modified,
-});
+/** A reservation has two lines. More is not read of a file that somebody has put there. */
+const MOST_BYTES = 1 << 20;
 
 /** Reservations and our own files are for root only, as in the newest version of the reference plugin. */
 export const PRIVATE = 0o600;
@@ -79,21 +76,20 @@ export class NetworkFolder {
     return fileExists(`${this.path}/${name}`);
   }
 
-  /** Reads a reservation; undefined if it is missing. What is no file, such as a FIFO, reads as an empty one. */
+  /** Reads a reservation; undefined if there is no file: a FIFO, a folder or a link keeps its address from being used. */
   read(name: string): ReservationFile | undefined {
     const path = `${this.path}/${name}`;
-    let descriptor: number;
-    try {
-      descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
-    } catch (thrown) {
-      if (!isNoFile(thrown)) throw thrown;
-      const status = linkStatus(path);
-      return status === undefined ? undefined : emptyFile(status);
+    const { readOnly, noFollow, nonBlocking } = OpenFlag;
+    const descriptor = tryOpen(path, readOnly | noFollow | nonBlocking);
+    if (descriptor < 0) {
+      const refusal = new SystemError("open", path, -descriptor);
+      if (isNoFile(refusal)) return undefined;
+      throw refusal;
     }
     try {
       const status = descriptorStatus(descriptor);
-      if (!status.isFile) return emptyFile(status);
-      const text = decodeText(readAll(descriptor, path));
+      if (!status.isFile) return undefined;
+      const text = decodeText(readAll(descriptor, path, undefined, MOST_BYTES));
       return { text, file: identityOf(status), modified: status.modified };
     } finally {
       closeFile(descriptor);

@@ -14,10 +14,12 @@ import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { namespaceName } from "../netlink/namespace-name.ts";
 import { listDirectory } from "../system/directory.ts";
+import { Errno } from "../system/errno.ts";
 import { linkToFreeName } from "../system/file.ts";
 import { type FileStatus, fileExists, fileStatus } from "../system/file-status.ts";
 import { SystemError } from "../system/libc.ts";
 import { type NamedLock, takeLock, takeLockToRemove } from "../system/lock.ts";
+import { explainObstacle } from "../system/obstacle.ts";
 import {
   makeOwnFolder,
   readOwnFile,
@@ -117,6 +119,12 @@ export class RecordStore {
     return text === undefined ? undefined : parseRecord(text);
   }
 
+  /** A record under its own name: a copy of one, under any other, would have the same rules twice. */
+  #readNamed(name: string): FilterRecord | undefined {
+    const record = this.#read(this.#recordPath(name));
+    return record !== undefined && recordName(record.owner, record.kind) === name ? record : undefined;
+  }
+
   #names(): string[] {
     return listDirectory(`${this.#folder}/records`).filter((name) => name !== STATE && !name.startsWith("."));
   }
@@ -128,7 +136,7 @@ export class RecordStore {
   all(): FilterRecord[] {
     const files = this.#names().flatMap((name) => {
       const path = this.#recordPath(name);
-      const [status, record] = [fileStatus(path), this.#read(path)];
+      const [status, record] = [fileStatus(path), this.#readNamed(name)];
       return status === undefined || record === undefined ? [] : [{ status, record }];
     });
     // Files of one moment: tmpfs gives them rising inode numbers.
@@ -161,7 +169,8 @@ export class RecordStore {
       const path = this.#reservationPath(name);
       if (linkToFreeName(this.#recordPath(file), path)) continue;
       removeOwnFile(path);
-      linkToFreeName(this.#recordPath(file), path);
+      if (linkToFreeName(this.#recordPath(file), path)) continue;
+      throw explainObstacle(new SystemError("link", path, Errno.EEXIST), path, "file");
     }
   }
 
@@ -241,7 +250,7 @@ export class RecordStore {
   tidy(): void {
     removeOwnFile(this.#recordPath(DRAFT));
     for (const name of this.#names()) {
-      if (this.#read(this.#recordPath(name)) === undefined) removeOwnFile(this.#recordPath(name));
+      if (this.#readNamed(name) === undefined) removeOwnFile(this.#recordPath(name));
     }
     const read = this.#holderReader();
     for (const name of listDirectory(`${this.#folder}/reservations`)) {

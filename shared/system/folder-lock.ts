@@ -3,7 +3,7 @@
 import { makeDirectory } from "./directory.ts";
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, tryOpen } from "./file.ts";
-import { descriptorStatus, fileStatus } from "./file-status.ts";
+import { AT_FDCWD, descriptorStatus } from "./file-status.ts";
 import { SystemError, tryCall } from "./libc.ts";
 import { waitForLock } from "./lock-wait.ts";
 import { explainObstacle, removeObstacle } from "./obstacle.ts";
@@ -12,6 +12,7 @@ export { LONGEST_PAUSE, lockLimit } from "./lock-wait.ts";
 
 const PRIVATE = 0o600;
 const OTHERS = 0o077;
+const AT_SYMLINK_NOFOLLOW = 0x100;
 
 /** Stands for a descriptor if the lock file is missing and cannot be made. */
 const NONE = -1;
@@ -28,21 +29,19 @@ const refusals: readonly number[] = [
 
 const pathOf = (folder: string) => `${folder}/lock`;
 
-/** Opens or makes the lock file, or follows a link to one. Returns the descriptor or a negated errno. A FIFO does not block. */
+/** Opens or makes the lock file. Returns the descriptor or a negated errno. A link is not followed, a FIFO does not block. */
 function tryOpenFile(path: string): number {
   const { readOnly, create, noFollow, nonBlocking } = OpenFlag;
-  const opened = tryOpen(path, readOnly | create | noFollow | nonBlocking, PRIVATE);
-  // Without O_CREAT: a link that leads nowhere would have its target made.
-  const isLink = opened === -Errno.ELOOP && fileStatus(path) !== undefined;
-  const descriptor = isLink ? tryOpen(path, readOnly | nonBlocking) : opened;
+  const descriptor = tryOpen(path, readOnly | create | noFollow | nonBlocking, PRIVATE);
   if (descriptor < 0) return descriptor;
-  const status = descriptorStatus(descriptor);
-  if (!status.isFile) {
+  const { isFile, permissions, owner } = descriptorStatus(descriptor);
+  if (!isFile) {
     closeFile(descriptor);
     return -Errno.ENXIO;
   }
-  // The reference plugin makes a file that anybody can open, and so lock. If it is not ours to change, it stays.
-  if ((status.permissions & OTHERS) !== 0) tryCall("fchmod", descriptor, PRIVATE);
+  // The reference plugin makes a file that others can open, and so lock. If it is not ours to change, it stays.
+  if (owner !== 0) tryCall("fchownat", AT_FDCWD, path, 0, 0, AT_SYMLINK_NOFOLLOW);
+  if ((permissions & OTHERS) !== 0) tryCall("fchmod", descriptor, PRIVATE);
   return descriptor;
 }
 

@@ -106,14 +106,13 @@ export function replaceOwnFile(from: string, to: string): void {
   );
 }
 
-/** Removes a file, or what stands in its place. Returns false if there is nothing. */
+/** Removes a file, or what stands in its place. Returns false if there is nothing of ours, or a folder that holds something. */
 export function removeOwnFile(path: string): boolean {
   try {
     return removeFile(path);
   } catch (thrown) {
     if (!isNoFile(thrown)) throw thrown;
-    if (removeObstacle(path)) return true;
-    throw explainObstacle(thrown, path, "file");
+    return removeObstacle(path);
   }
 }
 

@@ -135,6 +135,9 @@ const entriesBelow = (folder: string): Dirent[] =>
 /** The draft of a record that a killed process leaves, for the next one to overwrite. */
 const isDraft = (line: string): boolean => /^\/run\/podwire\/filter\/\S+\/records\/\.draft: /.test(line);
 
+/** The file of a lock of what attachments share. That of an attachment's own lock, or one with a text, is state. */
+const isSharedLock = (line: string): boolean => /^\/run\/podwire\/locks\/(?!attachment-)\S+: ""$/.test(line);
+
 const filesBelow = (root: string, folder: string): string[] =>
   entriesBelow(join(root, folder))
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
@@ -176,7 +179,9 @@ export async function takeSnapshot(
     nftables: nftLines(text("nftables")),
     ipsets: ipsetLines(text("ipsets")),
     sysctls: lines(text("sysctls")).sort(),
-    files: folders.flatMap((folder) => filesBelow(root, folder)).filter((line) => !isDraft(line)),
+    files: folders
+      .flatMap((folder) => filesBelow(root, folder))
+      .filter((line) => !isDraft(line) && !isSharedLock(line)),
     processes: otherProcesses(place.pid),
   };
 }
