@@ -52,7 +52,7 @@ describe.runIf(canRun())("ADD", () => {
       "755",
       "600",
       "600",
-      "750",
+      "600",
     ]);
     expect([".podwire", ".podwire/net", ".podwire/net/state", ".podwire/net/c1:eth0"].map(mode)).toEqual([
       "700",

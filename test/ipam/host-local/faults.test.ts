@@ -142,7 +142,9 @@ describe.runIf(canRun("flock"))("a lock that is held", () => {
     for (const command of ["ADD", "DEL"] as const) {
       expect(await subject.fail(command, "c2", { env })).toMatchObject({
         code: 11,
-        msg: `the lock ${DATA_DIR}/net/lock was not free within 0.3 s`,
+        msg: expect.stringMatching(
+          new RegExp(`${DATA_DIR}/net/lock was not free within 0.3 s.* PID ${holder.pid} \\(sleep 60\\)$`),
+        ),
         details: expect.stringContaining("PODWIRE_LOCK_TIMEOUT"),
       });
     }

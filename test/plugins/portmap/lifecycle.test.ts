@@ -179,7 +179,7 @@ describe.runIf(canRun(...programs)).each(backends)("ADD (%s)", (backend) => {
     failed(
       await host.portmap.call("ADD", pod, host.config([mapping], result)),
       5,
-      /\/run\/podwire\/filter.*read-only/,
+      /\/run\/podwire\/.*read-only/,
     );
     expect(await hostState(host.node)).toEqual(before);
     await host.detach(pod);

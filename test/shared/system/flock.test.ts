@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 
 const tryIt = `const descriptor = files.openFile("/run", files.OpenFlag.readOnly);
-say([flocks.tryLockFile(descriptor, "/run"), failure(() => flocks.lockFile(99, "nothing"))]);`;
+say([flocks.tryLockFile(descriptor, "/run"), failure(() => flocks.tryLockFile(99, "nothing"))]);`;
 
 describe.runIf(canRun("ip", "flock"))("the lock of an open file", () => {
   test("is taken where no other process has it, and not where one has", async () => {
@@ -22,16 +22,18 @@ describe.runIf(canRun("ip", "flock"))("the lock of an open file", () => {
     expect(await onNode(node, tryIt)).toMatchObject([false, {}]);
   });
 
-  test("is waited for", async () => {
-    await using holder = node.start("flock", ["--no-fork", "/run", "sh", "-c", "echo held; exec sleep 1000"]);
-    await holder.firstLine();
-    const waiting = onNode(
-      node,
-      `flocks.lockFile(files.openFile("/run", files.OpenFlag.readOnly), "/run"); say("taken");`,
-    );
-    const locks = async () => (await node.exec("cat", ["/proc/locks"])).stdout;
-    await expect.poll(locks).toMatch(/-> FLOCK .* \d+ /);
-    await holder.stop();
-    expect(await waiting).toBe("taken");
+  const childLives = `const descriptor = files.tryOpenInherited("/run", files.OpenFlag.readOnly);
+    flocks.tryLockFile(descriptor, "/run");
+    const { stdout } = runProcess("/bin/sh", {
+      arguments: ["-c", "sleep 1000 > /dev/null 2>&1 & echo $!"],
+      environment: {},
+    });`;
+
+  test("stays with a child that has inherited the descriptor, until unlockFile", async () => {
+    const child = await onNode<string>(node, `${childLives} say(text(stdout).trim());`);
+    expect(await onNode(node, tryIt)).toMatchObject([false, {}]);
+    await node.exec("kill", ["-9", child]);
+    await onNode(node, `${childLives} flocks.unlockFile(descriptor); say(null);`);
+    expect(await onNode(node, tryIt)).toMatchObject([true, {}]);
   });
 });

@@ -7,6 +7,7 @@ import * as directories from "./shared/system/directory.ts";
 import * as files from "./shared/system/file.ts";
 import * as statuses from "./shared/system/file-status.ts";
 import * as flocks from "./shared/system/flock.ts";
+import * as locks from "./shared/system/lock.ts";
 import * as namespaces from "./shared/system/netns.ts";
 import * as self from "./shared/system/own-process.ts";
 import * as polls from "./shared/system/poll.ts";
