@@ -50,8 +50,8 @@ const limitSeconds = 120;
 const lockName = ".podwire-lock";
 
 /**
- * Runs `work` while no other installer works in the folder. The lock is a file of root in it: the folder itself could be locked by
- * anybody. Where no file can be made, the work fails by itself.
+ * Runs `work` while no other installer works in the folder. The lock is a file of root in it: every
+ * process that can open the folder could lock the folder itself. If no file can be made, the work fails by itself.
  */
 export function whileFolderLocked<Value>(folder: string, { pause }: Termination, work: () => Value): Value {
   const what = `an installation into ${folder}`;

@@ -33,7 +33,7 @@ export interface ReservationFile {
 
 const identityOf = ({ inode, modified }: FileStatus) => `${inode}:${modified}`;
 
-/** A reservation has two lines. More is not read of a file that somebody has put there. */
+/** A reservation has two lines. No more than this is read of a file. */
 const MOST_BYTES = 1 << 20;
 
 /** Reservations and our own files are for root only, as in the newest version of the reference plugin. */

@@ -39,7 +39,7 @@ export interface Journal {
   readonly changes: readonly BridgeChange[];
 }
 
-/** Reads a journal; undefined if there is none. A torn one, of a process that was killed, counts as none. */
+/** Reads a journal; undefined if the file has none. A torn one, of a process that was killed, does not count. */
 export function parseJournal(text: string): Journal | undefined {
   if (text === "") return undefined;
   try {

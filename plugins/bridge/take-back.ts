@@ -1,4 +1,4 @@
-/** Takes the changes of ADDs that failed back from a bridge that nobody uses. */
+/** Takes back what ADDs that failed have changed on a bridge that no container uses. */
 import { parseCidr } from "../../shared/ip/cidr.ts";
 import { addAddress, deleteAddress } from "../../shared/netlink/address.ts";
 import { removeVlans, setVlanFiltering } from "../../shared/netlink/bridge.ts";

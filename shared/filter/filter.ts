@@ -175,7 +175,7 @@ function ofOwner({ context }: Host, owner: AttachmentKey, kind: RecordKind): Fil
   return context.allRecords().find((each) => recordName(each.owner, each.kind) === name);
 }
 
-/** The records as the kernel tells them, where none can be kept: a projection of none would remove the rules of all. */
+/** The records as read from the kernel, if files cannot be read: a projection of no records would remove the rules of all. */
 function fromKernel({ context, store }: Host): Host {
   const records = recovered(context);
   return { store, context: { ...context, allRecords: () => records } };

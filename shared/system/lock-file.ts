@@ -15,7 +15,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 /** After so many repairs of one place, something makes the same trouble again and again. */
 const MOST_REPAIRS = 5;
 
-/** Root's, in a user namespace too: there the owner of the host's files is "nobody". */
+/** Root's. In a user namespace that is the namespace's root. */
 const isPrivate = ({ owner, permissions }: FileStatus): boolean =>
   (permissions & OTHERS) === 0 && (owner === 0 || owner === tryCall("geteuid"));
 

@@ -1,5 +1,5 @@
 /**
- * The locks of podwire. A lock of flock(2) can be had by anybody who can open its file, for reading too: a file of others would
+ * The locks of podwire. A process that can open a file, for reading too, can lock it by flock(2): a file of others would
  * let them stop every call. So only root can open these, in a folder that only root can enter.
  *
  * Each file is named after what it protects. A child inherits the descriptor, so that a child that survives a killed call
@@ -88,7 +88,7 @@ export function takeLockAt(wanted: WantedLock, prepare: () => void = () => {}): 
       const lock = takeOpen(openLockFile(path, prepare), wanted);
       if (lock !== undefined) return lock;
       if (monotonicMilliseconds() > end) {
-        const message = `the lock ${path} was made anew by other calls for ${limitSeconds} s`;
+        const message = `the lock ${path} was replaced by other calls for ${limitSeconds} s`;
         throw new CniError(ErrorCode.tryAgainLater, message, "very many calls work at once: try again");
       }
     }
@@ -107,7 +107,7 @@ export function takeLock({ name, ...wanted }: NamedLock): Lock {
   return takeLockAt({ ...wanted, path: `${LOCK_FOLDER}/${name}` }, prepareLockFolder);
 }
 
-/** What `take` returns; undefined if the lock's file cannot be made: nobody else can have the lock then, either. */
+/** What `take` returns; undefined if the lock's file cannot be made: then no other call can have the lock, either. */
 export function unlessImpossible(take: () => Lock): Lock | undefined {
   try {
     return take();
@@ -121,7 +121,7 @@ export function unlessImpossible(take: () => Lock): Lock | undefined {
 export const takeLockToRemove = (wanted: NamedLock): Lock | undefined =>
   unlessImpossible(() => takeLock(wanted));
 
-/** The text in a lock's file, read without the lock; empty if there is none. */
+/** The text in a lock's file, read without the lock; empty if the file is missing. */
 export function lockText(name: string): string {
   const path = `${LOCK_FOLDER}/${name}`;
   const descriptor = tryOpenLock(path);
@@ -134,7 +134,7 @@ export function lockText(name: string): string {
   }
 }
 
-/** Removes the files of locks that nobody has and that have no text: those of killed calls. For GC. */
+/** Removes the files of locks that no process has and that have no text: those of killed calls. For GC. */
 export function sweepLocks(): void {
   if (linkStatus(LOCK_FOLDER)?.isDirectory !== true) return;
   for (const name of listDirectory(LOCK_FOLDER)) {

@@ -24,7 +24,7 @@ interface Obstacle {
   readonly what: string;
 }
 
-/** The first part of a path that is there and no folder; undefined if there is none. */
+/** The first part of a path that exists and is no folder; undefined if all parts are folders. */
 function obstacleAbove(path: string): Obstacle | undefined {
   for (let folder = dirName(path); folder !== "/" && folder !== "."; folder = dirName(folder)) {
     const status = linkStatus(folder);

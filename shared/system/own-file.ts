@@ -48,7 +48,7 @@ function readWith(path: string, read: Read): string | undefined {
   }
 }
 
-/** The text of a file; undefined if there is none. Throws SystemError if that is unknown. */
+/** The text of a file; undefined if the path has no file. Throws SystemError if that is unknown. */
 export function readOwnFile(path: string): string | undefined {
   return readWith(path, (descriptor) => readAll(descriptor, path, undefined, MOST_BYTES));
 }
@@ -61,7 +61,7 @@ export function readSmallOwnFile(path: string): string | undefined {
   });
 }
 
-/** Tries, and tries once more if what stands at the path could be removed. `isDone` tells a write into a pipe or device. */
+/** Tries, and tries once more if what stands at the path could be removed. `isDone` is false after a write into a pipe or device. */
 function inPlace<Value>(path: string, work: () => Value, isDone: (value: Value) => boolean): Value {
   try {
     const value = work();

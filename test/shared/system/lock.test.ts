@@ -60,7 +60,7 @@ describe.runIf(canRun("ip", "mkfifo", "mkdir", "setpriv"))("a lock", () => {
     const waiting = startOnNode(node, `say("ready"); ${take()}; polls.pause(1_000_000);`);
     const second = await waiting;
     await holder.stop("SIGKILL");
-    // Whoever asks now waits for the second one.
+    // The next one waits for the second one.
     await expect
       .poll(() => attempt())
       .toMatchObject({ message: expect.stringContaining(`PID ${second.pid} `) });
@@ -103,7 +103,7 @@ describe.runIf(canRun("ip", "mkfifo", "mkdir", "setpriv"))("a lock", () => {
     expect(await attempt()).toBe(true);
   });
 
-  test("is a file of root in a folder that nobody else can enter", async () => {
+  test("is a file of root in a folder that no other user can enter", async () => {
     const before = process.umask(0);
     try {
       await attempt();
@@ -111,8 +111,8 @@ describe.runIf(canRun("ip", "mkfifo", "mkdir", "setpriv"))("a lock", () => {
       process.umask(before);
     }
     expect([mode(FOLDER), mode(path)]).toEqual(["700", "600"]);
-    const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "flock", "-n", path, "true"];
-    expect((await node.exec("setpriv", nobody, { reject: false })).exitCode).not.toBe(0);
+    const other = ["--reuid=65534", "--regid=65534", "--clear-groups", "flock", "-n", path, "true"];
+    expect((await node.exec("setpriv", other, { reject: false })).exitCode).not.toBe(0);
   });
 
   test("of a holder that removes the file is had by one of those who wait, under the same name", async () => {
@@ -162,7 +162,7 @@ describe.runIf(canRun("ip", "mkfifo"))("in place of a lock", () => {
     expect(statSync(node.path("/run/target")).size).toBe(8);
   });
 
-  test("a file that somebody has locked, and that others can open, keeps nobody waiting", async () => {
+  test("a file that another process has locked, and that others can open, keeps no call waiting", async () => {
     writeFileSync(node.path(path), "", { mode: 0o644 });
     await using holder = node.start("flock", ["--no-fork", path, "sh", "-c", "echo held; exec sleep 1000"]);
     await holder.firstLine();
@@ -221,7 +221,7 @@ describe.runIf(canRun("ip", "mkfifo"))("in place of the folder of locks", () => 
 });
 
 describe.runIf(canRun("ip"))("sweepLocks", () => {
-  test("removes the files that nobody has and that have no text", async () => {
+  test("removes the files that no process has and that have no text", async () => {
     await hold();
     await onNode(
       node,
