@@ -3,12 +3,11 @@
  * nothing shares it. No IPAM and nothing else that is slow runs under it, so a failing ADD hardly waits.
  */
 
+import { bridgeLock } from "../../shared/attachment/bridge-lock.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { listLinks } from "../../shared/netlink/link.ts";
-import { namespaceName } from "../../shared/netlink/namespace-name.ts";
 import type { Rollback } from "../../shared/rollback.ts";
 import { type Lock, type NamedLock, takeLock } from "../../shared/system/lock.ts";
-import { lockLimit } from "../../shared/system/lock-wait.ts";
 import { findBridge, GATEWAY_PORT_ALIAS } from "./device.ts";
 import { type Note, parseJournal } from "./journal.ts";
 import { takeBack } from "./take-back.ts";
@@ -35,11 +34,7 @@ export class BridgeLock {
     this.#netlink = netlink;
     this.#undo = undo;
     this.#bridge = bridge;
-    this.#wanted = {
-      name: `bridge-${namespaceName(netlink)}-${bridge}`,
-      what: `the bridge ${bridge}`,
-      limitSeconds: lockLimit(environment),
-    };
+    this.#wanted = bridgeLock(netlink, bridge, environment);
   }
 
   /** Runs work that uses the bridge. It calls `note` before each change of what attachments share, and may run twice until then. */

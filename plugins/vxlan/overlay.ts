@@ -1,12 +1,14 @@
 /** A network's overlay on this node: ensure, take back, remove. */
 
 import { isMadeBridge } from "../../shared/attachment/bridge-alias.ts";
+import { bridgeLock } from "../../shared/attachment/bridge-lock.ts";
 import { type Cidr, overlaps } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
 import { deleteLink, findLink, type Link, listLinks, setLink } from "../../shared/netlink/link.ts";
 import { deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/errno.ts";
+import { takeLockToRemove } from "../../shared/system/lock.ts";
 import type { VxlanConfig } from "./config.ts";
 import { type Change, isInUse, isOfNetwork, PROTOCOL } from "./context.ts";
 import { isOwnDevice, pendingAlias, routedNetworks } from "./device-alias.ts";
@@ -14,7 +16,7 @@ import { removeGuard } from "./guard.ts";
 import { removeCheck } from "./last-check.ts";
 import { OverlayLock } from "./overlay-lock.ts";
 import { reconcile } from "./reconcile.ts";
-import { configurationDigest, isUnchanged } from "./state.ts";
+import { configurationDigest, deviceState, unchangedState } from "./state.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -62,6 +64,7 @@ export class Overlay {
   readonly #netlink: NetlinkConnection;
   readonly #config: VxlanConfig;
   readonly #raw: OverlayOptions["raw"];
+  readonly #environment: Environment;
   readonly #lock: OverlayLock;
   readonly #undo: Change["undo"];
   /** The undo of what this ADD has changed. */
@@ -76,13 +79,9 @@ export class Overlay {
     this.#netlink = change.netlink;
     this.#config = config;
     this.#raw = raw;
+    this.#environment = environment;
     this.#lock = new OverlayLock(change.netlink, environment);
     this.#undo = change.undo;
-  }
-
-  #device(): string {
-    const device = findDevice(this.#netlink, this.#config);
-    return device === undefined ? "" : `${device.index} ${device.alias}`;
   }
 
   /** Makes or repairs the overlay. One that is in order needs no lock. Throws codes 6, 7 and 11. */
@@ -90,26 +89,27 @@ export class Overlay {
     const underlay = findUnderlay(this.#netlink, this.#config);
     const digest = configurationDigest(this.#raw, underlay);
     this.#undo.onFailure(() => this.#takeBack());
-    this.#seen = this.#device();
-    if (isUnchanged(this.#netlink, this.#config, underlay, digest)) return underlay;
-    this.#lock.hold(() => {
-      // Another process may have repaired it meanwhile.
-      if (!isUnchanged(this.#netlink, this.#config, underlay, digest)) this.#reconcile(underlay, digest);
-      this.#seen = this.#device();
-    });
+    const find = () => unchangedState(this.#netlink, this.#config, underlay, digest);
+    const found = find();
+    if (found !== undefined) this.#seen = found;
+    // Another process may have repaired it meanwhile.
+    else this.#lock.hold(() => (this.#seen = find() ?? this.#reconcile(underlay, digest)));
     return underlay;
   }
 
-  #reconcile(underlay: Underlay, digest: string): void {
+  #reconcile(underlay: Underlay, digest: string): string {
     const { network } = this.#config;
     const steps = new Rollback();
-    const isNew = findDevice(this.#netlink, this.#config) === undefined;
-    if (!this.#isChanged) for (const { index } of podsOf(this.#netlink, network)) this.#former.add(index);
+    const links = listLinks(this.#netlink);
+    const isNew = !links.some((link) => isOwnDevice(link, network));
+    const former = links.filter((link) => isOfNetwork(link, network));
+    if (!this.#isChanged) for (const { index } of former) this.#former.add(index);
     try {
       if (isNew) this.#lock.noteUnconfirmed(network);
-      reconcile({ netlink: this.#netlink, undo: steps }, this.#config, underlay, digest);
+      const state = reconcile({ netlink: this.#netlink, undo: steps }, this.#config, underlay, digest);
       this.#isChanged = true;
       this.#steps.onFailure(() => steps.run());
+      return state;
     } catch (thrown) {
       steps.run();
       if (isNew) this.#lock.confirm(network);
@@ -119,7 +119,8 @@ export class Overlay {
 
   /** After the pod has its interface: repairs what a failed ADD, or the DEL of the last pod, has removed meanwhile. */
   ensureAgain(): void {
-    if (this.#device() !== this.#seen) this.ensure();
+    const device = findDevice(this.#netlink, this.#config);
+    if (device === undefined || deviceState(device) !== this.#seen) this.ensure();
   }
 
   /** Takes the changes back, unless another pod needs them. Then its ADD does that, if it fails too. */
@@ -133,7 +134,7 @@ export class Overlay {
         const isLeft = findDevice(this.#netlink, this.#config) !== undefined;
         const isUnused = podsOf(this.#netlink, network).length === 0;
         if (isLeft && isUnused && (!keepDevice || this.#lock.isUnconfirmed(network))) {
-          removeOverlay(this.#netlink, this.#config);
+          removeOverlay(this.#netlink, this.#config, this.#environment);
         }
         this.#lock.confirm(network);
       });
@@ -157,17 +158,27 @@ function removeDirectRoutes(netlink: NetlinkConnection, networks: readonly Cidr[
   }
 }
 
-function removeOverlay(netlink: NetlinkConnection, config: VxlanConfig): void {
-  const links = listLinks(netlink);
-  const own = links.filter((link) => isOwnDevice(link, config.network));
+/** Under the bridge's lock: an ADD that puts a port on it holds the lock from its look at the bridge. */
+function removeBridgeIfUnused(netlink: NetlinkConnection, name: string, environment: Environment): void {
+  const bridge = findLink(netlink, name);
+  if (bridge === undefined || !isMadeBridge(bridge.alias)) return;
+  const lock = takeLockToRemove(bridgeLock(netlink, name, environment));
+  try {
+    if (listLinks(netlink).some(({ master }) => master === bridge.index)) return;
+    netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
+  } finally {
+    lock?.release();
+  }
+}
+
+function removeOverlay(netlink: NetlinkConnection, config: VxlanConfig, environment: Environment): void {
+  const own = listLinks(netlink).filter((link) => isOwnDevice(link, config.network));
   // The routes first: the device's alias names them.
   removeDirectRoutes(netlink, [...(config.l3?.networks ?? []), ...own.flatMap(routedNetworks)]);
   for (const { index } of own) netlink.attempt(deleteLink({ index }), Errno.ENODEV);
   removeGuard(config.network);
   removeCheck(config.network);
-  const bridge = links.find(({ name, alias }) => name === config.bridge && isMadeBridge(alias));
-  if (bridge === undefined || listLinks(netlink).some(({ master }) => master === bridge.index)) return;
-  netlink.attempt(deleteLink({ index: bridge.index }), Errno.ENODEV);
+  removeBridgeIfUnused(netlink, config.bridge, environment);
 }
 
 /** Removes the device, its guard and its bridge, unless the network still has pods. */
@@ -176,7 +187,7 @@ export function removeOverlayIfUnused(config: VxlanConfig, environment: Environm
   try {
     const isNeeded = () => isInUse(listLinks(netlink), config.network);
     new OverlayLock(netlink, environment).holdToRemove(() =>
-      unlessNeeded(netlink, config, isNeeded, () => removeOverlay(netlink, config)),
+      unlessNeeded(netlink, config, isNeeded, () => removeOverlay(netlink, config, environment)),
     );
   } finally {
     netlink.close();

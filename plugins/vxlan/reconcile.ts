@@ -17,7 +17,7 @@ import { compareAll, readEntries } from "./kernel-entries.ts";
 import type { Peer } from "./peers/peer.ts";
 import { peerSource } from "./peers/source.ts";
 import { validatePeers } from "./peers/validate.ts";
-import { currentAlias } from "./state.ts";
+import { currentAlias, deviceState } from "./state.ts";
 import type { Underlay } from "./underlay.ts";
 
 /** Reads and validates the peers. Throws codes 6 and 7. */
@@ -111,18 +111,19 @@ function applyGuard({ undo }: Change, config: VxlanConfig, guard: Guard, peers: 
 
 const vtepsOf = (peers: readonly Peer[]) => peers.map(({ vtep }) => vtep);
 
-/** Marks the device as in order. */
+/** Marks the device as in order. Returns its state (state.ts). */
 function markVerified(
   { netlink, undo }: Change,
   config: VxlanConfig,
   underlay: Underlay,
   device: Link,
   digest: string,
-): void {
+): string {
   const alias = currentAlias(netlink, config, underlay, digest);
-  if (alias === undefined || alias === device.alias) return;
+  if (alias === undefined || alias === device.alias) return deviceState(device);
   undo.onFailure(() => void netlink.transact([setLink({ index: device.index }, { alias: device.alias })]));
   netlink.execute(setLink({ index: device.index }, { alias }));
+  return deviceState({ index: device.index, alias });
 }
 
 /** A new MAC address flushes the neighbours. Their undo must follow the device's, so it is noted first. */
@@ -141,8 +142,11 @@ function restoreNeighboursOnFailure(
   });
 }
 
-/** Validates everything before the first change. Throws codes 6, 7 and 11; `change.undo` has the steps until then. */
-export function reconcile(change: Change, config: VxlanConfig, underlay: Underlay, digest: string): void {
+/**
+ * Validates everything before the first change. Returns the state of the device. Throws codes 6, 7 and 11; `change.undo` has
+ * the steps until then.
+ */
+export function reconcile(change: Change, config: VxlanConfig, underlay: Underlay, digest: string): string {
   const { netlink } = change;
   const peers = readPeers(config, underlay);
   const links = listLinks(netlink);
@@ -157,7 +161,7 @@ export function reconcile(change: Change, config: VxlanConfig, underlay: Underla
   const device = bringUpDevice(change, config, plan, bridge);
   const wanted = wantedEntries(config, peers, device.index, direct);
   applyEntries(change, { config, device, bridge, wanted });
-  markVerified(change, config, underlay, device, digest);
+  return markVerified(change, config, underlay, device, digest);
 }
 
 /** Describes all differences. Changes nothing. */

@@ -185,20 +185,24 @@ export function currentAlias(
   return state === undefined ? undefined : verifiedAlias(config, digest, state.digest);
 }
 
-/** True if the overlay is unchanged since this configuration made it. */
-export function isUnchanged(
+/** Index and alias: they change with each change of the overlay. */
+export const deviceState = ({ index, alias }: Pick<Link, "index" | "alias">): string => `${index} ${alias}`;
+
+/** The state of the device if the overlay is unchanged since this configuration made it; undefined otherwise. */
+export function unchangedState(
   netlink: NetlinkConnection,
   config: VxlanConfig,
   underlay: Underlay,
   digest: string,
-): boolean {
+): string | undefined {
   const { network } = config;
   const device = findLink(netlink, config.device);
-  if (device === undefined || !device.alias.startsWith(`${deviceText(network)}${digest}.`)) return false;
-  const text = `${device.index} ${device.alias} ${linkText(device)}`;
-  if (wasCheckedRecently(network, text)) return true;
+  if (device === undefined || !device.alias.startsWith(`${deviceText(network)}${digest}.`)) return undefined;
+  const found = deviceState(device);
+  const text = `${found} ${linkText(device)}`;
+  if (wasCheckedRecently(network, text)) return found;
   const state = stateOf(netlink, config, underlay, device);
-  if (state === undefined || device.alias !== verifiedAlias(config, digest, state.digest)) return false;
+  if (state === undefined || device.alias !== verifiedAlias(config, digest, state.digest)) return undefined;
   recordCheck(network, text, state.entries);
-  return true;
+  return found;
 }
