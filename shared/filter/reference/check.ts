@@ -1,6 +1,6 @@
 /** CHECK of an attachment that the reference plugins made: whether what they have fits a record. */
 import { drift, RECREATE } from "../../attachment/check.ts";
-import { type Family, formatIp, toBytes } from "../../ip/address.ts";
+import { type Family, formatIp, type IpAddress, toBytes } from "../../ip/address.ts";
 import { formatCidr, hostCidr } from "../../ip/cidr.ts";
 import { NetfilterFamily } from "../../netlink/netfilter.ts";
 import { rulesOf } from "../../nftables/query.ts";
@@ -19,9 +19,9 @@ import {
 } from "../record.ts";
 import { natChains, ownerPart, type RuleTable, ruleTables, spoofChains } from "./names.ts";
 
-/** A rule that must exist: its chain, and texts that it has in it. */
+/** A rule that must exist: the chains that may have it, and texts that it has in it. */
 interface Need {
-  readonly chain: string;
+  readonly chains: readonly string[];
   readonly texts: readonly string[];
   /** Completes "the reference plugin's rule for". */
   readonly what: string;
@@ -46,14 +46,14 @@ function masqueradeNeeds({ owner, masquerade }: FilterRecord, family: Family): N
     addresses.map((each) => ({ ...of(each), what: `masquerade of ${formatIp(each.address)}` }));
   const inIptables = [
     ...needs(({ address }) => ({
-      chain: base,
+      chains: [base],
       texts: [`-s ${formatCidr(hostCidr(address))} `, ` -j ${name} `],
     })),
-    { chain: name, texts: [" -j MASQUERADE "], what: "masquerade" },
+    { chains: [name], texts: [" -j MASQUERADE "], what: "masquerade" },
   ];
   const inNftables = [
-    { chain: "postrouting", texts: ["\0masq_checks\0"], what: "masquerade" },
-    ...needs(({ address }) => ({ chain: "masq_checks", texts: [bytesText(toBytes(address))] })),
+    { chains: ["postrouting"], texts: ["\0masq_checks\0"], what: "masquerade" },
+    ...needs(({ address }) => ({ chains: ["masq_checks"], texts: [bytesText(toBytes(address))] })),
   ];
   return [{ kind: "interface", family, inIptables, inNftables }];
 }
@@ -70,23 +70,43 @@ function portNeeds({ owner, hostPorts }: FilterRecord, family: Family): Needs[] 
   ] as const;
   const inIptables = [
     ...entries.map(([chain, to]) => ({
-      chain,
+      chains: [chain],
       texts: [` -j ${to} `],
       what: `the way from ${chain} to ${to}`,
     })),
     ...mappings.map((mapping) => portNeed(hostPorts, mapping, name)),
   ];
-  const inNftables = mappings.map((mapping) => {
-    const target = targetOf(hostPorts, mapping)?.address;
-    const chain = mapping.hostIp === undefined ? "hostports" : "hostip_hostports";
-    const address = target === undefined ? "" : bytesText(toBytes(target));
-    return {
-      chain,
-      texts: [address, port(mapping.hostPort), port(mapping.containerPort)],
-      what: describePort(mapping),
-    };
-  });
-  return [{ kind: "portmap", family, inIptables, inNftables }];
+  return [{ kind: "portmap", family, inIptables, inNftables: portNeedsInNftables(hostPorts, mappings) }];
+}
+
+const bytesOf = (address: IpAddress | undefined): string =>
+  address === undefined ? "" : bytesText(toBytes(address));
+
+function portNeedsInNftables(hostPorts: HostPorts, mappings: readonly PortMapping[]): Need[] {
+  // In newer versions the jump leads there by way of hostports_all.
+  const entries = ["prerouting", "output"].map((chain) => ({
+    chains: [chain],
+    texts: ["\0hostports"],
+    what: `the way from ${chain} to hostports`,
+  }));
+  const targets = new Map(mappings.map((mapping) => [targetOf(hostPorts, mapping)?.address, undefined]));
+  const masquerades = [...targets.keys()].map((address) => ({
+    chains: ["masquerading"],
+    texts: [bytesOf(address)],
+    what: "masquerade of host ports",
+  }));
+  const ports = mappings.map((mapping) => ({
+    // Older versions have the ports of one address in a chain of their own.
+    chains: mapping.hostIp === undefined ? ["hostports"] : ["hostports", "hostip_hostports"],
+    texts: [
+      bytesOf(mapping.hostIp),
+      bytesOf(targetOf(hostPorts, mapping)?.address),
+      port(mapping.hostPort),
+      port(mapping.containerPort),
+    ],
+    what: describePort(mapping),
+  }));
+  return [...entries, ...(hostPorts.snat ? masquerades : []), ...ports];
 }
 
 function portNeed(ports: HostPorts, mapping: PortMapping, chain: string): Need {
@@ -95,15 +115,15 @@ function portNeed(ports: HostPorts, mapping: PortMapping, chain: string): Need {
   const host = target === undefined ? "" : formatIp(target);
   const to = `${family === 4 ? host : `[${host}]`}:${containerPort}`;
   const texts = [` -p ${protocol} `, ` --dport ${hostPort} `, ` --to-destination ${to} `];
-  return { chain, texts, what: describePort(mapping) };
+  return { chains: [chain], texts, what: describePort(mapping) };
 }
 
 /** The first need that no rule meets. */
 function unmet(needs: readonly Need[], rulesIn: (chain: string) => readonly string[]): Need | undefined {
-  const known = new Map(needs.map(({ chain }) => [chain, rulesIn(chain)]));
-  return needs.find(
-    ({ chain, texts }) => !known.get(chain)?.some((rule) => texts.every((text) => rule.includes(text))),
-  );
+  const known = new Map(needs.flatMap(({ chains }) => chains.map((chain) => [chain, rulesIn(chain)])));
+  const isMet = ({ chains, texts }: Need) =>
+    chains.some((chain) => known.get(chain)?.some((rule) => texts.every((text) => rule.includes(text))));
+  return needs.find((need) => !isMet(need));
 }
 
 /** The nat tables, of either variant, that have the chain. Starts iptables-save only if one may. */

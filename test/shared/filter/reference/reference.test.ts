@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FilterRecord } from "../../../../shared/filter/record.ts";
 import {
@@ -20,12 +19,15 @@ import {
   type Variant,
   variants,
 } from "../iptables/world.ts";
-
-interface Owner {
-  readonly network: string;
-  readonly containerId: string;
-  readonly ifname: string;
-}
+import {
+  comment,
+  type Form,
+  forms,
+  masqueradeRule,
+  masqueradeTable,
+  type Owner,
+  portTable,
+} from "./rules.ts";
 
 let node: Node;
 beforeEach(async () => {
@@ -242,48 +244,46 @@ describe.runIf(canRun(...tools))("where the reference made nothing", () => {
   });
 });
 
-const hash = (text: string) => createHash("sha512").update(text).digest("hex").slice(0, 16);
+const ofContainer = (id: string) => (rule: string) => `${rule} comment "${id}"`;
 
-const comment = ({ network, containerId, ifname }: Owner) =>
-  `${hash(network)}-${hash(`${ifname}:${containerId}`)}, net: ${network}, if: ${ifname}, id: ${containerId}`.slice(
-    0,
-    128,
-  );
+const ruleset = (form: Form, ...rules: string[]) => `
+  ${masqueradeTable(rules)}
+  ${portTable(
+    "ip",
+    form,
+    [
+      ofContainer("id-a")(
+        form === forms[0]
+          ? "ip protocol tcp th dport 8080 dnat ip addr . port to 10.1.0.2 . 80"
+          : "tcp dport 8080 dnat to 10.1.0.2:80",
+      ),
+      ofContainer("id-ab")("tcp dport 8081 dnat to 10.1.0.3:80"),
+    ],
+    [
+      ofContainer("id-a")("ip daddr 192.0.2.1 udp dport 53 dnat to 10.1.0.2:5353"),
+      ofContainer("id-ab")("ip daddr 192.0.2.9 udp dport 54 dnat to 10.1.0.3:5353"),
+    ],
+    [
+      ofContainer("id-a")("ip saddr 10.1.0.2 ip daddr 10.1.0.2 masquerade"),
+      ofContainer("id-a")("ip saddr 127.0.0.1 ip daddr 10.1.0.2 masquerade"),
+    ],
+  )}
+  ${portTable(
+    "ip6",
+    form,
+    [ofContainer("id-a")("tcp dport 8080 dnat to [fd00:1::2]:80")],
+    [],
+    [ofContainer("id-a")("ip6 saddr fd00:1::2 ip6 daddr fd00:1::2 masquerade")],
+  )}`;
 
-const masqueradeRule = (who: Owner, address: string, network: string) =>
-  `${address.includes(":") ? "ip6" : "ip"} saddr ${address} ${address.includes(":") ? "ip6" : "ip"} daddr != ${network} masquerade comment "${comment(who)}"`;
-
-// As the reference's version 1.6 and later make them.
-const ruleset = (...rules: string[]) => `
-  table inet cni_plugins_masquerade {
-    chain masq_checks { ${rules.join("; ")}; }
-    chain postrouting {
-      type nat hook postrouting priority srcnat;
-      ip daddr 224.0.0.0/4 return; ip6 daddr ff00::/8 return; goto masq_checks
-    }
-  }
-  table ip cni_hostport {
-    chain hostports {
-      tcp dport 8080 dnat to 10.1.0.2:80 comment "id-a"
-      tcp dport 8081 dnat to 10.1.0.3:80 comment "id-ab"
-    }
-    chain hostip_hostports { ip daddr 192.0.2.1 udp dport 53 dnat to 10.1.0.2:5353 comment "id-a"; }
-    chain masquerading {
-      type nat hook postrouting priority srcnat;
-      ip saddr 10.1.0.2 ip daddr 10.1.0.2 masquerade comment "id-a"
-    }
-  }
-  table ip6 cni_hostport {
-    chain hostports { tcp dport 8080 dnat to [fd00:1::2]:80 comment "id-a"; }
-  }`;
-
-describe.runIf(canRun(...tools))("what a newer reference made with nftables", () => {
+describe.runIf(canRun(...tools)).each(forms)("what a newer reference made with nftables (%s)", (form) => {
   const a = owner("id-a");
   const long = owner("c".repeat(64), "n".repeat(80));
   const call4 = (name: string, ...values: unknown[]) => call("nf_tables", name, ...values);
   const load = () =>
     node.exec("nft", ["-f", "-"], {
       input: ruleset(
+        form,
         masqueradeRule(a, "10.1.0.2", "10.1.0.0/24"),
         masqueradeRule(a, "fd00:1::2", "fd00:1::/64"),
         masqueradeRule(owner("id-a", "net", "eth1"), "10.1.0.4", "10.1.0.0/24"),
@@ -341,7 +341,24 @@ describe.runIf(canRun(...tools))("what a newer reference made with nftables", ()
     expect(await call4("checkReference", other)).toMatchObject(
       missing(/tcp port 8080 of all IPv4 addresses/),
     );
+    const ofOther = { ...udp, hostPort: 54, hostIp: { family: 4, value: 0xc0000209n } } as const;
+    expect(await call4("checkReference", portsOf("id-a", ["10.1.0.2/24"], [ofOther]))).toMatchObject(
+      missing(/udp port 54 of 192\.0\.2\.9/),
+    );
+    const elsewhere = { ...udp, hostIp: { family: 4, value: 0xc0000202n } } as const;
+    expect(await call4("checkReference", portsOf("id-a", ["10.1.0.2/24"], [elsewhere]))).toMatchObject(
+      missing(/udp port 53 of 192\.0\.2\.2/),
+    );
     await node.exec("nft", ["flush chain inet cni_plugins_masquerade postrouting"]);
     expect(await call4("checkReference", masquerade)).toMatchObject(missing(/masquerade \(IPv4\)/));
+    await node.exec("nft", ["flush chain ip cni_hostport masquerading"]);
+    expect(await call4("checkReference", ports)).toMatchObject(missing(/masquerade of host ports \(IPv4\)/));
+    expect(await call4("checkReference", { ...ports, hostPorts: { ...ports.hostPorts, snat: false } })).toBe(
+      true,
+    );
+    await node.exec("nft", ["flush chain ip6 cni_hostport prerouting"]);
+    expect(await call4("checkReference", ports)).toMatchObject(
+      missing(/the way from prerouting to hostports \(IPv6\)/),
+    );
   });
 });
