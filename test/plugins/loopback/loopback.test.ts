@@ -9,6 +9,7 @@ import {
   ping,
   referencePlugin,
 } from "../../helpers/index.ts";
+import { pluginOptions } from "../../helpers/plugin.ts";
 
 const versions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
@@ -66,7 +67,7 @@ const forms: Record<string, object> = {
   "1.1.0": { interfaces: [{ ...interfaces[0], mtu: 65536 }], ips },
 };
 
-describe.runIf(canRun("ip", "ping"))("loopback", () => {
+describe.runIf(canRun("ip", "ping", "strace"))("loopback", () => {
   test.each(versions)("brings lo up and reports its addresses in the form of %s", async (version) => {
     expect(await lo()).toEqual({ isUp: false, addresses: [] });
     expect((await call("ADD", version)).json).toEqual({ cniVersion: version, ...forms[version] });
@@ -141,6 +142,42 @@ describe.runIf(canRun("ip", "ping"))("loopback", () => {
       expect(await call("DEL")).toMatchObject(silent);
       expect((await lo()).isUp).toBe(false);
     }
+  });
+
+  test("leaves lo of another container up on DEL, attached by this plugin or not", async () => {
+    const byOther = { containerId: "other", netns: sandbox, ifname: "lo" };
+    const config = { cniVersion: "1.1.0", name: "lo-net", type: "loopback" };
+    const del = () => node.plugin(builtPlugin("loopback"), { command: "DEL", ...byOther, config });
+    await call("ADD");
+    expect(await del()).toMatchObject(silent);
+    expect(await lo()).toEqual({ isUp: true, addresses: ["127.0.0.1/8", "::1/128"] });
+    await call("DEL");
+    expect((await lo()).isUp).toBe(false);
+    await inside("link", "set", "lo", "up");
+    expect(await del()).toMatchObject(silent);
+    expect((await lo()).isUp).toBe(true);
+  });
+
+  test("leaves lo up on DEL if it was up before ADD", async () => {
+    await inside("link", "set", "lo", "up");
+    await call("ADD");
+    expect(await call("DEL")).toMatchObject(silent);
+    expect((await lo()).isUp).toBe(true);
+  });
+
+  test.each([
+    // The fifth request, after the one that brings lo up, lists its addresses for the result.
+    ["cannot be read", ["strace", "-o", "/dev/null", "-e", "inject=sendto:error=ENOBUFS:when=5"]],
+    ["cannot be printed", ["sh", "-c", 'exec 1>/dev/full; exec "$0"']],
+  ])("is down again after an ADD whose result %s", async (_, [command = "", ...words]) => {
+    const executable = builtPlugin("loopback");
+    const config = { cniVersion: "1.1.0", name: "lo-net", type: "loopback" };
+    const request = { command: "ADD", containerId: "c", netns: sandbox, ifname: "lo", config } as const;
+    const outcome = await node.exec(command, [...words, executable], pluginOptions(executable, request));
+    expect(outcome.exitCode, outcome.stdout).toBe(1);
+    const { stdout } = await inside("link", "show", "lo");
+    expect(stdout).toContain("lo: <LOOPBACK> ");
+    expect(stdout).not.toContain("alias");
   });
 
   test("has nothing to do on DEL when the namespace is gone, or is not given", async () => {
