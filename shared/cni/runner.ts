@@ -5,6 +5,7 @@
 
 import { sourceStack } from "../source-lines.ts";
 import { KernelError } from "../system/kernel-error.ts";
+import { SystemError } from "../system/libc.ts";
 import { isOwnNamespace } from "../system/netns.ts";
 import { writeStandardError, writeStandardOutput } from "../system/stdio.ts";
 import { whileAttachmentLocked } from "./attachment-lock.ts";
@@ -97,19 +98,20 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
   startLog(state, raw["podwireLog"]);
   const configuration = readConfiguration(raw, command);
   state.network = configuration.name;
+  const netns = usableNamespace(command, environment);
   const request: Request = {
     command,
     containerId: environment["CNI_CONTAINERID"] ?? "",
     ifname: environment["CNI_IFNAME"] ?? "",
-    netns: environment["CNI_NETNS"] ?? "",
+    netns,
     args: environment["CNI_ARGS"] ?? "",
     path: (environment["CNI_PATH"] ?? "").split(":").filter((folder) => folder !== ""),
     configuration,
     input,
-    environment,
+    environment:
+      netns === (environment["CNI_NETNS"] ?? "") ? environment : { ...environment, CNI_NETNS: netns },
     builtin: invocation.builtin,
   };
-  validateNamespace(request);
   const isChange = command === "ADD" || command === "DEL";
   // What a delegate does is part of its caller's call, which has the lock.
   if (isChange && !plugin.isIpam && plugin.leavesNothing !== true) {
@@ -154,11 +156,26 @@ function addAndPrint(plugin: Plugin, request: Request, state: State): void {
   }
 }
 
-/** Comes first: an attachment of the host to itself would change the host. */
-function validateNamespace({ command, netns, environment }: Request): void {
-  const verbs: readonly Command[] = ["ADD", "DEL", "CHECK"];
-  if (!verbs.includes(command) || netns === "" || allowsOwnNamespace(environment)) return;
-  if (!isOwnNamespace(netns)) return;
+/** True if that is certain: whatever else is wrong with the path, DEL has other work to do. */
+function isCertainlyOwn(path: string): boolean {
+  try {
+    return isOwnNamespace(path);
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
+    return false;
+  }
+}
+
+/**
+ * CNI_NETNS. ADD and CHECK refuse the host's own namespace: an attachment of the host to itself would change the host. For DEL a path
+ * that leads there is that of a container that is gone, such as /proc/PID/ns/net with a PID that a process of the host has by now.
+ */
+function usableNamespace(command: Command, environment: Environment): string {
+  const netns = environment["CNI_NETNS"] ?? "";
+  if (netns === "" || allowsOwnNamespace(environment)) return netns;
+  if (command === "DEL") return isCertainlyOwn(netns) ? "" : netns;
+  const verbs: readonly Command[] = ["ADD", "CHECK"];
+  if (!verbs.includes(command) || !isOwnNamespace(netns)) return netns;
   throw new CniError(
     ErrorCode.invalidNamespace,
     `plugin's netns and netns from CNI_NETNS should not be the same: ${netns}`,

@@ -78,13 +78,25 @@ describe.runIf(canRun("ip")).each(plugins)("%s", (plugin) => {
     await using node = await nodeWithOwnPaths();
     const config = configurationOf(plugin, "1.0.0");
     const before = await stateOf(node);
-    for (const command of ["ADD", "CHECK", "DEL"] as const) {
+    for (const command of ["ADD", "CHECK"] as const) {
       const outcome = await run(node, plugin, { command, netns, config });
       expectError(outcome, 8, command);
       expect(outcome.json.msg).toContain("plugin's netns and netns from CNI_NETNS should not be the same");
     }
     expect(await stateOf(node)).toEqual(before);
   });
+
+  test.each(own)(
+    "takes its own namespace for a container that is gone in DEL, under the name %s",
+    async (netns) => {
+      await using node = await nodeWithOwnPaths();
+      const before = await stateOf(node);
+      expectSilence(
+        await run(node, plugin, { command: "DEL", netns, config: configurationOf(plugin, "1.0.0") }),
+      );
+      expect(await stateOf(node)).toEqual(before);
+    },
+  );
 
   test.each(["0", "", "no"])("does not, with CNI_NETNS_OVERRIDE=%j", async (override) => {
     await using node = await nodeWithOwnPaths();
