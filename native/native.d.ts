@@ -6,7 +6,7 @@
 
 /**
  * System calls, named as in section 2 of the manual. Each returns the kernel's result or the negated errno; EINTR is
- * retried. A `Uint8Array` stands for an address and its length. Numbers are 32-bit integers, signed or unsigned; file
+ * retried, 1000 times at most. A `Uint8Array` stands for an address and its length. Numbers are 32-bit integers, signed or unsigned; file
  * offsets and lengths are safe integers. A text with a NUL gives -EINVAL.
  */
 interface SystemCalls {

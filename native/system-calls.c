@@ -181,10 +181,14 @@ static bool read_arguments(JSContext *context, struct arguments *arguments, cons
   return true;
 }
 
+/* A file system that answers EINTR each time, such as FUSE without its server, must not hold a call for ever. */
+#define INTERRUPTIONS 1000
+
 static long make(const struct system_call *call, const long *values) {
   long returned;
+  unsigned interruptions = 0;
   do returned = syscall(call->number, values[0], values[1], values[2], values[3], values[4], values[5]);
-  while (returned == -1 && errno == EINTR);
+  while (returned == -1 && errno == EINTR && ++interruptions < INTERRUPTIONS);
   return returned == -1 ? -errno : returned;
 }
 

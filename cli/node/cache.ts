@@ -11,7 +11,7 @@ import { processId } from "../../shared/system/own-process.ts";
 import { join } from "../../shared/system/path.ts";
 import { decodeText, encodeText } from "../../shared/system/text.ts";
 import { entriesIn } from "./folder-entries.ts";
-import { readRegularFile } from "./regular-file.ts";
+import { mayBeThere, readRegularFile } from "./regular-file.ts";
 
 export const CACHE_FOLDER = "/var/lib/cni";
 const KIND = "cniCacheV1";
@@ -81,10 +81,12 @@ function parseOld(text: string, key: AttachmentKey, modified: Date): CachedAttac
   }
 }
 
+/** Undefined if the file is missing, or of another kind. Throws SystemError if it cannot be read: an attachment may be in it. */
 function readFile(file: string): ReturnType<typeof readRegularFile> | undefined {
   try {
     return readRegularFile(file);
-  } catch {
+  } catch (thrown) {
+    if (mayBeThere(thrown)) throw thrown;
     return undefined;
   }
 }
@@ -94,7 +96,7 @@ export function isCached(key: AttachmentKey, folder = CACHE_FOLDER): boolean {
   return linkStatus(fileOf(folder, key)) !== undefined;
 }
 
-/** Reads an attachment from the cache; undefined if its file is missing or broken. */
+/** Reads an attachment from the cache; undefined if its file is missing or broken. Throws if it cannot be read. */
 export function readCached(key: AttachmentKey, folder = CACHE_FOLDER): CachedAttachment | undefined {
   const read = readFile(fileOf(folder, key));
   if (read === undefined) return undefined;
@@ -102,8 +104,8 @@ export function readCached(key: AttachmentKey, folder = CACHE_FOLDER): CachedAtt
 }
 
 /**
- * All readable attachments of the cache, sorted by file name. Throws if the folder exists but cannot be read: an empty
- * list would make GC remove living attachments.
+ * All attachments of the cache, sorted by file name, without broken files. Throws if the folder or a file exists but cannot
+ * be read: a list without it would make GC remove living attachments.
  */
 export function listCached(folder = CACHE_FOLDER): CachedAttachment[] {
   return entriesIn(resultsFolder(folder))

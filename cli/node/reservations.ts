@@ -4,7 +4,7 @@ import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { parseIp } from "../../shared/ip/address.ts";
 import { join } from "../../shared/system/path.ts";
 import { entriesIn } from "./folder-entries.ts";
-import { readRegularFile } from "./regular-file.ts";
+import { mayBeThere, readRegularFile } from "./regular-file.ts";
 
 export const STORE_FOLDER = "/var/lib/cni/networks";
 
@@ -18,8 +18,9 @@ function readReservation(folder: string, network: string, name: string): Reserva
     const { text, modified } = readRegularFile(join(folder, network, name));
     const owner = parseReservation(text);
     return owner === undefined ? [] : [{ ...owner, network, address: name, made: modified }];
-  } catch {
-    // Another process released it meanwhile.
+  } catch (thrown) {
+    // Another process released it meanwhile, or it is no regular file.
+    if (mayBeThere(thrown)) throw thrown;
     return [];
   }
 }

@@ -5,7 +5,7 @@ import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { formatIp, type IpAddress, isSameIp, parseIp } from "../../shared/ip/address.ts";
 import { exhausted } from "./exhaustion.ts";
 import { isAllowed, type Range, type RangeSet, rangeOf } from "./range.ts";
-import type { Owner, OwnerRecord, Reservation } from "./records.ts";
+import { type Owner, type OwnerRecord, placementOf, type Reservation } from "./records.ts";
 import type { AddressRequest } from "./requests.ts";
 import { isNamespaceGone, releaseGone, search } from "./search.ts";
 import type { Store } from "./store.ts";
@@ -35,7 +35,7 @@ export function allocate(store: Store, allocation: AllocationRequest): Lease[] {
     const before = store.find(allocation.owner);
     const leases: Lease[] = [];
     for (const request of allocation.requests) {
-      const own = before === undefined ? undefined : ownOf(request, before, allocation.netns);
+      const own = before === undefined ? undefined : ownOf(store, request, before, allocation.netns);
       leases.push(leaseOf(request.set, own ?? takeAny(store, request, reserve)));
     }
     finish(store, allocation, leases, before, taken);
@@ -59,6 +59,7 @@ function leaseOf(set: RangeSet, address: IpAddress): Lease {
  * gone, so ADD uses the address again. If the interface exists, the second ADD is an error.
  */
 function ownOf(
+  { network }: Store,
   { set, requested }: AddressRequest,
   before: OwnerRecord,
   netns: string,
@@ -67,7 +68,7 @@ function ownOf(
   for (const { name } of before.reservations) {
     const address = parseIp(name);
     if (address === undefined || rangeOf(set, address) === undefined) continue;
-    if (isAttached(before, name, netns)) throw duplicate(before, address);
+    if (isAttached(placementOf(network, before), name, netns)) throw duplicate(before, address);
     const fits = requested === undefined || isSameIp(address, requested);
     if (fits && isAllowed(set, address)) own ??= address;
   }
@@ -103,7 +104,7 @@ function takeRequested(store: Store, address: IpAddress, reserve: Reserve): IpAd
   if (reserve(name)) return address;
   const holder = store.ownerOf(name);
   const record = holder === undefined ? undefined : store.find(holder);
-  if (record !== undefined && isNamespaceGone(record)) {
+  if (record !== undefined && isNamespaceGone(store, record)) {
     store.releaseAll(record);
     if (reserve(name)) return address;
   }

@@ -5,7 +5,7 @@
  * it checks the owners. Their records may change meanwhile, so GC checks each again before it removes it.
  */
 
-import { isAttached } from "../../shared/attachment/liveness.ts";
+import { isAlive } from "../../shared/attachment/liveness.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
@@ -13,11 +13,14 @@ import { LONGEST_PAUSE, lockLimit } from "../../shared/system/folder-lock.ts";
 import { pause } from "../../shared/system/poll.ts";
 import { storeAdvice, withAdvice } from "./advice.ts";
 import { readStoreLocation, type StoreLocation } from "./configuration.ts";
-import { type OwnerRecord, ownerName, recordText } from "./records.ts";
+import { type OwnerRecord, ownerName, placementOf, recordText } from "./records.ts";
 import { ownerIndexOf, Store } from "./store.ts";
 
 /** Removals per lock: 100 take some 10 ms. */
 const PART = 100;
+
+/** An error for more owners would have the same cause, and hide it. */
+const MOST_FAILURES = 5;
 
 /** Names of the owners to keep. A reservation that names only a container belongs to all its interfaces. */
 function keptNames(valid: readonly AttachmentKey[]): ReadonlySet<string> {
@@ -29,9 +32,12 @@ function keptNames(valid: readonly AttachmentKey[]): ReadonlySet<string> {
   return names;
 }
 
-/** A runtime's list can be wrong. An address that is on its interface is in use and stays. */
-function isInUse(record: OwnerRecord): boolean {
-  return record.reservations.some(({ name }) => isAttached(record, name));
+/** A runtime's list can be wrong. The addresses of a living attachment are in use and stay. */
+function isInUse({ network }: StoreLocation, record: OwnerRecord): boolean {
+  return isAlive(
+    placementOf(network, record),
+    record.reservations.map(({ name }) => name),
+  );
 }
 
 /** An owner that seems gone. */
@@ -44,15 +50,25 @@ interface Unused {
   readonly modified: bigint | undefined;
 }
 
-function findUnused(location: StoreLocation, limit: number, kept: ReadonlySet<string>): Unused[] {
+/** Runs the work for one owner. GC goes on after a failure: an owner of whom nothing is known keeps its addresses. */
+type Attempt = (work: () => void) => void;
+
+function findUnused(
+  location: StoreLocation,
+  limit: number,
+  kept: ReadonlySet<string>,
+  attempt: Attempt,
+): Unused[] {
   const owners = Store.use(location, limit, (store) => store.owners()) ?? [];
   const index = ownerIndexOf(location);
   const unused: Unused[] = [];
   for (const [name, read] of owners) {
     if (kept.has(name)) continue;
-    const modified = index.modified(name);
-    const record = read ?? index.readNamed(name);
-    if (record !== undefined && !isInUse(record)) unused.push({ record, modified });
+    attempt(() => {
+      const modified = index.modified(name);
+      const record = read ?? index.readNamed(name);
+      if (record !== undefined && !isInUse(location, record)) unused.push({ record, modified });
+    });
   }
   return unused;
 }
@@ -62,32 +78,34 @@ function release(store: Store, location: StoreLocation, { record, modified }: Un
   const found = store.find(record);
   if (found === undefined || ownerIndexOf(location).modified(ownerName(record)) !== modified) return;
   if (modified === undefined && recordText(found) !== recordText(record)) return;
-  if (!isInUse(found)) store.releaseAll(found);
+  if (!isInUse(location, found)) store.releaseAll(found);
+}
+
+function collect(location: StoreLocation, limit: number, kept: ReadonlySet<string>): void {
+  const failures: (() => never)[] = [];
+  const attempt: Attempt = (work) => {
+    try {
+      work();
+    } catch (thrown) {
+      failures.push(() => {
+        throw thrown;
+      });
+    }
+  };
+  const unused = findUnused(location, limit, kept, attempt);
+  for (let start = 0; start < unused.length; start += PART) {
+    // A waiting process polls the lock at least once in this time.
+    if (start > 0) pause(LONGEST_PAUSE);
+    Store.use(location, limit, (store) => {
+      for (const one of unused.slice(start, start + PART)) attempt(() => release(store, location, one));
+    });
+  }
+  runAll(failures.slice(0, MOST_FAILURES));
 }
 
 export function gc(request: Request): void {
   const kept = keptNames(attachmentsToKeep(request));
   const location = readStoreLocation(request.configuration);
   const limit = lockLimit(request.environment);
-  withAdvice(storeAdvice(location.dataDir), () => {
-    const unused = findUnused(location, limit, kept);
-    const failures: (() => never)[] = [];
-    const attempt = (store: Store, one: Unused) => {
-      try {
-        release(store, location, one);
-      } catch (thrown) {
-        failures.push(() => {
-          throw thrown;
-        });
-      }
-    };
-    for (let start = 0; start < unused.length; start += PART) {
-      // A waiting process polls the lock at least once in this time.
-      if (start > 0) pause(LONGEST_PAUSE);
-      Store.use(location, limit, (store) => {
-        for (const one of unused.slice(start, start + PART)) attempt(store, one);
-      });
-    }
-    runAll(failures);
-  });
+  withAdvice(storeAdvice(location.dataDir), () => collect(location, limit, kept));
 }

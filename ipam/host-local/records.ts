@@ -15,6 +15,7 @@
  * - temporary: a reservation before its rename.
  */
 
+import type { Placement } from "../../shared/attachment/liveness.ts";
 import type { NamespaceRecord } from "../../shared/attachment/namespace-record.ts";
 import { isObject } from "../../shared/cni/fields.ts";
 import { sha512 } from "../../shared/system/hash.ts";
@@ -38,6 +39,18 @@ export interface OwnerRecord extends Owner {
   readonly namespace?: NamespaceRecord;
   readonly reservations: readonly Reservation[];
 }
+
+/** When the file of a reservation was written, in nanoseconds since 1970. */
+export function timeOf({ file }: Reservation): bigint | undefined {
+  const time = file.slice(file.indexOf(":") + 1);
+  return /^\d+$/.test(time) ? BigInt(time) : undefined;
+}
+
+/** Where the owner's interface was put. */
+export const placementOf = (network: string, { containerId, ifname, namespace }: OwnerRecord): Placement => ({
+  owner: { network, containerId, ifname },
+  namespace,
+});
 
 /** The content of a reservation, byte for byte that of the reference plugin. */
 export function reservationText({ containerId, ifname }: Owner): string {

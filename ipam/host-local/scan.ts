@@ -5,7 +5,7 @@
  * The scan removes reservations without an owner: those from before the boot, and blank files.
  */
 
-import { isAttached } from "../../shared/attachment/liveness.ts";
+import { isAlive } from "../../shared/attachment/liveness.ts";
 import { CniError } from "../../shared/cni/error.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { startOfBoot } from "./boot.ts";
@@ -16,6 +16,7 @@ import {
   type OwnerRecord,
   ownerName,
   parseReservation,
+  placementOf,
   type Reservation,
 } from "./records.ts";
 
@@ -26,6 +27,7 @@ interface Known {
 }
 
 export interface ScanOptions {
+  readonly network: string;
   readonly folder: NetworkFolder;
   /** The temporary name of a new reservation. */
   readonly temporary: string;
@@ -102,7 +104,7 @@ function tryRemove(scan: Scan, name: string): boolean {
 
 /** A blank file has no owner, unless the index has one whose interface has the address right now. */
 function restore(scan: Scan, name: string, record: OwnerRecord | undefined): OwnerRecord | undefined {
-  if (record === undefined || record.boot !== scan.boot || !isAttached(record, name))
+  if (record?.boot !== scan.boot || !isAlive(placementOf(scan.network, record), [name]))
     return discard(scan, name);
   if (!tryRemove(scan, name)) return undefined;
   const file = prepareReservation(scan.temporary, record);

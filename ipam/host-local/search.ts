@@ -4,7 +4,7 @@ import { isNetnsGone } from "../../shared/attachment/liveness.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { NetworkFolder } from "./folder.ts";
 import { findCandidate, type RangeSet } from "./range.ts";
-import type { OwnerRecord } from "./records.ts";
+import { type OwnerRecord, placementOf } from "./records.ts";
 import type { Store } from "./store.ts";
 
 /** Up to 16 taken addresses are tried one by one; after that, the folder is listed at once. */
@@ -29,9 +29,9 @@ export function search(
 }
 
 /** True if the owner's namespace is certainly gone. */
-export function isNamespaceGone(record: OwnerRecord): boolean {
+export function isNamespaceGone({ network }: Store, record: OwnerRecord): boolean {
   return isNetnsGone(
-    record,
+    placementOf(network, record),
     record.reservations.map(({ name }) => name),
   );
 }
@@ -41,7 +41,7 @@ export function isNamespaceGone(record: OwnerRecord): boolean {
  * released any.
  */
 export function releaseGone(store: Store): boolean {
-  const gone = store.all().filter(isNamespaceGone);
+  const gone = store.all().filter((record) => isNamespaceGone(store, record));
   for (const record of gone) store.releaseAll(record);
   return gone.length > 0;
 }

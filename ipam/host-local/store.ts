@@ -28,6 +28,7 @@ export const ownerIndexOf = ({ dataDir, network }: StoreLocation) =>
   new OwnerIndex(`${dataDir}/.podwire/${network}`);
 
 export class Store {
+  readonly network: string;
   readonly folder: NetworkFolder;
   readonly boot = bootId();
   readonly #index: OwnerIndex;
@@ -45,6 +46,7 @@ export class Store {
   readonly #unsaved = new Set<string>();
 
   private constructor(location: StoreLocation, lockDescriptor: number) {
+    this.network = location.network;
     this.folder = new NetworkFolder(`${location.dataDir}/${location.network}`);
     this.#index = ownerIndexOf(location);
     this.#lock = lockDescriptor;
@@ -205,8 +207,8 @@ export class Store {
   /** Scans the folder. `wasComplete`: the index has been complete in this boot. */
   #scan(wasComplete: boolean): void {
     const before = this.#index.records();
-    const { folder, boot } = this;
-    const found = scan({ folder, boot, temporary: this.#index.temporary, wasComplete }, before);
+    const { network, folder, boot } = this;
+    const found = scan({ network, folder, boot, temporary: this.#index.temporary, wasComplete }, before);
     this.#scanned = found;
     this.#isChanged = true;
     this.#attempt(() => this.#index.replace(before, found));

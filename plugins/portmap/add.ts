@@ -1,11 +1,11 @@
 /** ADD and DEL: ports of the host lead to the container, and no longer do. */
-import { isAddressInAnyNetns, isAttached } from "../../shared/attachment/liveness.ts";
+import { isAddressInAnyNetns, isAlive } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
 import { step } from "../../shared/cni/steps.ts";
 import { applyFilter, clearFilter, removeFilter } from "../../shared/filter/filter.ts";
 import { describePort, type FilterRecord, type HostPort } from "../../shared/filter/record.ts";
-import { formatIp, isSameIp } from "../../shared/ip/address.ts";
+import { formatIp } from "../../shared/ip/address.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { flushChanged, flushStale, flushToContainer } from "./conntrack.ts";
 import { localhostTarget, routeLocalhost } from "./localhost.ts";
@@ -13,15 +13,12 @@ import type { WantedPorts } from "./wanted.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Whether the interface that the ports lead to still exists. Without a known namespace all namespaces are searched. */
+/** Whether the interface that the ports lead to still exists. Throws if that is unknown. */
 function isOwnerAlive({ owner, namespace, hostPorts }: FilterRecord): boolean {
-  const targets = hostPorts?.targets ?? [];
-  if (namespace === undefined) {
-    return isAddressInAnyNetns(owner.ifname, (address) =>
-      targets.some((target) => isSameIp(target.address, address)),
-    );
-  }
-  return targets.some(({ address }) => isAttached({ ifname: owner.ifname, namespace }, formatIp(address)));
+  const addresses = (hostPorts?.targets ?? []).map(({ address }) => formatIp(address));
+  if (isAlive({ owner, namespace }, addresses)) return true;
+  // A record that was recovered from the kernel has no namespace.
+  return namespace === undefined && isAddressInAnyNetns(owner.ifname, addresses);
 }
 
 function conflict(port: HostPort, { network, containerId, ifname }: AttachmentKey): CniError {

@@ -154,7 +154,8 @@ function removeDirectRoutes(netlink: NetlinkConnection, networks: readonly Cidr[
     const { family } = network.address;
     const held = listRoutes(netlink, { family, table: MAIN_TABLE, protocol: PROTOCOL });
     const own = held.filter(({ destination }) => overlaps(network, destination));
-    netlink.transact(own.map((route) => deleteRoute(route.index, route)));
+    for (const { error } of netlink.transact(own.map((route) => deleteRoute(route.index, route))))
+      if (error !== undefined && error.errno !== Errno.ESRCH) throw error;
   }
 }
 

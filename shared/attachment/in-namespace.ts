@@ -1,10 +1,9 @@
 /** The addresses of interfaces in other network namespaces. */
-import { CniError, ErrorCode } from "../cni/error.ts";
 import { type IpAddress, isSameIp, parseIp } from "../ip/address.ts";
 import { listAddresses } from "../netlink/address.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { findLink } from "../netlink/link.ts";
-import { type Namespace, namespaceIdentity, openNamespace } from "../system/netns.ts";
+import { type Namespace, namespaceIdentity, openNamespaceIfPresent } from "../system/netns.ts";
 import type { NamespaceRecord } from "./namespace-record.ts";
 
 function addressesOn(namespace: Namespace, ifname: string): IpAddress[] {
@@ -17,27 +16,24 @@ function addressesOn(namespace: Namespace, ifname: string): IpAddress[] {
   }
 }
 
-/** The addresses of the interface of that name in the namespace at a path; none if either is gone. */
-export function addressesAt(path: string, ifname: string): IpAddress[] {
-  const opened = openNamespace(path);
-  if (opened === "denied") throw new CniError(ErrorCode.io, `cannot look into the network namespace ${path}`);
-  if (typeof opened === "string") return [];
+function addressesIn(path: string, ifname: string, isMeant: (namespace: Namespace) => boolean): IpAddress[] {
+  const namespace = openNamespaceIfPresent(path);
+  if (namespace === undefined) return [];
   try {
-    return addressesOn(opened, ifname);
+    return isMeant(namespace) ? addressesOn(namespace, ifname) : [];
   } finally {
-    opened.close();
+    namespace.close();
   }
 }
 
-/** Whether an interface of that name in the namespace, if it is still the same one, has the address. */
-export function hasAddress(namespace: NamespaceRecord, ifname: string, text: string): boolean {
-  const opened = openNamespace(namespace.path);
+/** The addresses of the interface of that name in the namespace at a path; none if either is gone. Throws if that is unknown. */
+export const addressesAt = (path: string, ifname: string): IpAddress[] =>
+  addressesIn(path, ifname, () => true);
+
+/** Whether an interface of that name in the namespace, if it is still the same one, has the address. Throws if that is unknown. */
+export function hasAddress({ path, identity }: NamespaceRecord, ifname: string, text: string): boolean {
   const address = parseIp(text);
-  if (typeof opened === "string" || address === undefined) return false;
-  try {
-    if (namespaceIdentity(opened) !== namespace.identity) return false;
-    return addressesOn(opened, ifname).some((each) => isSameIp(each, address));
-  } finally {
-    opened.close();
-  }
+  if (address === undefined) return false;
+  const isSame = (namespace: Namespace) => namespaceIdentity(namespace) === identity;
+  return addressesIn(path, ifname, isSame).some((each) => isSameIp(each, address));
 }

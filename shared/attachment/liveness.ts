@@ -1,43 +1,64 @@
-/** Whether an attachment still exists: its namespace, and its address there. The kind of its interface does not matter. */
+/**
+ * Whether an attachment still exists: its namespace, and its address there. The kind of its interface does not matter.
+ *
+ * Only a proof counts as absence. An error of the kernel that may pass, such as ENFILE, is thrown, or reads as existence.
+ */
 
-import type { IpAddress } from "../ip/address.ts";
-import { type FileStatus, fileStatus } from "../system/file-status.ts";
+import { hostInterfaceName } from "../cni/attachment.ts";
+import type { AttachmentKey } from "../cni/plugin.ts";
+import { formatIp } from "../ip/address.ts";
+import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
+import { findLink, findPeer } from "../netlink/link.ts";
+import { Errno } from "../system/errno.ts";
+import { fileStatus } from "../system/file-status.ts";
+import { SystemError } from "../system/libc.ts";
 import { namespacesInUse } from "../system/namespace-users.ts";
 import { addressesAt, hasAddress } from "./in-namespace.ts";
+import { isAliasOf } from "./link-alias.ts";
 import type { NamespaceRecord } from "./namespace-record.ts";
 
 /** Where an attachment's interface was put. */
 export interface Placement {
-  /** Empty if it is not known. */
-  readonly ifname: string;
-  readonly namespace?: NamespaceRecord;
+  /** Its interface's name is empty if it is not known. */
+  readonly owner: AttachmentKey;
+  readonly namespace: NamespaceRecord | undefined;
 }
 
-function statusIfAny(path: string): FileStatus | undefined {
+/** The namespace at a path, with what identifies it later; undefined if the path leads nowhere. Throws SystemError if that is unknown. */
+export function describeNamespace(path: string): NamespaceRecord | undefined {
+  if (path === "") return undefined;
   try {
-    return fileStatus(path);
-  } catch {
-    // A path that is too long, or has a loop of links, leads to no namespace.
+    const status = fileStatus(path);
+    return status === undefined ? undefined : { path, identity: `${status.device}:${status.inode}` };
+  } catch (thrown) {
+    // A path with a loop of links, or that is too long, is no namespace's.
+    const isBad = thrown instanceof SystemError && badPath.includes(thrown.errno);
+    if (!isBad) throw thrown;
     return undefined;
   }
 }
 
-/** The namespace at CNI_NETNS, with what identifies it later; undefined if the path leads nowhere. */
-export function describeNamespace(path: string): NamespaceRecord | undefined {
-  const status = path === "" ? undefined : statusIfAny(path);
-  return status === undefined ? undefined : { path, identity: `${status.device}:${status.inode}` };
-}
+const badPath: readonly number[] = [Errno.ELOOP, Errno.ENAMETOOLONG];
 
-/** Whether the address is on the attachment's interface: in the namespace of its ADD, or in `netns`. */
-export function isAttached(record: Placement, address: string, netns = ""): boolean {
-  if (record.ifname === "") return false;
-  for (const place of [record.namespace, describeNamespace(netns)]) {
-    if (place !== undefined && hasAddress(place, record.ifname, address)) return true;
+/** Whether the address is on the attachment's interface: in the namespace of its ADD, or in `netns`. Throws if that is unknown. */
+export function isAttached({ owner, namespace }: Placement, address: string, netns = ""): boolean {
+  if (owner.ifname === "") return false;
+  for (const place of [namespace, describeNamespace(netns)]) {
+    if (place !== undefined && hasAddress(place, owner.ifname, address)) return true;
   }
   return false;
 }
 
-const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
+let host: NetlinkConnection | undefined;
+
+/** Whether the attachment's veth pair exists, with its other end in a namespace that lives. It needs no path. */
+function hasPair({ owner }: Placement): boolean {
+  if (owner.ifname === "") return false;
+  // One socket for the many owners of a GC. It stays open until the process ends.
+  host ??= new NetlinkConnection(Protocol.route);
+  const end = findLink(host, hostInterfaceName(owner));
+  return end !== undefined && isAliasOf(end.alias, owner) && findPeer(host, end) !== undefined;
+}
 
 let known: ReadonlyMap<string, string> | undefined;
 
@@ -47,53 +68,85 @@ function usedNamespaces(): ReadonlyMap<string, string> {
   return known;
 }
 
+const found = new Map<string, ReadonlySet<string>>();
+
+/** The addresses of all interfaces of that name in namespaces that are in use. Read once a call for each name. */
+function addressesEverywhere(ifname: string): ReadonlySet<string> {
+  const before = found.get(ifname);
+  if (before !== undefined) return before;
+  const all = [...usedNamespaces().values()].flatMap((path) => addressesAt(path, ifname));
+  const addresses = new Set(all.map(formatIp));
+  found.set(ifname, addresses);
+  return addresses;
+}
+
 /**
- * Whether an interface of that name has such an address in any namespace that is in use: for attachments without a record. True if
- * /proc cannot be read.
+ * Whether an interface of that name has one of the addresses in any namespace that is in use: for attachments whose namespace is not
+ * recorded. True if that is unknown.
  */
-export function isAddressInAnyNetns(ifname: string, isMeant: (address: IpAddress) => boolean): boolean {
+export function isAddressInAnyNetns(ifname: string, addresses: readonly string[]): boolean {
   try {
-    return [...usedNamespaces().values()].some((path) => addressesAt(path, ifname).some(isMeant));
+    const everywhere = addressesEverywhere(ifname);
+    return addresses.some((address) => everywhere.has(address));
   } catch {
     return true;
   }
 }
 
 /**
- * Whether a namespace is gone whose path was that of a process. Other processes may be in it. The kernel soon gives its inode to a new
- * namespace, which does not have the addresses.
+ * Whether a process is in a namespace, or holds it open, that has no path of its own any more, and the interface there has one of the
+ * addresses. The kernel soon gives an inode to a new namespace, which does not have them. True if that is unknown.
  */
-function isProcessNetnsGone({ ifname, namespace }: Placement, addresses: readonly string[]): boolean {
-  if (namespace === undefined || ifname === "") return false;
-  const { path, identity } = namespace;
-  if (describeNamespace(path)?.identity === identity) return false;
-  let user: string | undefined;
+function isInUseWithoutPath(ifname: string, identity: string, addresses: readonly string[]): boolean {
   try {
-    user = usedNamespaces().get(identity.slice(identity.lastIndexOf(":") + 1));
+    const user = usedNamespaces().get(identity.slice(identity.lastIndexOf(":") + 1));
+    if (user === undefined) return false;
+    const place = describeNamespace(user);
+    // The process has just ended, or the path leads to another namespace here.
+    if (place?.identity !== identity) return true;
+    return addresses.some((address) => hasAddress(place, ifname, address));
   } catch {
-    return false;
+    return true;
   }
-  if (user === undefined) return true;
-  const place = describeNamespace(user);
-  // The process has just ended, or the path leads to another namespace here.
-  if (place?.identity !== identity) return false;
-  return !addresses.some((address) => hasAddress(place, ifname, address));
 }
 
 /**
- * Whether the namespace in which an attachment got these addresses is gone for certain: its path leads nowhere, or to another namespace.
- * Used when a range is exhausted.
- *
- * False in doubt. A plain file at the path may be under a mount that this process does not see; an identity that is not a namespace's
- * proves nothing.
+ * Whether an attachment exists. `addresses`: its addresses as formatIp writes them. It exists if its interface has one of them in the
+ * namespace of its ADD, if its veth pair has both ends, or if that namespace has lost its name and processes are still in it. Throws
+ * if that is unknown.
+ */
+export function isAlive(placement: Placement, addresses: readonly string[]): boolean {
+  const { owner, namespace } = placement;
+  if (addresses.some((address) => isAttached(placement, address))) return true;
+  if (hasPair(placement)) return true;
+  if (namespace === undefined || owner.ifname === "") return false;
+  if (describeNamespace(namespace.path)?.identity === namespace.identity) return false;
+  return isInUseWithoutPath(owner.ifname, namespace.identity, addresses);
+}
+
+const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
+
+/** Whether a path no longer leads to a namespace for certain: it leads nowhere, or to another one. `device`: that of namespaces. */
+function isPathGone({ path, identity }: NamespaceRecord, device: string): boolean {
+  const status = fileStatus(path);
+  if (path.startsWith("/proc/")) return `${status?.device}:${status?.inode}` !== identity;
+  if (status === undefined) return fileStatus(parentOf(path))?.isDirectory === true;
+  // A plain file at the path may be under a mount that this process does not see.
+  return status.device === device && `${device}:${status.inode}` !== identity;
+}
+
+/**
+ * Whether the namespace in which an attachment got these addresses is gone for certain: its path leads nowhere, or to another namespace,
+ * and no process is in it. Used when a range is exhausted. False in doubt: an identity that is not a namespace's proves nothing.
  */
 export function isNetnsGone(placement: Placement, addresses: readonly string[]): boolean {
-  const { namespace } = placement;
-  if (namespace === undefined) return false;
-  const namespaces = fileStatus("/proc/self/ns/net")?.device;
-  if (namespaces === undefined || !namespace.identity.startsWith(`${namespaces}:`)) return false;
-  if (namespace.path.startsWith("/proc/")) return isProcessNetnsGone(placement, addresses);
-  const status = statusIfAny(namespace.path);
-  if (status === undefined) return statusIfAny(parentOf(namespace.path))?.isDirectory === true;
-  return status.device === namespaces && `${status.device}:${status.inode}` !== namespace.identity;
+  const { owner, namespace } = placement;
+  try {
+    const device = fileStatus("/proc/self/ns/net")?.device;
+    if (namespace === undefined || owner.ifname === "" || device === undefined) return false;
+    if (!namespace.identity.startsWith(`${device}:`) || !isPathGone(namespace, device)) return false;
+    return !hasPair(placement) && !isInUseWithoutPath(owner.ifname, namespace.identity, addresses);
+  } catch {
+    return false;
+  }
 }

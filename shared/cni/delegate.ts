@@ -5,6 +5,7 @@
  * executable runs as a process with the same environment and input.
  */
 
+import { isAboutPath } from "../system/errno.ts";
 import { type FileStatus, fileStatus, isSameFile, realPath } from "../system/file-status.ts";
 import { SystemError } from "../system/libc.ts";
 import { baseName } from "../system/path.ts";
@@ -27,12 +28,12 @@ interface Delegate {
   readonly builtin: Plugin | undefined;
 }
 
-/** An unreadable folder of CNI_PATH does not stop the search in later ones. */
+/** An unreadable folder of CNI_PATH does not stop the search in later ones. An error of the moment does: a later one may be another plugin. */
 function fileStatusIfAny(path: string): FileStatus | undefined {
   try {
     return fileStatus(path);
   } catch (thrown) {
-    if (!(thrown instanceof SystemError)) throw thrown;
+    if (!(thrown instanceof SystemError && isAboutPath(thrown.errno))) throw thrown;
     return undefined;
   }
 }

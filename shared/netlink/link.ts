@@ -24,6 +24,7 @@ export const LinkAttribute = {
   extendedMask: 29,
   promiscuity: 30,
   peerNamespaceId: 37,
+  targetNamespaceId: 46,
 } as const;
 
 /** IFLA_INFO_*: attributes of IFLA_LINKINFO. */
@@ -56,6 +57,8 @@ export interface Link {
   readonly master: number;
   /** IFLA_LINK: for a veth, its peer's index in the peer's namespace; 0 for none. */
   readonly peer: number;
+  /** IFLA_LINK_NETNSID: this namespace's number for that of the peer. Absent if both are in one, -1 if the other one is gone. */
+  readonly peerNamespace?: number;
   readonly alias: string;
   readonly operationalState: number;
   readonly promiscuity: number;
@@ -111,6 +114,7 @@ export function readLink(body: Uint8Array): Link {
   const attributes = new Attributes(body, 16);
   const flags = view.getUint32(8, true);
   const info = attributes.nested(LinkAttribute.linkInfo);
+  const peerNamespace = attributes.u32(LinkAttribute.peerNamespaceId);
   return {
     index: view.getInt32(4, true),
     name: attributes.text(LinkAttribute.name) ?? "",
@@ -122,6 +126,7 @@ export function readLink(body: Uint8Array): Link {
     kind: info.text(LinkInfo.kind) ?? "",
     master: attributes.u32(LinkAttribute.master) ?? 0,
     peer: attributes.u32(LinkAttribute.link) ?? 0,
+    ...(peerNamespace === undefined ? {} : { peerNamespace: peerNamespace | 0 }),
     alias: attributes.text(LinkAttribute.alias) ?? "",
     operationalState: attributes.u8(LinkAttribute.operationalState) ?? 0,
     promiscuity: attributes.u32(LinkAttribute.promiscuity) ?? 0,
@@ -150,6 +155,21 @@ export function findLink(connection: NetlinkConnection, name: string): Link | un
 /** The link with an index; undefined if it does not exist. */
 export function findLinkByIndex(connection: NetlinkConnection, index: number): Link | undefined {
   return find(connection, get(new BodyWriter().raw(linkHeader(index)), `look for interface number ${index}`));
+}
+
+/**
+ * The other end of a link such as a veth, in whatever namespace it is. Undefined if that namespace has no process, mount or open file
+ * any more: the kernel then removes the pair soon.
+ */
+export function findPeer(connection: NetlinkConnection, { peer, peerNamespace }: Link): Link | undefined {
+  if (peer === 0 || peerNamespace === -1) return undefined;
+  if (peerNamespace === undefined) return findLinkByIndex(connection, peer);
+  const body = new BodyWriter().raw(linkHeader(peer)).u32(LinkAttribute.targetNamespaceId, peerNamespace);
+  const answer = connection.query(get(body, `look for interface number ${peer} of another namespace`));
+  // EINVAL: rtnl_get_net_ns_capable (net/core/rtnetlink.c) finds no living namespace of that number.
+  if (answer.error?.errno === Errno.EINVAL) return undefined;
+  if (answer.error !== undefined && answer.error.errno !== Errno.ENODEV) throw answer.error;
+  return answer.body === undefined ? undefined : readLink(answer.body);
 }
 
 /** Equivalent to: ip link show. */

@@ -1,8 +1,10 @@
 /** Route lookups: how the kernel would send to an address. Constants: include/uapi/linux/rtnetlink.h. */
 import { bitsOf, formatIp, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
+import { Errno } from "../system/errno.ts";
 import { Attributes } from "./attributes.ts";
 import { BodyWriter } from "./body-writer.ts";
 import type { NetlinkConnection } from "./connection.ts";
+import type { NetlinkError } from "./error.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
 import { RouteAttribute, RouteMessage, routeHeader } from "./route-message.ts";
 
@@ -50,11 +52,25 @@ function readLookup(body: Uint8Array): RouteLookup {
   };
 }
 
+/** No route, or one of the type unreachable, prohibit or blackhole (net/ipv4/fib_semantics.c, fib_props). */
+const noRoute: readonly number[] = [
+  Errno.ENETUNREACH,
+  Errno.EHOSTUNREACH,
+  Errno.EACCES,
+  Errno.EINVAL,
+  Errno.ENETDOWN,
+  Errno.ENODEV,
+];
+
+function resultOf(body: Uint8Array | undefined, error: NetlinkError | undefined): RouteLookup | undefined {
+  if (error !== undefined && !noRoute.includes(error.errno)) throw error;
+  return body === undefined ? undefined : readLookup(body);
+}
+
 /** Equivalent to: ip route get ADDRESS. Undefined without a route. */
 export function lookUpRoute(connection: NetlinkConnection, address: IpAddress): RouteLookup | undefined {
-  // No route: ENETUNREACH, EHOSTUNREACH, or the errno of an unreachable route.
-  const { body } = connection.query(lookUpMessage(address));
-  return body === undefined ? undefined : readLookup(body);
+  const { body, error } = connection.query(lookUpMessage(address));
+  return resultOf(body, error);
 }
 
 /** The same for many addresses, with few system calls. */
@@ -64,7 +80,7 @@ export function lookUpRoutes(
 ): (RouteLookup | undefined)[] {
   // Acknowledged, since a batch ends with the last acknowledgement.
   const answers = connection.transact(addresses.map((address) => lookUpMessage(address, Flag.ack)));
-  return answers.map(({ bodies: [body] }) => (body === undefined ? undefined : readLookup(body)));
+  return answers.map(({ bodies: [body], error }) => resultOf(body, error));
 }
 
 /** The index of the outgoing link for an address; undefined without a route. */

@@ -28,7 +28,10 @@ export function setsIn(connection: NetlinkConnection, table: Table): KernelSet[]
 
 /** Whether there is a table of that name. */
 export function hasTable(connection: NetlinkConnection, table: Table): boolean {
-  return isNftablesLoaded() && connection.transact([getTable(table)])[0]?.error === undefined;
+  if (!isNftablesLoaded()) return false;
+  const error = connection.transact([getTable(table)])[0]?.error;
+  if (error !== undefined && !isAbsent(error)) throw error;
+  return error === undefined;
 }
 
 /** All elements of a set: as many as there are attachments. */

@@ -48,6 +48,19 @@ export const Errno = {
   ENOTSUPP: 524,
 } as const;
 
+/** True for the errors that prove that a path leads to nothing. Any other one may pass: the file can be there. */
+export function isAbsence(errno: number): boolean {
+  return errno === Errno.ENOENT || errno === Errno.ENOTDIR;
+}
+
+/** Errors that a path gives each time, as long as files and permissions stay as they are. */
+const ofPath: readonly number[] = [Errno.EACCES, Errno.EPERM, Errno.ELOOP, Errno.ENAMETOOLONG, Errno.EINVAL];
+
+/** True for an error that says something about the path. Others, such as ENOMEM and EIO, are of the moment. */
+export function isAboutPath(errno: number): boolean {
+  return isAbsence(errno) || ofPath.includes(errno);
+}
+
 const messages: Readonly<Record<number, string>> = {
   1: "operation not permitted",
   2: "no such file or directory",

@@ -1,5 +1,5 @@
 /** The status of files without opening them: access(2), statx(2), statfs(2). */
-import { Errno } from "./errno.ts";
+import { Errno, isAboutPath, isAbsence } from "./errno.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 import { decodeText } from "./text.ts";
 
@@ -7,7 +7,7 @@ import { decodeText } from "./text.ts";
 export function fileExists(path: string): boolean {
   const failed = tryCall("faccessat", AT_FDCWD, path, 0);
   if (failed === 0) return true;
-  if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return false;
+  if (isAbsence(-failed)) return false;
   throw new SystemError("access", path, -failed);
 }
 
@@ -21,9 +21,11 @@ export function isWritable(path: string): boolean {
   return tryCall("faccessat", AT_FDCWD, path, 2) === 0;
 }
 
-/** access(2) with X_OK. */
+/** access(2) with X_OK. Throws SystemError for an error that is not about the path, such as EIO. */
 export function isExecutable(path: string): boolean {
-  return tryCall("faccessat", AT_FDCWD, path, 1) === 0;
+  const failed = tryCall("faccessat", AT_FDCWD, path, 1);
+  if (failed < 0 && !isAboutPath(-failed)) throw new SystemError("access", path, -failed);
+  return failed === 0;
 }
 
 /** Kinds of files: S_IFMT of the mode (include/uapi/linux/stat.h). */
@@ -63,7 +65,7 @@ const STATX_BASIC_STATS = 0x7ff;
 function statx(directory: number, path: string, flags: number): FileStatus | undefined {
   const buffer = new Uint8Array(256);
   const failed = tryCall("statx", directory, path, flags, STATX_BASIC_STATS, buffer);
-  if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return undefined;
+  if (isAbsence(-failed)) return undefined;
   if (failed < 0) throw new SystemError("statx", path, -failed);
   const view = new DataView(buffer.buffer);
   // struct statx, include/uapi/linux/stat.h: nlink 0x10, uid 0x14, mode 0x1c, ino 0x20, size 0x28, mtime 0x70, dev major/minor 0x88.

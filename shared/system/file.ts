@@ -1,6 +1,6 @@
 /** Files. Errors are SystemError with the path. */
 
-import { Errno } from "./errno.ts";
+import { Errno, isAbsence } from "./errno.ts";
 import { AT_FDCWD, descriptorStatus, type FileStatus, fileExists } from "./file-status.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 import { decodeText, encodeText } from "./text.ts";
@@ -97,7 +97,7 @@ function readPresent(
 ): string | undefined {
   // A FIFO must not block the call.
   const descriptor = tryOpen(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
-  if (descriptor === -Errno.ENOENT || descriptor === -Errno.ENOTDIR) return undefined;
+  if (isAbsence(-descriptor)) return undefined;
   if (descriptor < 0) throw new SystemError("open", path, -descriptor);
   try {
     return decodeText(read(descriptor, path));
@@ -188,7 +188,7 @@ export function linkToFreeName(file: string, name: string): boolean {
 /** Removes a file. Returns false if it did not exist. */
 export function removeFile(path: string): boolean {
   const failed = tryCall("unlinkat", AT_FDCWD, path, 0);
-  if (failed === -Errno.ENOENT || failed === -Errno.ENOTDIR) return false;
+  if (isAbsence(-failed)) return false;
   if (failed < 0) throw new SystemError("unlink", path, -failed);
   return true;
 }
@@ -200,8 +200,10 @@ export function tryReadLink(path: string): string | number {
   return length < 0 ? length : decodeText(buffer.subarray(0, length));
 }
 
-/** The target of a symbolic link; undefined if the path is not a link. */
+/** The target of a symbolic link; undefined if the path is not a link. Throws SystemError if that is unknown. */
 export function readLink(path: string): string | undefined {
   const target = tryReadLink(path);
-  return typeof target === "number" ? undefined : target;
+  if (typeof target === "string") return target;
+  if (isAbsence(-target) || target === -Errno.EINVAL) return undefined;
+  throw new SystemError("readlink", path, -target);
 }

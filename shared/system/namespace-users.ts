@@ -44,11 +44,17 @@ function addLinks(found: Found, folder: string, suffix: string): void {
   }
 }
 
-function addMounts(found: Found, process: string): void {
+/** mountinfo writes a space, a tab, a line break and a backslash as octal numbers (fs/proc_namespace.c, mangle). */
+const decodePath = (path: string) =>
+  path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+
+/** Adds the namespaces that are mounted where the process sees them; false if it has ended. */
+function addMounts(found: Found, process: string): boolean {
   const text = readTextIfPresent(`${process}/mountinfo`) ?? "";
   for (const [, inode = "", point = ""] of text.matchAll(MOUNT)) {
-    if (!found.has(inode)) found.set(inode, `${process}/root${point}`);
+    if (!found.has(inode)) found.set(inode, `${process}/root${decodePath(point)}`);
   }
+  return text !== "";
 }
 
 /** Adds all namespaces of a process; false if its links may not be read. */
@@ -63,8 +69,8 @@ function addAll(found: Found, mountNamespaces: Set<string>, process: string): bo
     addLinks(found, `${process}/fd`, "");
     const mounts = readProcLink(`${process}/ns/mnt`);
     if (mountNamespaces.has(mounts)) return;
-    mountNamespaces.add(mounts);
-    addMounts(found, process);
+    // Of a process that has just ended, nothing was read: another one with the same mounts has to show them.
+    if (addMounts(found, process)) mountNamespaces.add(mounts);
   });
   return isOpen;
 }
@@ -85,14 +91,19 @@ export function namespacesInUse(): ReadonlyMap<string, string> {
   const mountNamespaces = new Set<string>();
   const open: string[] = [];
   const closed: string[] = [];
-  for (const name of listDirectory("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
+  const names = listDirectory("/proc").filter((name) => /^\d+$/.test(name));
+  // At least this process is there, unless /proc is not mounted.
+  if (names.length === 0) throw new SystemError("list", "the processes in /proc", Errno.ENOENT);
+  for (const name of names) {
     const process = `/proc/${name}`;
     (addAll(found, mountNamespaces, process) ? open : closed).push(process);
   }
   const known = closed.length === 0 ? [] : open.map(netFiles);
   for (const process of closed) {
-    if (!known.includes(netFiles(process))) throw new SystemError("readlink", process, Errno.EACCES);
+    const files = netFiles(process);
+    // It has ended meanwhile.
+    if (files === undefined) continue;
+    if (!known.includes(files)) throw new SystemError("readlink", process, Errno.EACCES);
   }
   return found;
 }

@@ -3,8 +3,8 @@
  * stays in the namespace where it was opened, so the process works on host and container side by side.
  */
 
-import { Errno } from "./errno.ts";
-import { closeFile, OpenFlag, openFile } from "./file.ts";
+import { Errno, isAbsence } from "./errno.ts";
+import { closeFile, OpenFlag, openFile, tryOpen } from "./file.ts";
 import { descriptorStatus, fileStatus, isSameFile } from "./file-status.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 
@@ -60,21 +60,30 @@ function runInside<Value>(target: number, path: string, work: () => Value): Valu
 
 /**
  * Opens the network namespace at a path. For a missing path or another kind of file, returns the reason. An unmounted
- * namespace leaves a plain file. Changes nothing.
+ * namespace leaves a plain file. Throws SystemError if that is unknown, as without memory. Changes nothing.
  */
 export function openNamespace(path: string): Namespace | NamespaceProblem {
-  let descriptor: number;
+  const descriptor = tryOpening(path);
+  if (descriptor < 0) return problemOf(path, -descriptor);
   try {
-    // Non-blocking: a FIFO at the path must not block the call.
-    descriptor = openFile(path, OpenFlag.readOnly | OpenFlag.nonBlocking);
-  } catch (thrown) {
-    return faultOf(thrown);
-  }
-  const problem = tryEntering(descriptor);
-  if (problem !== undefined) {
+    const problem = tryEntering(descriptor, path);
+    if (problem === undefined) return opened(path, descriptor);
     closeFile(descriptor);
     return problem;
+  } catch (thrown) {
+    closeFile(descriptor);
+    throw thrown;
   }
+}
+
+/** The same for a namespace that may be gone: then undefined. Throws SystemError if it may not be entered. */
+export function openNamespaceIfPresent(path: string): Namespace | undefined {
+  const namespace = openNamespace(path);
+  if (namespace === "denied") throw new SystemError("open", path, Errno.EACCES);
+  return typeof namespace === "string" ? undefined : namespace;
+}
+
+function opened(path: string, descriptor: number): Namespace {
   return {
     path,
     descriptor,
@@ -83,43 +92,52 @@ export function openNamespace(path: string): Namespace | NamespaceProblem {
   };
 }
 
-/**
- * Errors of open(2) for a folder, a socket, a device without a driver, a loop of links, and a long name. Other errors
- * may pass.
- */
-const noNamespace: readonly number[] = [
-  Errno.EISDIR,
-  Errno.ENXIO,
-  Errno.ENODEV,
-  Errno.ELOOP,
-  Errno.ENAMETOOLONG,
-];
+function tryOpening(path: string): number {
+  // Non-blocking: a FIFO at the path must not block the call.
+  const flags = OpenFlag.readOnly | OpenFlag.nonBlocking;
+  const descriptor = tryOpen(path, flags);
+  // For a process that ends meanwhile, /proc returns EACCES (fs/proc/namespaces.c), and ENOENT the next time.
+  return descriptor === -Errno.EACCES || descriptor === -Errno.ESRCH ? tryOpen(path, flags) : descriptor;
+}
 
-function faultOf(thrown: unknown): NamespaceProblem {
-  if (!(thrown instanceof SystemError)) throw thrown;
-  if (thrown.errno === Errno.ENOENT || thrown.errno === Errno.ENOTDIR) return "missing";
-  if (thrown.errno === Errno.EACCES || thrown.errno === Errno.EPERM) return "denied";
-  if (noNamespace.includes(thrown.errno)) return "not-a-namespace";
-  throw thrown;
+/** Both say that a path is wrong at all times. */
+const badPath: readonly number[] = [Errno.ELOOP, Errno.ENAMETOOLONG];
+
+/** The reason for an errno of open(2). A passing error, which says nothing about the path, is thrown. */
+function problemOf(path: string, errno: number): NamespaceProblem {
+  if (isAbsence(errno)) return "missing";
+  if (errno === Errno.EACCES || errno === Errno.EPERM) return "denied";
+  // A second system call has to confirm it: a folder, a socket, a device without a driver, a loop of links, a long name.
+  try {
+    const status = fileStatus(path);
+    if (status === undefined) return "missing";
+    if (!status.isFile) return "not-a-namespace";
+  } catch (thrown) {
+    if (badPath.includes(errno) && thrown instanceof SystemError && thrown.errno === errno)
+      return "not-a-namespace";
+  }
+  throw new SystemError("open", path, errno);
 }
 
 /** setns(2) refuses any other file, and other types of namespaces, with EINVAL. */
-function tryEntering(descriptor: number): NamespaceProblem | undefined {
+function tryEntering(descriptor: number, path: string): NamespaceProblem | undefined {
   const back = homeDescriptor();
   const failed = tryCall("setns", descriptor, CLONE_NEWNET);
-  if (failed < 0) return failed === -Errno.EPERM ? "denied" : "not-a-namespace";
+  if (failed === -Errno.EINVAL) return "not-a-namespace";
+  if (failed === -Errno.EPERM) return "denied";
+  if (failed < 0) throw new SystemError("setns", path, -failed);
   comeBack(back);
   return undefined;
 }
 
-/** True if the path is this process's own namespace. */
+/** True if the path is this process's own namespace. Throws SystemError if that is unknown. */
 export function isOwnNamespace(path: string): boolean {
   try {
     const other = fileStatus(path);
     return other !== undefined && isSameFile(descriptorStatus(homeDescriptor()), other);
   } catch (thrown) {
-    if (!(thrown instanceof SystemError)) throw thrown;
-    return false;
+    if (thrown instanceof SystemError && [...badPath, Errno.EACCES].includes(thrown.errno)) return false;
+    throw thrown;
   }
 }
 
