@@ -1,10 +1,15 @@
 /** CHECK: the result's addresses are reserved for this attachment. */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { formatIp } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { lockLimit } from "../../shared/system/folder-lock.ts";
 import { storeAdvice, withAdvice } from "./advice.ts";
-import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
+import {
+  type HostLocalConfiguration,
+  readHostLocal,
+  readStoreLocation,
+  type StoreLocation,
+} from "./configuration.ts";
 import { NetworkFolder } from "./folder.ts";
 import { rangeOf } from "./range.ts";
 import { type Owner, parseReservation } from "./records.ts";
@@ -17,11 +22,30 @@ function expectedNames(request: Request, { sets }: HostLocalConfiguration): stri
 }
 
 /** A reservation appears and vanishes whole (rename, unlink), so reading it needs no lock. */
-function checkReserved({ dataDir, network }: HostLocalConfiguration, owner: Owner, name: string): void {
+function holderOf({ dataDir, network }: StoreLocation, name: string): Owner | undefined {
   const text = new NetworkFolder(`${dataDir}/${network}`).read(name)?.text;
-  const holder = text === undefined ? undefined : parseReservation(text);
-  const isSameInterface = holder?.ifname === owner.ifname || holder?.ifname === "";
-  if (holder?.containerId === owner.containerId && isSameInterface) return;
+  return text === undefined ? undefined : parseReservation(text);
+}
+
+/** A reservation without an interface's name is for all interfaces of its container. */
+const isHeldBy = (holder: Owner | undefined, { containerId, ifname }: Owner): boolean =>
+  holder?.containerId === containerId && (holder.ifname === ifname || holder.ifname === "");
+
+/** Whether one of the addresses is reserved for the request's attachment. */
+export function hasReserved(
+  { containerId, ifname, configuration }: Request,
+  addresses: readonly IpAddress[],
+): boolean {
+  const location = readStoreLocation(configuration);
+  const owner = { containerId, ifname };
+  return withAdvice(storeAdvice(location.dataDir), () =>
+    addresses.some((address) => isHeldBy(holderOf(location, formatIp(address)), owner)),
+  );
+}
+
+function checkReserved({ dataDir, network }: HostLocalConfiguration, owner: Owner, name: string): void {
+  const holder = holderOf({ dataDir, network }, name);
+  if (isHeldBy(holder, owner)) return;
   const found =
     holder === undefined ? "no container" : `container ${holder.containerId} ${holder.ifname}`.trimEnd();
   throw new CniError(

@@ -21,7 +21,8 @@ export function add(request: Request): Result {
     const ipam = allocate(request, undo);
     const { ips, routes, kernelRoutes } = planAddresses(ipam, 0);
     const addresses = ips.map(({ address }) => address);
-    const create = newLink({ kind: KIND, name, mac: containerMac(owner, addresses), mtu });
+    const mac = containerMac(owner, addresses);
+    const create = (first: string) => newLink({ kind: KIND, name: first, mac, mtu });
     const link = createInside(container, undo, { owner, kind: KIND, create });
     const wanted = { name, index: link.index, ips, routes: kernelRoutes, detectDuplicates: false };
     setParameters(container, wanted);

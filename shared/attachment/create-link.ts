@@ -6,12 +6,12 @@ import type { AttachmentKey } from "../cni/plugin.ts";
 import { step } from "../cni/steps.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { NetlinkError } from "../netlink/error.ts";
-import { deleteLink, findLink, type Link, readLink, setLink } from "../netlink/link.ts";
+import { deleteLink, findLink, type Link, readLink } from "../netlink/link.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
+import { moveLink } from "../netlink/move-link.ts";
 import type { Rollback } from "../rollback.ts";
 import { Errno } from "../system/errno.ts";
 import type { HostChange } from "./host-change.ts";
-import { isAliasOf } from "./link-alias.ts";
 import { checkKind, missingKind } from "./missing-kind.ts";
 
 /** The new link: from the kernel's echo (since 6.2), or by its name. */
@@ -60,37 +60,46 @@ export function createOnHost({ netlink, undo }: HostChange, { owner, kind, messa
 export interface NewInsideLink {
   readonly owner: AttachmentKey;
   readonly kind: string;
-  /** Creates the link, called CNI_IFNAME, in the container: one message, or a function that throws. */
-  readonly create: NetlinkMessage | (() => void);
+  /**
+   * The message that creates the link in the container under that name, which is not CNI_IFNAME yet. Undefined if the function has
+   * created it itself, as with tap devices.
+   */
+  readonly create: (name: string) => NetlinkMessage | undefined;
   /** Where the message is sent: the host's connection if it names a device of the host by index; else the container's. */
   readonly netlink?: NetlinkConnection;
 }
 
+function sendNew(netlink: NetlinkConnection, kind: string, message: NetlinkMessage): readonly Uint8Array[] {
+  const [answer] = netlink.transact([message]);
+  if (answer?.error !== undefined) throw missingKind(kind, answer.error);
+  return answer?.bodies ?? [];
+}
+
+/** Creates the link under the name. One that has it was left by a killed ADD of this attachment. */
+function createAs(container: Container, name: string, wanted: NewInsideLink): Link {
+  const { kind, create, netlink = container.netlink } = wanted;
+  container.netlink.attempt(deleteLink({ name }), Errno.ENODEV);
+  const message = create(name);
+  return madeLink(container.netlink, name, message === undefined ? [] : sendNew(netlink, kind, message));
+}
+
 /**
- * Makes a link that is in the container only, and writes its owner into the alias. CNI_IFNAME must be free. Throws code 50 if the
- * kernel does not have the kind.
+ * Makes a link that is in the container only. It has a name that is made from its owner until one message gives it CNI_IFNAME, which
+ * must be free, and the owner as its alias: after a kill DEL knows it by either. Throws code 50 if the kernel does not have the kind.
  */
 export function createInside(container: Container, undo: Rollback, wanted: NewInsideLink): Link {
-  const { owner, kind, create, netlink = container.netlink } = wanted;
-  const { ifname: name } = owner;
-  let isRefused = false;
+  const { owner, kind } = wanted;
+  const { netlink } = container;
+  const first = hostLinkName(owner, kind);
+  let made: Link | undefined;
   undo.onFailure(() => {
-    // An interface for which the kernel refused ours is another's.
-    const link = isRefused ? undefined : findLink(container.netlink, name);
-    if (link?.kind !== kind || (link.alias !== "" && !isAliasOf(link.alias, owner))) return;
-    container.netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
+    const target = made === undefined ? { name: first } : { index: made.index };
+    netlink.attempt(deleteLink(target), Errno.ENODEV);
   });
-  const send = (message: NetlinkMessage): readonly Uint8Array[] => {
-    const [answer] = netlink.transact([message]);
-    isRefused = answer?.error !== undefined;
-    if (answer?.error !== undefined) throw missingKind(kind, answer.error);
-    return answer?.bodies ?? [];
-  };
   return step(kind, () => {
-    const bodies = typeof create === "function" ? create() : send(create);
-    const link = madeLink(container.netlink, name, bodies ?? []);
+    made = createAs(container, first, wanted);
     const alias = ownerText(owner);
-    container.netlink.execute(setLink({ index: link.index }, { alias }));
-    return { ...link, alias };
+    netlink.execute(moveLink(made.index, { name: owner.ifname, alias }));
+    return { ...made, name: owner.ifname, alias };
   });
 }

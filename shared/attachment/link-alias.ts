@@ -1,7 +1,6 @@
-/** The owner of a link: by its alias, or without one by the result that the runtime passes. Pure. */
+/** The owner of a link, in its alias. Pure. */
 import { networkText, ownerText } from "../cni/attachment.ts";
-import type { AttachmentKey, Request } from "../cni/plugin.ts";
-import type { Link } from "../netlink/link.ts";
+import type { AttachmentKey } from "../cni/plugin.ts";
 
 const DEVICE = " device=";
 
@@ -30,14 +29,4 @@ export function deviceNameIn(alias: string): string | undefined {
   if (!hasOwner(alias)) return alias === "" ? undefined : alias;
   const at = alias.lastIndexOf(DEVICE);
   return at < 0 ? undefined : alias.slice(at + DEVICE.length);
-}
-
-/**
- * Whether the link has the MAC address of CNI_IFNAME in prevResult. True without a result. For links of the reference plugins, which
- * write no owner.
- */
-export function agreesWithResult({ configuration, ifname }: Request, { mac }: Link): boolean {
-  const interfaces = configuration.prevResult?.interfaces ?? [];
-  const reported = interfaces.find(({ name, sandbox = "" }) => name === ifname && sandbox !== "");
-  return reported?.mac === undefined || reported.mac.toLowerCase() === mac;
 }

@@ -9,14 +9,8 @@ import { moveLink } from "../netlink/move-link.ts";
 import { Errno } from "../system/errno.ts";
 import { ownNamespaceDescriptor } from "../system/netns.ts";
 import type { HostChange } from "./host-change.ts";
-import {
-  agreesWithResult,
-  deviceAlias,
-  deviceNameIn,
-  hasOwner,
-  isAliasOf,
-  isStaleAlias,
-} from "./link-alias.ts";
+import { deviceAlias, deviceNameIn, hasOwner, isAliasOf, isStaleAlias } from "./link-alias.ts";
+import { isProvablyOwn } from "./ownership.ts";
 
 /** The name of a device whose former name has been taken: the kernel's choice when a namespace ends (net/core/dev.c). */
 const OTHER_NAME = "dev%d";
@@ -48,10 +42,15 @@ const ofOwner = (links: readonly Link[], owner: AttachmentKey) =>
   links.find(({ alias }) => isAliasOf(alias, owner));
 
 /** A device that the reference plugin has moved: the alias is its former name. */
-function ofReference(links: readonly Link[], request: Request): Link | undefined {
+function ofReference(links: readonly Link[], request: Request, { netlink }: Container): Link | undefined {
   const link = links.find(({ name }) => name === request.ifname);
   const isMoved = link !== undefined && link.alias !== "" && !hasOwner(link.alias);
-  return isMoved && agreesWithResult(request, link) ? link : undefined;
+  return isMoved && isProvablyOwn(request, netlink, link) ? link : undefined;
+}
+
+function findInside(container: Container, request: Request): Link | undefined {
+  const links = listLinks(container.netlink);
+  return ofOwner(links, attachmentOf(request)) ?? ofReference(links, request, container);
 }
 
 /** Gives a device that has come to the host its former name. */
@@ -68,8 +67,7 @@ export function returnDevice(request: Request, host: NetlinkConnection): void {
   const owner = attachmentOf(request);
   const container = openContainerIfPresent(request);
   try {
-    const links = container === undefined ? [] : listLinks(container.netlink);
-    const inside = ofOwner(links, owner) ?? ofReference(links, request);
+    const inside = container && findInside(container, request);
     if (container !== undefined && inside !== undefined) moveToHost(container, inside);
     const outside = inside ?? ofOwner(listLinks(host), owner);
     if (outside !== undefined) finishReturn(host, outside);

@@ -1,13 +1,14 @@
 /** The interface that an attachment owns: found and removed, by the place and the kind that its plugin declares. */
 import { hostLinkName, networkText } from "../cni/attachment.ts";
-import { openContainerIfPresent } from "../cni/container.ts";
+import { type Container, openContainerIfPresent } from "../cni/container.ts";
 import { runAll } from "../cni/error.ts";
 import { type AttachmentKey, attachmentOf, type OwnedLink, type Request } from "../cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { deleteLink, findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
 import { Errno } from "../system/errno.ts";
-import { agreesWithResult, hasOwner, isAliasOf } from "./link-alias.ts";
+import { hasOwner, isAliasOf } from "./link-alias.ts";
 import { collectMovedDevices, returnDevice } from "./moved-device.ts";
+import { isProvablyOwn } from "./ownership.ts";
 
 type MadeLink = Exclude<OwnedLink, { place: "moved" }>;
 
@@ -28,12 +29,36 @@ function hostAlias({ place, kind }: MadeLink, link: Link, host: NetlinkConnectio
 
 /**
  * Whether the interface CNI_IFNAME is this attachment's. The path of a namespace may lead to another container by now, so the alias
- * decides. Links of the reference plugins have none: there the kind has to be right, and the MAC address that of prevResult.
+ * decides. Links of the reference plugins have none: there the kind has to be right, and a proof has to exist.
  */
-function isOwn(request: Request, owned: MadeLink, link: Link, host?: NetlinkConnection): boolean {
+function isOwn(
+  request: Request,
+  owned: MadeLink,
+  { netlink }: Container,
+  link: Link,
+  host?: NetlinkConnection,
+): boolean {
   if (link.kind !== owned.kind) return false;
   const alias = hasOwner(link.alias) ? link.alias : hostAlias(owned, link, host);
-  return hasOwner(alias) ? isAliasOf(alias, attachmentOf(request)) : agreesWithResult(request, link);
+  if (hasOwner(alias)) return isAliasOf(alias, attachmentOf(request));
+  return isProvablyOwn(request, netlink, link);
+}
+
+/** A link that a killed ADD has not given CNI_IFNAME yet: its name is made from its owner (create-link.ts). */
+function findUnfinished(request: Request, { kind }: MadeLink, { netlink }: Container): Link | undefined {
+  const link = findLink(netlink, hostLinkName(attachmentOf(request), kind));
+  return link?.kind === kind ? link : undefined;
+}
+
+function findOwn(
+  request: Request,
+  owned: MadeLink,
+  container: Container,
+  host?: NetlinkConnection,
+): Link | undefined {
+  const link = findLink(container.netlink, request.ifname);
+  if (link !== undefined && isOwn(request, owned, container, link, host)) return link;
+  return owned.place === "container" ? findUnfinished(request, owned, container) : undefined;
 }
 
 /** Removes the interface from inside. */
@@ -43,9 +68,8 @@ function removeInside(request: Request, owned: MadeLink, host?: NetlinkConnectio
   const { netlink } = container;
   const { ifname } = request;
   try {
-    const link = findLink(netlink, ifname);
-    if (link !== undefined && isOwn(request, owned, link, host))
-      netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
+    const link = findOwn(request, owned, container, host);
+    if (link !== undefined) netlink.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
     // Only the removal of a masquerade needs it, and only pairs have one.
     const others = owned.place === "pair" ? listLinks(netlink) : [];
     return { hasSiblings: others.some(({ kind, name }) => kind === owned.kind && name !== ifname) };
@@ -65,8 +89,10 @@ function onHost<Value>(work: (host: NetlinkConnection) => Value): Value {
 
 /** Removes the link by its end on the host, which needs no namespace. If that is gone, removes a pair from inside. */
 function removeFromHost(request: Request, owned: MadeLink, host: NetlinkConnection): RemovedLink {
-  const link = findLink(host, hostLinkName(attachmentOf(request), owned.kind));
-  if (link === undefined)
+  const owner = attachmentOf(request);
+  const link = findLink(host, hostLinkName(owner, owned.kind));
+  // Between the creation of a link and its alias, a kill may come.
+  if (link === undefined || (link.alias !== "" && !isAliasOf(link.alias, owner)))
     return owned.place === "pair" ? removeInside(request, owned, host) : { hasSiblings: true };
   host.attempt(deleteLink({ index: link.index }), Errno.ENODEV);
   return { alias: link.alias, hasSiblings: true };

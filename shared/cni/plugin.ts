@@ -1,4 +1,5 @@
 /** The contract between the runner and a plugin. */
+import type { IpAddress } from "../ip/address.ts";
 import type { ListPath } from "./deferred-list.ts";
 import type { Fields, JsonObject } from "./fields.ts";
 import type { Dns, Result } from "./result.ts";
@@ -91,6 +92,8 @@ export interface Plugin {
    * an earlier ADD (deferred-list.ts).
    */
   readonly deferredList?: ListPath;
+  /** Of an IPAM plugin whose reservations name their owner: whether one of the addresses is reserved for the request's attachment. */
+  hasReserved?(request: Request, addresses: readonly IpAddress[]): boolean;
   add(request: Request): Result;
   del(request: Request): void;
   check(request: Request): void;

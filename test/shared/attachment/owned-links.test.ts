@@ -361,14 +361,23 @@ describe.runIf(canRun("ip", "strace", "musl-gcc"))("the link of an attachment", 
       expect(back?.ifalias).toBeUndefined();
     });
 
-    test("comes back from the reference plugin, which keeps the former name in the alias", async () => {
+    test("comes back from the reference plugin, which keeps the former name in the alias, if prevResult proves whose it is", async () => {
       const host = hostOf("device");
       const pod = await host.pod("a");
       await node.exec("sh", [
         "-ec",
         "ip link set up0 netns a; ip -n a link set up0 name eth0; ip -n a link set eth0 alias up0",
       ]);
+      const { address } = await link(node, "eth0", "a");
+      const resultWith = (mac: string) => ({
+        cniVersion: "1.0.0",
+        interfaces: [{ name: "eth0", mac, sandbox: pod.netns }],
+        ips: [],
+      });
       await host.del(pod, config);
+      await host.del(pod, { ...config, prevResult: resultWith("02:00:00:00:00:99") });
+      expect(await names("a")).toEqual(["eth0", "lo"]);
+      await host.del(pod, { ...config, prevResult: resultWith(address) });
       expect(await found()).toMatchObject({ ifname: "up0" });
     });
 

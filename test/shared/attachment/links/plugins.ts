@@ -64,7 +64,7 @@ export function upperPlugin(kind: string, data?: (writer: BodyWriter) => void): 
     const parent = findMaster(request, change).index;
     const namespace = container.namespace.descriptor;
     const settings = data === undefined ? {} : { data };
-    const create = newLink({ kind, name: owner.ifname, parent, namespace, ...settings });
+    const create = (name: string) => newLink({ kind, name, parent, namespace, ...settings });
     return createInside(container, change.undo, { owner, kind, create, netlink: change.netlink });
   };
   return insidePlugin({ place: "container", kind }, make, () => checkKind(kind));
@@ -75,12 +75,13 @@ export function tapPlugin(): Plugin {
   const kind = "tun";
   const make: Make = (request, container, { undo }) => {
     const owner = attachmentOf(request);
-    const create = () => {
-      const call = { arguments: ["tuntap", "add", "mode", "tap", "name", owner.ifname], environment: {} };
+    const create = (name: string) => {
+      const call = { arguments: ["tuntap", "add", "mode", "tap", "name", name], environment: {} };
       const input = new Uint8Array(0);
       const work = () => runProcess("/sbin/ip", { ...call, input, timeoutMilliseconds: 10_000 });
       const { exitCode } = container.namespace.run(work);
       if (exitCode !== 0) throw new CniError(ErrorCode.internal, "ip tuntap add failed");
+      return undefined;
     };
     return createInside(container, undo, { owner, kind, create });
   };

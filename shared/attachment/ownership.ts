@@ -1,0 +1,49 @@
+/**
+ * Whose a link is that has no owner in its alias, as the reference plugins leave it. The path of a namespace may lead to another
+ * container by now, so its name alone proves nothing.
+ */
+import { cachedResult } from "../cni/cached-result.ts";
+import { attachmentOf, type Request } from "../cni/plugin.ts";
+import type { Result } from "../cni/result.ts";
+import { listAddresses } from "../netlink/address.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import type { Link } from "../netlink/link.ts";
+import { fileStatus, isSameFile } from "../system/file-status.ts";
+
+/** Whether two paths lead to one namespace; undefined if one of them leads nowhere. */
+function isSameNamespace(one: string, other: string): boolean | undefined {
+  if (one === other) return true;
+  const statuses = [fileStatus(one), fileStatus(other)] as const;
+  return statuses[0] && statuses[1] && isSameFile(statuses[0], statuses[1]);
+}
+
+/** Whether a result reports the link: by its MAC address, in that namespace. Undefined if it does not say. */
+function isReported(
+  { interfaces }: Result,
+  { ifname, netns }: Request,
+  { mac }: Pick<Link, "mac">,
+): boolean | undefined {
+  const reported = interfaces.find(({ name, sandbox = "" }) => name === ifname && sandbox !== "");
+  if (reported?.mac === undefined) return undefined;
+  if (reported.mac.toLowerCase() !== mac) return false;
+  return isSameNamespace(reported.sandbox ?? "", netns);
+}
+
+/** Whether IPAM has reserved an address of the link for the attachment. */
+function hasReservedAddress(request: Request, netlink: NetlinkConnection, { index }: Link): boolean {
+  const ipam = request.builtin(request.configuration.ipamType);
+  if (ipam?.hasReserved === undefined) return false;
+  const addresses = listAddresses(netlink, index).map(({ cidr }) => cidr.address);
+  return ipam.hasReserved(request, addresses);
+}
+
+/**
+ * Whether the link CNI_IFNAME, which `netlink` reaches, is the request's attachment for certain: by prevResult, by the cache of results,
+ * or by an address that IPAM has reserved. Throws if that cannot be found out.
+ */
+export function isProvablyOwn(request: Request, netlink: NetlinkConnection, link: Link): boolean {
+  const { prevResult } = request.configuration;
+  const result = prevResult ?? cachedResult(attachmentOf(request));
+  const answer = result === undefined ? undefined : isReported(result, request, link);
+  return answer ?? hasReservedAddress(request, netlink, link);
+}
