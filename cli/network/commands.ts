@@ -8,6 +8,7 @@ import { readCached } from "../node/cache.ts";
 import { whileContainerLocked } from "../node/container-lock.ts";
 import { findNetwork, type NetworkList, readList } from "./configuration.ts";
 import { type CallContext, PluginError } from "./invoke.ts";
+import { timeOfList } from "./list-time.ts";
 import { livingAttachments } from "./living-attachments.ts";
 import { configurationFolder, pluginFolders, type RuntimeCall, readRuntimeCall } from "./runtime.ts";
 import { add, check, del, gc, status } from "./verbs.ts";
@@ -128,10 +129,11 @@ const gcCommand: Command = {
   completions: ["network", "file"],
   run: (args, io) => {
     const [name] = operands(args, 1);
-    const keep = args.flag("all")
-      ? () => []
-      : (known: Parameters<typeof livingAttachments>[1]) => livingAttachments(name, known);
-    return reported(args, io, () => gc(contextOf(find(name, io), name, io), keep));
+    const collect = (context: CallContext) =>
+      args.flag("all")
+        ? gc(context, () => [], undefined)
+        : gc(context, (known) => livingAttachments(name, known), timeOfList());
+    return reported(args, io, () => collect(contextOf(find(name, io), name, io)));
   },
 };
 

@@ -1,19 +1,38 @@
 /** Finds the attachments of a network that GC must keep. */
+import { isAddressInAnyNetns } from "../../shared/attachment/liveness.ts";
 import { hostInterfaceName } from "../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
-import { openNamespace } from "../../shared/system/netns.ts";
+import { readResult } from "../../shared/cni/result-input.ts";
+import { latestVersion } from "../../shared/cni/version.ts";
+import { formatIp } from "../../shared/ip/address.ts";
+import { isOwnNamespace, openNamespace } from "../../shared/system/netns.ts";
 import type { CachedAttachment } from "../node/cache.ts";
 import { type HostInterface, listHostInterfaces } from "../node/host-interfaces.ts";
 
-/** Only a namespace that is certainly gone counts: one that is unknown or unreadable is kept. */
-function isNamespaceGone(path: string): boolean {
+/** Whether a path leads to no container's namespace for certain, as the node's own one does. Throws if that is unknown. */
+function isPathGone(path: string): boolean {
   if (path === "") return false;
+  if (isOwnNamespace(path)) return true;
   const opened = openNamespace(path);
   if (typeof opened === "string") return opened !== "denied";
   opened.close();
   return false;
 }
+
+function addressesOf({ result }: CachedAttachment): string[] {
+  try {
+    return readResult(result ?? {}, latestVersion, "the cached result").ips.map((ip) =>
+      formatIp(ip.address.address),
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a namespace is gone. One without a path may have processes still: then the interface with its addresses is in it. */
+const isNamespaceGone = (entry: CachedAttachment): boolean =>
+  isPathGone(entry.netns) && !isAddressInAnyNetns(entry.ifname, addressesOf(entry));
 
 function wholeOwner({ name, owner, isWhole }: HostInterface): AttachmentKey {
   if (isWhole) return owner;
@@ -34,7 +53,7 @@ export function livingAttachments(network: string, known: readonly CachedAttachm
   const others = interfaces.filter(({ name }) => !knownNames.has(name));
   const mayBeOurs = ({ owner, isWhole }: HostInterface) => owner.network === network || !isWhole;
   return [
-    ...known.filter((entry) => names.has(hostInterfaceName(entry)) || !isNamespaceGone(entry.netns)),
+    ...known.filter((entry) => names.has(hostInterfaceName(entry)) || !isNamespaceGone(entry)),
     ...others.filter(mayBeOurs).map(wholeOwner),
   ];
 }

@@ -4,6 +4,7 @@ import type { JsonObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { readResult } from "../../shared/cni/result-input.ts";
 import { writeResult } from "../../shared/cni/result-output.ts";
+import { LIST_TIME } from "../../shared/cni/valid-attachments.ts";
 import { type CniVersion, isAtLeast, isSupported, readVersion } from "../../shared/cni/version.ts";
 import {
   type CachedAttachment,
@@ -13,6 +14,7 @@ import {
   removeCached,
   writeCached,
 } from "../node/cache.ts";
+import { whileContainerLocked } from "../node/container-lock.ts";
 import { type Call, type CallContext, invoke, noCall, PluginError } from "./invoke.ts";
 import type { RuntimeCall } from "./runtime.ts";
 import { uninterrupted } from "./uninterrupted.ts";
@@ -177,11 +179,22 @@ export function del(context: CallContext, call: RuntimeCall): void {
   removeCached(keyOf(context, call));
 }
 
-/** GC: DEL of every cached attachment that is not to be kept, then GC by every plugin. It goes on after errors. */
-export function gc(
-  context: CallContext,
-  keep: (known: readonly CachedAttachment[]) => AttachmentKey[],
-): void {
+/** The attachments that GC keeps, of those in the cache and others. */
+export type Keep = (known: readonly CachedAttachment[]) => AttachmentKey[];
+
+/** DEL of a cached attachment, unless it was detached or attached again since it was read. */
+function delIfSame(context: CallContext, stale: CachedAttachment): void {
+  whileContainerLocked(stale.containerId, context.io.environment, () => {
+    const now = readCached(stale);
+    if (now !== undefined && now.modified.getTime() === stale.modified.getTime()) del(context, stale);
+  });
+}
+
+/**
+ * GC: DEL of every cached attachment that is not to be kept, then GC by every plugin. It goes on after errors. `since`: the plugins keep
+ * what is of this time or later (timeOfList). Undefined: they keep what `keep` returns, and nothing else.
+ */
+export function gc(context: CallContext, keep: Keep, since: bigint | undefined): void {
   const { list } = context;
   if (list.disableGc) {
     context.io.err("podwire: nothing was collected: the configuration sets disableGC\n");
@@ -191,10 +204,18 @@ export function gc(
   const kept = keep(known);
   const idOf = ({ containerId, ifname }: AttachmentKey) => `${containerId}/${ifname}`;
   const keptIds = new Set(kept.map(idOf));
-  const steps = known.filter((entry) => !keptIds.has(idOf(entry))).map((stale) => () => del(context, stale));
+  const steps = known
+    .filter((entry) => !keptIds.has(idOf(entry)))
+    .map((stale) => () => delIfSame(context, stale));
   const valid = kept.map(({ containerId, ifname }) => ({ containerID: containerId, ifname }));
   const plugins = isAtLeast(versionOf(context), "1.1.0") ? list.plugins : [];
-  runAll([...steps, ...plugins.map((plugin) => () => collect(context, plugin, valid))]);
+  const timed = since === undefined ? context : withListTime(context, since);
+  runAll([...steps, ...plugins.map((plugin) => () => collect(timed, plugin, valid))]);
+}
+
+function withListTime(context: CallContext, since: bigint): CallContext {
+  const environment = { ...context.io.environment, [LIST_TIME]: String(since) };
+  return { ...context, io: { ...context.io, environment } };
 }
 
 function collect(

@@ -8,12 +8,12 @@
 import { isAlive } from "../../shared/attachment/liveness.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
-import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
+import { attachmentsToKeep, isAfterList, type Kept } from "../../shared/cni/valid-attachments.ts";
 import { LONGEST_PAUSE, lockLimit } from "../../shared/system/folder-lock.ts";
 import { pause } from "../../shared/system/poll.ts";
 import { storeAdvice, withAdvice } from "./advice.ts";
 import { readStoreLocation, type StoreLocation } from "./configuration.ts";
-import { type OwnerRecord, ownerName, placementOf, recordText } from "./records.ts";
+import { type OwnerRecord, ownerName, placementOf, recordText, timeOf } from "./records.ts";
 import { ownerIndexOf, Store } from "./store.ts";
 
 /** Removals per lock: 100 take some 10 ms. */
@@ -53,21 +53,24 @@ interface Unused {
 /** Runs the work for one owner. GC goes on after a failure: an owner of whom nothing is known keeps its addresses. */
 type Attempt = (work: () => void) => void;
 
-function findUnused(
-  location: StoreLocation,
-  limit: number,
-  kept: ReadonlySet<string>,
-  attempt: Attempt,
-): Unused[] {
+/** Whether ADD has written the record or one of its reservations after the list was made. `modified`: of the record. */
+const isNewer = (kept: Kept, { reservations }: OwnerRecord, modified: bigint | undefined): boolean =>
+  [modified, ...reservations.map(timeOf)].some((time) => isAfterList(kept, time));
+
+function findUnused(location: StoreLocation, limit: number, kept: Kept, attempt: Attempt): Unused[] {
+  const names = keptNames(kept.attachments);
   const owners = Store.use(location, limit, (store) => store.owners()) ?? [];
   const index = ownerIndexOf(location);
   const unused: Unused[] = [];
   for (const [name, read] of owners) {
-    if (kept.has(name)) continue;
+    if (names.has(name)) continue;
     attempt(() => {
       const modified = index.modified(name);
       const record = read ?? index.readNamed(name);
-      if (record !== undefined && !isInUse(location, record)) unused.push({ record, modified });
+      // A scan has just written the records that it read.
+      const written = read === undefined ? modified : undefined;
+      if (record === undefined || isNewer(kept, record, written) || isInUse(location, record)) return;
+      unused.push({ record, modified });
     });
   }
   return unused;
@@ -81,7 +84,7 @@ function release(store: Store, location: StoreLocation, { record, modified }: Un
   if (!isInUse(location, found)) store.releaseAll(found);
 }
 
-function collect(location: StoreLocation, limit: number, kept: ReadonlySet<string>): void {
+function collect(location: StoreLocation, limit: number, kept: Kept): void {
   const failures: (() => never)[] = [];
   const attempt: Attempt = (work) => {
     try {
@@ -104,7 +107,7 @@ function collect(location: StoreLocation, limit: number, kept: ReadonlySet<strin
 }
 
 export function gc(request: Request): void {
-  const kept = keptNames(attachmentsToKeep(request));
+  const kept = attachmentsToKeep(request);
   const location = readStoreLocation(request.configuration);
   const limit = lockLimit(request.environment);
   withAdvice(storeAdvice(location.dataDir), () => collect(location, limit, kept));

@@ -14,13 +14,13 @@ export type Collect = (network: string, keep: readonly AttachmentKey[]) => void;
 export function collectGarbage(request: Request, owned: Owned, own: Collect = () => {}): void {
   const { environment, configuration } = request;
   const { name: network, ipamType } = configuration;
-  const keep = attachmentsToKeep(request);
+  const kept = attachmentsToKeep(request);
   runAll([
-    () => collectOwnedLinks(owned.link, network, keep),
+    () => collectOwnedLinks(owned.link, network, kept),
     () => {
-      if (owned.isFiltered) collectFilter(network, keep, "interface", environment);
+      if (owned.isFiltered) collectFilter(network, kept, "interface", environment);
     },
-    () => own(network, keep),
+    () => own(network, kept.attachments),
     () => {
       if (ipamType !== "") delegateGc(request, ipamType);
     },

@@ -2,9 +2,10 @@
 import { hostLinkName, networkText } from "../cni/attachment.ts";
 import { type Container, openContainerIfPresent } from "../cni/container.ts";
 import { runAll } from "../cni/error.ts";
-import { type AttachmentKey, attachmentOf, type OwnedLink, type Request } from "../cni/plugin.ts";
+import { attachmentOf, type OwnedLink, type Request } from "../cni/plugin.ts";
+import type { Kept } from "../cni/valid-attachments.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
-import { deleteLink, findLink, findLinkByIndex, type Link, listLinks } from "../netlink/link.ts";
+import { deleteLink, findLink, findLinkByIndex, findPeer, type Link, listLinks } from "../netlink/link.ts";
 import { Errno } from "../system/errno.ts";
 import { hasOwner, isAliasOf } from "./link-alias.ts";
 import { collectMovedDevices, returnDevice } from "./moved-device.ts";
@@ -109,16 +110,20 @@ export function removeOwnedLink(request: Request, owned: OwnedLink): RemovedLink
 }
 
 /**
- * GC: removes the network's links on the host whose attachment is not in `keep`. A link in a container's namespace is not looked
- * for: it goes with the namespace.
+ * GC: removes the network's links on the host whose attachment is not kept. A link in a container's namespace is not looked
+ * for: it goes with the namespace. A link has no time; of a list that may be old, a pair with both ends counts as newer.
  */
-export function collectOwnedLinks(owned: OwnedLink, network: string, keep: readonly AttachmentKey[]): void {
+export function collectOwnedLinks(owned: OwnedLink, network: string, { attachments, since }: Kept): void {
   if (owned.place === "container") return;
   onHost((host) => {
-    if (owned.place === "moved") return collectMovedDevices(host, network, keep);
-    const kept = new Set(keep.map((owner) => hostLinkName(owner, owned.kind)));
-    const isStale = ({ kind, alias, name }: Link) =>
-      kind === owned.kind && alias.startsWith(networkText(network)) && !kept.has(name);
+    if (owned.place === "moved") return collectMovedDevices(host, network, attachments);
+    const kept = new Set(attachments.map((owner) => hostLinkName(owner, owned.kind)));
+    const isAlive = (link: Link) => since !== undefined && findPeer(host, link) !== undefined;
+    const isStale = (link: Link) =>
+      link.kind === owned.kind &&
+      link.alias.startsWith(networkText(network)) &&
+      !kept.has(link.name) &&
+      !isAlive(link);
     const stale = listLinks(host).filter(isStale);
     runAll(
       stale.map(

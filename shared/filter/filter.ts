@@ -2,9 +2,9 @@
  * What plugins ask of the packet filter. A record is on disk before its rules are in the kernel, and until they are gone, so rules
  * without a record are impossible.
  */
-import { isOfNetwork, ownerComment } from "../cni/attachment.ts";
 import { runAll } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
+import type { Kept } from "../cni/valid-attachments.ts";
 import { withNetfilterLeftOpen } from "../netlink/netfilter.ts";
 import { contextOf, resolve, type Wanted } from "./choice.ts";
 import { iptablesBackend } from "./iptables/index.ts";
@@ -14,6 +14,7 @@ import { type FilterRecord, type HostPort, type RecordKind, recordName } from ".
 import { isFilterUsed, RecordStore } from "./record-store.ts";
 import { collectReference, removeReference } from "./reference/index.ts";
 import { reservationsOf } from "./reservation.ts";
+import { type Collection, staleIn } from "./stale.ts";
 import { withOptionalState } from "./state.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -150,7 +151,8 @@ export function clearFilter(wanted: Wanted, environment: Environment): FilterRec
     const { context, store } = host;
     const probe: FilterRecord = { ...wanted, backend: "nftables" };
     if (!store.exists) return [];
-    if (!store.has(wanted.owner, wanted.kind) && store.holders(probe).length === 0) return [];
+    if (store.written(wanted.owner, wanted.kind) === undefined && store.holders(probe).length === 0)
+      return [];
     return store.whileLocked(() => {
       const former = store.find(wanted.owner, wanted.kind);
       const removed = [...(former === undefined ? [] : [former]), ...recordsInTheWay(host, probe)];
@@ -166,7 +168,7 @@ function findRecord(host: Host, owner: AttachmentKey, kind: RecordKind): FilterR
   const { store } = host;
   recoverIfLost(host);
   const record = store.find(owner, kind);
-  if (record !== undefined || !store.has(owner, kind)) return record;
+  if (record !== undefined || store.written(owner, kind) === undefined) return record;
   return ofOwner(fromKernel(host), owner, kind);
 }
 
@@ -183,7 +185,7 @@ function fromKernel({ context, store }: Host): Host {
 
 /** Whether there can be rules of the owner: its record exists, or records were deleted while the kernel has rules. */
 function mayHaveRules({ context, store }: Host, owner: AttachmentKey, kind: RecordKind): boolean {
-  if (store.exists && store.readState() !== undefined) return store.has(owner, kind);
+  if (store.exists && store.readState() !== undefined) return store.written(owner, kind) !== undefined;
   return store.exists || recovered(context).length > 0;
 }
 
@@ -215,42 +217,29 @@ export function removeFilter(
   });
 }
 
-/** For GC: removes what belongs to attachments of the network that are not in `keep`. Every step is tried. */
+/** For GC: removes what belongs to attachments of the network that are not kept. Every step is tried. */
 export function collectFilter(
   network: string,
-  keep: readonly AttachmentKey[],
+  kept: Kept,
   kind: RecordKind,
   environment: Environment,
   removed: (record: FilterRecord) => void = () => {},
 ): void {
   withHost(environment, (host) => {
     runAll([
-      () => collectRecords(host, { network, keep, kind }, removed),
-      () => collectReference(host.context, network, keep, kind),
+      () => collectRecords(host, { network, kept, kind }, removed),
+      () => collectReference(host.context, network, kept.attachments, kind),
     ]);
   });
 }
 
-interface Collection {
-  readonly network: string;
-  readonly keep: readonly AttachmentKey[];
-  readonly kind: RecordKind;
-}
-
-function collectRecords(
-  host: Host,
-  { network, keep, kind }: Collection,
-  removed: (record: FilterRecord) => void,
-): void {
+function collectRecords(host: Host, collection: Collection, removed: (record: FilterRecord) => void): void {
   const { store } = host;
   if (!store.exists && recovered(host.context).length === 0) return;
   store.whileLockedToRemove((hasRecords) => {
     const { context } = hasRecords ? host : fromKernel(host);
     if (hasRecords) recoverMissing(host);
-    const kept = new Set(keep.map((owner) => recordName(owner, kind)));
-    const isStale = ({ owner, kind: own }: FilterRecord) =>
-      own === kind && isOfNetwork(ownerComment(owner), network) && !kept.has(recordName(owner, own));
-    const stale = context.allRecords().filter(isStale);
+    const stale = context.allRecords().filter(staleIn(store, collection));
     applyChange(context, { removed: stale, added: [] });
     for (const record of stale) {
       store.remove(record);

@@ -104,9 +104,9 @@ export class RecordStore {
     for (const record of this.all()) this.#reserve(recordName(record.owner, record.kind), record);
   }
 
-  /** Whether a record's file is there, whole or not. */
-  has(owner: AttachmentKey, kind: RecordKind): boolean {
-    return fileExists(this.#recordPath(recordName(owner, kind)));
+  /** When a record's file was written, whole or not, in nanoseconds since 1970; undefined if it is missing. */
+  written(owner: AttachmentKey, kind: RecordKind): bigint | undefined {
+    return fileStatus(this.#recordPath(recordName(owner, kind)))?.modified;
   }
 
   /** The record of an owner; undefined if it is missing or cannot be read. */

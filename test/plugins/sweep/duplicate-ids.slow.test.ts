@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { canRun, type PluginRun } from "../../helpers/index.ts";
 import { sweepSize } from "../../helpers/sweep.ts";
 import { failed, succeeded } from "../attachment/host.ts";
-import { containerState, links, reservations } from "../attachment/kernel-state.ts";
+import { containerState, reservations } from "../attachment/kernel-state.ts";
+import { countReservations, isOnItsWay, moments, stepAt } from "./moments.ts";
 import { Stage } from "./stage.ts";
 import { keptOverlays, type Subject, subjects } from "./subjects.ts";
-import type { Step } from "./system-calls.ts";
 
 const rounds = sweepSize({ spread: 10, all: 25 });
 
@@ -23,27 +23,6 @@ async function expectOne(stage: Stage, runs: readonly PluginRun[], total: number
   const reserved = await reservations(node);
   expect(reserved).toHaveLength(total);
   for (const { address } of ips) expect(reserved).toContain(address.replace(/\/.*/, ""));
-}
-
-/** How many addresses the network has reserved while the container is attached. */
-async function countReservations(stage: Stage): Promise<number> {
-  await stage.add();
-  const { length } = await reservations(stage.host.node);
-  await stage.del();
-  return length;
-}
-
-/** When the first of two is held up: before it makes its interface, right afterwards, and before its last change. */
-const moments = ["before its interface", "after its interface", "at its end"] as const;
-
-function stepAt(steps: readonly Step[], moment: (typeof moments)[number]): Step {
-  // strace does not say of every socket what is sent by it; but a setting of the interface comes right after it.
-  const setting = steps.findIndex(({ line }) => /^openat.*conf\/(veth\w+|eth0)\//.test(line));
-  const creation = steps.slice(0, setting).findLastIndex(({ syscall }) => syscall === "sendto");
-  const later = steps.slice(creation + 1).filter(({ syscall }) => syscall === "sendto");
-  const step = { [moments[0]]: steps[creation], [moments[1]]: later[0], [moments[2]]: later.at(-1) }[moment];
-  if (step === undefined) throw new Error("the trace lacks this step");
-  return step;
 }
 
 // Not two first ADDs of an overlay: the refused one takes the overlay along that both began to make.
@@ -75,16 +54,12 @@ describe.each([...subjects.filter(isPair), ...keptOverlays])(
       { timeout: 120_000 },
       async (moment, { expect: expectHere }) => {
         await using stage = await Stage.create(subject);
-        const { node } = stage.host;
         const total = await countReservations(stage);
         const step = stepAt(await stage.stepsOfAdd(), moment);
         // strace(1) takes microseconds.
         const first = stage.callWith("ADD", step, "delay_enter=2000000");
-        const isOnItsWay = async () =>
-          moment === "before its interface"
-            ? (await reservations(node)).length === total
-            : (await links(node, stage.pod.name)).some(({ ifname }) => ifname === stage.pod.ifname);
-        await expectHere.poll(isOnItsWay, { interval: 10, timeout: 20_000 }).toBe(true);
+        const isHeldUp = () => isOnItsWay(stage, moment, total);
+        await expectHere.poll(isHeldUp, { interval: 10, timeout: 20_000 }).toBe(true);
         const ended = await Promise.all([first, stage.call("ADD")]);
         expect(ended[0].exitCode, ended[0].stdout).toBe(0);
         await expectOne(stage, ended, total);

@@ -41,6 +41,11 @@ export class Stage implements AsyncDisposable {
     return this.host.node.dispose();
   }
 
+  /** The configuration of ADD. */
+  get config(): Keys {
+    return this.#config("ADD");
+  }
+
   #config(command: "ADD" | "DEL"): Keys {
     const { add, del = add } = this.#calls;
     return command === "ADD" ? add : del;

@@ -60,7 +60,12 @@ function perform(operation: Operation, environment: Environment): unknown {
       removeFilter(operation.owner, operation.kind, environment, { hasSiblings: false });
       return null;
     case "collect":
-      collectFilter(operation.network, operation.keep, operation.kind, environment);
+      collectFilter(
+        operation.network,
+        { attachments: operation.keep, since: undefined },
+        operation.kind,
+        environment,
+      );
       return null;
     case "records":
       return withStore(environment, (store) => plain(store.all()));
