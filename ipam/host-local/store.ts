@@ -101,13 +101,13 @@ export class Store {
     return records.flatMap((record) => this.find(record) ?? []);
   }
 
-  /** True if an address's file names this owner. */
+  /** True if an address's file names this owner, or the owner's container alone, as old versions of the reference wrote it. */
   isReservedBy(owner: Owner, name: string): boolean {
     const text = this.folder.read(name)?.text;
     if (text === undefined) return false;
     if (text === reservationText(owner)) return true;
     const holder = parseReservation(text);
-    return holder !== undefined && isSameOwner(holder, owner);
+    return holder?.containerId === owner.containerId && ["", owner.ifname].includes(holder.ifname);
   }
 
   /** The owner in an address's file. */

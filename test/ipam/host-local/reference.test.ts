@@ -77,6 +77,12 @@ describe.runIf(tools)("on one folder with the reference", () => {
     writeFileSync(node.path(`${DATA_DIR}/net/10.1.0.50`), "old");
     await us.succeed("CHECK", "old");
     await us.succeed("DEL", "old");
+    // The folder's time stays as it is where a file is written in place.
+    const [address] = await us.add("old");
+    writeFileSync(node.path(`${DATA_DIR}/net/${address}`), "old");
+    await us.succeed("CHECK", "old");
+    await us.succeed("DEL", "old");
+    expect(Object.keys(reservations(node))).not.toContain(address);
     expect(Object.keys(reservations(node))).not.toContain("10.1.0.50");
     writeFileSync(node.path(`${DATA_DIR}/net/10.1.0.50`), "old");
     await them.succeed("DEL", "old");
