@@ -9,6 +9,7 @@ import { allocate } from "./allocate.ts";
 import { readHostLocal } from "./configuration.ts";
 import { assignRequested, readRequested } from "./requests.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
+import { restoreLiving } from "./restore.ts";
 import { Store } from "./store.ts";
 
 function readDns(path: string): Dns {
@@ -27,6 +28,7 @@ export function add(request: Request): Result {
   const leases = withAdvice(advice, () => {
     const store = Store.make(configuration, lockLimit(request.environment));
     try {
+      restoreLiving(store, configuration.network, sets);
       return allocate(store, { owner: { containerId, ifname }, netns, requests });
     } finally {
       store.close();

@@ -40,8 +40,8 @@ export class Store {
   #isChanged = false;
   /** True if the index has all records again; false if a write failed. */
   #isComplete = true;
-  /** The identity of a reservation that is written but not yet renamed. A call has one owner. */
-  #prepared: string | undefined;
+  /** A reservation that is written but not yet renamed: its owner and its identity. */
+  #prepared: { readonly owner: Owner; readonly file: string } | undefined;
   /** Reserved addresses that are in no record yet. While there are any, the index is incomplete. */
   readonly #unsaved = new Set<string>();
 
@@ -75,6 +75,12 @@ export class Store {
     } finally {
       store?.close();
     }
+  }
+
+  /** True if the folder had to be read, as the index did not count, and has no reservation. */
+  get isFoundEmpty(): boolean {
+    this.#refresh();
+    return this.#scanned?.size === 0;
   }
 
   /** The names of all owners. Their records are included only after a scan. */
@@ -118,13 +124,13 @@ export class Store {
 
   /** Reserves an address; undefined if it is taken. The caller saves the owner's record. */
   take(name: string, owner: Owner): Reservation | undefined {
-    this.#prepared ??= this.#prepare(owner);
+    if (this.#prepared?.owner !== owner) this.#prepared = { owner, file: this.#prepare(owner) };
     this.#unsaved.add(name);
     if (!this.#put(name)) {
       this.#unsaved.delete(name);
       return undefined;
     }
-    const file = this.#prepared;
+    const { file } = this.#prepared;
     this.#prepared = undefined;
     this.#isChanged = true;
     return { name, file };

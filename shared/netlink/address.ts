@@ -1,5 +1,5 @@
 /** IP addresses of links. Constants: include/uapi/linux/if_addr.h. */
-import { type Family, fromBytes, toBytes } from "../ip/address.ts";
+import { type Family, fromBytes, type IpAddress, toBytes } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { formatCidr, lastAddress } from "../ip/cidr.ts";
 import { Attributes } from "./attributes.ts";
@@ -17,6 +17,7 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
+const IFA_TARGET_NETNSID = 10;
 /** IFA_F_*. */
 const NO_DAD = 0x02;
 const DAD_FAILED = 0x08;
@@ -103,6 +104,27 @@ function readAddress(body: Uint8Array): InterfaceAddress | undefined {
     duplicate: (flags & DAD_FAILED) !== 0,
     scope: view.getUint8(3),
   };
+}
+
+/** Equivalent to: ip address show dev INDEX, in the namespace of that id. Empty where the kernel cannot answer for another namespace. */
+export function listPeerAddresses(
+  connection: NetlinkConnection,
+  namespace: number,
+  index: number,
+): IpAddress[] {
+  return bothFamilies.flatMap((family) => {
+    const body = new BodyWriter().raw(header(addressFamily[family], 0, 0, index));
+    const bodies = connection.dump({
+      type: RTM_GETADDR,
+      flags: Flag.request,
+      body: body.u32(IFA_TARGET_NETNSID, namespace).finish(),
+      purpose: `list the IPv${family} addresses of a peer`,
+    });
+    // An older kernel ignores the id, and answers with this namespace's addresses.
+    const isMeant = (each: Uint8Array) => new Attributes(each, 8).has(IFA_TARGET_NETNSID);
+    const addresses = bodies.filter(isMeant).flatMap((each) => readAddress(each) ?? []);
+    return addresses.filter((each) => each.index === index).map(({ cidr }) => cidr.address);
+  });
 }
 
 const bothFamilies: readonly Family[] = [4, 6];
