@@ -238,7 +238,12 @@ describe("any plan", () => {
           if (given !== undefined) expect(made.routes[at]?.gateway).toEqual(given);
         }
         expect(resolveRoutes(made.routes, made.ips)).toEqual(made.kernelRoutes);
-        expect(resolveRoutes(made.kernelRoutes, made.ips)).toEqual(made.kernelRoutes);
+        // 0.0.0.0 and :: say that a route has no gateway, where leaving it out asks for that of the family.
+        const explicit = made.kernelRoutes.map((route) => {
+          const { family } = route.destination.address;
+          return { gateway: { family, value: 0n }, ...route };
+        });
+        expect(resolveRoutes(explicit, made.ips)).toEqual(made.kernelRoutes);
       }),
     );
   });
