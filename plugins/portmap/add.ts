@@ -8,7 +8,7 @@ import { describePort, type FilterRecord, type HostPort } from "../../shared/fil
 import { formatIp } from "../../shared/ip/address.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { flushChanged, flushStale, flushToContainer } from "./conntrack.ts";
-import { localhostTarget, routeLocalhost } from "./localhost.ts";
+import { closeLocalhost, findLocalhost, localhostTarget, openLocalhost } from "./localhost.ts";
 import type { WantedPorts } from "./wanted.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -36,17 +36,21 @@ function conflict(port: HostPort, { network, containerId, ifname }: AttachmentKe
 export function forwardPorts({ environment }: Request, wanted: WantedPorts): void {
   const { owner, hostPorts } = wanted;
   if (hostPorts.mappings.length === 0) {
-    clearFilter(wanted, environment).forEach(flushToContainer);
+    clearFilter(wanted, environment, closeLocalhost).forEach(flushToContainer);
     return;
   }
+  const target = localhostTarget(hostPorts);
+  const localhost = target && findLocalhost(target);
+  const claim = localhost?.isOurs === true ? { localhost: localhost.link.name } : {};
   const undo = new Rollback();
   try {
-    const taking = { isAlive: isOwnerAlive, conflict };
-    const { former, stale } = step("rules", () => applyFilter(wanted, environment, taking));
-    undo.onFailure(() => void removeFilter(owner, "portmap", environment, { hasSiblings: true }));
-    const local = localhostTarget(hostPorts);
-    // After the rule that keeps other machines away from 127.0.0.0/8.
-    if (local !== undefined) routeLocalhost(local);
+    const taking = { isAlive: isOwnerAlive, conflict, removed: closeLocalhost };
+    const claimed = { ...wanted, hostPorts: { ...hostPorts, ...claim } };
+    const { former, stale } = step("rules", () => applyFilter(claimed, environment, taking));
+    undo.onFailure(
+      () => void removeFilter(owner, "portmap", environment, { hasSiblings: true }, closeLocalhost),
+    );
+    if (localhost !== undefined) openLocalhost(localhost, hostPorts.mappings);
     stale.forEach(flushToContainer);
     if (former?.hostPorts !== undefined) flushChanged(former.hostPorts, hostPorts);
     flushStale(hostPorts);
@@ -58,6 +62,6 @@ export function forwardPorts({ environment }: Request, wanted: WantedPorts): voi
 
 /** Removes the ports of an owner. Needs no ports, no previous result and no namespace. */
 export function removePorts(owner: AttachmentKey, environment: Environment): void {
-  const record = removeFilter(owner, "portmap", environment, { hasSiblings: false });
+  const record = removeFilter(owner, "portmap", environment, { hasSiblings: false }, closeLocalhost);
   if (record !== undefined) flushToContainer(record);
 }

@@ -10,7 +10,7 @@ import { collectFilter } from "../../shared/filter/filter.ts";
 import { forwardPorts, removePorts } from "./add.ts";
 import { readPortmapConfig } from "./config.ts";
 import { flushToContainer } from "./conntrack.ts";
-import { checkLocalhost, localhostTarget } from "./localhost.ts";
+import { checkLocalhost, closeLocalhost, localhostTarget } from "./localhost.ts";
 import { samplePorts, wantedPorts } from "./wanted.ts";
 
 const plugin: Plugin = {
@@ -39,7 +39,10 @@ const plugin: Plugin = {
       attachmentsToKeep(request),
       "portmap",
       request.environment,
-      flushToContainer,
+      (record, some) => {
+        flushToContainer(record);
+        closeLocalhost(record, some);
+      },
     ),
 };
 

@@ -2,13 +2,21 @@
 import { drift } from "../../shared/attachment/check.ts";
 import { CniError, causeOf, ErrorCode } from "../../shared/cni/error.ts";
 import { loopback4 } from "../../shared/filter/port-entry.ts";
-import type { HostPort, HostPorts } from "../../shared/filter/record.ts";
+import { DEFAULT_MARK_BIT, type HostPort, type HostPorts } from "../../shared/filter/record.ts";
+import type { Removed } from "../../shared/filter/removed.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { contains } from "../../shared/ip/cidr.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
-import { findLinkByIndex } from "../../shared/netlink/link.ts";
+import {
+  addIngressProgram,
+  hasIngressProgram,
+  type IngressProgram,
+  removeIngressProgram,
+} from "../../shared/netlink/ingress.ts";
+import { findLink, findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
-import { readSysctl, setSysctl } from "../../shared/system/sysctl.ts";
+import { SystemError } from "../../shared/system/libc.ts";
+import { readSysctl, setSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
 
 /** Whether the mapping is one that 127.0.0.1 leads to. The kernel routes ::1 nowhere. */
 function isOnLocalhost({ family, hostIp }: HostPort): boolean {
@@ -21,43 +29,121 @@ export function localhostTarget({ snat, mappings, targets }: HostPorts): IpAddre
   return targets.find(({ address }) => address.family === 4)?.address;
 }
 
-/** The host's interface that an address is reached by; undefined without a route to it. */
-function interfaceTowards(address: IpAddress): string | undefined {
+/**
+ * Drops packets to 127.0.0.0/8 that come in by the interface, as the kernel itself does without route_localnet (CVE-2020-8558). Rules
+ * of the packet filter do the same, but a flush of those would open the host's services on 127.0.0.1 to containers and to the network
+ * behind them. With br_netfilter answers to the host have that destination already: they carry the mark.
+ */
+const guard: IngressProgram = {
+  name: "podwire: 127.0.0.0/8 from this host only",
+  etherType: 0x0800,
+  // Any: programs of others that decide about a packet run before it.
+  priority: 127,
+  instructions: [
+    // BPF_LD|BPF_W|BPF_ABS from SKF_NET_OFF: the destination.
+    [0x20, 0, 0, -0x100000 + 16],
+    // BPF_ALU|BPF_AND|BPF_K, then BPF_JMP|BPF_JEQ|BPF_K.
+    [0x54, 0, 0, 0xff000000],
+    [0x15, 0, 3, 0x7f000000],
+    // SKF_AD_OFF + SKF_AD_MARK, then BPF_JMP|BPF_JSET|BPF_K.
+    [0x20, 0, 0, -0x1000 + 20],
+    [0x45, 1, 0, 2 ** DEFAULT_MARK_BIT],
+    // BPF_RET|BPF_K: TC_ACT_SHOT, or TC_ACT_UNSPEC, with which the next program is asked.
+    [0x06, 0, 0, 2],
+    [0x06, 0, 0, -1],
+  ],
+};
+
+function withRoute<Value>(work: (host: NetlinkConnection) => Value): Value {
   const host = new NetlinkConnection(Protocol.route);
   try {
-    const index = findOutputInterface(host, address);
-    return index === undefined ? undefined : findLinkByIndex(host, index)?.name;
+    return work(host);
   } finally {
     host.close();
   }
 }
 
+/** The host's interface that an address is reached by; undefined without a route to it. */
+function interfaceTowards(host: NetlinkConnection, address: IpAddress): Link | undefined {
+  const index = findOutputInterface(host, address);
+  return index === undefined ? undefined : findLinkByIndex(host, index);
+}
+
 const keyOf = (link: string) => `ipv4/conf/${link}/route_localnet`;
 
+/** The interface for localhost's ports. */
+export interface Localhost {
+  readonly link: Link;
+  /** Whether podwire switches route_localnet on; if not, another program did. */
+  readonly isOurs: boolean;
+}
+
+/** Finds the interface towards a container; changes nothing. Throws CniError if there is none. */
+export function findLocalhost(target: IpAddress): Localhost {
+  return withRoute((host) => {
+    const link = interfaceTowards(host, target);
+    if (link === undefined) {
+      const message = `there is no route on the node to the container's address ${formatIp(target)}`;
+      const advice = "a plugin before portmap in the chain must connect the container to the node";
+      throw new CniError(ErrorCode.internal, message, advice);
+    }
+    const isOn = readSysctl(keyOf(link.name)) === "1";
+    return { link, isOurs: !isOn || hasIngressProgram(host, link.index, guard) };
+  });
+}
+
+const isExplicit = ({ hostIp }: HostPort): boolean => hostIp !== undefined && contains(loopback4, hostIp);
+
 /**
- * Lets packets with a source in 127.0.0.0/8 be routed by the interface towards a container. It lets packets to
- * 127.0.0.0/8 in there, too: a rule that drops them must be in place before.
+ * Lets packets with a source in 127.0.0.0/8 be routed by the interface. The record must be written before: by it DEL knows what to
+ * switch off. Where the kernel cannot guard the interface nothing is opened, which is an error for ports of 127.0.0.1 alone. Throws
+ * CniError.
  */
-export function routeLocalhost(target: IpAddress): void {
-  const link = interfaceTowards(target);
-  if (link === undefined) {
-    const message = `there is no route on the node to the container's address ${formatIp(target)}`;
-    const advice = "a plugin before portmap in the chain must connect the container to the node";
-    throw new CniError(ErrorCode.internal, message, advice);
-  }
-  if (readSysctl(keyOf(link)) === "1") return;
+export function openLocalhost({ link }: Localhost, mappings: readonly HostPort[]): void {
+  const { name, index } = link;
   try {
-    setSysctl(keyOf(link), "1");
+    withRoute((host) => addIngressProgram(host, index, guard));
   } catch (thrown) {
-    const advice = `run: sysctl -w net.ipv4.conf.${link}.route_localnet=1, or set "snat" to false (${causeOf(thrown)})`;
-    throw new CniError(ErrorCode.io, `could not make 127.0.0.1 reach containers by ${link}`, advice, thrown);
+    if (!mappings.some(isExplicit)) return;
+    const message = `127.0.0.1 cannot lead to containers by ${name}: nothing could guard this host's own services there`;
+    const advice = `load the modules sch_ingress and cls_bpf, or give another "hostIP" (${causeOf(thrown)})`;
+    throw new CniError(ErrorCode.notAvailable, message, advice, thrown);
+  }
+  if (readSysctl(keyOf(name)) === "1") return;
+  try {
+    setSysctl(keyOf(name), "1");
+  } catch (thrown) {
+    const advice = `run: sysctl -w net.ipv4.conf.${name}.route_localnet=1, or set "snat" to false (${causeOf(thrown)})`;
+    throw new CniError(ErrorCode.io, `could not make 127.0.0.1 reach containers by ${name}`, advice, thrown);
   }
 }
 
-/** Throws if routeLocalhost has been undone. */
+/** Switches route_localnet off with the last record that needs it. Where it cannot be written, the guard stays. */
+export const closeLocalhost: Removed = ({ hostPorts }, some) => {
+  const name = hostPorts?.localhost;
+  if (name === undefined || some((other) => other.hostPorts?.localhost === name)) return;
+  try {
+    setSysctlIfPresent(keyOf(name), "0");
+  } catch (thrown) {
+    if (thrown instanceof SystemError) return;
+    throw thrown;
+  }
+  withRoute((host) => {
+    const link = findLink(host, name);
+    if (link !== undefined) removeIngressProgram(host, link.index, guard);
+  });
+};
+
+/** Throws if what ADD did for localhost has been undone. */
 export function checkLocalhost(target: IpAddress): void {
-  const link = interfaceTowards(target);
-  if (link !== undefined && readSysctl(keyOf(link)) === "1") return;
-  const advice = `sysctl -w net.ipv4.conf.${link ?? "INTERFACE"}.route_localnet=1 repairs it`;
-  throw drift(`route_localnet is off towards ${formatIp(target)}: 127.0.0.1 does not lead there`, advice);
+  withRoute((host) => {
+    const link = interfaceTowards(host, target);
+    if (link === undefined || readSysctl(keyOf(link.name)) !== "1") {
+      const advice = `sysctl -w net.ipv4.conf.${link?.name ?? "INTERFACE"}.route_localnet=1 repairs it, if the kernel has sch_ingress and cls_bpf`;
+      throw drift(`route_localnet is off towards ${formatIp(target)}: 127.0.0.1 does not lead there`, advice);
+    }
+    if (hasIngressProgram(host, link.index, guard)) return;
+    const message = `the interface ${link.name} lets packets to this node's 127.0.0.0/8 in: its tc filter "${guard.name}" is missing`;
+    throw drift(message, "the next ADD of a container with ports makes it again");
+  });
 }

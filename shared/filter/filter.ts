@@ -11,8 +11,10 @@ import { iptablesBackend } from "./iptables/index.ts";
 import type { Change, FilterContext } from "./kernel.ts";
 import { nftablesBackend, projectAll, repair } from "./nftables.ts";
 import { type FilterRecord, type HostPort, type RecordKind, recordName } from "./record.ts";
-import { isFilterUsed, RecordStore } from "./record-store.ts";
+import { isFilterUsed } from "./record-folder.ts";
+import { RecordStore } from "./record-store.ts";
 import { collectReference, removeReference } from "./reference/index.ts";
+import { type Removed, tell } from "./removed.ts";
 import { reservationsOf } from "./reservation.ts";
 import { type Collection, staleIn } from "./stale.ts";
 import { withOptionalState } from "./state.ts";
@@ -79,6 +81,7 @@ function recoverIfLost(host: Host): void {
 }
 
 export interface Taking {
+  readonly removed: Removed;
   /** Whether a container still uses what its record has. */
   readonly isAlive: (record: FilterRecord) => boolean;
   /** The error for a port that another container has. */
@@ -102,7 +105,12 @@ export interface Replaced {
   readonly stale: readonly FilterRecord[];
 }
 
-function replace(host: Host, record: FilterRecord, stale: readonly FilterRecord[]): Replaced {
+function replace(
+  host: Host,
+  record: FilterRecord,
+  stale: readonly FilterRecord[],
+  taking: Taking | undefined,
+): Replaced {
   const { context, store } = host;
   const former = store.find(record.owner, record.kind);
   const removed = [...(former === undefined ? [] : [former]), ...stale];
@@ -110,6 +118,7 @@ function replace(host: Host, record: FilterRecord, stale: readonly FilterRecord[
     store.write(record);
     applyChange(context, { removed, added: [record] });
     for (const each of stale) store.remove(each);
+    tell(store, taking?.removed, removed);
     return { former, stale };
   } catch (thrown) {
     takeBack(host, [record, ...(former === undefined ? [] : [former])]);
@@ -136,7 +145,7 @@ export function applyFilter(wanted: Wanted, environment: Environment, taking?: T
     const record = resolve(host.context, wanted);
     return host.store.whileLocked(() => {
       recoverIfLost(host);
-      return replace(host, record, recordsInTheWay(host, record, taking));
+      return replace(host, record, recordsInTheWay(host, record, taking), taking);
     });
   });
 }
@@ -145,7 +154,7 @@ export function applyFilter(wanted: Wanted, environment: Environment, taking?: T
  * For an attachment that wants no rules: what it had, or what a dead container left at its addresses, goes. `wanted` names the
  * addresses. Returns the removed records.
  */
-export function clearFilter(wanted: Wanted, environment: Environment): FilterRecord[] {
+export function clearFilter(wanted: Wanted, environment: Environment, told?: Removed): FilterRecord[] {
   if (!isFilterUsed()) return [];
   return withHost(environment, (host) => {
     const { context, store } = host;
@@ -158,6 +167,7 @@ export function clearFilter(wanted: Wanted, environment: Environment): FilterRec
       const removed = [...(former === undefined ? [] : [former]), ...recordsInTheWay(host, probe)];
       applyChange(context, { removed, added: [] });
       for (const each of removed) store.remove(each);
+      tell(store, told, removed);
       return removed;
     });
   });
@@ -199,6 +209,7 @@ export function removeFilter(
   kind: RecordKind,
   environment: Environment,
   reference: { readonly hasSiblings: boolean },
+  removed?: Removed,
 ): FilterRecord | undefined {
   return withHost(environment, (host) => {
     const { context, store } = host;
@@ -210,6 +221,7 @@ export function removeFilter(
         if (record !== undefined) applyChange(known.context, { removed: [record], added: [] });
         if (record !== undefined) store.remove(record);
         store.removeFile(owner, kind);
+        if (record !== undefined) tell(store, removed, [record]);
       });
     }
     if (record === undefined) removeReference(context, owner, kind, reference.hasSiblings);
@@ -223,7 +235,7 @@ export function collectFilter(
   kept: Kept,
   kind: RecordKind,
   environment: Environment,
-  removed: (record: FilterRecord) => void = () => {},
+  removed?: Removed,
 ): void {
   withHost(environment, (host) => {
     runAll([
@@ -233,7 +245,7 @@ export function collectFilter(
   });
 }
 
-function collectRecords(host: Host, collection: Collection, removed: (record: FilterRecord) => void): void {
+function collectRecords(host: Host, collection: Collection, removed: Removed | undefined): void {
   const { store } = host;
   if (!store.exists && recovered(host.context).length === 0) return;
   store.whileLockedToRemove((hasRecords) => {
@@ -243,7 +255,7 @@ function collectRecords(host: Host, collection: Collection, removed: (record: Fi
     applyChange(context, { removed: stale, added: [] });
     for (const record of stale) {
       store.remove(record);
-      removed(record);
+      tell(store, removed, [record]);
     }
     if (!hasRecords) return;
     store.tidy();

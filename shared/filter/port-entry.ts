@@ -7,15 +7,17 @@ import {
   counter,
   decide,
   loadDestinationKind,
+  loadDirection,
   loadMeta,
   Meta,
   registerAt,
   Verdict,
 } from "../nftables/expression.ts";
-import { hostOrder, matchNetwork } from "../nftables/match.ts";
+import { changeMark, hostOrder, matchNetwork } from "../nftables/match.ts";
 import type { Rule } from "../nftables/message.ts";
 import { interfaceKey } from "../nftables/set.ts";
 import { beforeTracking, forwardedUntracked, LOCAL } from "../nftables/untracked.ts";
+import { DEFAULT_MARK_BIT } from "./record.ts";
 import { type Chain, inetTable, natHooks } from "./structure.ts";
 
 const REGISTER = registerAt(0);
@@ -61,6 +63,22 @@ const localhostRule: Rule = {
   ],
 };
 
+/**
+ * Answers to this host's 127.0.0.0/8 carry the mark past what guards it (plugins/portmap/localhost.ts): with br_netfilter they have that
+ * destination on the bridge already.
+ */
+const answerRule: Rule = {
+  comment: "answers to 127.0.0.0/8",
+  expressions: [
+    loadMeta(Meta.iifname, REGISTER),
+    compare(REGISTER, Comparison.notEqual, interfaceKey("lo")),
+    ...matchNetwork("destination", loopback4),
+    loadDirection(REGISTER),
+    compare(REGISTER, Comparison.equal, new Uint8Array([1])),
+    ...changeMark(DEFAULT_MARK_BIT, true),
+  ],
+};
+
 /** The chains that all groups of ports share. */
 export const entryChains: readonly Chain[] = [
   { table: inetTable, name: "prerouting", hook: natHooks.prerouting, rules: [toLocalAddresses] },
@@ -79,6 +97,13 @@ export const entryChains: readonly Chain[] = [
     // Connection tracking gives packets of our own connections their old addresses back.
     hook: beforeTracking,
     rules: [localhostRule],
+  },
+  {
+    table: inetTable,
+    name: "localhost-answers",
+    // After NF_IP_PRI_NAT_DST, where they get their destination.
+    hook: { type: "filter", number: 0, priority: -90 },
+    rules: [answerRule],
   },
   // An answer by a host port has the node's address too: a forged question can lead it to a peer's port of VXLAN.
   { table: inetTable, name: "hostports-vxlan", hook: beforeTracking, rules: forwardedUntracked },

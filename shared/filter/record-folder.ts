@@ -1,5 +1,6 @@
 /** Where the records are, their lock, and what is wrong if they cannot be written. */
 import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import { fileExists } from "../system/file-status.ts";
 import { SystemError } from "../system/libc.ts";
 import type { NamedLock } from "../system/lock.ts";
 import { lockLimit } from "../system/lock-wait.ts";
@@ -27,3 +28,6 @@ export function explained<Value>(work: () => Value): Value {
     );
   }
 }
+
+/** Whether any record was ever written on this machine since it booted. One access(2). */
+export const isFilterUsed = (): boolean => fileExists(FILTER_FOLDER);

@@ -38,9 +38,6 @@ const STATE = "state";
 /** A record while it is written, and the only name in the folder that begins with a dot. */
 const DRAFT = ".draft";
 
-/** Whether any record was ever written on this machine since it booted. One access(2). */
-export const isFilterUsed = (): boolean => fileExists(FILTER_FOLDER);
-
 export class RecordStore {
   readonly #folder: string;
   readonly #lock: NamedLock;
@@ -115,8 +112,7 @@ export class RecordStore {
   }
 
   #read(path: string): FilterRecord | undefined {
-    const text = readOwnFile(path);
-    return text === undefined ? undefined : parseRecord(text);
+    return parseRecord(readOwnFile(path) ?? "");
   }
 
   /** A record under its own name: a copy of one, under any other, would have the same rules twice. */
@@ -127,6 +123,11 @@ export class RecordStore {
 
   #names(): string[] {
     return listDirectory(`${this.#folder}/records`).filter((name) => name !== STATE && !name.startsWith("."));
+  }
+
+  /** Whether there is such a record. Reads no more than it must. */
+  some(isMeant: (record: FilterRecord) => boolean): boolean {
+    return this.#names().some((name) => [this.#readNamed(name) ?? []].flat().some(isMeant));
   }
 
   /**

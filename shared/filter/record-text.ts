@@ -62,7 +62,7 @@ function readMapping(value: unknown): PortMapping[] {
 
 function readPorts(value: unknown): HostPorts | undefined {
   if (!isObject(value)) return undefined;
-  const { snat, masqAll, markBit, externalSetMarkChain, conditions } = value;
+  const { snat, masqAll, markBit, externalSetMarkChain, conditions, localhost } = value;
   const given = isObject(conditions) ? conditions : {};
   return {
     targets: cidrs(value["targets"]),
@@ -72,6 +72,7 @@ function readPorts(value: unknown): HostPorts | undefined {
     markBit: isNumber(markBit) ? markBit : 0,
     ...(isText(externalSetMarkChain) ? { externalSetMarkChain } : {}),
     conditions: { 4: texts(given["4"]), 6: texts(given["6"]) },
+    ...(isText(localhost) ? { localhost } : {}),
   };
 }
 

@@ -50,6 +50,8 @@ export interface HostPorts {
   /** iptables: a chain that sets a mark, in place of ours. */
   readonly externalSetMarkChain?: string;
   readonly conditions: Conditions;
+  /** The host's interface for which podwire has switched route_localnet on. */
+  readonly localhost?: string;
 }
 
 export const DEFAULT_MARK_BIT = 13;

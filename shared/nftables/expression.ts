@@ -144,6 +144,12 @@ export function loadFragmentPlace(register: number): Expression {
   };
 }
 
+/** Loads the direction of a packet in its connection, one byte: 0 as the first packet, 1 as its answer. */
+export function loadDirection(register: number): Expression {
+  const NFT_CT_DIRECTION = 1;
+  return { name: "ct", write: (data) => data.u32be(1, register).u32be(2, NFT_CT_DIRECTION) };
+}
+
 /** Keeps connection tracking, and with it NAT, from the packet. */
 export function notrack(): Expression {
   return { name: "notrack", write: () => {} };

@@ -21,7 +21,7 @@ import {
   type Variant,
 } from "./restore.ts";
 import { HOSTPORTS, ownChains, POSTROUTING, sharedChains, sharedRules } from "./rules.ts";
-import { readSaved } from "./saved.ts";
+import { readSaved, type TableName } from "./saved.ts";
 
 const families: readonly Family[] = [4, 6];
 const variants: readonly Variant[] = ["nf_tables", "legacy"];
@@ -77,7 +77,12 @@ function prepare(context: FilterContext, record: FilterRecord): void {
     try {
       // A record with conditions that make no rule would keep every projection from being made.
       const empty = readSaved("");
-      runRestore(tool, projectionInput(family, [record], { nat: empty, raw: empty }), purpose, "test");
+      runRestore(
+        tool,
+        projectionInput(family, [record], { nat: empty, raw: empty, mangle: empty }),
+        purpose,
+        "test",
+      );
     } catch (thrown) {
       throw blameConditions(thrown, [record], family);
     }
@@ -91,9 +96,12 @@ const livingRecords = (context: FilterContext): FilterRecord[] =>
 /** Makes the rules of a family those of all records. */
 function project(context: FilterContext, tool: Tool, family: Family, purpose: Purpose): void {
   const records = livingRecords(context);
-  const needsRaw = records.some((record) => sharedRules(record, family).some(({ table }) => table === "raw"));
-  const raw = needsRaw ? runSave(tool, "raw", purpose) : readSaved("");
-  runRestore(tool, projectionInput(family, records, { nat: runSave(tool, "nat", purpose), raw }), purpose);
+  const isUsed = (name: TableName) =>
+    records.some((record) => sharedRules(record, family).some(({ table }) => table === name));
+  const save = (name: TableName) =>
+    name === "nat" || isUsed(name) ? runSave(tool, name, purpose) : readSaved("");
+  const saved = { raw: save("raw"), mangle: save("mangle"), nat: save("nat") };
+  runRestore(tool, projectionInput(family, records, saved), purpose);
 }
 
 const markBitsOf = (records: readonly FilterRecord[], family: Family): number[] =>

@@ -2,19 +2,9 @@
 import type { Family } from "../../ip/address.ts";
 import type { Change } from "../kernel.ts";
 import type { FilterRecord } from "../record.ts";
-import {
-  addition,
-  chainRules,
-  isOwnChain,
-  MARKED,
-  ownChains,
-  type Rule,
-  ruleText,
-  type SharedRule,
-  sharedChains,
-  sharedRules,
-} from "./rules.ts";
-import { chainOf, jumpOf, restoreInput, type SavedTable } from "./saved.ts";
+import { addition, type Rule, ruleText, type SharedRule } from "./rule.ts";
+import { chainRules, isOwnChain, MARKED, ownChains, sharedChains, sharedRules } from "./rules.ts";
+import { chainOf, jumpOf, restoreInput, type SavedTable, type TableName } from "./saved.ts";
 
 const declaration = (chain: string): string => `:${chain} - [0:0]`;
 
@@ -22,6 +12,12 @@ function neededRules(records: readonly FilterRecord[], family: Family): SharedRu
   const rules = records.flatMap((record) => sharedRules(record, family));
   return [...new Map(rules.map((rule) => [`${rule.table} ${ruleText(rule)}`, rule])).values()];
 }
+
+/** Of the tables that have rules of built-in chains alone. */
+const forBase = <Value>(make: (table: "raw" | "mangle") => Value) => ({
+  raw: make("raw"),
+  mangle: make("mangle"),
+});
 
 const inTable = <Kind extends Rule>(rules: readonly Kind[], table: Rule["table"]): Kind[] =>
   rules.filter((rule) => rule.table === table);
@@ -42,7 +38,7 @@ export function differenceInput(
   const shared = neededRules([...removed, ...added], family);
   const isUnused = ({ markBit }: SharedRule) => markBit !== undefined && unusedBits.has(markBit);
   return restoreInput({
-    raw: inTable(shared, "raw").map((rule) => `-C ${ruleText(rule)}`),
+    ...forBase((table) => inTable(shared, table).map((rule) => `-C ${ruleText(rule)}`)),
     nat: [
       ...inTable(shared, "nat").map((rule) => `${isUnused(rule) ? "-D" : "-C"} ${ruleText(rule)}`),
       // A declaration empties a chain that exists. One that is to be removed must exist.
@@ -74,7 +70,7 @@ function repairJumps(wanted: readonly SharedRule[], saved: SavedTable, isKept: (
 export function projectionInput(
   family: Family,
   records: readonly FilterRecord[],
-  saved: Readonly<Record<"raw" | "nat", SavedTable>>,
+  saved: Readonly<Record<TableName, SavedTable>>,
 ): string {
   const own = records.flatMap((record) => ownChains(record, family));
   const needed = neededRules(records, family);
@@ -87,11 +83,13 @@ export function projectionInput(
     rules.filter(({ chain }) => isOwnChain(chain) === isInside),
   ) as [SharedRule[], SharedRule[]];
   const marks = needed.filter(({ chain }) => chain === MARKED);
-  const raw = new Set(saved.raw.rules);
+  const present = forBase((table) => new Set(saved[table].rules));
   return restoreInput({
-    raw: inTable(needed, "raw")
-      .filter((rule) => !raw.has(ruleText(rule)))
-      .map(addition),
+    ...forBase((table) =>
+      inTable(needed, table)
+        .filter((rule) => !present[table].has(ruleText(rule)))
+        .map(addition),
+    ),
     nat: [
       ...[...names, ...stale].map(declaration),
       ...repairJumps(jumps, saved.nat, (chain) => names.has(chain)),
@@ -126,9 +124,9 @@ export function questionsOf(record: FilterRecord, family: Family, isTest: boolea
       isShared: true as const,
     }));
   const verb = isTest ? "-D" : "-C";
-  const raw = sharedQuestions("raw");
+  const base = Object.entries(forBase(sharedQuestions)).filter(([, questions]) => questions.length > 0);
   return [
-    ...(raw.length === 0 ? [] : [plain("*raw"), ...raw, plain("COMMIT")]),
+    ...base.flatMap(([table, questions]) => [plain(`*${table}`), ...questions, plain("COMMIT")]),
     plain("*nat"),
     ...sharedQuestions("nat"),
     ...own.flatMap(({ name, rules, jumps }) => [

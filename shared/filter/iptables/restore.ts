@@ -5,7 +5,7 @@ import { readLink } from "../../system/file.ts";
 import { findExecutable, programFolders, runProcess } from "../../system/process.ts";
 import { decodeText, encodeText } from "../../system/text.ts";
 import type { FilterContext } from "../kernel.ts";
-import { readSaved, type SavedTable } from "./saved.ts";
+import { readSaved, type SavedTable, type TableName } from "./saved.ts";
 
 type Environment = FilterContext["environment"];
 
@@ -128,6 +128,6 @@ export function runRestore({ path }: Tool, input: string, purpose: Purpose, mode
 }
 
 /** Lists a table with the iptables-save that belongs to an iptables-restore. Throws as runRestore does. */
-export function runSave({ path }: Tool, table: "nat" | "raw", purpose: Purpose): SavedTable {
+export function runSave({ path }: Tool, table: TableName, purpose: Purpose): SavedTable {
   return readSaved(run(path.replace(/restore$/, "save"), ["-t", table], "", purpose));
 }

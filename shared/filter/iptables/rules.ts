@@ -11,6 +11,17 @@ import { type Cidr, contains, formatCidr, hostCidr, isSingle, networkOf, parseCi
 import { vxlanPorts } from "../../nftables/untracked.ts";
 import { sha512 } from "../../system/hash.ts";
 import { type FilterRecord, type HostPorts, type PortMapping, targetOf } from "../record.ts";
+import { localhostRules } from "./localhost.ts";
+import {
+  commented,
+  maskOf,
+  type OwnChain,
+  quoteWord,
+  type Rule,
+  ruleText,
+  type SharedRule,
+  shared,
+} from "./rule.ts";
 
 export const POSTROUTING = "PODWIRE-POSTROUTING";
 export const MARKED = "PODWIRE-MARKED";
@@ -26,50 +37,6 @@ export const masqueradeChain = (owner: AttachmentKey): string =>
   `PODWIRE-${sha512(ownerComment(owner)).slice(0, 20)}`;
 export const hostPortChain = (owner: AttachmentKey): string =>
   `PODWIRE-DN-${sha512(ownerComment(owner)).slice(0, 17)}`;
-
-export interface Rule {
-  readonly table: "nat" | "raw";
-  readonly chain: string;
-  /** What follows the chain's name: matches, comment and target. */
-  readonly spec: string;
-  /** Whether it is inserted before the chain's other rules. */
-  readonly isFirst?: true;
-}
-
-/** What all attachments share. */
-export interface SharedRule extends Rule {
-  readonly comment: string;
-  /** The bit that a rule of MARKED is for. */
-  readonly markBit?: number;
-}
-
-/** A chain of one attachment, and the jumps that lead to it. */
-export interface OwnChain {
-  readonly name: string;
-  readonly rules: readonly Rule[];
-  readonly jumps: readonly Rule[];
-}
-
-export const ruleText = ({ chain, spec }: Rule): string => `${chain} ${spec}`;
-export const addition = (rule: Rule): string => `${rule.isFirst ? "-I" : "-A"} ${ruleText(rule)}`;
-
-/** A word for iptables-restore: in double quotes, with a backslash before what ends or escapes them. */
-export function quoteWord(text: string): string {
-  return `"${text.replace(/["\\]/g, "\\$&")}"`;
-}
-
-const commented = (comment: string): string => `-m comment --comment ${quoteWord(comment)}`;
-
-function shared(
-  table: Rule["table"],
-  chain: string,
-  match: string,
-  comment: string,
-  target: string,
-): SharedRule {
-  const words = [match, commented(comment), "-j", target].filter((word) => word !== "");
-  return { table, chain, spec: words.join(" "), comment };
-}
 
 const multicast = { 4: "224.0.0.0/4", 6: "ff00::/8" } as const;
 const LOCAL = "-m addrtype --dst-type LOCAL";
@@ -102,8 +69,6 @@ export function chainRules(chain: SharedChain, family: Family): SharedRule[] {
   return [{ ...jump, isFirst: true }];
 }
 
-const maskOf = (bit: number): string => `0x${(2 ** bit).toString(16)}`;
-
 function markRule(markBit: number): SharedRule {
   const match = `-m mark --mark ${maskOf(markBit)}/${maskOf(markBit)}`;
   const comment = `podwire: mark bit ${markBit} is masquerade`;
@@ -112,18 +77,6 @@ function markRule(markBit: number): SharedRule {
 }
 
 const loopback4 = parseCidr("127.0.0.0/8") as Cidr;
-
-/** Where route_localnet is on, the kernel accepts packets to 127.0.0.1 from neighbours (CVE-2020-8558). */
-const localhostRule: SharedRule = {
-  ...shared(
-    "raw",
-    "PREROUTING",
-    "-d 127.0.0.0/8 ! -i lo",
-    "podwire: 127.0.0.0/8 from this node only",
-    "DROP",
-  ),
-  isFirst: true,
-};
 
 /** The mappings of a family that have a target: those of one host address first, as the first rule that matches decides. */
 function mappingsOf(ports: HostPorts, family: Family): PortMapping[] {
@@ -151,7 +104,7 @@ export function sharedRules(record: FilterRecord, family: Family): SharedRule[] 
   if (ports.externalSetMarkChain === undefined) {
     rules.push(...chainRules(MARKED, family), markRule(ports.markBit));
   }
-  if (mappings.some(isOnLocalhost)) rules.push(localhostRule);
+  if (mappings.some(isOnLocalhost)) rules.push(...localhostRules);
   return rules;
 }
 

@@ -21,10 +21,13 @@ export const chainOf = (rule: string): string => rule.slice(0, rule.indexOf(" ")
 /** The chain that a rule jumps to; undefined for a target with options, which is never a chain. */
 export const jumpOf = (rule: string): string | undefined => / -j (\S+)$/.exec(rule)?.[1];
 
+/** A line of one table that is refused keeps the later ones from being changed: nat, which has all that changes, is the last. */
+export const tableNames = ["raw", "mangle", "nat"] as const;
+export type TableName = (typeof tableNames)[number];
+
 /** The input of iptables-restore for lines per table; empty without lines. */
-export function restoreInput(tables: Readonly<Record<"raw" | "nat", readonly string[]>>): string {
-  // A line of the table raw that is refused keeps the table nat from being changed: raw comes first.
-  const used = (["raw", "nat"] as const).filter((table) => tables[table].length > 0);
+export function restoreInput(tables: Readonly<Record<TableName, readonly string[]>>): string {
+  const used = tableNames.filter((table) => tables[table].length > 0);
   return used.map((table) => `*${table}\n${tables[table].join("\n")}\nCOMMIT\n`).join("");
 }
 
@@ -38,7 +41,7 @@ export function removalInput(saved: SavedTable, isMeant: (chain: string) => bool
     ...chains.map((chain) => `-F ${chain}`),
     ...chains.map((chain) => `-X ${chain}`),
   ];
-  return restoreInput({ raw: [], nat: lines });
+  return restoreInput({ raw: [], mangle: [], nat: lines });
 }
 
 const ESCAPED = /\\(.)/g;

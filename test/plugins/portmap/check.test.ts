@@ -50,6 +50,11 @@ const drifts: readonly (readonly [string, string, RegExp])[] = [
   ],
   ["nothing is masqueraded", "iptables -t nat -F PODWIRE-MARKED", /PODWIRE-MARKED/],
   ["127.0.0.0/8 is open to neighbours", "iptables -t raw -F", /127\.0\.0\.0\/8.*PREROUTING/],
+  [
+    "nothing guards 127.0.0.0/8",
+    "tc filter del dev br0 ingress",
+    /its tc filter .*127\.0\.0\.0\/8.* is missing/,
+  ],
   ["127.0.0.1 is not routed", "sysctl -qw net.ipv4.conf.br0.route_localnet=0", /route_localnet/],
 ];
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canRun, startEcho } from "../../helpers/index.ts";
-import { addressesOf, type Backend, backends, PortHost, programs } from "./host.ts";
+import { addressesOf, backends, PortHost, programs } from "./host.ts";
 
 const mapping = { hostPort: 8080, containerPort: 80 };
 const gateway = { v4: "10.1.0.1", v6: "fd00:1::1" };
@@ -116,20 +116,6 @@ describe.runIf(canRun(...programs)).each(backends)("a forwarded port (%s)", (bac
   });
 });
 
-/** What shows the rule that keeps neighbours from 127.0.0.0/8, and how it looks when it has dropped packets. */
-const dropCounters: Readonly<Record<Backend, readonly [string, string[], RegExp]>> = {
-  iptables: [
-    "iptables-save",
-    ["-c", "-t", "raw"],
-    /\[[1-9]\d*:\d+\] -A PREROUTING -d 127\.0\.0\.0\/8 ! -i lo/,
-  ],
-  nftables: [
-    "nft",
-    ["list", "chain", "inet", "podwire", "localhost"],
-    /ip daddr 127\.0\.0\.0\/8 counter packets [1-9]/,
-  ],
-};
-
 describe.runIf(canRun(...programs)).each(backends)(
   "beside a container with the other backend (%s)",
   (backend) => {
@@ -190,28 +176,65 @@ describe.runIf(canRun(...programs)).each(backends)(
       expect(await host.fromNode(host.outside.address4, 8080)).toBe(host.outside.nodeAddress4);
     });
 
-    test("127.0.0.1 of the node is out of reach for a container, as without mappings", async () => {
-      await using host = await PortHost.create(backend);
-      const pod = await host.bridge.pod("a");
-      await host.attach(pod, [mapping]);
-      await startEcho(host.node, 9000);
-      expect(await host.fromNode("127.0.0.1", 9000)).toBe("127.0.0.1");
-      // The container sends packets to 127.0.0.1 by its gateway.
-      await host.node.exec(
-        "sh",
-        [
-          "-ec",
-          `sysctl -qw net.ipv4.conf.all.route_localnet=1
+    test.each([0, 1])(
+      "127.0.0.1 of the node is out of reach for a container, also after a flush of all rules (bridged packets pass: %i)",
+      async (bridgedPass) => {
+        await using host = await PortHost.create(backend);
+        await passBridged(host, bridgedPass);
+        const [pod, ...others] = await host.bridge.pods("a", "b", "c", "d");
+        const [second, third, fourth] = others;
+        await host.attach(pod, [mapping]);
+        await host.attach(second, [{ hostPort: 8081, containerPort: 80 }]);
+        await startEcho(host.node, 9000);
+        await startEcho(host.node, 80, "a");
+        expect(await host.fromNode("127.0.0.1", 9000)).toBe("127.0.0.1");
+        // The container sends packets to 127.0.0.1 by its gateway.
+        await host.node.exec(
+          "sh",
+          [
+            "-ec",
+            `sysctl -qw net.ipv4.conf.all.route_localnet=1
        ip address del 127.0.0.1/8 dev lo || true
        ip route replace 127.0.0.1/32 via 10.1.0.1 src 10.1.0.2 table main
        ip rule add from all lookup main pref 0
        ip rule add from all lookup local pref 10`,
-        ],
-        { netns: "a" },
-      );
-      expect(await host.fromNode("127.0.0.1", 9000, "a", 1000)).toBeUndefined();
-      const [program, args, dropped] = dropCounters[backend];
-      expect((await host.node.exec(program, args)).stdout).toMatch(dropped);
+          ],
+          { netns: "a" },
+        );
+        const isReached = async () => (await host.fromNode("127.0.0.1", 9000, "a", 1000)) !== undefined;
+        const routed = async () =>
+          (await host.node.exec("sysctl", ["-n", "net.ipv4.conf.br0.route_localnet"])).stdout;
+        const flush = "nft flush ruleset; iptables -t raw -F; iptables -t mangle -F; iptables -t nat -F";
+        expect(await isReached()).toBe(false);
+        await host.node.exec("sh", ["-ec", flush]);
+        expect([await isReached(), await routed()]).toEqual([false, "1"]);
+        // The next container brings the ports back; answers to the host pass its guard.
+        await host.attach(third, [{ hostPort: 8082, containerPort: 80 }]);
+        expect(await host.fromNode("127.0.0.1", 8080)).toBe(gateway.v4);
+        await host.node.exec("sh", ["-ec", flush]);
+        await host.node.exec("tc", ["qdisc", "del", "dev", "br0", "clsact"]);
+        // What the guard is for.
+        expect(await isReached()).toBe(true);
+        await host.attach(fourth, [{ hostPort: 8083, containerPort: 80 }]);
+        await host.node.exec("sh", ["-ec", flush]);
+        expect(await isReached()).toBe(false);
+        await host.detach(pod);
+        expect(await routed()).toBe("1");
+        for (const other of others) await host.detach(other);
+        expect([await isReached(), await routed()]).toEqual([false, "0"]);
+        expect((await host.node.exec("tc", ["filter", "show", "dev", "br0", "ingress"])).stdout).toBe("");
+      },
+    );
+
+    test("route_localnet stays on where another program has switched it on", async () => {
+      await using host = await PortHost.create(backend);
+      const [one, two] = await host.bridge.pods("a", "b");
+      await host.attach(one, []);
+      const key = "net.ipv4.conf.br0.route_localnet";
+      await host.node.exec("sysctl", ["-qw", `${key}=1`]);
+      await host.attach(two, [mapping]);
+      await host.detach(two);
+      expect((await host.node.exec("sysctl", ["-n", key])).stdout).toBe("1");
     });
   },
 );

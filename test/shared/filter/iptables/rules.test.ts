@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { differenceInput, projectionInput } from "../../../../shared/filter/iptables/input.ts";
 import { recoverRecords } from "../../../../shared/filter/iptables/recover.ts";
-import { hostPortChain, masqueradeChain, quoteWord } from "../../../../shared/filter/iptables/rules.ts";
+import { quoteWord } from "../../../../shared/filter/iptables/rule.ts";
+import { hostPortChain, masqueradeChain } from "../../../../shared/filter/iptables/rules.ts";
 import {
   readSaved,
   removalInput,
@@ -14,7 +15,7 @@ import { parseIp } from "../../../../shared/ip/address.ts";
 import { aRecord, masqueradeOf, owner, portsOf, tcp } from "./records.ts";
 
 const none = readSaved("");
-const empty = { nat: none, raw: none };
+const empty = { nat: none, raw: none, mangle: none };
 
 /** What iptables-save lists after an input that a table without chains of podwire was given. */
 function savedAfter(input: string): SavedTable {
@@ -74,7 +75,9 @@ COMMIT
 -A PODWIRE-HOSTPORTS -p tcp -m tcp --dport 80 "!" "-i" "e h" ${note} -j ${chain}
 COMMIT
 `);
-    expect(input).toMatch(/^\*raw\n-C PREROUTING -d 127\.0\.0\.0\/8 ! -i lo .* -j DROP\nCOMMIT\n\*nat\n/);
+    expect(input).toMatch(
+      /^\*raw\n-C PREROUTING -d 127\.0\.0\.0\/8 ! -i lo .* -j DROP\nCOMMIT\n\*mangle\n-C PREROUTING .* -j MARK .*\nCOMMIT\n\*nat\n/,
+    );
     expect(differenceInput(6, { removed: [], added: [p] }, new Set())).toBe("");
   });
 
@@ -119,7 +122,7 @@ describe("the projection", () => {
   test("of no record onto tables without podwire is nothing", () => {
     expect(projectionInput(4, [], empty)).toBe("");
     const foreign = readSaved(":PODWIRE - [0:0]\n:KUBE-SERVICES - [0:0]\n-A OUTPUT -j KUBE-SERVICES");
-    expect(projectionInput(4, [], { nat: foreign, raw: none })).toBe("");
+    expect(projectionInput(4, [], { nat: foreign, raw: none, mangle: none })).toBe("");
   });
 
   test("removes chains and jumps that no record has, and keeps a jump that is there once", () => {
@@ -128,7 +131,7 @@ describe("the projection", () => {
     const nat = readSaved(
       `:PODWIRE-POSTROUTING - [0:0]\n:${stale} - [0:0]\n-A ${jump}\n-A POSTROUTING -s 10.0.0.1/32 -j ${stale}`,
     );
-    const input = projectionInput(4, [], { nat, raw: none });
+    const input = projectionInput(4, [], { nat, raw: none, mangle: none });
     expect(input).toBe(`*nat
 :PODWIRE-POSTROUTING - [0:0]
 :${stale} - [0:0]
@@ -140,7 +143,7 @@ describe("the projection", () => {
 COMMIT
 `);
     const twice = readSaved(`:PODWIRE-POSTROUTING - [0:0]\n-A ${jump}\n-A ${jump}`);
-    const lines = projectionInput(4, [m], { nat: twice, raw: none }).split("\n");
+    const lines = projectionInput(4, [m], { nat: twice, raw: none, mangle: none }).split("\n");
     expect(lines.filter((line) => line.endsWith(jump))).toEqual([`-D ${jump}`, `-D ${jump}`, `-A ${jump}`]);
   });
 
@@ -169,7 +172,7 @@ COMMIT
     fc.assert(
       fc.property(fc.array(aRecord, { maxLength: 6 }).map(distinct), (records) => {
         const input = projectionInput(4, records, empty);
-        const again = projectionInput(4, records, { nat: savedAfter(input), raw: none });
+        const again = projectionInput(4, records, { nat: savedAfter(input), raw: none, mangle: none });
         const lines = again.slice(again.indexOf("*nat")).split("\n");
         expect(lines.filter((line) => /^-[AID] (?!PODWIRE-)/.test(line))).toEqual([]);
       }),
