@@ -19,7 +19,7 @@ export function explained<Value>(work: () => Value): Value {
   try {
     return work();
   } catch (thrown) {
-    if (!(thrown instanceof SystemError)) throw thrown;
+    if (!(thrown instanceof SystemError) || thrown.kind === "passing") throw thrown;
     throw new CniError(
       ErrorCode.io,
       `cannot write to ${FILTER_FOLDER}, where podwire records what containers want of the packet filter: ${messageOf(thrown)}`,

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { podwire, runOn } from "../../cli/podwire.ts";
@@ -77,6 +78,15 @@ describe.runIf(canRun("ip", "nft", "strace")).each(errors)(
         await node.exec("strace", words, pluginOptions(host.executable, host.request(...call))),
       );
     };
+
+    test.runIf(code === 11)("at the lock of an attachment lets no DEL go without it", async () => {
+      const hash = createHash("sha512").update(["net", a.containerId, a.ifname].join("\0")).digest("hex");
+      const lock = `/run/podwire/locks/attachment-${hash.slice(0, 32)}`;
+      const before = await hostState(node);
+      failed(await callFailing(bridge, ["DEL", a, config], "openat", lock), code, words);
+      expect(await hostState(node)).toEqual(before);
+      await bridge.check(a, config, result);
+    });
 
     test("takes no host port away", async () => {
       const portmap = new Host(node, builtPlugin("portmap"));
