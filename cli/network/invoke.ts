@@ -1,10 +1,9 @@
 /** Calls one plugin of a network, as libcni does. */
-import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, explain, quote } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { started } from "../../shared/cni/not-runnable.ts";
 import type { Command } from "../../shared/cni/plugin.ts";
 import { parsePrintedError } from "../../shared/cni/printed-error.ts";
-import { describeErrno } from "../../shared/system/errno.ts";
-import { SystemError } from "../../shared/system/libc.ts";
 import { findExecutable, type ProcessOutcome, runProcess } from "../../shared/system/process.ts";
 import { decodeText, encodeText } from "../../shared/system/text.ts";
 import type { Io } from "../command.ts";
@@ -122,16 +121,12 @@ function start(
   environment: Readonly<Record<string, string>>,
   input: JsonObject,
 ): ProcessOutcome {
-  try {
-    return runProcess(path, {
-      environment,
-      input: encodeText(JSON.stringify(input)),
-      standardError: "inherit",
-    });
-  } catch (thrown) {
-    if (!(thrown instanceof SystemError)) throw thrown;
-    throw new CniError(ErrorCode.io, `${path} cannot be run: ${describeErrno(thrown.errno)}`);
-  }
+  const options = {
+    environment,
+    input: encodeText(JSON.stringify(input)),
+    standardError: "inherit",
+  } as const;
+  return started(path, () => runProcess(path, options));
 }
 
 function run(path: string, command: Command, context: CallContext, call: Call, input: JsonObject): string {
@@ -154,6 +149,7 @@ export function invoke(
     const output = run(path, command, context, call, pluginInput(context, plugin, call, injected));
     return parseObject(output);
   } catch (thrown) {
-    throw thrown instanceof CniError ? new PluginError(plugin.type, command, thrown) : thrown;
+    const known = explain(thrown);
+    throw known instanceof CniError ? new PluginError(plugin.type, command, known) : thrown;
   }
 }

@@ -1,29 +1,22 @@
 /** ADD: reserves an address of every range set. */
 import type { Request } from "../../shared/cni/plugin.ts";
-import type { Dns, Result, ResultIp } from "../../shared/cni/result.ts";
+import type { Result, ResultIp } from "../../shared/cni/result.ts";
 import { isUnspecified } from "../../shared/ip/address.ts";
-import { readText } from "../../shared/system/file.ts";
 import { lockLimit } from "../../shared/system/folder-lock.ts";
 import { withAdvice } from "./advice.ts";
 import { allocate } from "./allocate.ts";
 import { readHostLocal } from "./configuration.ts";
+import { readDnsFile } from "./dns.ts";
 import { assignRequested, readRequested } from "./requests.ts";
-import { parseResolvConf } from "./resolv-conf.ts";
 import { restoreLiving } from "./restore.ts";
 import { Store } from "./store.ts";
-
-function readDns(path: string): Dns {
-  if (path === "") return {};
-  const advice = `"ipam.resolvConf" names it: correct the path, or omit the key`;
-  return withAdvice(advice, () => parseResolvConf(readText(path)));
-}
 
 export function add(request: Request): Result {
   const { containerId, ifname, netns } = request;
   const configuration = readHostLocal(request.configuration);
   const { sets, routes, dataDir } = configuration;
   const requests = assignRequested(sets, readRequested(request));
-  const dns = readDns(configuration.resolvConf);
+  const dns = readDnsFile(configuration.resolvConf);
   const advice = `"ipam.dataDir" is ${dataDir}: check that it is writable, on a file system with free space`;
   const leases = withAdvice(advice, () => {
     const store = Store.make(configuration, lockLimit(request.environment));

@@ -4,36 +4,23 @@
  */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { isFull } from "../../shared/system/directory.ts";
-import { fileStatus, isWritable } from "../../shared/system/file-status.ts";
 import { lockLimit } from "../../shared/system/folder-lock.ts";
+import { writeProblem } from "../../shared/system/writable.ts";
 import { storeAdvice, withAdvice } from "./advice.ts";
 import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
+import { readDnsFile } from "./dns.ts";
 import { exhausted } from "./exhaustion.ts";
 import { NetworkFolder } from "./folder.ts";
 import type { RangeSet } from "./range.ts";
 import { releaseGone, search } from "./search.ts";
 import { Store } from "./store.ts";
 
-/** The folder in which an ADD would write, or make a folder. */
-function nearestFolder(path: string): string {
-  let folder = path;
-  while (folder.includes("/", 1) && fileStatus(folder) === undefined)
-    folder = folder.slice(0, folder.lastIndexOf("/"));
-  return fileStatus(folder) === undefined ? (path.startsWith("/") ? "/" : ".") : folder;
-}
-
 function checkWritable({ dataDir, network }: HostLocalConfiguration): void {
-  const folder = nearestFolder(`${dataDir}/${network}`);
-  const problem = !isWritable(folder)
-    ? "is not writable"
-    : isFull(folder)
-      ? "is on a full file system"
-      : undefined;
+  const problem = writeProblem(`${dataDir}/${network}`);
   if (problem === undefined) return;
   throw new CniError(
     ErrorCode.notAvailable,
-    `no address can be reserved: ${folder} ${problem}`,
+    `no address can be reserved: ${problem}`,
     `make room or mount it writable, or set "ipam.dataDir" to another folder`,
   );
 }
@@ -58,7 +45,8 @@ function releaseUnused(request: Request, configuration: HostLocalConfiguration):
 
 export function status(request: Request): void {
   const configuration = readHostLocal(request.configuration, true);
-  const { dataDir, network, sets } = configuration;
+  const { dataDir, network, sets, resolvConf } = configuration;
+  readDnsFile(resolvConf);
   withAdvice(storeAdvice(dataDir), () => {
     checkWritable(configuration);
     const folder = new NetworkFolder(`${dataDir}/${network}`);

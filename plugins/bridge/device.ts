@@ -45,7 +45,7 @@ function createBridge(context: HostContext, config: BridgeConfig): Link {
   });
   const refused = netlink.attempt(message, Errno.EEXIST, Errno.EOPNOTSUPP, Errno.EINVAL);
   if (refused !== undefined && refused.errno !== Errno.EEXIST) {
-    throw vlanFiltering ? noVlanFiltering(refused) : refused;
+    throw vlanFiltering ? noVlanFiltering(ErrorCode.invalidConfiguration, refused) : refused;
   }
   // At once: a bridge without an alias is an operator's.
   if (refused === undefined) netlink.execute(setLink({ name }, { alias: BRIDGE_ALIAS }));
@@ -56,9 +56,9 @@ function createBridge(context: HostContext, config: BridgeConfig): Link {
   return bridge;
 }
 
-function noVlanFiltering(cause: unknown): CniError {
+export function noVlanFiltering(code: number, cause?: unknown): CniError {
   return new CniError(
-    ErrorCode.invalidConfiguration,
+    code,
     `"vlan" and "vlanTrunk" need bridge VLAN filtering, which this kernel does not have`,
     "use a kernel with CONFIG_BRIDGE_VLAN_FILTERING, or take vlan and vlanTrunk out of the configuration",
     cause,
@@ -69,7 +69,7 @@ function switchOnVlans({ netlink, note }: HostContext, bridge: Link): void {
   if (isVlanFiltering(bridge)) return;
   note({ kind: "vlan-filtering" });
   const refused = netlink.attempt(setVlanFiltering(bridge, true), Errno.EOPNOTSUPP, Errno.EINVAL);
-  if (refused !== undefined) throw noVlanFiltering(refused);
+  if (refused !== undefined) throw noVlanFiltering(ErrorCode.invalidConfiguration, refused);
 }
 
 /** Sets the bridge, found or just created, to what the configuration says. */

@@ -69,7 +69,9 @@ function unacceptable(
 ): CniError {
   const mtu = (findLinkByIndex(netlink, device.index) ?? device).mtu;
   const isSmall = gateway.address.family === 6 && mtu < SMALLEST_IPV6_MTU;
-  const why = isSmall ? `its MTU is ${mtu}, and IPv6 needs ${SMALLEST_IPV6_MTU}` : refused.message;
+  const why = isSmall
+    ? `its MTU is ${mtu}, and IPv6 needs ${SMALLEST_IPV6_MTU}`
+    : refused.named(device.name).message;
   const advice = isSmall
     ? `use an MTU of ${SMALLEST_IPV6_MTU} or more for all networks on this bridge, or give this one a bridge of its own`
     : 'correct the gateway in "ipam": it must be a unicast address';
@@ -80,9 +82,9 @@ function unacceptable(
 function addGateway(netlink: NetlinkConnection, device: Link, gateway: Cidr): void {
   const message = addAddress(device.index, gateway, { detectDuplicates: false });
   // EEXIST: another attachment's ADD was faster.
-  const refused = netlink.attempt(message, Errno.EEXIST, Errno.EADDRINUSE, Errno.EINVAL);
-  if (refused?.errno === Errno.EINVAL) throw unacceptable(refused, netlink, device, gateway);
-  if (refused?.errno !== Errno.EADDRINUSE) return;
+  const refused = netlink.attempt(message, Errno.EEXIST, Errno.EADDRINUSE, Errno.EINVAL, Errno.EADDRNOTAVAIL);
+  if (refused === undefined || refused.errno === Errno.EEXIST) return;
+  if (refused.errno !== Errno.EADDRINUSE) throw unacceptable(refused, netlink, device, gateway);
   const address = formatIp(gateway.address);
   const problem = `the gateway address ${address} is in use by another interface of this node`;
   throw new CniError(

@@ -5,8 +5,9 @@
 import { attachmentOf, type Plugin } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
-import { checkFilter, prepareFilter } from "../../shared/filter/choice.ts";
+import { checkFilter } from "../../shared/filter/choice.ts";
 import { collectFilter } from "../../shared/filter/filter.ts";
+import { checkFilterStatus } from "../../shared/filter/status.ts";
 import { forwardPorts, removePorts } from "./add.ts";
 import { readPortmapConfig } from "./config.ts";
 import { flushToContainer } from "./conntrack.ts";
@@ -32,7 +33,7 @@ const plugin: Plugin = {
     if (local !== undefined) checkLocalhost(local);
   },
   status: (request) =>
-    prepareFilter(samplePorts(request, readPortmapConfig(request.configuration)), request.environment),
+    checkFilterStatus(samplePorts(request, readPortmapConfig(request.configuration)), request.environment),
   gc: (request) =>
     collectFilter(
       request.configuration.name,

@@ -5,6 +5,7 @@ import { checkFilter, prepareFilter, type Wanted } from "../filter/choice.ts";
 import { applyFilter, clearFilter, removeFilter } from "../filter/filter.ts";
 import type { MasqueradeConfig } from "../filter/masquerade-config.ts";
 import type { SpoofCheck } from "../filter/record.ts";
+import { checkFilterStatus } from "../filter/status.ts";
 import { type Cidr, parseCidr } from "../ip/cidr.ts";
 import type { Rollback } from "../rollback.ts";
 
@@ -36,12 +37,24 @@ function wantedOf(
 const samples = ["192.0.2.2/24", "2001:db8::2/64"].map((text) => parseCidr(text) as Cidr);
 
 /** Throws if the node cannot do what the configuration asks for. Changes nothing. */
-export function validateFilter(request: Request, config: MasqueradeConfig, isSpoofChecked = false): void {
+export const validateFilter = (request: Request, config: MasqueradeConfig, isSpoofChecked = false): void =>
+  askFilter(request, config, isSpoofChecked, prepareFilter);
+
+/** STATUS: the same, and whether the records can be written. */
+export const checkFilterNow = (request: Request, config: MasqueradeConfig, isSpoofChecked = false): void =>
+  askFilter(request, config, isSpoofChecked, checkFilterStatus);
+
+function askFilter(
+  request: Request,
+  config: MasqueradeConfig,
+  isSpoofChecked: boolean,
+  ask: typeof prepareFilter,
+): void {
   const { configuration, environment } = request;
   const addresses = configuration.ipamType === "" ? [] : samples;
   const sample = { spoofCheck: { port: "lo", mac: "02:00:00:00:00:01" } };
   const wanted = wantedOf(request, { masquerade: config, ...(isSpoofChecked ? sample : {}) }, addresses);
-  if (!isEmpty(wanted)) prepareFilter(wanted, environment);
+  if (!isEmpty(wanted)) ask(wanted, environment);
 }
 
 /** Puts the rules in place. Without any, those that a dead container left at the addresses go. */

@@ -1,6 +1,6 @@
 /** IPv6 of an interface, which the node or the image may have switched off by default (net.ipv6.conf.default.disable_ipv6). */
 import { CniError, causeOf, ErrorCode } from "../cni/error.ts";
-import { hasSysctl, readSysctl, setSysctl } from "../system/sysctl.ts";
+import { hasSysctl, isSysctlWritable, readSysctl, setSysctl } from "../system/sysctl.ts";
 import { SMALLEST_IPV6_MTU } from "./mtu.ts";
 
 const keyOf = (name: string) => `ipv6/conf/${name}/disable_ipv6`;
@@ -35,4 +35,20 @@ export function switchOnIpv6(name: string): void {
     const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=0, or take the IPv6 range out of the network (${causeOf(thrown)})`;
     throw new CniError(ErrorCode.io, `could not switch on IPv6 on ${name}`, advice, thrown);
   }
+}
+
+/**
+ * STATUS: throws code 50 if switchOnIpv6 would fail for the node's interface of that name, which may be missing yet. Changes nothing.
+ */
+export function checkIpv6Switch(name: string): void {
+  const key = readSysctl(keyOf(name)) === undefined ? keyOf("default") : keyOf(name);
+  const value = readSysctl(key);
+  if (value === undefined) throw missingIpv6(name);
+  if (value === "0" || isSysctlWritable(key)) return;
+  const advice = `run: sysctl -w net.${key.replaceAll("/", ".")}=0, or mount /proc/sys writable`;
+  throw new CniError(
+    ErrorCode.notAvailable,
+    `IPv6 is off on ${name}, and podwire cannot switch it on`,
+    advice,
+  );
 }

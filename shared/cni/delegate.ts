@@ -13,6 +13,7 @@ import { type ProcessOutcome, runProcess } from "../system/process.ts";
 import { writeStandardError } from "../system/stdio.ts";
 import { decodeText } from "../system/text.ts";
 import { CniError, ErrorCode, messageOf, quote } from "./error.ts";
+import { started } from "./not-runnable.ts";
 import type { Command, Plugin, Request } from "./plugin.ts";
 import { parsePrintedError } from "./printed-error.ts";
 import type { Result } from "./result.ts";
@@ -85,12 +86,14 @@ function timeoutMilliseconds(request: Request): number {
 
 /** Runs another executable. Returns its output. Throws the error that it printed, with its code. */
 function runExecutable(delegate: Delegate, request: Request, command: Command): string {
-  const outcome = runProcess(delegate.path, {
-    arguments: [],
-    environment: { ...request.environment, CNI_COMMAND: command },
-    input: request.input,
-    timeoutMilliseconds: timeoutMilliseconds(request),
-  });
+  const outcome = started(`the plugin ${delegate.path}`, () =>
+    runProcess(delegate.path, {
+      arguments: [],
+      environment: { ...request.environment, CNI_COMMAND: command },
+      input: request.input,
+      timeoutMilliseconds: timeoutMilliseconds(request),
+    }),
+  );
   writeStandardError(decodeText(outcome.stderr));
   if (outcome.timedOut) {
     const seconds = timeoutMilliseconds(request) / 1000;
@@ -145,6 +148,8 @@ function runAdd(request: Request, type: string): Result {
 
 /** Runs DEL after a failed ADD. A failure of DEL is added to the details of the first error. */
 function withCleanup(delegate: Delegate, request: Request, thrown: unknown): unknown {
+  // The kernel did not start it, so there is nothing to clean up.
+  if (thrown instanceof CniError && thrown.cause instanceof SystemError) return thrown;
   try {
     runExecutable(delegate, request, "DEL");
     return thrown;

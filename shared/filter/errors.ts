@@ -5,7 +5,8 @@ import type { NetlinkError } from "../netlink/error.ts";
 import { Errno } from "../system/errno.ts";
 
 /** The error for a projection that the kernel has refused so many times. */
-export function refusedProjection(refusal: NetlinkError, attempts: number): CniError {
+export function refusedProjection(refusal: NetlinkError, attempts: number): CniError | NetlinkError {
+  if (refusal.kind === "io" || refusal.kind === "passing") return refusal;
   if (refusal.errno === Errno.ERESTART) {
     return new CniError(
       ErrorCode.tryAgainLater,

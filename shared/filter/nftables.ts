@@ -244,6 +244,8 @@ function prepare(context: FilterContext, record: FilterRecord): void {
     if (structure.chains.length === 0 || kinds.has(feature.kind)) continue;
     const refusal = tryWithoutCommit(context.connection, makeStructure(trialOf(structure)));
     if (refusal === undefined) continue;
+    // Without a permission or memory, the kernel may have the feature all the same.
+    if (refusal.kind === "io" || refusal.kind === "passing") throw refusal;
     const message = `${feature.name} by nftables does not work on this kernel: ${refusal.message}`;
     throw new CniError(ErrorCode.notAvailable, message, feature.advice, refusal);
   }

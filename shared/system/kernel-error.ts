@@ -37,7 +37,7 @@ const advice: Readonly<Record<number, string>> = {
   [Errno.EBUSY]: "another program uses it: try again",
   [Errno.EINTR]: "a signal interrupted it: try again",
   [Errno.ENOENT]: "something removed it, or it was never there: check the path",
-  [Errno.ENOTDIR]: "a part of the path is no folder: remove what is in its place",
+  [Errno.ENOTDIR]: "a part of the path is a file, not a folder: correct the path",
   [Errno.EISDIR]: "a folder is in the place of a file: remove it",
   [Errno.ELOOP]: "a symbolic link is where none may be, or links form a circle: remove it",
   [Errno.ENAMETOOLONG]: "shorten the names in the path",

@@ -1,5 +1,6 @@
 /** Runs iptables-restore and iptables-save: the only programs that a plugin starts for the packet filter. */
 import { CniError, ErrorCode } from "../../cni/error.ts";
+import { started } from "../../cni/not-runnable.ts";
 import type { Family } from "../../ip/address.ts";
 import { readLink } from "../../system/file.ts";
 import { findExecutable, programFolders, runProcess } from "../../system/process.ts";
@@ -100,13 +101,15 @@ export function requireRestore(family: Family, environment: Environment, purpose
 
 function run(path: string, words: readonly string[], input: string, purpose: Purpose): string {
   const limit = limitFor(input);
-  const outcome = runProcess(path, {
-    arguments: words,
-    // iptables needs nothing else of the runtime's environment.
-    environment: { PATH: programFolders({}).join(":") },
-    input: encodeText(input),
-    timeoutMilliseconds: limit,
-  });
+  const outcome = started(path, () =>
+    runProcess(path, {
+      arguments: words,
+      // iptables needs nothing else of the runtime's environment.
+      environment: { PATH: programFolders({}).join(":") },
+      input: encodeText(input),
+      timeoutMilliseconds: limit,
+    }),
+  );
   if (outcome.exitCode === 0) return decodeText(outcome.stdout);
   const said = decodeText(outcome.stderr).trim();
   if (outcome.timedOut || NO_LOCK.test(said)) {
