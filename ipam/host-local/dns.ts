@@ -2,7 +2,7 @@
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Dns } from "../../shared/cni/result.ts";
 import { readText } from "../../shared/system/file.ts";
-import { fileStatus } from "../../shared/system/file-status.ts";
+import { describeKind, fileStatus } from "../../shared/system/file-status.ts";
 import { withAdvice } from "./advice.ts";
 import { parseResolvConf } from "./resolv-conf.ts";
 
@@ -13,7 +13,7 @@ export function readDnsFile(path: string): Dns {
   return withAdvice(advice, () => {
     const status = fileStatus(path);
     if (status === undefined || status.isFile) return parseResolvConf(readText(path));
-    const problem = `${path} is a ${status.kind}, not a file in the form of resolv.conf(5)`;
+    const problem = `${path} is ${describeKind(status)}, not a file in the form of resolv.conf(5)`;
     throw new CniError(ErrorCode.invalidConfiguration, problem, advice);
   });
 }

@@ -4,7 +4,8 @@
  */
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { lockLimit } from "../../shared/system/folder-lock.ts";
+import { lock, lockLimit, unlock } from "../../shared/system/folder-lock.ts";
+import { asStatus, statusLimit } from "../../shared/system/lock-status.ts";
 import { writeProblem } from "../../shared/system/writable.ts";
 import { storeAdvice, withAdvice } from "./advice.ts";
 import { type HostLocalConfiguration, readHostLocal } from "./configuration.ts";
@@ -23,6 +24,12 @@ function checkWritable({ dataDir, network }: HostLocalConfiguration): void {
     `no address can be reserved: ${problem}`,
     `make room or mount it writable, or set "ipam.dataDir" to another folder`,
   );
+}
+
+/** Throws code 50 if another process works on the addresses for long. */
+function checkFolderLock({ environment }: Request, { dataDir, network }: HostLocalConfiguration): void {
+  const descriptor = asStatus(() => lock(`${dataDir}/${network}`, statusLimit(lockLimit(environment))));
+  if (descriptor !== undefined) unlock(descriptor);
 }
 
 /** The index of the first set without a free address, or -1. */
@@ -49,6 +56,7 @@ export function status(request: Request): void {
   readDnsFile(resolvConf);
   withAdvice(storeAdvice(dataDir), () => {
     checkWritable(configuration);
+    checkFolderLock(request, configuration);
     const folder = new NetworkFolder(`${dataDir}/${network}`);
     if (findExhausted(folder, sets) < 0) return;
     releaseUnused(request, configuration);

@@ -1,11 +1,11 @@
 /** STATUS: whether the kernel has dummy interfaces, and IPAM has addresses. */
-import { checkKind } from "../../shared/attachment/missing-kind.ts";
+import { checkNode } from "../../shared/attachment/status.ts";
 import { delegateStatus } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { KIND, readDummyConfig } from "./config.ts";
 
 export function status(request: Request): void {
   readDummyConfig(request);
-  checkKind(KIND);
+  checkNode(KIND);
   delegateStatus(request, request.configuration.ipamType);
 }

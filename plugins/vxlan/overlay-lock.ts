@@ -5,6 +5,7 @@
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
 import { namespaceName } from "../../shared/netlink/namespace-name.ts";
 import { type Lock, lockText, type NamedLock, takeLock, takeLockToRemove } from "../../shared/system/lock.ts";
+import { checkLock } from "../../shared/system/lock-status.ts";
 import { lockLimit } from "../../shared/system/lock-wait.ts";
 
 export class OverlayLock {
@@ -39,6 +40,11 @@ export class OverlayLock {
   /** For DEL and GC: they remove their part also where no lock can be made. */
   holdToRemove(work: () => void): void {
     this.#while(takeLockToRemove(this.#wanted), work);
+  }
+
+  /** STATUS: throws code 50 if another process holds it for long. */
+  check(): void {
+    checkLock(this.#wanted);
   }
 
   #networks(): string[] {

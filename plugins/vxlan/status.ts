@@ -1,4 +1,5 @@
 /** STATUS: checks whether an ADD would work now. */
+import { checkNode } from "../../shared/attachment/status.ts";
 import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
 import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
@@ -10,6 +11,7 @@ import { readTextIfPresent } from "../../shared/system/file.ts";
 import { readVxlanConfig, type VxlanConfig } from "./config.ts";
 import { findOverlayBridge } from "./device.ts";
 import { planDevice } from "./device-plan.ts";
+import { OverlayLock } from "./overlay-lock.ts";
 import { podDelegation } from "./pod.ts";
 import { readPeers } from "./reconcile.ts";
 import { findUnderlay, type Underlay } from "./underlay.ts";
@@ -66,11 +68,13 @@ function checkUnderlay(netlink: NetlinkConnection, config: VxlanConfig): void {
 /** Throws the errors that ADD would throw. Changes nothing. */
 export function status(request: Request): void {
   const config = readVxlanConfig(request);
+  checkNode("veth");
   const netlink = new NetlinkConnection(Protocol.route);
   try {
     const { type, request: made } = podDelegation(request, config);
     runAll([
       () => checkKernel(netlink),
+      () => new OverlayLock(netlink, request.environment).check(),
       () => checkUnderlay(netlink, config),
       () => checkPort(netlink, config),
       () => builtinPlugin(request, type).status(made),

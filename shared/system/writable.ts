@@ -1,6 +1,7 @@
 /** Whether files could be written, asked without writing one. */
 import { isFull } from "./directory.ts";
 import { fileStatus, isWritable } from "./file-status.ts";
+import { dirName } from "./path.ts";
 
 /** The folder in which a program would write, or make a folder, for the path of one. */
 function nearestFolder(path: string): string {
@@ -17,3 +18,7 @@ export function writeProblem(path: string): string | undefined {
   if (!isWritable(folder)) return `${folder} is not writable`;
   return isFull(folder) ? `${folder} is on a full file system` : undefined;
 }
+
+/** The same for a folder that podwire alone keeps: what stands in its place gives way (own-file.ts). */
+export const ownFolderProblem = (path: string): string | undefined =>
+  writeProblem(fileStatus(path)?.isDirectory === true ? path : dirName(path));

@@ -75,7 +75,11 @@ describe.runIf(canRun("ip"))("template", () => {
   test("a failed ADD leaves nothing", async () => {
     const pod = await host.pod("a");
     const routes = [{ dst: "198.51.100.0/24", gw: "192.0.2.1" }];
-    failed(await host.call("ADD", pod, { ...config, ipam: hostLocal(["10.1.0.0/24"], { routes }) }), 999);
+    failed(
+      await host.call("ADD", pod, { ...config, ipam: hostLocal(["10.1.0.0/24"], { routes }) }),
+      7,
+      "192.0.2.1",
+    );
     expect((await links(host.node)).map(({ ifname }) => ifname)).toEqual(["lo"]);
     expect((await links(host.node, "a")).map(({ ifname }) => ifname)).toEqual(["lo"]);
   });

@@ -188,7 +188,7 @@ describe.runIf(canRun("ip", "strace"))("a delegate that is being installed", () 
     const outcome = await callBridge(node, "ADD", "ipam");
     await holder.stop("SIGKILL");
     expectError(outcome, 5);
-    expect(outcome.json.msg).toBe(`exec ${busy}: text file busy`);
+    expect(outcome.json.msg).toBe(`the plugin ${busy} cannot be run: text file busy`);
     expect(await stateOf(node)).toEqual(before);
   });
 });
