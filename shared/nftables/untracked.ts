@@ -44,7 +44,7 @@ const matchHeader: readonly Expression[] = [
 
 /**
  * Masquerade would make the node the sender, which peers believe. An answer to VXLAN goes to the port that it was sent to, never to
- * the one that it came from (RFC 7348, section 5): what is translated has no answers, so nobody loses any.
+ * the one that it came from (RFC 7348, section 5): what is translated has no answers, so none is lost.
  */
 export const forwardedUntracked: readonly Rule[] = [
   ...vxlanPorts.map((port) => ({
