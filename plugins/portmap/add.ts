@@ -1,7 +1,7 @@
 /** ADD and DEL: ports of the host lead to the container, and no longer do. */
 import { isAddressInAnyNetns, isAlive } from "../../shared/attachment/liveness.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
-import type { AttachmentKey, Request } from "../../shared/cni/plugin.ts";
+import { type AttachmentKey, attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { step } from "../../shared/cni/steps.ts";
 import { applyFilter, clearFilter, removeFilter } from "../../shared/filter/filter.ts";
 import { describePort, type FilterRecord, type HostPort } from "../../shared/filter/record.ts";
@@ -9,9 +9,8 @@ import { formatIp } from "../../shared/ip/address.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { flushChanged, flushStale, flushToContainer } from "./conntrack.ts";
 import { closeLocalhost, findLocalhost, localhostTarget, openLocalhost } from "./localhost.ts";
+import { targetsOf } from "./requests.ts";
 import type { WantedPorts } from "./wanted.ts";
-
-type Environment = Readonly<Record<string, string>>;
 
 /** Whether the interface that the ports lead to still exists. Throws if that is unknown. */
 function isOwnerAlive({ owner, namespace, hostPorts }: FilterRecord): boolean {
@@ -60,8 +59,12 @@ export function forwardPorts({ environment }: Request, wanted: WantedPorts): voi
   }
 }
 
-/** Removes the ports of an owner. Needs no ports, no previous result and no namespace. */
-export function removePorts(owner: AttachmentKey, environment: Environment): void {
-  const record = removeFilter(owner, "portmap", environment, { hasSiblings: false }, closeLocalhost);
+/** Removes the ports of an attachment. Needs no ports, no previous result and no namespace. */
+export function removePorts(request: Request): void {
+  const { configuration, environment, ifname } = request;
+  const { prevResult } = configuration;
+  const targets = prevResult === undefined ? [] : targetsOf(prevResult, ifname);
+  const reference = { hasSiblings: false, addresses: targets.map(({ address }) => address) };
+  const record = removeFilter(attachmentOf(request), "portmap", environment, reference, closeLocalhost);
   if (record !== undefined) flushToContainer(record);
 }

@@ -2,7 +2,7 @@
  * portmap: ports of the host lead to a container. It runs after a plugin that connects the container, and returns that plugin's
  * result unchanged.
  */
-import { attachmentOf, type Plugin } from "../../shared/cni/plugin.ts";
+import type { Plugin } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
 import { checkFilter } from "../../shared/filter/choice.ts";
@@ -23,14 +23,14 @@ const plugin: Plugin = {
     forwardPorts(request, wantedPorts(request, config, result));
     return result;
   },
-  del: (request) => removePorts(attachmentOf(request), request.environment),
+  del: (request) => removePorts(request),
   check: (request) => {
     const config = readPortmapConfig(request.configuration);
     const wanted = wantedPorts(request, config, requirePrevResult(request));
     if (wanted.hostPorts.mappings.length === 0) return;
-    checkFilter(wanted, request.environment);
+    const maker = checkFilter(wanted, request.environment);
     const local = localhostTarget(wanted.hostPorts);
-    if (local !== undefined) checkLocalhost(local);
+    if (local !== undefined) checkLocalhost(local, maker === "podwire");
   },
   status: (request) =>
     checkFilterStatus(samplePorts(request, readPortmapConfig(request.configuration)), request.environment),

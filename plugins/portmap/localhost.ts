@@ -134,15 +134,15 @@ export const closeLocalhost: Removed = ({ hostPorts }, some) => {
   });
 };
 
-/** Throws if what ADD did for localhost has been undone. */
-export function checkLocalhost(target: IpAddress): void {
+/** Throws if what ADD did for localhost has been undone. `isGuarded`: false for the reference's ports, which have no tc filter. */
+export function checkLocalhost(target: IpAddress, isGuarded: boolean): void {
   withRoute((host) => {
     const link = interfaceTowards(host, target);
     if (link === undefined || readSysctl(keyOf(link.name)) !== "1") {
       const advice = `sysctl -w net.ipv4.conf.${link?.name ?? "INTERFACE"}.route_localnet=1 repairs it, if the kernel has sch_ingress and cls_bpf`;
       throw drift(`route_localnet is off towards ${formatIp(target)}: 127.0.0.1 does not lead there`, advice);
     }
-    if (hasIngressProgram(host, link.index, guard)) return;
+    if (!isGuarded || hasIngressProgram(host, link.index, guard)) return;
     const message = `the interface ${link.name} lets packets to this node's 127.0.0.0/8 in: its tc filter "${guard.name}" is missing`;
     throw drift(message, "the next ADD of a container with ports makes it again");
   });

@@ -59,28 +59,32 @@ export function prepareFilter(wanted: Wanted, environment: Environment): void {
   });
 }
 
-function checkRecord(store: RecordStore, context: FilterContext, wanted: Wanted): void {
+/** Who made the rules that CHECK has found in order. */
+export type Maker = "podwire" | "reference";
+
+function checkRecord(store: RecordStore, context: FilterContext, wanted: Wanted): Maker {
   const former = store.find(wanted.owner, wanted.kind);
   const backend = wanted.backend ?? former?.backend ?? "nftables";
   const record: FilterRecord = { ...wanted, backend };
-  if (former === undefined && checkReference(context, record)) return;
+  if (former === undefined && checkReference(context, record)) return "reference";
   for (const each of Object.values(byName)) each.check(context, record);
+  return "podwire";
 }
 
 /**
  * For CHECK: throws CniError (999) that names what is missing of the rules. Rules that the reference plugins made count.
- * Without a configured backend the one that ADD chose is asked.
+ * Without a configured backend the one that ADD chose is asked. Returns whose rules they are.
  */
-export function checkFilter(wanted: Wanted, environment: Environment): void {
-  withNetfilter((connection) => {
+export function checkFilter(wanted: Wanted, environment: Environment): Maker {
+  return withNetfilter((connection) => {
     const store = new RecordStore(connection, environment);
     const context = contextOf(connection, store, environment);
     try {
-      checkRecord(store, context, wanted);
+      return checkRecord(store, context, wanted);
     } catch (thrown) {
       // An ADD or DEL may have changed the rules, and not yet the state. Under the lock no call does.
       if (!store.exists) throw thrown;
-      store.whileLocked(() => checkRecord(store, context, wanted));
+      return store.whileLocked(() => checkRecord(store, context, wanted));
     }
   });
 }

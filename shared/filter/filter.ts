@@ -5,6 +5,7 @@
 import { runAll } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { Kept } from "../cni/valid-attachments.ts";
+import type { IpAddress } from "../ip/address.ts";
 import { withNetfilterLeftOpen } from "../netlink/netfilter.ts";
 import { contextOf, resolve, type Wanted } from "./choice.ts";
 import { iptablesBackend } from "./iptables/index.ts";
@@ -202,13 +203,13 @@ function mayHaveRules({ context, store }: Host, owner: AttachmentKey, kind: Reco
 /**
  * Removes the rules of an owner, then its record. What is gone already is fine. Returns the record that there was.
  * `reference`: also what the reference plugins made, if the owner has no record; `hasSiblings`: whether the container has
- * another interface on this network, with which it shares what those made.
+ * another interface on this network, with which it shares what those made; `addresses`: the attachment's, if they are known.
  */
 export function removeFilter(
   owner: AttachmentKey,
   kind: RecordKind,
   environment: Environment,
-  reference: { readonly hasSiblings: boolean },
+  reference: { readonly hasSiblings: boolean; readonly addresses?: readonly IpAddress[] },
   removed?: Removed,
 ): FilterRecord | undefined {
   return withHost(environment, (host) => {
@@ -224,7 +225,8 @@ export function removeFilter(
         if (record !== undefined) tell(store, removed, [record]);
       });
     }
-    if (record === undefined) removeReference(context, owner, kind, reference.hasSiblings);
+    if (record === undefined)
+      removeReference(context, owner, kind, reference.hasSiblings, reference.addresses);
     return record;
   });
 }

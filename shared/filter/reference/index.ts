@@ -1,7 +1,7 @@
 /** Removes what the reference plugins made in the packet filter. Where there is nothing, no process is started. */
 import { runAll } from "../../cni/error.ts";
 import type { AttachmentKey } from "../../cni/plugin.ts";
-import type { Family } from "../../ip/address.ts";
+import { type Family, type IpAddress, toBytes } from "../../ip/address.ts";
 import type { NetlinkConnection } from "../../netlink/connection.ts";
 import { deleteRule, type KernelRule } from "../../nftables/message.ts";
 import { rulesOf } from "../../nftables/query.ts";
@@ -41,13 +41,15 @@ function removeRules(
 /**
  * Removes what the reference plugin made for an attachment, with either backend: masquerade and the spoof check ("interface"), or host
  * ports ("portmap"). `hasSiblings`: the container has another interface on this network. They share the iptables chain for
- * masquerade, which stays.
+ * masquerade, which stays. `addresses`: the attachment's, if they are known. Rules of host ports with nftables name the container alone, and
+ * it may have ports on another network.
  */
 export function removeReference(
   context: NatContext,
   owner: AttachmentKey,
   kind: RecordKind,
   hasSiblings: boolean,
+  addresses: readonly IpAddress[] = [],
 ): void {
   const { connection } = context;
   const { base, nameOf, purpose } = natChains[kind];
@@ -67,11 +69,16 @@ export function removeReference(
         table.name === place.table.name && table.family === place.table.family && chain === place.chain,
     );
   const tables = ruleTables[kind].filter((each) => isPresent(tablePlace(each)));
+  const targets = kind === "portmap" ? addresses.map((address) => bytesText(toBytes(address))) : [];
+  const leadsThere = ({ body }: KernelRule) => {
+    const text = bytesText(body);
+    return targets.length === 0 || targets.some((target) => text.includes(target));
+  };
   runAll([
     () => removeChains(connection, chains.filter(isPresent)),
     ...tables.map((each) => () => {
       const comment = each.commentOf(owner);
-      removeRules(connection, each, (rule) => ownerPart(rule.comment) === comment);
+      removeRules(connection, each, (rule) => ownerPart(rule.comment) === comment && leadsThere(rule));
     }),
     ...families.map((family) => () => removeNatChains(context, "legacy", family, [group], purpose)),
   ]);

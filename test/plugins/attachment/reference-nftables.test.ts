@@ -134,6 +134,19 @@ describe.runIf(canRun(...needed)).each(forms)("what a newer reference attached (
     expect(await ruleset(node)).not.toMatch(/ masquerade| dnat /);
   });
 
+  test("is taken down on one network, and stays on the container's other one", async () => {
+    await using node = await createNode();
+    const [one, two] = [await attach(node, "bridge", 1), await attach(node, "ptp", 2)];
+    const onOther = { ...two, pod: { ...two.pod, containerId: one.pod.containerId, ifname: "eth0" } };
+    await loadRules(node, form, [one, onOther]);
+    const portmap = new Host(node, builtPlugin("portmap"));
+    await portmap.del(one.pod, one.portmap);
+    expect(await ruleset(node)).not.toMatch(/(to|daddr) \[?(10\.1\.0\.|fd00:1:)/);
+    expect((await portmap.call("CHECK", onOther.pod, onOther.portmap)).exitCode).toBe(0);
+    await portmap.del(onOther.pod, { ...onOther.portmap, prevResult: undefined });
+    expect(await ruleset(node)).not.toMatch(/ dnat /);
+  });
+
   test("goes without its namespace and its result, too", async () => {
     await using node = await createNode();
     const all = [await attach(node, "bridge", 1), await attach(node, "ptp", 2)];
