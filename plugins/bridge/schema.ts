@@ -19,7 +19,8 @@ export const bridgeKeys = {
   ...masqueradeKeys,
   mtu: {
     ...mtuKey,
-    description: "0: that of the interface with the node's default route, else of the bridge, else 1500",
+    description:
+      "0: that of the interface with the node's default route, else of the bridge, else 1500; at least 1280 with IPv6 addresses",
   },
   hairpinMode: flag(
     "frames may go back out of the port they came from: a container reaches itself through a service address",

@@ -9,7 +9,11 @@ export const ptpKeys = {
     description: "the IPAM plugin and its keys, such as [host-local](../../ipam/host-local/README.md)",
   },
   ...masqueradeKeys,
-  mtu: { ...mtuKey, description: "0: that of the interface with the node's default route, else 1500" },
+  mtu: {
+    ...mtuKey,
+    description:
+      "0: that of the interface with the node's default route, else 1500; at least 1280 with IPv6 addresses",
+  },
   dns: dnsKey,
 } as const satisfies Properties;
 
