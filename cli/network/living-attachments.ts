@@ -3,12 +3,13 @@ import { isAddressInAnyNetns } from "../../shared/attachment/liveness.ts";
 import { hostInterfaceName } from "../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import type { Result } from "../../shared/cni/result.ts";
 import { readResult } from "../../shared/cni/result-input.ts";
 import { latestVersion } from "../../shared/cni/version.ts";
-import { formatIp } from "../../shared/ip/address.ts";
+import { formatIp, isLoopback } from "../../shared/ip/address.ts";
 import { isOwnNamespace, openNamespace } from "../../shared/system/netns.ts";
 import type { CachedAttachment } from "../node/cache.ts";
-import { type HostInterface, listHostInterfaces } from "../node/host-interfaces.ts";
+import { type HostInterface, hasLink, listHostInterfaces } from "../node/host-interfaces.ts";
 
 /** Whether a path leads to no container's namespace for certain, as the node's own one does. Throws if that is unknown. */
 function isPathGone(path: string): boolean {
@@ -20,19 +21,31 @@ function isPathGone(path: string): boolean {
   return false;
 }
 
-function addressesOf({ result }: CachedAttachment): string[] {
+function resultOf({ result }: CachedAttachment): Result | undefined {
   try {
-    return readResult(result ?? {}, latestVersion, "the cached result").ips.map((ip) =>
-      formatIp(ip.address.address),
-    );
+    return readResult(result ?? {}, latestVersion, "the cached result");
   } catch {
-    return [];
+    return undefined;
   }
 }
 
-/** Whether a namespace is gone. One without a path may have processes still: then the interface with its addresses is in it. */
-const isNamespaceGone = (entry: CachedAttachment): boolean =>
-  isPathGone(entry.netns) && !isAddressInAnyNetns(entry.ifname, addressesOf(entry));
+/** Whether the interface is in some namespace. Its addresses tell: not those that each namespace has. */
+function isSomewhere({ ips }: Result, ifname: string): boolean {
+  const addresses = ips.map((ip) => ip.address.address).filter((address) => !isLoopback(address));
+  return isAddressInAnyNetns(ifname, addresses.map(formatIp));
+}
+
+/**
+ * Whether an attachment is gone. A namespace without a path may have processes still: then the interface is in it, and with it, of a
+ * pair, the end on the host.
+ */
+function isGone(entry: CachedAttachment): boolean {
+  if (!isPathGone(entry.netns)) return false;
+  const result = resultOf(entry);
+  if (result === undefined) return true;
+  const lacksHostEnd = result.interfaces.some(({ name, sandbox = "" }) => sandbox === "" && !hasLink(name));
+  return lacksHostEnd || !isSomewhere(result, entry.ifname);
+}
 
 function wholeOwner({ name, owner, isWhole }: HostInterface): AttachmentKey {
   if (isWhole) return owner;
@@ -53,7 +66,7 @@ export function livingAttachments(network: string, known: readonly CachedAttachm
   const others = interfaces.filter(({ name }) => !knownNames.has(name));
   const mayBeOurs = ({ owner, isWhole }: HostInterface) => owner.network === network || !isWhole;
   return [
-    ...known.filter((entry) => names.has(hostInterfaceName(entry)) || !isNamespaceGone(entry)),
+    ...known.filter((entry) => names.has(hostInterfaceName(entry)) || !isGone(entry)),
     ...others.filter(mayBeOurs).map(wholeOwner),
   ];
 }

@@ -31,16 +31,18 @@ function holderOf({ dataDir, network }: StoreLocation, name: string): Owner | un
 const isHeldBy = (holder: Owner | undefined, { containerId, ifname }: Owner): boolean =>
   holder?.containerId === containerId && (holder.ifname === ifname || holder.ifname === "");
 
-/** Whether one of the addresses is reserved for the request's attachment. */
-export function hasReserved(
+/** Whether one of the addresses is reserved for the request's attachment, or else for another one. Undefined: none is reserved. */
+export function isReservedFor(
   { containerId, ifname, configuration }: Request,
   addresses: readonly IpAddress[],
-): boolean {
+): boolean | undefined {
   const location = readStoreLocation(configuration);
   const owner = { containerId, ifname };
-  return withAdvice(storeAdvice(location.dataDir), () =>
-    addresses.some((address) => isHeldBy(holderOf(location, formatIp(address)), owner)),
-  );
+  return withAdvice(storeAdvice(location.dataDir), () => {
+    const holders = addresses.map((address) => holderOf(location, formatIp(address)));
+    if (holders.some((holder) => isHeldBy(holder, owner))) return true;
+    return holders.some((holder) => holder !== undefined) ? false : undefined;
+  });
 }
 
 function checkReserved({ dataDir, network }: HostLocalConfiguration, owner: Owner, name: string): void {

@@ -1,7 +1,7 @@
 /** host-local: hands out addresses from ranges of this node and stores reservations in files of this node. */
 import type { Plugin } from "../../shared/cni/plugin.ts";
 import { add } from "./add.ts";
-import { check, hasReserved } from "./check.ts";
+import { check, isReservedFor } from "./check.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { status } from "./status.ts";
@@ -9,7 +9,7 @@ import { status } from "./status.ts";
 const plugin: Plugin = {
   about: "hands out IP addresses from ranges, and stores reservations in files of this host",
   isIpam: true,
-  hasReserved,
+  isReservedFor,
   add,
   del,
   check,

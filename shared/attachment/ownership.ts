@@ -29,21 +29,23 @@ function isReported(
   return isSameNamespace(reported.sandbox ?? "", netns);
 }
 
-/** Whether IPAM has reserved an address of the link for the attachment. */
-function hasReservedAddress(request: Request, netlink: NetlinkConnection, { index }: Link): boolean {
+/** Whether IPAM has reserved an address of the link for the attachment, or else for another one. Undefined if it does not say. */
+function isReserved(request: Request, netlink: NetlinkConnection, { index }: Link): boolean | undefined {
   const ipam = request.builtin(request.configuration.ipamType);
-  if (ipam?.hasReserved === undefined) return false;
+  if (ipam?.isReservedFor === undefined) return undefined;
   const addresses = listAddresses(netlink, index).map(({ cidr }) => cidr.address);
-  return ipam.hasReserved(request, addresses);
+  return ipam.isReservedFor(request, addresses);
 }
 
 /**
  * Whether the link CNI_IFNAME, which `netlink` reaches, is the request's attachment for certain: by prevResult, by the cache of results,
- * or by an address that IPAM has reserved. Throws if that cannot be found out.
+ * or by an address that IPAM has reserved; none of them must contradict. Throws if that cannot be found out.
  */
 export function isProvablyOwn(request: Request, netlink: NetlinkConnection, link: Link): boolean {
   const { prevResult } = request.configuration;
   const result = prevResult ?? cachedResult(attachmentOf(request));
-  const answer = result === undefined ? undefined : isReported(result, request, link);
-  return answer ?? hasReservedAddress(request, netlink, link);
+  const reported = result === undefined ? undefined : isReported(result, request, link);
+  if (reported === false) return false;
+  // The next container may have path, address and, derived from that, MAC address of the one before.
+  return isReserved(request, netlink, link) ?? reported === true;
 }

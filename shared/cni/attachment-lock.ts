@@ -9,6 +9,9 @@ import { lockLimit } from "../system/lock-wait.ts";
 import { ownerHash } from "./attachment.ts";
 import { attachmentOf, type Request } from "./plugin.ts";
 
+/** How the names of these locks begin. */
+export const ATTACHMENT_LOCK = "attachment-";
+
 /**
  * Runs `work` while no other ADD or DEL works on the attachment. Children inherit the lock. At the end it is free, whatever
  * a child has left behind: only after a kill does a surviving child hold it. Throws codes 5 and 11.
@@ -17,7 +20,7 @@ export function whileAttachmentLocked(request: Request, work: () => void): void 
   const owner = attachmentOf(request);
   const { network, containerId, ifname } = owner;
   const wanted = {
-    name: `attachment-${ownerHash(owner).slice(0, 32)}`,
+    name: `${ATTACHMENT_LOCK}${ownerHash(owner).slice(0, 32)}`,
     what: `the interface ${ifname} of container ${containerId} on the network ${network}`,
     limitSeconds: lockLimit(request.environment),
   };

@@ -92,8 +92,11 @@ export interface Plugin {
    * an earlier ADD (deferred-list.ts).
    */
   readonly deferredList?: ListPath;
-  /** Of an IPAM plugin whose reservations name their owner: whether one of the addresses is reserved for the request's attachment. */
-  hasReserved?(request: Request, addresses: readonly IpAddress[]): boolean;
+  /**
+   * Of an IPAM plugin whose reservations name their owner: whether one of the addresses is reserved for the request's attachment, or else
+   * for another one. Undefined: none is reserved.
+   */
+  isReservedFor?(request: Request, addresses: readonly IpAddress[]): boolean | undefined;
   add(request: Request): Result;
   del(request: Request): void;
   check(request: Request): void;

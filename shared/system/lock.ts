@@ -137,6 +137,25 @@ export function lockText(name: string): string {
   }
 }
 
+/**
+ * When the calls began that have a lock whose name begins so, in nanoseconds since 1970. For locks that are removed at the end of each
+ * call (Lock.remove): the file is as old as the call.
+ */
+export function timesOfCalls(prefix: string): bigint[] {
+  return listDirectory(LOCK_FOLDER).flatMap((name) => {
+    if (!name.startsWith(prefix)) return [];
+    const path = `${LOCK_FOLDER}/${name}`;
+    const descriptor = tryOpenLock(path);
+    if (isPassing(-descriptor)) throw new SystemError("open", path, -descriptor);
+    if (descriptor < 0) return [];
+    try {
+      return tryLockFile(descriptor, path, "shared") ? [] : [descriptorStatus(descriptor).modified];
+    } finally {
+      closeFile(descriptor);
+    }
+  });
+}
+
 /** Removes the files of locks that no process has and that have no text: those of killed calls. For GC. */
 export function sweepLocks(): void {
   if (linkStatus(LOCK_FOLDER)?.isDirectory !== true) return;

@@ -95,6 +95,8 @@ describe.runIf(canRun("ip")).each(attaching)(
           resultOf(others, mac),
         ])
           await ours.del(formerOf(pod), { ...config, ...(prevResult === undefined ? {} : { prevResult }) });
+        // The same path, address and MAC address: the former container had them, too.
+        await ours.del(formerOf(pod), { ...config, prevResult: resultOf(pod, mac) });
         cacheResult(ours, formerOf(pod), resultOf(pod, "02:00:00:00:00:07"));
         await ours.del(formerOf(pod), config);
         expect(await interfaceOf(ours, pod)).toEqual(before);
