@@ -1,12 +1,15 @@
 /** An IPAM plugin that waits in ADD until a test lets it go on: for calls that meet another call in the middle of its work. */
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { builtPlugin, distBin, type PluginRun, type RunningCommand } from "../../helpers/index.ts";
 import { pluginRun } from "../../helpers/plugin.ts";
 import type { Host, Keys, Pod } from "./host.ts";
+import { hostState } from "./kernel-state.ts";
 
-/** CNI_PATH with the built plugins and with `gated`. */
-export const gatedPath = "/run/gated";
+/** Where the plugin `gated` is. */
+export const gateFolder = "/run/gated";
+/** CNI_PATH with it and the built plugins. */
+export const gatedPath = `${gateFolder}:${distBin}`;
 const gates = "/run/gates";
 
 const script = `#!/bin/sh
@@ -21,14 +24,15 @@ exec ${builtPlugin("host-local")}
 
 /** Puts the plugin `gated` on the host. It is host-local for each container that has no gate. */
 export async function installGate({ node }: Host, ...pods: readonly Pod[]): Promise<void> {
-  for (const folder of [gatedPath, gates]) mkdirSync(node.path(folder), { recursive: true });
-  for (const name of ["bridge", "ptp", "vxlan", "host-local", "portmap"]) {
-    if (!existsSync(node.path(`${gatedPath}/${name}`))) {
-      symlinkSync(`${distBin}/${name}`, node.path(`${gatedPath}/${name}`));
-    }
-  }
-  writeFileSync(node.path(`${gatedPath}/gated`), script, { mode: 0o755 });
+  for (const folder of [gateFolder, gates]) mkdirSync(node.path(folder), { recursive: true });
+  writeFileSync(node.path(`${gateFolder}/gated`), script, { mode: 0o755 });
   for (const { containerId } of pods) await node.exec("mkfifo", [`${gates}/${containerId}`]);
+}
+
+/** All the state of the host without the gates. */
+export async function stateWithoutGates({ node }: Host) {
+  const state = await hostState(node);
+  return { ...state, files: state.files.filter((line) => !line.startsWith("/run/gate")) };
 }
 
 /** An ADD that has come to its IPAM plugin, and waits there. */

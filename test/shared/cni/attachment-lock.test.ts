@@ -2,9 +2,14 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { builtPlugin, canRun, distBin } from "../../helpers/index.ts";
-import { gatedPath, installGate, startGatedAdd } from "../../plugins/attachment/gate.ts";
+import {
+  gatedPath,
+  gateFolder,
+  installGate,
+  startGatedAdd,
+  stateWithoutGates,
+} from "../../plugins/attachment/gate.ts";
 import { failed, Host, hostLocal, type Keys, subnet4, succeeded } from "../../plugins/attachment/host.ts";
-import { hostState } from "../../plugins/attachment/kernel-state.ts";
 
 const impatient = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", PODWIRE_LOCK_TIMEOUT: "0.3" };
 
@@ -25,13 +30,16 @@ describe.runIf(canRun("ip", "nft", "mkfifo")).each(["bridge", "ptp"])("DEL durin
     const [pod, other] = await host.pods("a", "b");
     await installGate(host);
     await host.add(other, config, gated);
-    const before = await hostState(host.node);
+    const before = await stateWithoutGates(host);
     await installGate(host, pod);
-    const state = async () => {
-      await host.node.exec("sh", ["-c", "rm -f /run/gates/*"]);
-      return hostState(host.node);
+    return {
+      host,
+      pod,
+      other,
+      before,
+      state: () => stateWithoutGates(host),
+      [Symbol.asyncDispose]: () => host.node.dispose(),
     };
-    return { host, pod, other, before, state, [Symbol.asyncDispose]: () => host.node.dispose() };
   };
 
   test("waits for it, and then leaves nothing", async () => {
@@ -78,7 +86,7 @@ describe.runIf(canRun("ip", "nft", "mkfifo")).each(["bridge", "ptp"])("DEL durin
     await using world = await create();
     const { host, pod } = world;
     const child = "#!/bin/sh\nif [ $CNI_COMMAND = ADD ]; then sleep 1000 & echo $! > /run/child; wait; fi\n";
-    writeFileSync(host.node.path(`${gatedPath}/gated`), child, { mode: 0o755 });
+    writeFileSync(host.node.path(`${gateFolder}/gated`), child, { mode: 0o755 });
     const request = host.request("ADD", pod, config, gated);
     const add = host.node.startPlugin(host.executable, request);
     await expect.poll(() => existsSync(host.node.path("/run/child"))).toBe(true);
@@ -90,7 +98,6 @@ describe.runIf(canRun("ip", "nft", "mkfifo")).each(["bridge", "ptp"])("DEL durin
     await host.node.exec("kill", ["-9", await sleeper()]);
     await host.del(pod, config, gated);
     await host.node.exec("rm", ["/run/child"]);
-    await installGate(host);
     expect(await world.state()).toEqual(world.before);
   });
 });
