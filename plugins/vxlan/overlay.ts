@@ -141,10 +141,12 @@ export class Overlay {
     });
   }
 
-  /** The ADD has succeeded: the overlay stays. */
+  /** The ADD has succeeded: the overlay stays, also if another ADD has made it. */
   confirm(): void {
     const { network } = this.#config;
-    if (this.#isChanged) this.#lock.hold(() => this.#lock.confirm(network));
+    if (this.#isChanged || this.#lock.mayBeUnconfirmed(network)) {
+      this.#lock.hold(() => this.#lock.confirm(network));
+    }
   }
 }
 
@@ -187,8 +189,12 @@ export function removeOverlayIfUnused(config: VxlanConfig, environment: Environm
   const netlink = new NetlinkConnection(Protocol.route);
   try {
     const isNeeded = () => isInUse(listLinks(netlink), config.network);
-    new OverlayLock(netlink, environment).holdToRemove(() =>
-      unlessNeeded(netlink, config, isNeeded, () => removeOverlay(netlink, config, environment)),
+    const lock = new OverlayLock(netlink, environment);
+    lock.holdToRemove(() =>
+      unlessNeeded(netlink, config, isNeeded, () => {
+        removeOverlay(netlink, config, environment);
+        lock.confirm(config.network);
+      }),
     );
   } finally {
     netlink.close();
