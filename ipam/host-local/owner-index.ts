@@ -10,9 +10,9 @@
  * Crash safety needs only an order of writes: first the folder (now the stamps differ; if the folder does not change,
  * the index's stamp is removed), then the records, the folder's stamp, the index's stamp.
  */
-import { listDirectory } from "../../shared/system/directory.ts";
 import { fileStatus } from "../../shared/system/file-status.ts";
 import {
+  listOwnFolder,
   makeOwnFolder,
   readOwnFile,
   readSmallOwnFile,
@@ -65,7 +65,7 @@ export class OwnerIndex {
   /** The names of all records, half written ones included. */
   names(): string[] {
     // Only names of owners contain a colon.
-    return listDirectory(this.#path).filter((name) => name.includes(":"));
+    return listOwnFolder(this.#path).filter((name) => name.includes(":"));
   }
 
   /** Writes a record, or removes it after an error. */

@@ -2,7 +2,7 @@
  * Files that podwire alone keeps. A FIFO, a device, a link, a socket or a folder in place of one holds nothing of podwire's: it
  * reads as no file, and gives way to the next file that is written. None of them blocks a call.
  */
-import { makeDirectory } from "./directory.ts";
+import { listDirectory, makeDirectory } from "./directory.ts";
 import { Errno } from "./errno.ts";
 import { closeFile, OpenFlag, readAll, removeFile, renameFile, tryOpen, writeFile } from "./file.ts";
 import { type FileStatus, fileStatus } from "./file-status.ts";
@@ -127,5 +127,15 @@ export function makeOwnFolder(path: string, mode: number): boolean {
     throw new SystemError("mkdir", path, Errno.EEXIST);
   } catch (thrown) {
     throw explainObstacle(thrown, path, "directory");
+  }
+}
+
+/** The names in a folder of ours; empty if the path has no folder. */
+export function listOwnFolder(path: string): string[] {
+  try {
+    return listDirectory(path);
+  } catch (thrown) {
+    if (isNoFile(thrown)) return [];
+    throw thrown;
   }
 }
