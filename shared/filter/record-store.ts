@@ -13,7 +13,6 @@ import { CniError } from "../cni/error.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { namespaceName } from "../netlink/namespace-name.ts";
-import { listDirectory } from "../system/directory.ts";
 import { Errno } from "../system/errno.ts";
 import { linkToFreeName } from "../system/file.ts";
 import { type FileStatus, fileExists, fileStatus } from "../system/file-status.ts";
@@ -21,6 +20,7 @@ import { SystemError } from "../system/libc.ts";
 import { type NamedLock, takeLock, takeLockToRemove } from "../system/lock.ts";
 import { explainObstacle } from "../system/obstacle.ts";
 import {
+  listOwnFolder,
   makeOwnFolder,
   readOwnFile,
   removeOwnFile,
@@ -122,7 +122,7 @@ export class RecordStore {
   }
 
   #names(): string[] {
-    return listDirectory(`${this.#folder}/records`).filter((name) => name !== STATE && !name.startsWith("."));
+    return listOwnFolder(`${this.#folder}/records`).filter((name) => name !== STATE && !name.startsWith("."));
   }
 
   /** Whether there is such a record. Reads no more than it must. */
@@ -254,7 +254,7 @@ export class RecordStore {
       if (this.#readNamed(name) === undefined) removeOwnFile(this.#recordPath(name));
     }
     const read = this.#holderReader();
-    for (const name of listDirectory(`${this.#folder}/reservations`)) {
+    for (const name of listOwnFolder(`${this.#folder}/reservations`)) {
       const holder = read(name);
       if (holder !== undefined && this.#isCurrent(name, holder)) continue;
       removeOwnFile(this.#reservationPath(name));
