@@ -11,7 +11,8 @@ import { type CallContext, PluginError } from "./invoke.ts";
 import { timeOfList } from "./list-time.ts";
 import { livingAttachments } from "./living-attachments.ts";
 import { configurationFolder, pluginFolders, type RuntimeCall, readRuntimeCall } from "./runtime.ts";
-import { add, check, del, gc, status } from "./verbs.ts";
+import { status } from "./status.ts";
+import { add, check, del, gc } from "./verbs.ts";
 
 const environmentHelp = `Environment:
   NETCONFPATH  folder of network configurations (/etc/cni/net.d)
@@ -141,7 +142,7 @@ const statusCommand: Command = {
   name: "status",
   summary: "check whether containers can be attached",
   usage: "[options] NET [NETNS]",
-  description: `NETNS is ignored; cnitool requires it.\n\n${environmentHelp}`,
+  description: `Plugins that know STATUS (CNI 1.1.0) are asked, whatever the network's cniVersion is. NETNS is ignored;\ncnitool requires it.\n\n${environmentHelp}`,
   options: [json],
   completions: ["network", "file"],
   run: (args, io) => {

@@ -225,12 +225,3 @@ function collect(
 ): void {
   invoke(context, plugin, "GC", noCall, { "cni.dev/valid-attachments": valid });
 }
-
-/** STATUS by every plugin. Versions before 1.1.0 have no STATUS: success. */
-export function status(context: CallContext): void {
-  if (!isAtLeast(versionOf(context), "1.1.0")) {
-    context.io.err("podwire: nothing was asked: STATUS exists since cniVersion 1.1.0\n");
-    return;
-  }
-  for (const plugin of context.list.plugins) invoke(context, plugin, "STATUS", noCall);
-}

@@ -1,5 +1,6 @@
+import { chmodSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { canRun, createNode } from "../helpers/index.ts";
+import { canRun, createNode, distBin } from "../helpers/index.ts";
 import { bridge, files, idOf, linksIn, network, runOn } from "./podwire.ts";
 
 describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
@@ -64,5 +65,46 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     const full = await runOn(node, ["status", "--json", "net", "/run/netns/c1"], env);
     expect(full.exitCode).toBe(1);
     expect(JSON.parse(full.stdout)).toMatchObject({ code: 50, plugin: "bridge", command: "STATUS" });
+  });
+
+  test("status asks plugins that know STATUS in a network of an older version, too", async () => {
+    const small = { ...bridge, ipam: { type: "host-local", ranges: [[{ subnet: "10.1.0.0/30" }]] } };
+    using folder = files({ "10-net.conflist": network({ cniVersion: "1.0.0", plugins: [small] }) });
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path };
+    const before = await runOn(node, ["status", "net"], env);
+    expect(before).toMatchObject({
+      exitCode: 0,
+      stdout: "",
+      stderr: expect.stringContaining("older than 1.1.0"),
+    });
+    await runOn(node, ["add", "net", await node.addNetns("c1")], env);
+    const full = await runOn(node, ["status", "net"], env);
+    expect(full).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/bridge failed STATUS with code 50: .*no IP addresses available/),
+    });
+  });
+
+  test("status names the plugins that know no STATUS, and what is not installed", async () => {
+    const old = `#!/bin/sh\n[ "$CNI_COMMAND" = VERSION ] && echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}' && exit\nexit 1\n`;
+    const plugins = (ipam: string) => [{ ...bridge, ipam: { type: ipam } }, { type: "old" }];
+    using folder = files({
+      "10-net.conflist": network({ cniVersion: "0.4.0", plugins: plugins("old") }),
+      "20-none.conflist": network({ cniVersion: "0.4.0", name: "none", plugins: plugins("missing") }),
+      old,
+    });
+    chmodSync(`${folder.path}/old`, 0o755);
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path, CNI_PATH: `${distBin}:${folder.path}` };
+    const asked = await runOn(node, ["status", "net"], env);
+    expect(asked.exitCode).toBe(0);
+    expect(asked.stderr).toContain("the plugin bridge was not asked: old does not know STATUS");
+    expect(asked.stderr).toContain("the plugin old was not asked: old does not know STATUS");
+    const missing = await runOn(node, ["status", "none"], env);
+    expect(missing).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('failed to find plugin "missing"'),
+    });
   });
 });
