@@ -1,12 +1,12 @@
 /** `podwire add|check|del|gc|status`: cnitool's job, with cnitool's environment. */
-import { messageOf } from "../../shared/cni/error.ts";
+import { enumerate, messageOf } from "../../shared/cni/error.ts";
 import type { JsonObject } from "../../shared/cni/fields.ts";
 import { isBrokenPipe } from "../broken-pipe.ts";
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
 import { printObject } from "../failure.ts";
 import { readCached } from "../node/cache.ts";
 import { whileContainerLocked } from "../node/container-lock.ts";
-import { findNetwork, type NetworkList, readList } from "./configuration.ts";
+import { findNetwork, type NetworkList, networkNames, readList } from "./configuration.ts";
 import { type CallContext, PluginError } from "./invoke.ts";
 import { timeOfList } from "./list-time.ts";
 import { livingAttachments } from "./living-attachments.ts";
@@ -58,8 +58,10 @@ const warner = (io: Io) => (text: string) => io.err(`podwire: warning: ${text}\n
 
 function missing(name: string, io: Io): Error {
   const folder = configurationFolder(io);
+  const names = networkNames(folder).map((each) => JSON.stringify(each));
+  const others = names.length === 0 ? "no network" : enumerate(names, ", ");
   return new Error(
-    `there is no network ${JSON.stringify(name)} in ${folder} (NETCONFPATH names the folder of configurations)`,
+    `there is no network ${JSON.stringify(name)} in ${folder}, which has ${others} (NETCONFPATH names the folder of configurations)`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** CHECK: compares overlay and attachment with what ADD made. Reports all differences. */
 import { drift } from "../../shared/attachment/check.ts";
-import { enumerate, messageOf, runAll } from "../../shared/cni/error.ts";
+import { CniError, causeOf, enumerate, explain, runAll } from "../../shared/cni/error.ts";
 import { builtinPlugin } from "../../shared/cni/main-delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../../shared/netlink/connection.ts";
@@ -61,7 +61,8 @@ function asDrift(work: () => void): void {
   try {
     work();
   } catch (thrown) {
-    throw drift(messageOf(thrown), "");
+    const known = explain(thrown);
+    throw drift(causeOf(known), known instanceof CniError ? known.details : "");
   }
 }
 

@@ -30,7 +30,8 @@ export function findOverlayBridge(links: readonly Link[], config: VxlanConfig): 
   const bridge = links.find(({ name }) => name === config.bridge);
   if (bridge === undefined) return undefined;
   if (bridge.kind !== "bridge") {
-    const message = `${quote(config.bridge)} already exists but is not a bridge`;
+    const kind = bridge.kind === "" ? "physical interface" : `${bridge.kind} interface`;
+    const message = `${quote(config.bridge)} already exists but is not a bridge: it is a ${kind}`;
     throw new CniError(ErrorCode.invalidConfiguration, message, 'choose another name with "bridge"');
   }
   const isOther = (link: Link) =>
@@ -93,7 +94,7 @@ function refusal(thrown: unknown, { name, port, local }: NewVxlan): unknown {
     return new CniError(
       ErrorCode.notAvailable,
       `this kernel has no IPv6 for the underlay: ${message}`,
-      "",
+      "boot it without ipv6.disable=1, or use an underlay of IPv4",
       thrown,
     );
   }

@@ -77,8 +77,8 @@ export function status(request: Request): void {
       () => new OverlayLock(netlink, request.environment).check(),
       () => checkUnderlay(netlink, config),
       () => checkPort(netlink, config),
-      () => builtinPlugin(request, type).status(made),
     ]);
+    builtinPlugin(request, type).status(made);
   } finally {
     netlink.close();
   }

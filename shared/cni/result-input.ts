@@ -15,7 +15,12 @@ function readIp(fields: Fields, key: string): IpAddress | undefined {
   const text = fields.text(key);
   if (text === undefined || text === "") return undefined;
   const address = parseIp(text);
-  if (address === undefined) throw fields.invalid(key, `is not an IP address: ${quote(text)}`, "");
+  if (address === undefined)
+    throw fields.invalid(
+      key,
+      `is not an IP address: ${quote(text)}`,
+      "write one such as 10.1.0.1 or fd00::1",
+    );
   return address;
 }
 

@@ -86,6 +86,13 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     });
   });
 
+  test("an unknown network is named with those that there are", async () => {
+    using folder = files({ "10-net.conflist": network(), "20-other.conflist": network({ name: "other" }) });
+    await using node = await createNode();
+    const run = await runOn(node, ["status", "nte"], { NETCONFPATH: folder.path });
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('which has "net", "other"') });
+  });
+
   test("status names the plugins that know no STATUS, and what is not installed", async () => {
     const old = `#!/bin/sh\n[ "$CNI_COMMAND" = VERSION ] && echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}' && exit\nexit 1\n`;
     const plugins = (ipam: string) => [{ ...bridge, ipam: { type: ipam } }, { type: "old" }];

@@ -15,6 +15,73 @@ export const inPlugins: readonly Row[] = [
     [],
   ],
   [
+    "finds a gateway that the container cannot reach, by the route that needs it",
+    {
+      "a.conflist": net({
+        ...bridge,
+        ipam: {
+          type: "host-local",
+          ranges: [
+            [{ subnet: "10.1.0.0/24", gateway: "10.9.0.1" }],
+            [{ subnet: "10.2.0.0/24", gateway: "10.8.0.1" }],
+            [{ subnet: "fd00:1::/64", gateway: "fd00:2::1" }],
+          ],
+          routes: [{ dst: "192.0.2.0/24", gw: "10.1.0.9" }, { dst: "0.0.0.0/0" }],
+        },
+      }),
+    },
+    [
+      'a.conflist: error: plugins[0].ipam.ranges[0][0].gateway is 10.9.0.1, which is in no range\'s subnet, and the route to 0.0.0.0/0 needs it: every ADD fails (give an address of the subnet, or add the route {"dst": "10.9.0.1/32", "scope": 253})',
+    ],
+  ],
+  [
+    "takes a gateway outside of the subnet that is on the link, that no route needs, or that ptp leads to",
+    {
+      "a.conflist": net({
+        ...bridge,
+        ipam: {
+          type: "host-local",
+          ranges: [[{ subnet: "10.1.0.0/24", gateway: "10.9.0.1" }]],
+          routes: [{ dst: "10.9.0.1/32", scope: 253 }, { dst: "0.0.0.0/0" }],
+        },
+      }),
+      "b.conflist": {
+        ...net({
+          ...bridge,
+          bridge: "br1",
+          ipam: { type: "host-local", subnet: "10.1.0.0/24", gateway: "10.9.0.1" },
+        }),
+        name: "b",
+      },
+      "c.conflist": {
+        ...net({
+          type: "ptp",
+          ipam: {
+            type: "host-local",
+            subnet: "10.1.0.0/24",
+            gateway: "10.9.0.1",
+            routes: [{ dst: "0.0.0.0/0" }],
+          },
+        }),
+        name: "c",
+      },
+    },
+    [],
+  ],
+  [
+    "finds an MTU that is too small for the IPv6 addresses",
+    {
+      "a.conflist": net({
+        ...bridge,
+        mtu: 1200,
+        ipam: { type: "host-local", ranges: [[{ subnet: "fd00:1::/64" }]] },
+      }),
+    },
+    [
+      'a.conflist: error: plugins[0].mtu is 1200, too small for the IPv6 addresses of this network (give at least 1280 (RFC 8200), or take the IPv6 range out of "ipam")',
+    ],
+  ],
+  [
     "finds a capability in quotes",
     { "a.conflist": net(bridge, { type: "portmap", capabilities: { portMappings: "true" } }) },
     [
