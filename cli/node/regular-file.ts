@@ -1,6 +1,6 @@
 /** Reads whole files, regular ones only: a FIFO would block, and a device may have no end. */
 import { Errno } from "../../shared/system/errno.ts";
-import { closeFile, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
+import { closeFile, MOST_BYTES, OpenFlag, openFile, readAll } from "../../shared/system/file.ts";
 import { descriptorStatus, type FileStatus } from "../../shared/system/file-status.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { decodeTextWithMark } from "../../shared/system/text.ts";
@@ -28,6 +28,7 @@ export function readRegularFile(path: string): { readonly text: string; readonly
   try {
     const status = descriptorStatus(descriptor);
     if (!status.isFile) throw new Error(`it is ${kindOf(status)}, not a regular file`);
+    if (status.size > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES >> 20} MB`);
     return { text: decodeTextWithMark(readAll(descriptor, path)), modified: dateOf(status) };
   } finally {
     closeFile(descriptor);

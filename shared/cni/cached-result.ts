@@ -2,8 +2,8 @@
  * The result that libcni has cached for an attachment (libcni/api.go, cachedInfo). Runtimes pass no prevResult to DEL before CNI 0.4.0.
  */
 import { Errno } from "../system/errno.ts";
-import { readTextIfPresent } from "../system/file.ts";
 import { SystemError } from "../system/libc.ts";
+import { readOwnFile } from "../system/own-file.ts";
 import { isObject } from "./fields.ts";
 import type { AttachmentKey } from "./plugin.ts";
 import type { Result } from "./result.ts";
@@ -14,7 +14,7 @@ const FOLDER = "/var/lib/cni/results";
 
 function readCache({ network, containerId, ifname }: AttachmentKey): string | undefined {
   try {
-    return readTextIfPresent(`${FOLDER}/${network}-${containerId}-${ifname}`);
+    return readOwnFile(`${FOLDER}/${network}-${containerId}-${ifname}`);
   } catch (thrown) {
     // libcni could not write a file of that name either.
     if (thrown instanceof SystemError && thrown.errno === Errno.ENAMETOOLONG) return undefined;

@@ -17,6 +17,7 @@ export const Errno = {
   EEXIST: 17,
   EXDEV: 18,
   ENODEV: 19,
+  EFBIG: 27,
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,

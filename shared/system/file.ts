@@ -22,6 +22,8 @@ export const OpenFlag = {
   path: 0o10000000,
 } as const;
 
+/** Several times the largest text that podwire reads: a device has no end, and a sparse file may have terabytes. */
+export const MOST_BYTES = 32 << 20;
 const SMALL_FILE = 1024;
 
 /** Opens a file. Returns the descriptor. Always sets O_CLOEXEC. */
@@ -86,9 +88,15 @@ export function readSmallText(path: string): string | undefined {
   return readPresent(path, readOnce);
 }
 
-/** A file's text; undefined if it does not exist. */
+function readLimited(descriptor: number, path: string): Uint8Array {
+  const bytes = readAll(descriptor, path, undefined, MOST_BYTES);
+  if (bytes.length > MOST_BYTES) throw new SystemError("read", path, Errno.EFBIG);
+  return bytes;
+}
+
+/** A file's text; undefined if it does not exist. Throws SystemError (EFBIG) for more than MOST_BYTES. */
 export function readTextIfPresent(path: string): string | undefined {
-  return readPresent(path, readAll);
+  return readPresent(path, readLimited);
 }
 
 function readPresent(

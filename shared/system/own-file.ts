@@ -4,14 +4,21 @@
  */
 import { listDirectory, makeDirectory } from "./directory.ts";
 import { Errno } from "./errno.ts";
-import { closeFile, OpenFlag, readAll, removeFile, renameFile, tryOpen, writeFile } from "./file.ts";
+import {
+  closeFile,
+  MOST_BYTES,
+  OpenFlag,
+  readAll,
+  removeFile,
+  renameFile,
+  tryOpen,
+  writeFile,
+} from "./file.ts";
 import { type FileStatus, fileStatus } from "./file-status.ts";
 import { call, SystemError } from "./libc.ts";
 import { explainObstacle, removeObstacle } from "./obstacle.ts";
 import { decodeText } from "./text.ts";
 
-/** Several times the largest record: a device may have no end. */
-const MOST_BYTES = 32 << 20;
 const SMALL_FILE = 1024;
 
 /** Of open(2) and read(2): the name is free, or something else than a file has it. */

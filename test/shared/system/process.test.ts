@@ -86,6 +86,15 @@ describe.runIf(requireRoot())("runProcess", () => {
     expect(outcome.exitCode).toBeUndefined();
   });
 
+  test("kills what such a child has started, too", async () => {
+    const outcome = await shell("sleep 1000 & echo $!; wait", { timeoutMilliseconds: 300 });
+    expect(outcome).toMatchObject({ signal: "SIGKILL", timedOut: true });
+    const state = async () =>
+      (await node.exec("sh", ["-c", `cat /proc/${outcome.stdout.trim()}/stat`], { reject: false })).stdout;
+    // Gone, or a zombie that its new parent has not waited for.
+    await expect.poll(state).toMatch(/^$|^\d+ \(sleep\) Z/);
+  });
+
   test("waits for a child that has no limit, and passes on what it says of errors", async () => {
     const options = { timeoutMilliseconds: undefined, standardError: "inherit" };
     expect(await shell("sleep 0.1; echo out; echo err >&2", options)).toMatchObject({
