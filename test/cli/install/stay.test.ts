@@ -53,13 +53,8 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     ["without", stay.filter((word) => word !== "--stay")],
   ])("ends on SIGTERM while it waits for another installer, %s", async (_how, args) => {
     await using target = await Target.create();
-    await using other = target.node.start("flock", [
-      "--no-fork",
-      folder,
-      "sh",
-      "-c",
-      "echo held; exec sleep 1000",
-    ]);
+    const hold = `umask 077; exec flock --no-fork ${folder}/.podwire-lock sh -c "echo held; exec sleep 1000"`;
+    await using other = target.node.start("sh", ["-c", hold]);
     await other.firstLine();
     await using running = await startFirst(target.node, args);
     await expect.poll(() => isHandled(running.child, SIGTERM)).toBe(true);
@@ -67,7 +62,7 @@ describe.runIf(canRun("ip", "unshare", "flock", "strace"))("podwire install --st
     const { exitCode, stdout, stderr } = await running.ended;
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
     expect(stderr).toMatch(/interrupted by SIGTERM/);
-    expect(await target.names()).toEqual([]);
+    expect(await target.names()).toEqual([".podwire-lock"]);
   });
 
   test("ends on SIGTERM while it waits for a configuration without a writer", async () => {

@@ -23,7 +23,10 @@ exec ${builtPlugin("host-local")}
 `;
 
 /** Puts the plugin `gated` on the host. It is host-local for each container that has no gate. */
-export async function installGate({ node }: Host, ...pods: readonly Pod[]): Promise<void> {
+export async function installGate(
+  { node }: Pick<Host, "node">,
+  ...pods: readonly Pick<Pod, "containerId">[]
+): Promise<void> {
   for (const folder of [gateFolder, gates]) mkdirSync(node.path(folder), { recursive: true });
   writeFileSync(node.path(`${gateFolder}/gated`), script, { mode: 0o755 });
   for (const { containerId } of pods) await node.exec("mkfifo", [`${gates}/${containerId}`]);
