@@ -118,19 +118,23 @@ export function openLocalhost({ link }: Localhost, mappings: readonly HostPort[]
   }
 }
 
-/** Switches route_localnet off with the last record that needs it. Where it cannot be written, the guard stays. */
+/**
+ * Switches route_localnet off with the last record that needs it. Where it cannot be written, the guard stays. A veth device leads to
+ * one container alone, so no other record is asked.
+ */
 export const closeLocalhost: Removed = ({ hostPorts }, some) => {
   const name = hostPorts?.localhost;
-  if (name === undefined || some((other) => other.hostPorts?.localhost === name)) return;
-  try {
-    setSysctlIfPresent(keyOf(name), "0");
-  } catch (thrown) {
-    if (thrown instanceof SystemError) return;
-    throw thrown;
-  }
+  if (name === undefined) return;
   withRoute((host) => {
     const link = findLink(host, name);
-    if (link !== undefined) removeIngressProgram(host, link.index, guard);
+    if (link === undefined) return;
+    if (link.kind !== "veth" && some((other) => other.hostPorts?.localhost === name)) return;
+    try {
+      setSysctlIfPresent(keyOf(name), "0");
+      removeIngressProgram(host, link.index, guard);
+    } catch (thrown) {
+      if (!(thrown instanceof SystemError)) throw thrown;
+    }
   });
 };
 

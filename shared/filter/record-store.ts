@@ -125,9 +125,10 @@ export class RecordStore {
     return listOwnFolder(`${this.#folder}/records`).filter((name) => name !== STATE && !name.startsWith("."));
   }
 
-  /** Whether there is such a record. Reads no more than it must. */
-  some(isMeant: (record: FilterRecord) => boolean): boolean {
-    return this.#names().some((name) => [this.#readNamed(name) ?? []].flat().some(isMeant));
+  /** Whether there is such a record of the kind. Reads no more than it must. */
+  some(kind: RecordKind, isMeant: (record: FilterRecord) => boolean): boolean {
+    const isSuch = (name: string) => [this.#readNamed(name) ?? []].flat().some(isMeant);
+    return this.#names().some((name) => name.endsWith(`.${kind}`) && isSuch(name));
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { FilterRecord } from "./record.ts";
 import type { RecordStore } from "./record-store.ts";
 
-/** Told of a record that is gone, while no other call changes records. `some` asks about those that are left. */
+/** Told of a record that is gone, while no other call changes records. `some` asks about those of its kind that are left. */
 export type Removed = (
   record: FilterRecord,
   some: (isMeant: (record: FilterRecord) => boolean) => boolean,
@@ -13,5 +13,5 @@ export function tell(
   removed: Removed | undefined,
   records: readonly FilterRecord[],
 ): void {
-  for (const record of records) removed?.(record, (isMeant) => store.some(isMeant));
+  for (const record of records) removed?.(record, (isMeant) => store.some(record.kind, isMeant));
 }
