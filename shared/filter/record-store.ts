@@ -126,9 +126,10 @@ export class RecordStore {
   }
 
   /** Whether there is such a record of the kind. Reads no more than it must. */
-  some(kind: RecordKind, isMeant: (record: FilterRecord) => boolean): boolean {
-    const isSuch = (name: string) => [this.#readNamed(name) ?? []].flat().some(isMeant);
-    return this.#names().some((name) => name.endsWith(`.${kind}`) && isSuch(name));
+  some(kind: RecordKind, test: (record: FilterRecord) => boolean): boolean {
+    return this.#names().some(
+      (name) => name.endsWith(kind) && [this.#readNamed(name) ?? []].flat().some(test),
+    );
   }
 
   /**
@@ -244,9 +245,7 @@ export class RecordStore {
   }
 
   /** Whether any record has a reservation of that name. */
-  isReserved(name: string): boolean {
-    return fileExists(this.#reservationPath(name));
-  }
+  isReserved = (name: string): boolean => fileExists(this.#reservationPath(name));
 
   /** Removes what a killed process leaves: reservations without a record, and files that cannot be read. */
   tidy(): void {
