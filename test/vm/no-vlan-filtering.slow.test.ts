@@ -22,7 +22,7 @@ describe.runIf(canRun("ip", "bridge"))("bridge with VLANs refused", () => {
 
   afterEach(() => node.dispose());
 
-  const run = (command: "ADD" | "DEL", settings: object) =>
+  const run = (command: "ADD" | "DEL" | "STATUS", settings: object) =>
     node.plugin(builtPlugin("bridge"), {
       command,
       containerId: "id-a",
@@ -74,6 +74,9 @@ describe.runIf(canRun("ip", "bridge"))("bridge with VLANs refused", () => {
       expect(exitCode).toBe(1);
       expect([7, 50]).toContain(json.code);
       expect(`${json.msg} ${json.details}`).toMatch(/VLAN filtering.*CONFIG_BRIDGE_VLAN_FILTERING/);
+      expect(await node.snapshot()).toEqual(before);
+      const status = await run("STATUS", settings);
+      expect(status.json).toMatchObject({ code: 50, msg: expect.stringContaining("VLAN filtering") });
       expect(await node.snapshot()).toEqual(before);
       expect((await run("DEL", settings)).exitCode).toBe(0);
       expect(await node.snapshot()).toEqual(before);

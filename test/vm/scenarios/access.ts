@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addPod, network } from "./pods.ts";
+import { addPod, assertDone, call, network } from "./pods.ts";
 import type { Scenario } from "./scenario.ts";
 import { assertReaches, assertSilent, isFiltering, portVlans } from "./vlans.ts";
 
@@ -23,6 +23,17 @@ export const access: readonly Scenario[] = [
       // The counter-proof: only the VLAN was in the way.
       await node.exec("bridge", ["vlan", "add", "vid", "100", "pvid", "untagged", "dev", other.port]);
       await assertReaches(node, other, a.address);
+    },
+  },
+  {
+    name: "vlan: STATUS is well before the first bridge and after it, and makes none",
+    run: async (node) => {
+      assertDone(await call(node, "STATUS", "a", red), "STATUS");
+      const { stdout } = await node.exec("ip", ["-br", "link", "show", "type", "bridge"]);
+      assert.equal(stdout, "");
+      await addPod(node, "a", plain);
+      assertDone(await call(node, "STATUS", "a", red), "STATUS");
+      assert.ok(!(await isFiltering(node, "br0")), "STATUS switches no filtering on");
     },
   },
   {
