@@ -78,7 +78,7 @@ export interface Localhost {
   readonly isOurs: boolean;
 }
 
-/** Finds the interface towards a container; changes nothing. Throws CniError if there is none. */
+/** Finds the interface towards a container; changes nothing. Throws CniError without one. */
 export function findLocalhost(target: IpAddress): Localhost {
   return withRoute((host) => {
     const link = interfaceTowards(host, target);

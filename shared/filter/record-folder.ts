@@ -1,5 +1,5 @@
 /** Where the records are, their lock, and what is wrong if they cannot be written. */
-import { CniError, ErrorCode, messageOf } from "../cni/error.ts";
+import { CniError, ErrorCode } from "../cni/error.ts";
 import { fileExists } from "../system/file-status.ts";
 import { SystemError } from "../system/libc.ts";
 import type { NamedLock } from "../system/lock.ts";
@@ -22,7 +22,7 @@ export function explained<Value>(work: () => Value): Value {
     if (!(thrown instanceof SystemError) || thrown.kind === "passing") throw thrown;
     throw new CniError(
       ErrorCode.io,
-      `cannot write to ${FILTER_FOLDER}, where podwire records what containers want of the packet filter: ${messageOf(thrown)}`,
+      `cannot write to ${FILTER_FOLDER}, where podwire records what containers want of the packet filter: ${thrown.message}`,
       "/run must be a file system that can be written: mount a tmpfs there",
       thrown,
     );

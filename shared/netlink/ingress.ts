@@ -94,7 +94,7 @@ export function addIngressProgram(
   program: IngressProgram,
 ): boolean {
   const message = newFilter(index, program);
-  // EINVAL: the interface has no such qdisc (net/sched/cls_api.c, __tcf_qdisc_find).
+  // EINVAL: the interface lacks the qdisc (net/sched/cls_api.c, __tcf_qdisc_find).
   const error = connection.attempt(message, Errno.EEXIST, Errno.EINVAL);
   if (error?.errno !== Errno.EINVAL) return error === undefined;
   // Another program may have made it, or the older qdisc ingress, which takes the same filters.
