@@ -74,8 +74,7 @@ export class RecordStore {
   }
 
   /**
-   * The same for what removes rules, which must go where no lock and no record can be made. `hasRecords` is false where the
-   * records cannot be read: then the kernel alone knows.
+   * The same for what removes rules, also where no lock and no record can be made. Without readable records `hasRecords` is false.
    */
   whileLockedToRemove<Value>(work: (hasRecords: boolean) => Value): Value {
     const lock = takeLockToRemove(this.#lock);
