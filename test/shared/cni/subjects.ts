@@ -53,6 +53,7 @@ const configurations: Record<string, (cniVersion: string) => object> = {
     prevResult: resultWithAddress(cniVersion),
   }),
   ptp: () => ({ ipam: { type: "fixed" } }),
+  static: () => ({ ipam: { type: "static", addresses: [{ address: "10.9.0.5/24" }] } }),
   vxlan: () => ({ mode: "l2", vni: 100, underlay: { dev: "up0" }, ipam: { type: "fixed" } }),
 };
 
