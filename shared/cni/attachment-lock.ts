@@ -4,7 +4,7 @@
  * else it would release an address that ADD is about to use.
  */
 
-import { type Lock, takeLock, takeLockToRemove } from "../system/lock.ts";
+import { whileLocked } from "../system/lock.ts";
 import { lockLimit } from "../system/lock-wait.ts";
 import { ownerHash } from "./attachment.ts";
 import { attachmentOf, type Request } from "./plugin.ts";
@@ -24,10 +24,5 @@ export function whileAttachmentLocked(request: Request, work: () => void): void 
     what: `the interface ${ifname} of container ${containerId} on the network ${network}`,
     limitSeconds: lockLimit(request.environment),
   };
-  const lock: Lock | undefined = request.command === "DEL" ? takeLockToRemove(wanted) : takeLock(wanted);
-  try {
-    work();
-  } finally {
-    lock?.remove();
-  }
+  whileLocked(wanted, request.command === "DEL", work);
 }

@@ -55,9 +55,18 @@ export class Lock {
 
   /** Removes the file, and releases the lock. Who waits for it finds that its file has no name, and opens it again. */
   remove(): void {
-    // If the folder was replaced, another process may have a lock of this name by now.
-    if (descriptorStatus(this.#descriptor).links > 0) tryCall("unlinkat", AT_FDCWD, this.#path, 0);
+    if (this.#isNamed()) tryCall("unlinkat", AT_FDCWD, this.#path, 0);
     this.release();
+  }
+
+  /** If the folder was replaced, another process may have a lock of this name by now. */
+  #isNamed(): boolean {
+    try {
+      return descriptorStatus(this.#descriptor).links > 0;
+    } catch (thrown) {
+      if (!(thrown instanceof SystemError)) throw thrown;
+      return true;
+    }
   }
 }
 
@@ -156,15 +165,40 @@ export function timesOfCalls(prefix: string): bigint[] {
   });
 }
 
+/** Removes the file of a lock if no process has it and it has no text. */
+function removeIfFree(name: string): void {
+  const path = `${LOCK_FOLDER}/${name}`;
+  const descriptor = tryOpenLock(path);
+  if (descriptor < 0) return;
+  try {
+    if (tryLockFile(descriptor, path) && descriptorStatus(descriptor).size === 0n) {
+      new Lock(descriptor, path, 0).remove();
+      return;
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError)) throw thrown;
+  }
+  closeFile(descriptor);
+}
+
 /** Removes the files of locks that no process has and that have no text: those of killed calls. For GC. */
 export function sweepLocks(): void {
   if (linkStatus(LOCK_FOLDER)?.isDirectory !== true) return;
-  for (const name of listDirectory(LOCK_FOLDER)) {
-    const path = `${LOCK_FOLDER}/${name}`;
-    const descriptor = tryOpenLock(path);
-    if (descriptor < 0) continue;
-    const isFree = tryLockFile(descriptor, path) && descriptorStatus(descriptor).size === 0n;
-    if (isFree) new Lock(descriptor, path, 0).remove();
-    else closeFile(descriptor);
+  for (const name of listDirectory(LOCK_FOLDER)) removeIfFree(name);
+}
+
+/**
+ * Runs `work` under a lock whose file is gone afterwards. It works without the lock if `isRemoval` and no lock can be made. Throws
+ * codes 5 and 11.
+ */
+export function whileLocked<Value>(wanted: NamedLock, isRemoval: boolean, work: () => Value): Value {
+  let lock: Lock | undefined;
+  try {
+    lock = isRemoval ? takeLockToRemove(wanted) : takeLock(wanted);
+    return work();
+  } finally {
+    if (lock !== undefined) lock.remove();
+    // An attempt that failed may have made the file.
+    else removeIfFree(wanted.name);
   }
 }
