@@ -55,8 +55,13 @@ export class Lock {
 
   /** Removes the file, and releases the lock. Who waits for it finds that its file has no name, and opens it again. */
   remove(): void {
-    if (this.#isNamed()) tryCall("unlinkat", AT_FDCWD, this.#path, 0);
+    // A second attempt after an error that passes: no other call removes the file before GC.
+    if (this.#isNamed() && this.#unlink() < 0) this.#unlink();
     this.release();
+  }
+
+  #unlink(): number {
+    return tryCall("unlinkat", AT_FDCWD, this.#path, 0);
   }
 
   /** If the folder was replaced, another process may have a lock of this name by now. */
