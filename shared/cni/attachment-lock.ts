@@ -16,7 +16,7 @@ export const ATTACHMENT_LOCK = "attachment-";
  * Runs `work` while no other ADD or DEL works on the attachment. Children inherit the lock. At the end it is free, whatever
  * a child has left behind: only after a kill does a surviving child hold it. Throws codes 5 and 11.
  */
-export function whileAttachmentLocked(request: Request, work: () => void): void {
+export function whileAttachmentLocked<Value>(request: Request, work: () => Value): Value {
   const owner = attachmentOf(request);
   const { network, containerId, ifname } = owner;
   const wanted = {
@@ -24,5 +24,5 @@ export function whileAttachmentLocked(request: Request, work: () => void): void 
     what: `the interface ${ifname} of container ${containerId} on the network ${network}`,
     limitSeconds: lockLimit(request.environment),
   };
-  whileLocked(wanted, request.command === "DEL", work);
+  return whileLocked(wanted, request.command === "DEL", work);
 }

@@ -112,12 +112,14 @@ function execute(invocation: Invocation, state: State): JsonObject | undefined {
       netns === (environment["CNI_NETNS"] ?? "") ? environment : { ...environment, CNI_NETNS: netns },
     builtin: invocation.builtin,
   };
-  const isChange = command === "ADD" || command === "DEL";
-  // What a delegate does is part of its caller's call, which has the lock.
-  if (isChange && !plugin.isIpam && plugin.leavesNothing !== true) {
-    whileAttachmentLocked(request, () => dispatch(plugin, request, state));
-  } else dispatch(plugin, request, state);
+  dispatch(plugin, request, state);
   return undefined;
+}
+
+/** Runs ADD or DEL. What a delegate does is part of its caller's call, which has the lock of the attachment. */
+function locked<Value>(plugin: Plugin, request: Request, work: () => Value): Value {
+  const needsLock = !plugin.isIpam && plugin.leavesNothing !== true;
+  return needsLock ? whileAttachmentLocked(request, work) : work();
 }
 
 function dispatch(plugin: Plugin, request: Request, state: State): void {
@@ -126,7 +128,7 @@ function dispatch(plugin: Plugin, request: Request, state: State): void {
       addAndPrint(plugin, request, state);
       break;
     case "DEL":
-      plugin.del(request);
+      locked(plugin, request, () => plugin.del(request));
       break;
     case "CHECK":
       plugin.check(request);
@@ -139,9 +141,12 @@ function dispatch(plugin: Plugin, request: Request, state: State): void {
   }
 }
 
-/** If the result cannot be printed, the runtime does not know the attachment: DEL undoes it. */
+/**
+ * The result is printed after the last change. If it cannot be printed, the runtime does not know the attachment: DEL undoes
+ * it.
+ */
 function addAndPrint(plugin: Plugin, request: Request, state: State): void {
-  const result = plugin.add(request);
+  const result = locked(plugin, request, () => plugin.add(request));
   try {
     const output = writeResult(result, request.configuration.cniVersion);
     print(output);
@@ -151,7 +156,10 @@ function addAndPrint(plugin: Plugin, request: Request, state: State): void {
       () => {
         throw thrown;
       },
-      () => plugin.del({ ...request, command: "DEL" }),
+      () => {
+        const undo: Request = { ...request, command: "DEL" };
+        locked(plugin, undo, () => plugin.del(undo));
+      },
     ]);
   }
 }
