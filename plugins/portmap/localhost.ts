@@ -39,6 +39,7 @@ const guard: IngressProgram = {
   etherType: 0x0800,
   // Any: programs of others that decide about a packet run before it.
   priority: 127,
+  handle: 1,
   instructions: [
     // BPF_LD|BPF_W|BPF_ABS from SKF_NET_OFF: the destination.
     [0x20, 0, 0, -0x100000 + 16],
@@ -53,6 +54,9 @@ const guard: IngressProgram = {
     [0x06, 0, 0, -1],
   ],
 };
+
+/** Where another program had switched route_localnet on: it stays on, and so does this. */
+const foreignGuard: IngressProgram = { ...guard, handle: 2 };
 
 function withRoute<Value>(work: (host: NetlinkConnection) => Value): Value {
   const host = new NetlinkConnection(Protocol.route);
@@ -99,10 +103,10 @@ const isExplicit = ({ hostIp }: HostPort): boolean => hostIp !== undefined && co
  * switch off. Where the kernel cannot guard the interface nothing is opened, which is an error for ports of 127.0.0.1 alone. Throws
  * CniError.
  */
-export function openLocalhost({ link }: Localhost, mappings: readonly HostPort[]): void {
+export function openLocalhost({ link, isOurs }: Localhost, mappings: readonly HostPort[]): void {
   const { name, index } = link;
   try {
-    withRoute((host) => addIngressProgram(host, index, guard));
+    withRoute((host) => addIngressProgram(host, index, isOurs ? guard : foreignGuard));
   } catch (thrown) {
     if (!mappings.some(isExplicit)) return;
     const message = `127.0.0.1 cannot lead to containers by ${name}: nothing could guard this host's own services there`;
@@ -123,15 +127,19 @@ export function openLocalhost({ link }: Localhost, mappings: readonly HostPort[]
  * one container alone, so no other record is asked.
  */
 export const closeLocalhost: Removed = ({ hostPorts }, some) => {
-  const name = hostPorts?.localhost;
-  if (name === undefined) return;
+  const target = hostPorts && localhostTarget(hostPorts);
+  if (hostPorts === undefined || target === undefined) return;
   withRoute((host) => {
-    const link = findLink(host, name);
-    if (link === undefined) return;
-    if (link.kind !== "veth" && some((other) => other.hostPorts?.localhost === name)) return;
+    const name = hostPorts.localhost;
+    // A record that was recovered from the rules does not know the interface: the guard tells whose it is.
+    const link = name === undefined ? interfaceTowards(host, target) : findLink(host, name);
+    if (link === undefined || (name === undefined && !hasIngressProgram(host, link.index, guard))) return;
+    const needsIt = (other: HostPorts) =>
+      (other.localhost ?? link.name) === link.name && localhostTarget(other) !== undefined;
+    if (link.kind !== "veth" && some(({ hostPorts: other }) => other !== undefined && needsIt(other))) return;
     try {
-      setSysctlIfPresent(keyOf(name), "0");
-      removeIngressProgram(host, link.index, guard);
+      setSysctlIfPresent(keyOf(link.name), "0");
+      for (const each of [guard, foreignGuard]) removeIngressProgram(host, link.index, each);
     } catch (thrown) {
       if (!(thrown instanceof SystemError)) throw thrown;
     }

@@ -8,9 +8,9 @@ import type { Kept } from "../cni/valid-attachments.ts";
 import type { IpAddress } from "../ip/address.ts";
 import { withNetfilterLeftOpen } from "../netlink/netfilter.ts";
 import { contextOf, resolve, type Wanted } from "./choice.ts";
-import { iptablesBackend } from "./iptables/index.ts";
 import type { Change, FilterContext } from "./kernel.ts";
-import { nftablesBackend, projectAll, repair } from "./nftables.ts";
+import { backends, mend } from "./mend.ts";
+import { projectAll, repair } from "./nftables.ts";
 import { type FilterRecord, type HostPort, type RecordKind, recordName } from "./record.ts";
 import { isFilterUsed } from "./record-folder.ts";
 import { RecordStore } from "./record-store.ts";
@@ -21,8 +21,6 @@ import { type Collection, staleIn } from "./stale.ts";
 import { withOptionalState } from "./state.ts";
 
 type Environment = Readonly<Record<string, string>>;
-
-const backends = [nftablesBackend, iptablesBackend];
 
 interface Host {
   readonly context: FilterContext;
@@ -161,8 +159,10 @@ export function clearFilter(wanted: Wanted, environment: Environment, told?: Rem
     const { context, store } = host;
     const probe: FilterRecord = { ...wanted, backend: "nftables" };
     if (!store.exists) return [];
-    if (store.written(wanted.owner, wanted.kind) === undefined && store.holders(probe).length === 0)
+    if (store.written(wanted.owner, wanted.kind) === undefined && store.holders(probe).length === 0) {
+      mend(context, store);
       return [];
+    }
     return store.whileLocked(() => {
       const former = store.find(wanted.owner, wanted.kind);
       const removed = [...(former === undefined ? [] : [former]), ...recordsInTheWay(host, probe)];
@@ -224,7 +224,7 @@ export function removeFilter(
         store.removeFile(owner, kind);
         if (record !== undefined) tell(store, removed, [record]);
       });
-    }
+    } else mend(context, store);
     if (record === undefined)
       removeReference(context, owner, kind, reference.hasSiblings, reference.addresses);
     return record;

@@ -35,6 +35,8 @@ export interface FilterBackend {
    * difference, everything is projected from allRecords. Rules that are gone already are fine. Throws CniError.
    */
   change(context: FilterContext, change: Change): void;
+  /** Whether another program has taken something from the rules that records share, as far as that is cheap to tell. */
+  isDisturbed(context: FilterContext): boolean;
   /** Throws CniError (999) that names what of the record's rules, or of those that all share, is missing or changed. */
   check(context: FilterContext, record: FilterRecord): void;
   /** The records of owners whose rules the kernel has, as far as rules tell: for records that were deleted. */

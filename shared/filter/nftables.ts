@@ -6,14 +6,13 @@
  * read. Where it has another, some program has changed the ruleset: then the rules and sets that all attachments share are read,
  * and if they are damaged, or the state is missing, all records are projected.
  */
-import { CniError, ErrorCode } from "../cni/error.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
 import { joinFields, type KernelElement } from "../nftables/element.ts";
 import { deleteTable, newTable } from "../nftables/message.ts";
 import { isNftablesLoaded } from "../nftables/presence.ts";
 import { findElements, hasTable } from "../nftables/query.ts";
-import { generationOf, nextGeneration, tryCommit, tryWithoutCommit } from "../nftables/transaction.ts";
+import { generationOf, nextGeneration, tryCommit } from "../nftables/transaction.ts";
 import { Errno } from "../system/errno.ts";
 import { addElements, beyond, elementPlace, makeStructure, removeElements } from "./changes.ts";
 import { describeDamage } from "./damage.ts";
@@ -23,7 +22,8 @@ import { elementsOf, features, furtherGroups, projectable, structureOf } from ".
 import type { FilterRecord } from "./record.ts";
 import { recoverRecords } from "./recover.ts";
 import { readState, type State, writeState } from "./state.ts";
-import { bridgeTable, inetTable, type PlacedElement, type Structure } from "./structure.ts";
+import { bridgeTable, inetTable, type PlacedElement } from "./structure.ts";
+import { prepare } from "./trial.ts";
 
 /** How often a commit may be overtaken by those of other programs. */
 const ATTEMPTS = 100;
@@ -171,7 +171,10 @@ const isIntact = ({ connection }: FilterContext, { generation, groups }: State, 
 
 function change(context: FilterContext, wanted: Change): void {
   const own = { removed: wanted.removed.filter(concerns), added: wanted.added.filter(concerns) };
-  if (own.removed.length + own.added.length === 0) return;
+  if (own.removed.length + own.added.length === 0) {
+    if (isDisturbed(context)) projectAll(context);
+    return;
+  }
   const count = own.removed.reduce((sum, record) => sum + elementsOf(record).length, 0);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const generation = currentGeneration(context.connection);
@@ -206,6 +209,14 @@ export function repair(context: FilterContext): void {
   if (!isRepaired) projectAll(context);
 }
 
+/** Asked by calls that change nothing of this backend. */
+function isDisturbed(context: FilterContext): boolean {
+  const state = readState(context);
+  if (state === undefined || state.groups.length === 0) return false;
+  const generation = currentGeneration(context.connection);
+  return generation !== undefined && !isIntact(context, state, generation);
+}
+
 function check(context: FilterContext, record: FilterRecord): void {
   if (!concerns(record)) return;
   const { owner } = record;
@@ -225,30 +236,10 @@ function check(context: FilterContext, record: FilterRecord): void {
   throw notAsMade(owner, `${what} ${problem} the set ${set} of the table podwire`, NEXT_GC);
 }
 
-/** The structure under other names, so that nothing of ours is touched. */
-function trialOf({ sets, chains }: Structure): Structure {
-  const rename = <Value extends { readonly table: { readonly family: number } }>(value: Value): Value => ({
-    ...value,
-    table: { family: value.table.family, name: "podwire-trial" },
-  });
-  return { sets: sets.map(rename), chains: chains.map(rename) };
-}
-
-/** Without an answer from the kernel where it has rules of the same kinds already. */
-function prepare(context: FilterContext, record: FilterRecord): void {
-  const state = readState(context);
-  const isKnown = state !== undefined && state.generation === generationOf(context.connection);
-  const kinds = new Set(isKnown ? state.groups.map(({ kind }) => kind) : []);
-  for (const feature of features) {
-    const structure = feature.structureOf(feature.groupsOf(record));
-    if (structure.chains.length === 0 || kinds.has(feature.kind)) continue;
-    const refusal = tryWithoutCommit(context.connection, makeStructure(trialOf(structure)));
-    if (refusal === undefined) continue;
-    // Without a permission or memory, the kernel may have the feature all the same.
-    if (refusal.kind === "io" || refusal.kind === "passing") throw refusal;
-    const message = `${feature.name} by nftables does not work on this kernel: ${refusal.message}`;
-    throw new CniError(ErrorCode.notAvailable, message, feature.advice, refusal);
-  }
-}
-
-export const nftablesBackend: FilterBackend = { prepare, change, check, recover: recoverRecords };
+export const nftablesBackend: FilterBackend = {
+  prepare,
+  change,
+  isDisturbed,
+  check,
+  recover: recoverRecords,
+};

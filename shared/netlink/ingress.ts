@@ -32,6 +32,8 @@ export interface IngressProgram {
   readonly etherType: number;
   /** Programs of a lower number run first; 1 to 65535. */
   readonly priority: number;
+  /** Tells it from others of its priority; not 0. */
+  readonly handle: number;
   readonly instructions: readonly Instruction[];
 }
 
@@ -74,7 +76,7 @@ const newFilter = (index: number, program: IngressProgram): NetlinkMessage => ({
   type: NEW_FILTER,
   flags: Flag.request | Flag.ack | Flag.create | Flag.exclusive,
   body: new BodyWriter()
-    .raw(header(index, 1, INGRESS, infoOf(program)))
+    .raw(header(index, program.handle, INGRESS, infoOf(program)))
     .text(KIND, "bpf")
     .nested(OPTIONS, (options) => {
       options
@@ -112,7 +114,7 @@ export const hasIngressProgram = (
     type: GET_FILTER,
     flags: Flag.request,
     body: new BodyWriter()
-      .raw(header(index, 1, INGRESS, infoOf(program)))
+      .raw(header(index, program.handle, INGRESS, infoOf(program)))
       .text(KIND, "bpf")
       .finish(),
     purpose: `look for the program ${program.name} of the interface ${index}`,
@@ -128,7 +130,7 @@ export function removeIngressProgram(
     type: DELETE_FILTER,
     flags: Flag.request | Flag.ack,
     body: new BodyWriter()
-      .raw(header(index, 1, INGRESS, infoOf(program)))
+      .raw(header(index, program.handle, INGRESS, infoOf(program)))
       .text(KIND, "bpf")
       .finish(),
     purpose: `remove the program ${program.name} from the interface ${index}`,

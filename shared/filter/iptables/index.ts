@@ -240,4 +240,5 @@ function recover(context: FilterContext): FilterRecord[] {
   return recoverRecords(tables);
 }
 
-export const iptablesBackend: FilterBackend = { prepare, change, check, recover };
+// To tell takes a process.
+export const iptablesBackend: FilterBackend = { prepare, change, isDisturbed: () => false, check, recover };
