@@ -1,14 +1,13 @@
 /** The bridge plugin's configuration: parsed, defaulted and validated before anything is changed. */
 
+import { checkResultHasAddress } from "../../shared/attachment/bare.ts";
 import { readMtu } from "../../shared/attachment/mtu.ts";
-import { readArgs } from "../../shared/cni/args.ts";
-import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
+import { readRequestedMac } from "../../shared/attachment/requested-mac.ts";
+import { quote } from "../../shared/cni/error.ts";
 import { interfaceNameProblem } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
-import { isAtLeast } from "../../shared/cni/version.ts";
 import { type MasqueradeConfig, readMasquerade } from "../../shared/filter/masquerade-config.ts";
-import { formatMac, parseMac } from "../../shared/netlink/link.ts";
 import { encodeText } from "../../shared/system/text.ts";
 import type { bridgeKeys } from "./schema.ts";
 import { readVlanConfig, type VlanConfig } from "./vlan.ts";
@@ -42,31 +41,6 @@ export function readBridgeName(fields: Keyed<typeof bridgeKeys>): string {
   throw fields.invalid("bridge", `is not an interface name: ${quote(name)}`, fault);
 }
 
-/** Throws code 7 for group addresses (lowest bit of the first byte) and for all zeros. */
-function checkMac(text: string, source: string): Uint8Array {
-  const mac = parseMac(text);
-  if (mac !== undefined && ((mac[0] ?? 0) & 1) === 0 && formatMac(mac) !== "00:00:00:00:00:00") return mac;
-  const advice = "give six bytes of a unicast address, such as 0a:58:0a:01:00:02";
-  throw new CniError(
-    ErrorCode.invalidConfiguration,
-    `${source} is not a MAC address: ${quote(text)}`,
-    advice,
-  );
-}
-
-/** As in the reference plugin, runtimeConfig.mac wins over args.cni.mac, and that over MAC in CNI_ARGS. */
-function readMac(request: Request): Uint8Array | undefined {
-  const { runtimeConfig, cniArgs } = request.configuration;
-  const candidates: [string | undefined, string][] = [
-    [runtimeConfig.text("mac"), "runtimeConfig.mac"],
-    [cniArgs.text("mac"), "args.cni.mac"],
-    [readArgs(request.args).mac, "MAC in CNI_ARGS"],
-  ];
-  for (const [text, source] of candidates)
-    if (text !== undefined && text !== "") return checkMac(text, source);
-  return undefined;
-}
-
 /** The interface that has the gateway addresses. Without `vlan` it is the bridge, whose own frames are in VLAN 1. */
 export function gatewayDeviceName({ bridge, vlan }: Pick<BridgeConfig, "bridge" | "vlan">): string {
   return vlan.id === 0 ? bridge : `${bridge}.${vlan.id}`;
@@ -82,16 +56,11 @@ function checkCombinations(fields: Keyed<typeof bridgeKeys>, config: BridgeConfi
     const advice = `its gateway would be on ${quote(gatewayDevice)}, and an interface name has at most 15 bytes: choose a shorter "bridge"`;
     throw fields.invalid("vlan", `${config.vlan.id} and isGateway do not fit this bridge's name`, advice);
   }
-  const { ipamType, cniVersion } = request.configuration;
-  if (config.disableContainerInterface && ipamType !== "") {
+  if (config.disableContainerInterface && request.configuration.ipamType !== "") {
     const advice = "an interface that stays down can have no address: remove ipam, or the flag";
     throw fields.invalid("disableContainerInterface", "cannot be set together with ipam", advice);
   }
-  if (ipamType === "" && !isAtLeast(cniVersion, "0.3.0")) {
-    const advice =
-      "a result of this version must hold an address: set cniVersion to 0.3.0 or newer, or add ipam";
-    throw fields.invalid("cniVersion", `${cniVersion} allows no network without ipam`, advice);
-  }
+  checkResultHasAddress(request);
 }
 
 /** Reads the configuration. Throws codes 4, 6 and 7. */
@@ -113,7 +82,7 @@ export function readBridgeConfig(request: Request): BridgeConfig {
     portIsolation: flag("portIsolation"),
     disableContainerInterface: flag("disableContainerInterface"),
     vlan: readVlanConfig(fields),
-    mac: readMac(request),
+    mac: readRequestedMac(request),
   };
   checkCombinations(fields, config, request);
   return config;

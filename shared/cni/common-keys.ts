@@ -29,6 +29,21 @@ export const routeProperties = {
 
 export const mtuKey = { type: "integer", minimum: 68, maximum: 65535, or: 0, default: 0 } as const;
 
+/** Of plugins that make an interface on top of a device (shared/attachment/master.ts). */
+export const masterKeys = {
+  master: {
+    type: "string",
+    defaultText: "that of the default route",
+    description: "the device of the node on top of which the interface is",
+  },
+  linkInContainer: {
+    type: "boolean",
+    default: false,
+    description: "`master` is in the container: an earlier plugin of the chain has made it",
+  },
+  mtu: { ...mtuKey, description: "0: that of the master, which is also the most" },
+} as const satisfies Properties;
+
 /** Of plugins whose containers' addresses may be masqueraded (shared/filter/masquerade-config.ts). */
 export const masqueradeKeys = {
   ipMasq: {

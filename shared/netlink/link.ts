@@ -33,8 +33,8 @@ export const LinkInfo = { kind: 1, data: 2, portKind: 4, portData: 5 } as const;
 /** IFF_*: interface flags. */
 export const LinkFlag = { up: 0x1, loopback: 0x8, promiscuous: 0x100 } as const;
 
-/** IF_OPER_* (RFC 2863). Up: frames pass. Dormant: ready, but waiting for an external event. */
-export const OperationalState = { dormant: 5, up: 6 } as const;
+/** IF_OPER_* (RFC 2863). Up: frames pass. Dormant: ready, but waiting for an external event. Drivers that tell nothing leave unknown. */
+export const OperationalState = { unknown: 0, dormant: 5, up: 6 } as const;
 
 /** IF_LINK_MODE_*: a link with a carrier is up by default; in the mode dormant it waits until it is set up. */
 export const LinkMode = { default: 0, dormant: 1 } as const;
@@ -178,6 +178,8 @@ export function listLinks(connection: NetlinkConnection): Link[] {
 }
 
 export interface LinkChange {
+  /** The new name; the target needs an index then. Refused with EBUSY for a link that is up, before 6.2. */
+  readonly name?: string;
   readonly up?: boolean;
   readonly mtu?: number;
   readonly mac?: Uint8Array;
@@ -200,6 +202,7 @@ function subjectOf(verb: string, { index = 0, name }: Target): Pick<NetlinkMessa
 export function setLink(target: Target, change: LinkChange): NetlinkMessage {
   const body = new BodyWriter().raw(headerOf(target.index ?? 0, change));
   if (target.index === undefined && target.name !== undefined) body.text(LinkAttribute.name, target.name);
+  if (change.name !== undefined) body.text(LinkAttribute.name, change.name);
   if (change.mtu !== undefined) body.u32(LinkAttribute.mtu, change.mtu);
   if (change.mac !== undefined) body.bytes(LinkAttribute.address, change.mac);
   if (change.alias !== undefined) body.text(LinkAttribute.alias, change.alias);

@@ -2,13 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { builtPlugin, type CniCommand, projectRoot } from "../../../test/helpers/index.ts";
-import type { VmNode } from "../../../test/vm/node.ts";
-import { assertDone, assertRefused } from "../../../test/vm/scenarios/pods.ts";
+import { builtPlugin, projectRoot } from "../../../test/helpers/index.ts";
+import { assertRefused } from "../../../test/vm/scenarios/pods.ts";
 import type { Scenario } from "../../../test/vm/scenarios/scenario.ts";
+import { addressesOf, type Keys, scenariosOn } from "../../../test/vm/scenarios/stage.ts";
 import { nodeState } from "../../../test/vm/scenarios/state.ts";
-
-type Keys = Readonly<Record<string, unknown>>;
 
 const ipam = {
   type: "host-local",
@@ -17,74 +15,7 @@ const ipam = {
 };
 const config: Keys = { cniVersion: "1.1.0", name: "net", type: "dummy", ipam };
 
-interface Link {
-  readonly ifname: string;
-  readonly flags: readonly string[];
-  readonly mtu: number;
-  readonly address: string;
-  readonly ifalias?: string;
-  readonly linkinfo?: { readonly info_kind?: string };
-  readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
-}
-
-/** A node with one container. */
-class Stage {
-  readonly node: VmNode;
-  readonly #id: string;
-
-  constructor(node: VmNode, id = "id-a") {
-    this.node = node;
-    this.#id = id;
-  }
-
-  call(command: CniCommand, keys: Keys = {}, netns = "/run/netns/a") {
-    const attachment = { containerId: this.#id, netns, ifname: "eth0" };
-    const given = command === "GC" || command === "STATUS" ? {} : attachment;
-    return this.node.plugin(builtPlugin("dummy"), { command, ...given, config: { ...config, ...keys } });
-  }
-
-  async done(command: CniCommand, keys: Keys = {}, netns?: string) {
-    const run = await this.call(command, keys, netns);
-    assertDone(run, command);
-    return run.json;
-  }
-
-  ip(...words: string[]) {
-    return this.node.exec("ip", words, { netns: "a" });
-  }
-
-  async links(): Promise<Link[]> {
-    return this.node.execJson<Link[]>("ip", ["-j", "-d", "address"], { netns: "a" });
-  }
-
-  async eth0(): Promise<Link | undefined> {
-    return (await this.links()).find(({ ifname }) => ifname === "eth0");
-  }
-
-  async routes(...words: string[]): Promise<string[]> {
-    const { stdout } = await this.ip(...words, "route", "show", "table", "all", "dev", "eth0");
-    return stdout.split("\n").map((line) => line.trim());
-  }
-
-  async reservations(): Promise<string[]> {
-    const { stdout } = await this.node.exec("sh", ["-c", "ls /var/lib/cni/networks/net 2>/dev/null || true"]);
-    return stdout.split("\n").filter((name) => /^[\da-f.:]+$/.test(name) && /[.:]/.test(name));
-  }
-}
-
-const onStage = (name: string, run: (stage: Stage) => Promise<void>): Scenario => ({
-  name: `dummy: ${name}`,
-  run: async (node) => {
-    await node.addNetns("a");
-    await run(new Stage(node));
-  },
-});
-
-const addressesOf = (link: Link | undefined) =>
-  (link?.addr_info ?? [])
-    .filter(({ local }) => !local.startsWith("fe80:"))
-    .map(({ local, prefixlen }) => `${local}/${prefixlen}`)
-    .sort();
+const onStage = scenariosOn(config);
 
 export const scenarios: readonly Scenario[] = [
   onStage("ADD makes the interface with addresses, routes and owner, DEL leaves nothing", async (stage) => {
@@ -181,8 +112,7 @@ export const scenarios: readonly Scenario[] = [
   }),
   onStage("DEL leaves the interface of another container in the same namespace", async (stage) => {
     await stage.done("ADD");
-    const other = new Stage(stage.node, "id-former");
-    await other.done("DEL");
+    await stage.other("a", "id-former").done("DEL");
     assert.deepEqual(addressesOf(await stage.eth0()), ["10.1.0.1/24", "fd00:1::2/64"]);
   }),
   onStage("DEL removes what the reference plugin made, which has no alias", async (stage) => {
