@@ -15,6 +15,7 @@ export const LinkAttribute = {
   link: 5,
   master: 10,
   protocolInfo: 12,
+  queueLength: 13,
   operationalState: 16,
   linkMode: 17,
   linkInfo: 18,
@@ -31,7 +32,7 @@ export const LinkAttribute = {
 export const LinkInfo = { kind: 1, data: 2, portKind: 4, portData: 5 } as const;
 
 /** IFF_*: interface flags. */
-export const LinkFlag = { up: 0x1, loopback: 0x8, promiscuous: 0x100 } as const;
+export const LinkFlag = { up: 0x1, loopback: 0x8, promiscuous: 0x100, allMulticast: 0x200 } as const;
 
 /** IF_OPER_* (RFC 2863). Up: frames pass. Dormant: ready, but waiting for an external event. Drivers that tell nothing leave unknown. */
 export const OperationalState = { unknown: 0, dormant: 5, up: 6 } as const;
@@ -62,6 +63,8 @@ export interface Link {
   readonly alias: string;
   readonly operationalState: number;
   readonly promiscuity: number;
+  /** How many packets may wait (txqueuelen). */
+  readonly queueLength: number;
   /** IFLA_INFO_DATA and IFLA_INFO_SLAVE_DATA, parsed by the modules of the kinds. */
   readonly data: Attributes;
   readonly portData: Attributes;
@@ -130,6 +133,7 @@ export function readLink(body: Uint8Array): Link {
     alias: attributes.text(LinkAttribute.alias) ?? "",
     operationalState: attributes.u8(LinkAttribute.operationalState) ?? 0,
     promiscuity: attributes.u32(LinkAttribute.promiscuity) ?? 0,
+    queueLength: attributes.u32(LinkAttribute.queueLength) ?? 0,
     data: info.nested(LinkInfo.data),
     portData: info.nested(LinkInfo.portData),
   };
@@ -186,6 +190,8 @@ export interface LinkChange {
   readonly alias?: string;
   readonly master?: number;
   readonly promiscuous?: boolean;
+  readonly allMulticast?: boolean;
+  readonly queueLength?: number;
 }
 
 interface Target {
@@ -206,6 +212,7 @@ export function setLink(target: Target, change: LinkChange): NetlinkMessage {
   if (change.mtu !== undefined) body.u32(LinkAttribute.mtu, change.mtu);
   if (change.mac !== undefined) body.bytes(LinkAttribute.address, change.mac);
   if (change.alias !== undefined) body.text(LinkAttribute.alias, change.alias);
+  if (change.queueLength !== undefined) body.u32(LinkAttribute.queueLength, change.queueLength);
   if (change.master !== undefined) body.u32(LinkAttribute.master, change.master);
   return {
     type: LinkMessage.set,
@@ -232,10 +239,20 @@ export function wakeLink({ index, name }: { index: number; name: string }): Netl
   };
 }
 
-function headerOf(index: number, { up, promiscuous }: LinkChange): Uint8Array {
-  const mask = (wanted: boolean | undefined, flag: number) => (wanted === undefined ? 0 : flag);
-  const change = mask(up, LinkFlag.up) | mask(promiscuous, LinkFlag.promiscuous);
-  const flags = (up === true ? LinkFlag.up : 0) | (promiscuous === true ? LinkFlag.promiscuous : 0);
+/** The flags to set or clear, of struct ifinfomsg. */
+function headerOf(index: number, { up, promiscuous, allMulticast }: LinkChange): Uint8Array {
+  const wanted = [
+    [up, LinkFlag.up],
+    [promiscuous, LinkFlag.promiscuous],
+    [allMulticast, LinkFlag.allMulticast],
+  ] as const;
+  let flags = 0;
+  let change = 0;
+  for (const [isSet, flag] of wanted) {
+    if (isSet === undefined) continue;
+    change |= flag;
+    if (isSet) flags |= flag;
+  }
   return linkHeader(index, flags, change);
 }
 

@@ -1,0 +1,72 @@
+/**
+ * The former settings of an interface, in a file of its attachment, for DEL. The file has the reference plugin's name and form, so each
+ * plugin restores what the other has tuned. The key `network` is podwire's own: GC needs it.
+ */
+import { isObject } from "../../shared/cni/fields.ts";
+import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import { parseMac } from "../../shared/netlink/link.ts";
+import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
+import { readTextIfPresent, removeFile, renameFile, writeFile } from "../../shared/system/file.ts";
+import type { Settings } from "./config.ts";
+
+const PRIVATE_FOLDER = 0o700;
+const PRIVATE = 0o600;
+
+export const backupPath = (dataDir: string, { containerId, ifname }: AttachmentKey): string =>
+  `${dataDir}/${containerId}_${ifname}.json`;
+
+interface Backup {
+  readonly network: string;
+  readonly settings: Settings;
+}
+
+/** What a text says; undefined for one that nobody wrote as a whole. Values of wrong types are left out. */
+export function parseBackup(text: string): Backup | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value)) return undefined;
+  const { network, mac, mtu, promisc, allmulti, txQLen } = value as Record<string, unknown>;
+  const settings = {
+    ...(typeof mac === "string" && parseMac(mac) !== undefined ? { mac: mac.toLowerCase() } : {}),
+    ...(Number.isSafeInteger(mtu) && (mtu as number) > 0 ? { mtu: mtu as number } : {}),
+    ...(typeof promisc === "boolean" ? { promisc } : {}),
+    ...(typeof allmulti === "boolean" ? { allmulti } : {}),
+    ...(Number.isSafeInteger(txQLen) && (txQLen as number) >= 0 ? { txQLen: txQLen as number } : {}),
+  };
+  return { network: typeof network === "string" ? network : "", settings };
+}
+
+export function readBackup(dataDir: string, owner: AttachmentKey): Backup | undefined {
+  const text = readTextIfPresent(backupPath(dataDir, owner));
+  return text === undefined ? undefined : parseBackup(text);
+}
+
+/** Writes the former settings. Those that an earlier ADD of this attachment has written win: they are the older ones. */
+export function writeBackup(dataDir: string, owner: AttachmentKey, former: Settings): void {
+  const earlier = readBackup(dataDir, owner);
+  const kept = earlier?.network === owner.network ? earlier.settings : {};
+  const path = backupPath(dataDir, owner);
+  makeDirectory(dataDir, PRIVATE_FOLDER);
+  // A file of another call under this name would be replaced: only one call at a time works on an attachment.
+  const draft = `${path}.new`;
+  writeFile(draft, JSON.stringify({ network: owner.network, ...former, ...kept }), PRIVATE);
+  renameFile(draft, path);
+}
+
+export function removeBackup(dataDir: string, owner: AttachmentKey): void {
+  removeFile(backupPath(dataDir, owner));
+}
+
+/** GC: removes the files of the network's attachments that are not in `keep`. */
+export function collectBackups(dataDir: string, network: string, keep: readonly AttachmentKey[]): void {
+  const kept = new Set(keep.map((owner) => backupPath(dataDir, owner)));
+  for (const name of listDirectory(dataDir)) {
+    const path = `${dataDir}/${name}`;
+    if (kept.has(path) || !/\.json(\.new)?$/.test(name)) continue;
+    if (parseBackup(readTextIfPresent(path) ?? "")?.network === network) removeFile(path);
+  }
+}
