@@ -5,7 +5,8 @@ import { createVeth, type NewVeth, type Veth, waitForLink } from "../../shared/a
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { addVlans, removeVlans, setPort } from "../../shared/netlink/bridge.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import { type Link, wakeLink } from "../../shared/netlink/link.ts";
+import type { Link } from "../../shared/netlink/link.ts";
+import { wakeLink } from "../../shared/netlink/link-mode.ts";
 import { isForwarding, timeToForward } from "../../shared/netlink/spanning-tree.ts";
 import type { BridgeConfig } from "./config.ts";
 import { DEFAULT_VLAN, portVlans, usesVlans } from "./vlan.ts";

@@ -4,9 +4,11 @@
  */
 import { isObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
+import { isAfterList, type Kept } from "../../shared/cni/valid-attachments.ts";
 import { parseMac } from "../../shared/netlink/link.ts";
 import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
 import { readTextIfPresent, removeFile, renameFile, writeFile } from "../../shared/system/file.ts";
+import { linkStatus } from "../../shared/system/file-status.ts";
 import type { Settings } from "./config.ts";
 
 const PRIVATE_FOLDER = 0o700;
@@ -61,12 +63,13 @@ export function removeBackup(dataDir: string, owner: AttachmentKey): void {
   removeFile(backupPath(dataDir, owner));
 }
 
-/** GC: removes the files of the network's attachments that are not in `keep`. */
-export function collectBackups(dataDir: string, network: string, keep: readonly AttachmentKey[]): void {
-  const kept = new Set(keep.map((owner) => backupPath(dataDir, owner)));
+/** GC: removes the files of the network's attachments that it does not keep. */
+export function collectBackups(dataDir: string, network: string, keep: Kept): void {
+  const kept = new Set(keep.attachments.map((owner) => backupPath(dataDir, owner)));
   for (const name of listDirectory(dataDir)) {
     const path = `${dataDir}/${name}`;
     if (kept.has(path) || !/\.json(\.new)?$/.test(name)) continue;
+    if (isAfterList(keep, linkStatus(path)?.modified)) continue;
     if (parseBackup(readTextIfPresent(path) ?? "")?.network === network) removeFile(path);
   }
 }

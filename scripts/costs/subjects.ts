@@ -39,6 +39,7 @@ const own: readonly Subject[] = [
   subject({ type: "loopback" }),
   subject(ptp, portmap("nftables")),
   subject(ptp, { type: "tuning", sysctl: { "net.core.somaxconn": "1024" }, mtu: 1400 }),
+  subject(ptp, { type: "sbr" }),
   subject(hostLocal),
   subject({
     type: "static",

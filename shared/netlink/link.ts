@@ -37,9 +37,6 @@ export const LinkFlag = { up: 0x1, loopback: 0x8, promiscuous: 0x100, allMultica
 /** IF_OPER_* (RFC 2863). Up: frames pass. Dormant: ready, but waiting for an external event. Drivers that tell nothing leave unknown. */
 export const OperationalState = { unknown: 0, dormant: 5, up: 6 } as const;
 
-/** IF_LINK_MODE_*: a link with a carrier is up by default; in the mode dormant it waits until it is set up. */
-export const LinkMode = { default: 0, dormant: 1 } as const;
-
 /** RTEXT_FILTER_SKIP_STATS: counters are most bytes of an answer. */
 const SKIP_STATISTICS = 8;
 
@@ -219,23 +216,6 @@ export function setLink(target: Target, change: LinkChange): NetlinkMessage {
     flags: Flag.request | Flag.ack,
     body: body.finish(),
     ...subjectOf(`set ${Object.keys(change).join(", ")} of`, target),
-  };
-}
-
-/**
- * Equivalent to: ip link set dev NAME mode default state up. Ends the mode dormant that a link was made with, with or
- * without a carrier.
- */
-export function wakeLink({ index, name }: { index: number; name: string }): NetlinkMessage {
-  const body = new BodyWriter()
-    .raw(linkHeader(index))
-    .u8(LinkAttribute.operationalState, OperationalState.up)
-    .u8(LinkAttribute.linkMode, LinkMode.default);
-  return {
-    type: LinkMessage.set,
-    flags: Flag.request | Flag.ack,
-    body: body.finish(),
-    purpose: `bring up the interface ${name}`,
   };
 }
 

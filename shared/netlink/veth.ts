@@ -1,7 +1,8 @@
 /** veth(4): a connected pair of interfaces, here with one end in the container. */
 
 import { BodyWriter } from "./body-writer.ts";
-import { LinkAttribute, LinkInfo, LinkMessage, LinkMode, linkHeader, OperationalState } from "./link.ts";
+import { LinkAttribute, LinkInfo, LinkMessage, linkHeader, OperationalState } from "./link.ts";
+import { LinkMode } from "./link-mode.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
 
 /** VETH_INFO_PEER (include/uapi/linux/veth.h): a struct ifinfomsg and the attributes of the other end. */

@@ -94,7 +94,7 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
     // The kernel's work queue has looked at the carrier by then.
     await expect.poll(async () => (await ipLink(node, "v0"))?.operstate).toBe("DORMANT");
     expect(await state()).toBe("disabled");
-    const wake = 'const port = links.findLink(host, "v0"); host.execute(links.wakeLink(port));';
+    const wake = 'const port = links.findLink(host, "v0"); host.execute(wakeLink(port));';
     await doOnNode(node, wake);
     expect(await state()).toBe("forwarding");
     expect(await ipLink(node, "v0")).toMatchObject({ operstate: "UP", linkmode: "DEFAULT" });
@@ -108,7 +108,7 @@ describe.runIf(canRun("ip"))("a veth pair", () => {
         host: { name: "v0", mac: mac(2) }, container: { name: "v1", mac: mac(3) }, mtu: 1400,
         master: links.findLink(host, "br0").index, isDormant: true }),
         links.setLink({ name: "br0" }, { up: true }), links.setLink({ name: "v0" }, { up: true }));
-       host.execute(links.wakeLink(links.findLink(host, "v0")), links.setLink({ name: "v1" }, { up: true }));`,
+       host.execute(wakeLink(links.findLink(host, "v0")), links.setLink({ name: "v1" }, { up: true }));`,
     );
     await expect
       .poll(async () => (await ipLink(node, "v0"))?.linkinfo?.info_slave_data?.["state"])

@@ -8,7 +8,8 @@ import {
   setPort,
   setVlanFiltering,
 } from "../../../../shared/netlink/bridge.ts";
-import { deleteLink, type Link, parseMac, setLink, wakeLink } from "../../../../shared/netlink/link.ts";
+import { deleteLink, type Link, parseMac, setLink } from "../../../../shared/netlink/link.ts";
+import { wakeLink } from "../../../../shared/netlink/link-mode.ts";
 import type { NetlinkMessage } from "../../../../shared/netlink/message.ts";
 import { setNeighbour } from "../../../../shared/netlink/neighbour.ts";
 import { addRoute, type Route } from "../../../../shared/netlink/route.ts";

@@ -1,0 +1,49 @@
+/** CHECK: each address has its rule, and the table that it leads to has a default route by the gateway. */
+import { drift, RECREATE } from "../../shared/attachment/check.ts";
+import { type Container, openContainer } from "../../shared/cni/container.ts";
+import { runAll } from "../../shared/cni/error.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { requirePrevResult } from "../../shared/cni/prev-result.ts";
+import type { ResultIp } from "../../shared/cni/result.ts";
+import { formatIp, isSameIp } from "../../shared/ip/address.ts";
+import { defaultRoute } from "../../shared/ip/cidr.ts";
+import { listRoutes, satisfies } from "../../shared/netlink/route.ts";
+import { listRules } from "../../shared/netlink/rule.ts";
+import { readSbr, type SbrConfig } from "./config.ts";
+import { requireInterface, requireIps } from "./interface.ts";
+
+function checkAddress(
+  { netlink }: Container,
+  index: number,
+  { address, gateway }: ResultIp,
+  config: SbrConfig,
+): void {
+  const { address: source } = address;
+  const { family } = source;
+  const rules = listRules(netlink, family).filter(
+    (rule) => rule.source !== undefined && isSameIp(rule.source, source),
+  );
+  const { table } = rules.find((rule) => config.table === undefined || rule.table === config.table) ?? {};
+  if (table === undefined) {
+    const lookup = config.table === undefined ? "" : ` lookup ${config.table}`;
+    throw drift(`the rule from ${formatIp(source)}${lookup} is missing`, RECREATE);
+  }
+  const by = config.gateways[family] ?? gateway;
+  // A configured table is another's.
+  if (by === undefined || config.table !== undefined) return;
+  const wanted = { destination: defaultRoute(family), gateway: by, table };
+  if (listRoutes(netlink, { family, index, table }).some((route) => satisfies(route, wanted))) return;
+  throw drift(`the table ${table} of ${formatIp(source)} has no default route via ${formatIp(by)}`, RECREATE);
+}
+
+export function check(request: Request): void {
+  const config = readSbr(request);
+  const ips = requireIps(requirePrevResult(request), request.ifname);
+  const container = openContainer(request);
+  try {
+    const { index } = requireInterface(container, request.ifname);
+    runAll(ips.map((ip) => () => checkAddress(container, index, ip, config)));
+  } finally {
+    container.close();
+  }
+}
