@@ -4,7 +4,6 @@ import { runAll } from "../cni/error.ts";
 import type { AttachmentKey, Owned, Request } from "../cni/plugin.ts";
 import { attachmentsToKeep } from "../cni/valid-attachments.ts";
 import { collectFilter } from "../filter/filter.ts";
-import { sweepLocks } from "../system/lock.ts";
 import { collectOwnedLinks } from "./owned-link.ts";
 
 /** The part of GC that only one plugin needs. */
@@ -24,6 +23,5 @@ export function collectGarbage(request: Request, owned: Owned, own: Collect = ()
     () => {
       if (ipamType !== "") delegateGc(request, ipamType);
     },
-    sweepLocks,
   ]);
 }

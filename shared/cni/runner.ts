@@ -6,6 +6,7 @@
 import { sourceStack } from "../source-lines.ts";
 import { KernelError } from "../system/kernel-error.ts";
 import { SystemError } from "../system/libc.ts";
+import { sweepLocks } from "../system/lock.ts";
 import { isOwnNamespace } from "../system/netns.ts";
 import { writeStandardError, writeStandardOutput } from "../system/stdio.ts";
 import { whileAttachmentLocked } from "./attachment-lock.ts";
@@ -137,7 +138,7 @@ function dispatch(plugin: Plugin, request: Request, state: State): void {
       plugin.status(request);
       break;
     default:
-      plugin.gc(request);
+      runAll([() => plugin.gc(request), plugin.isIpam ? () => {} : sweepLocks]);
   }
 }
 

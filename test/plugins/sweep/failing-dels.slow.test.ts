@@ -2,6 +2,7 @@
 import { describe, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
 import { sitesOf } from "./points.ts";
+import { isLockRemoval } from "./sites.ts";
 import { expectErrorOrSuccess, forEachStep, Stage } from "./stage.ts";
 import { isTried, subjects } from "./subjects.ts";
 
@@ -19,7 +20,8 @@ describe.each(subjects)("$name, one system call failing", (subject) => {
         await stage.add();
         const run = await stage.callWith("DEL", step, "error=EIO");
         expectErrorOrSuccess(run);
-        if (run.exitCode !== 0 || isInside) await stage.del();
+        // A lock's file that cannot be removed stays, empty, until the next call for the attachment, or GC.
+        if (run.exitCode !== 0 || isInside || isLockRemoval(step)) await stage.del();
         await stage.expectAsBefore();
       });
     },

@@ -57,3 +57,12 @@ export const isChange = ({ syscall, line }: { readonly syscall: string; readonly
     syscall,
   );
 };
+
+/** The removal of the lock on the attachment: the last thing that a call does, after it has printed its result. */
+export const isLockRemoval = ({
+  syscall,
+  line,
+}: {
+  readonly syscall: string;
+  readonly line: string;
+}): boolean => syscall === "unlinkat" && line.includes("/locks/attachment-");
