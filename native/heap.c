@@ -86,8 +86,49 @@ static void use_reserve(void) {
   use_region(heap.reserve, heap.reserve + RESERVE);
 }
 
+static size_t whole_of(size_t size) { return (size + HEADER + GRAIN - 1) & ~(size_t)(GRAIN - 1); }
+
+/*
+ * Where large blocks were, while the image is made: a buffer that grows leaves one behind at each step. Later blocks fill them, since
+ * what stays unused is a part of the file.
+ */
+#define MOST_HOLES 64
+static struct {
+  uintptr_t begin, end;
+} holes[MOST_HOLES];
+
+/* Adds a hole, joined to those beside it. If there is no room, the hole stays unused. */
+static void add_hole(uintptr_t begin, uintptr_t end) {
+  for (unsigned at = 0; at < MOST_HOLES; at++) {
+    if (holes[at].end != begin && holes[at].begin != end) continue;
+    if (holes[at].end == begin) begin = holes[at].begin;
+    else end = holes[at].end;
+    holes[at].begin = holes[at].end = 0;
+  }
+  for (unsigned at = 0; at < MOST_HOLES; at++) {
+    if (holes[at].end != 0) continue;
+    holes[at].begin = begin;
+    holes[at].end = end;
+    return;
+  }
+}
+
+/* Returns the begin of room for a whole block, or 0. */
+static uintptr_t take_from_hole(size_t whole) {
+  for (unsigned at = 0; at < MOST_HOLES; at++) {
+    if (holes[at].end - holes[at].begin < whole) continue;
+    uintptr_t begin = holes[at].begin;
+    holes[at].begin += whole;
+    if (holes[at].begin == holes[at].end) holes[at].begin = holes[at].end = 0;
+    return begin;
+  }
+  return 0;
+}
+
 static void *take(size_t size) {
-  size_t whole = (size + HEADER + GRAIN - 1) & ~(size_t)(GRAIN - 1);
+  size_t whole = whole_of(size);
+  uintptr_t hole = heap.makesImage ? take_from_hole(whole) : 0;
+  if (hole != 0) return (void *)(hole + HEADER);
   if (heap.end - heap.next < whole) {
     void *chunk = whole < CHUNK && !heap.makesImage ? map(CHUNK) : NULL;
     if (chunk == NULL && heap.hasReserve) use_reserve();
@@ -126,8 +167,12 @@ static void *allocate(size_t size) {
 static void release(void *block) {
   size_t size = *header_of(block);
   if (size > LARGE) {
-    if (!heap.makesImage) munmap((uint8_t *)block - GRAIN, size + GRAIN);
-    else memset(block, 0, size);
+    if (!heap.makesImage) {
+      munmap((uint8_t *)block - GRAIN, size + GRAIN);
+      return;
+    }
+    memset(header_of(block), 0, whole_of(size));
+    add_hole((uintptr_t)header_of(block), (uintptr_t)header_of(block) + whole_of(size));
     return;
   }
   unsigned list;
