@@ -13,7 +13,7 @@ import {
 import { addRule, deleteRule, listRules, type Rule } from "../../shared/netlink/rule.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { takeLock } from "../../shared/system/lock.ts";
+import { whileLocked } from "../../shared/system/lock.ts";
 import { lockLimit } from "../../shared/system/lock-wait.ts";
 import { namespaceIdentity } from "../../shared/system/netns.ts";
 import { readSbr, type SbrConfig } from "./config.ts";
@@ -110,12 +110,7 @@ function routeBySource(
 function whileTablesLocked({ namespace }: Container, { environment }: Request, work: () => void): void {
   const name = `routing-tables-${namespaceIdentity(namespace)}`;
   const what = `the routing tables of ${namespace.path}`;
-  const lock = takeLock({ name, what, limitSeconds: lockLimit(environment) });
-  try {
-    work();
-  } finally {
-    lock.remove();
-  }
+  whileLocked({ name, what, limitSeconds: lockLimit(environment) }, false, work);
 }
 
 export function add(request: Request): Result {

@@ -22,7 +22,7 @@ interface Backup {
   readonly settings: Settings;
 }
 
-/** What a text says; undefined for one that nobody wrote as a whole. Values of wrong types are left out. */
+/** What a text says; undefined for a file that was not written whole. Values of wrong types are left out. */
 export function parseBackup(text: string): Backup | undefined {
   let value: unknown;
   try {

@@ -8,7 +8,7 @@ interface Level {
   readonly keys: Set<string>;
 }
 
-/** The first key that stands twice in the object under the key `name` of the outermost object; undefined if there is none. */
+/** The first key that stands twice in the object under the key `name` of the outermost object; undefined without one. */
 export function duplicateKey(text: string, name: string): string | undefined {
   const levels: Level[] = [];
   let key = "";

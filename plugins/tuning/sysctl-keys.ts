@@ -37,7 +37,7 @@ function invalidKey(fields: Fields, name: string): CniError {
   return fields.invalid("sysctl", `invalid net sysctl key: ${quote(name)}`, advice);
 }
 
-/** The expressions of the list; undefined without a file, which allows everything. Throws code 7 for one that is none. */
+/** The expressions of the list; undefined without a file, which allows everything. Throws code 7 for an invalid one. */
 function allowList(): readonly RegExp[] | undefined {
   const lines = readTextIfPresent(ALLOW_LIST)?.split("\n");
   return lines

@@ -147,7 +147,7 @@ describe.runIf(canRun(...programs))("macvlan ADD", () => {
     ["a master that is no name", { master: "../all" }, 7, /"master" is not an interface name/],
     ["the loopback interface", { master: "lo" }, 7, /"lo" is a loopback interface/],
     ["an MTU above the master's", { mtu: 9000 }, 7, /invalid MTU 9000, must be \[0, master MTU\(1500\)\]/],
-    ["an MTU that is none", { mtu: 60 }, 7, /"mtu" is 60/],
+    ["an MTU that is too small", { mtu: 60 }, 7, /"mtu" is 60/],
     ["a group's MAC address", { mac: "01:00:5e:00:00:01" }, 7, /mac is not a MAC address/],
     ["a queue of a negative length", { bcqueuelen: -1 }, 7, /"bcqueuelen" is -1/],
     [

@@ -121,7 +121,7 @@ describe.runIf(canRun("ip", "ping"))("sbr", () => {
     expect(await state()).toEqual(before);
   });
 
-  test("with a table of somebody else's, makes the rules only", async () => {
+  test("with a table that another program fills, makes the rules only", async () => {
     const main = await routes("main");
     const result = await add({ table: 777 });
     expect((await rules()).map((line) => line.replace(/^.*from /, ""))).toEqual([
@@ -163,8 +163,8 @@ describe.runIf(canRun("ip", "ping"))("sbr", () => {
     ["no previous plugin", { prevResult: undefined }, 7, /ADD needs prevResult/],
     ["three gateways", { gateways: ["10.2.0.1", "10.2.0.2", "fd00::1"] }, 7, /more than 2 entries/],
     ["two gateways of a family", { gateways: ["10.2.0.1", "10.2.0.2"] }, 7, /multiple IPv4 addresses/],
-    ["a gateway that is none", { gateways: ["ten"] }, 7, /invalid static gateway IP address: "ten"/],
-    ["a table that is none", { table: 0 }, 7, /"table" is 0/],
+    ["a gateway that is no address", { gateways: ["ten"] }, 7, /invalid static gateway IP address: "ten"/],
+    ["a table that is too small", { table: 0 }, 7, /"table" is 0/],
     [
       "a result without addresses",
       { prevResult: { cniVersion: "1.0.0", interfaces: [] } },
