@@ -131,7 +131,7 @@ export const closeLocalhost: Removed = ({ hostPorts }, some) => {
   if (hostPorts === undefined || target === undefined) return;
   withRoute((host) => {
     const name = hostPorts.localhost;
-    // A record that was recovered from the rules does not know the interface: the guard tells whose it is.
+    // A record that was recovered from the rules does not know the interface: the guard on it shows it.
     const link = name === undefined ? interfaceTowards(host, target) : findLink(host, name);
     if (link === undefined || (name === undefined && !hasIngressProgram(host, link.index, guard))) return;
     const needsIt = (other: HostPorts) =>

@@ -32,7 +32,7 @@ export interface IngressProgram {
   readonly etherType: number;
   /** Programs of a lower number run first; 1 to 65535. */
   readonly priority: number;
-  /** Tells it from others of its priority; not 0. */
+  /** Its number among those of its priority; not 0. */
   readonly handle: number;
   readonly instructions: readonly Instruction[];
 }

@@ -115,11 +115,18 @@ export const scenarios: readonly Scenario[] = [
     await stage.other("a", "id-former").done("DEL");
     assert.deepEqual(addressesOf(await stage.eth0()), ["10.1.0.1/24", "fd00:1::2/64"]);
   }),
-  onStage("DEL removes what the reference plugin made, which has no alias", async (stage) => {
-    await stage.ip("link", "add", "eth0", "type", "dummy");
-    await stage.done("DEL");
-    assert.equal(await stage.eth0(), undefined);
-  }),
+  onStage(
+    "DEL removes what the reference plugin made, which has no alias, where the result says so",
+    async (stage) => {
+      await stage.ip("link", "add", "eth0", "type", "dummy");
+      await stage.done("DEL");
+      const { address: mac } = (await stage.eth0()) ?? {};
+      assert.ok(mac);
+      const interfaces = [{ name: "eth0", mac, sandbox: "/run/netns/a" }];
+      await stage.done("DEL", { prevResult: { cniVersion: "1.1.0", interfaces } });
+      assert.equal(await stage.eth0(), undefined);
+    },
+  ),
   onStage(
     "addresses go when the namespace went first: by DEL without one, by its path, by GC",
     async (stage) => {

@@ -16,7 +16,8 @@ nft list table bridge nat 2>/dev/null
 find /run /var/lib -type f`;
 
 /** What stays when nothing is reserved any more, and what a command made beside the plugin. */
-const unremarkable = /^\/run\/netns\/|\/xtables.lock$|\/(lock|state|last_reserved_ip\.\d+)$/;
+const unremarkable =
+  /^\/run\/netns\/|^\/run\/podwire\/locks\/(?!attachment-)|\/xtables.lock$|\/(lock|state|last_reserved_ip\.\d+)$/;
 
 /** All the state of the node that an attachment with VLANs could change, as lines to compare. */
 export const nodeState = async (node: VmNode): Promise<string[]> => {
