@@ -10,16 +10,13 @@ import {
   listRoutes,
   type Route,
 } from "../../shared/netlink/route.ts";
-import { addRule, deleteRule, listRules, type Rule } from "../../shared/netlink/rule.ts";
+import { addRule, listRules, type Rule } from "../../shared/netlink/rule.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { whileLocked } from "../../shared/system/lock.ts";
-import { lockLimit } from "../../shared/system/lock-wait.ts";
-import { namespaceIdentity } from "../../shared/system/netns.ts";
 import { readSbr, type SbrConfig } from "./config.ts";
 import { families, mainRoutes, requireInterface, requireIps } from "./interface.ts";
+import { moveBack, whileTablesLocked } from "./move-back.ts";
 import { hintedRoutes, leavingRoutes, planTables, type Table } from "./plan.ts";
-import { removeRules } from "./remove-rules.ts";
 
 /** All numbers that a rule or a route names: a table that a killed call has left has routes, and perhaps no rule. */
 function usedTables({ netlink }: Container, rules: readonly Rule[]): Set<number> {
@@ -32,33 +29,15 @@ function usedTables({ netlink }: Container, rules: readonly Rule[]): Set<number>
 const inOrder = (routes: readonly Route[]) =>
   [...routes].sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined));
 
-function fill(
-  { netlink }: Container,
-  index: number,
-  { source, number, routes }: Table,
-  undo: Rollback,
-): void {
-  for (const route of inOrder(routes)) {
-    undo.onFailure(() => netlink.attempt(deleteRoute(index, route), Errno.ESRCH));
-    netlink.execute(addRoute(index, route, "replace"));
-  }
-  const rule = { source, table: number };
-  undo.onFailure(() => netlink.attempt(deleteRule(rule), Errno.ENOENT));
-  netlink.execute(addRule(rule));
+/** The rule first: as long as its table is empty, the kernel goes on to the main table. So DEL finds each table by a rule. */
+function fill({ netlink }: Container, index: number, { source, number, routes }: Table): void {
+  netlink.execute(addRule({ source, table: number }));
+  for (const route of inOrder(routes)) netlink.execute(addRoute(index, route, "replace"));
 }
 
-/** The main table loses the interface's routes, once its packets find them elsewhere. */
-function clearMain(
-  { netlink }: Container,
-  index: number,
-  routes: readonly KernelRoute[],
-  undo: Rollback,
-): void {
-  // Those by gateways first, in both directions: the kernel takes a gateway whose network has a route.
-  for (const route of inOrder(routes).reverse()) {
-    undo.onFailure(() => netlink.execute(addRoute(index, route)));
-    netlink.attempt(deleteRoute(index, route), Errno.ESRCH);
-  }
+/** The main table loses the interface's routes, once its packets find them elsewhere. Those by gateways first. */
+function clearMain({ netlink }: Container, index: number, routes: readonly KernelRoute[]): void {
+  for (const route of inOrder(routes).reverse()) netlink.attempt(deleteRoute(index, route), Errno.ESRCH);
 }
 
 function hint(
@@ -86,31 +65,22 @@ function routeBySource(
   config: SbrConfig,
 ): void {
   const { index } = requireInterface(container, ifname);
-  const routes = mainRoutes(container, index);
-  // Rules for these addresses are left of a killed call: no two interfaces of a namespace have the same address.
-  removeRules(
-    container,
-    ips.map(({ address }) => address.address),
-    config.table,
-  );
-  const rules = families.flatMap((family) => listRules(container.netlink, family));
-  const tables = planTables(ips, routes, usedTables(container, rules), config);
+  const sources = ips.map(({ address }) => address.address);
   const undo = new Rollback();
   try {
-    for (const table of tables) fill(container, index, table, undo);
+    undo.onFailure(() => moveBack(container, sources, { index, table: config.table }));
+    // What a killed call has left: no two interfaces of a namespace have the same address.
+    moveBack(container, sources, { index, table: config.table });
+    const routes = mainRoutes(container, index);
+    const rules = families.flatMap((family) => listRules(container.netlink, family));
+    for (const table of planTables(ips, routes, usedTables(container, rules), config))
+      fill(container, index, table);
     hint(container, index, hintedRoutes(ips, routes, config), routes, undo);
-    clearMain(container, index, leavingRoutes(routes, config), undo);
+    clearMain(container, index, leavingRoutes(routes, config));
     undo.commit();
   } finally {
     undo.run();
   }
-}
-
-/** Two interfaces of a container do not choose the same table. Throws codes 5 and 11. */
-function whileTablesLocked({ namespace }: Container, { environment }: Request, work: () => void): void {
-  const name = `routing-tables-${namespaceIdentity(namespace)}`;
-  const what = `the routing tables of ${namespace.path}`;
-  whileLocked({ name, what, limitSeconds: lockLimit(environment) }, false, work);
 }
 
 export function add(request: Request): Result {
@@ -119,7 +89,7 @@ export function add(request: Request): Result {
   const ips = requireIps(result, request.ifname);
   const container = openContainer(request);
   try {
-    whileTablesLocked(container, request, () => routeBySource(container, ips, request.ifname, config));
+    whileTablesLocked(container, request, false, () => routeBySource(container, ips, request.ifname, config));
   } finally {
     container.close();
   }

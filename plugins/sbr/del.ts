@@ -1,10 +1,10 @@
-/** DEL: removes the rules. The routes of the tables go with the interface. */
+/** DEL: removes the rules, and moves the routes back. */
 import { openContainerIfPresent } from "../../shared/cni/container.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { listAddresses } from "../../shared/netlink/address.ts";
 import { findLink } from "../../shared/netlink/link.ts";
 import { ipsOfInterface } from "./interface.ts";
-import { removeRules } from "./remove-rules.ts";
+import { moveBack, whileTablesLocked } from "./move-back.ts";
 
 /** The configured table, as far as it can be read: a wrong key must not keep DEL from its work. */
 function tableOf({ configuration }: Request): number | undefined {
@@ -24,7 +24,9 @@ export function del(request: Request): void {
     const former = prevResult === undefined ? [] : ipsOfInterface(prevResult, request.ifname);
     const cidrs = [...current, ...former.map(({ address }) => address)];
     const sources = cidrs.map(({ address }) => address);
-    if (sources.length > 0) removeRules(container, sources, tableOf(request));
+    if (sources.length === 0) return;
+    const place = { index: link?.index, table: tableOf(request) };
+    whileTablesLocked(container, request, true, () => moveBack(container, sources, place));
   } finally {
     container.close();
   }

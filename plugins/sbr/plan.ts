@@ -39,30 +39,37 @@ function serves(route: KernelRoute, { address }: ResultIp): boolean {
   return gateway === undefined || contains(address, gateway);
 }
 
+/** rtm_protocol of the routes that sbr makes and that were not in the main table; the kernel leaves numbers above 4 to programs. */
+export const OWN_PROTOCOL = 113;
+
+const hasGateway = (route: Route, gateway: IpAddress) =>
+  route.gateway !== undefined && isSameIp(route.gateway, gateway);
+
 /** The routes of an address's table: those of the interface that serve it, and the default route by its gateway. */
 function routesOf(
   ip: ResultIp,
   routes: readonly KernelRoute[],
   { gateways }: SbrConfig,
-  number: number,
+  table: number,
 ): Route[] {
   const { family } = ip.address.address;
   const gateway = gateways[family] ?? ip.gateway;
   const everywhere = defaultRoute(family);
+  const isDefault = ({ destination }: Route) => isSameCidr(destination, everywhere);
   const copied = routes
     .filter((route) => serves(route, ip))
-    .filter(({ destination }) => gateway === undefined || !isSameCidr(destination, everywhere))
-    .map(({ index: _, isHopHidden: __, ...route }) => ({ ...route, table: number }));
-  // Also where a killed call has moved the routes already.
+    .filter((route) => gateway === undefined || !isDefault(route) || hasGateway(route, gateway))
+    .map(({ index: _, isHopHidden: __, ...route }) => ({ ...route, table }));
+  const added: Route[] = [];
   const own = networkOf(ip.address);
-  const isThere = isSingle(ip.address) || copied.some(({ destination }) => isSameCidr(destination, own));
-  const routesToOwn = isThere ? [] : [{ destination: own, source: ip.address.address, table: number }];
-  if (gateway === undefined) return [...copied, ...routesToOwn];
-  return [
-    ...copied,
-    ...routesToOwn,
-    { destination: everywhere, gateway, table: number, isOnLink: !contains(ip.address, gateway) },
-  ];
+  // Without it in the main table, as after an ADD that was killed, no route leads to the gateway.
+  if (!isSingle(ip.address) && !copied.some(({ destination }) => isSameCidr(destination, own)))
+    added.push({ destination: own, source: ip.address.address, table, protocol: OWN_PROTOCOL });
+  if (gateway !== undefined && !copied.some(isDefault)) {
+    const isOnLink = !contains(ip.address, gateway);
+    added.push({ destination: everywhere, gateway, table, protocol: OWN_PROTOCOL, isOnLink });
+  }
+  return [...copied, ...added];
 }
 
 /** The tables for these addresses. `routes` are those of the interface in the main table. */

@@ -2,6 +2,7 @@
  * The former settings of an interface, in a file of its attachment, for DEL. The file has the reference plugin's name and form, so each
  * plugin restores what the other has tuned. The key `network` is podwire's own: GC needs it.
  */
+import { runAll } from "../../shared/cni/error.ts";
 import { isObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { isAfterList, type Kept } from "../../shared/cni/valid-attachments.ts";
@@ -47,29 +48,41 @@ export function readBackup(dataDir: string, owner: AttachmentKey): Backup | unde
   return text === undefined ? undefined : parseBackup(text);
 }
 
+/** A file that is being written, named after its network too: one that a killed call has left says nothing else. */
+const draftPath = (dataDir: string, { network, containerId, ifname }: AttachmentKey): string =>
+  `${dataDir}/${network}:${containerId}_${ifname}.new`;
+
 /** Writes the former settings. Those that an earlier ADD of this attachment has written win: they are the older ones. */
 export function writeBackup(dataDir: string, owner: AttachmentKey, former: Settings): void {
   const earlier = readBackup(dataDir, owner);
   const kept = earlier?.network === owner.network ? earlier.settings : {};
-  const path = backupPath(dataDir, owner);
   makeDirectory(dataDir, PRIVATE_FOLDER);
-  // A file of another call under this name would be replaced: only one call at a time works on an attachment.
-  const draft = `${path}.new`;
+  const draft = draftPath(dataDir, owner);
   writeFile(draft, JSON.stringify({ network: owner.network, ...former, ...kept }), PRIVATE);
-  renameFile(draft, path);
+  renameFile(draft, backupPath(dataDir, owner));
 }
 
 export function removeBackup(dataDir: string, owner: AttachmentKey): void {
-  removeFile(backupPath(dataDir, owner));
+  runAll([
+    () => void removeFile(draftPath(dataDir, owner)),
+    () => void removeFile(backupPath(dataDir, owner)),
+  ]);
+}
+
+/** Whether the file is of an attachment of the network. */
+function isOfNetwork(path: string, name: string, network: string): boolean {
+  if (name.endsWith(".new")) return name.startsWith(`${network}:`);
+  return name.endsWith(".json") && parseBackup(readTextIfPresent(path) ?? "")?.network === network;
 }
 
 /** GC: removes the files of the network's attachments that it does not keep. */
 export function collectBackups(dataDir: string, network: string, keep: Kept): void {
-  const kept = new Set(keep.attachments.map((owner) => backupPath(dataDir, owner)));
+  const kept = new Set(
+    keep.attachments.flatMap((owner) => [backupPath(dataDir, owner), draftPath(dataDir, owner)]),
+  );
   for (const name of listDirectory(dataDir)) {
     const path = `${dataDir}/${name}`;
-    if (kept.has(path) || !/\.json(\.new)?$/.test(name)) continue;
-    if (isAfterList(keep, linkStatus(path)?.modified)) continue;
-    if (parseBackup(readTextIfPresent(path) ?? "")?.network === network) removeFile(path);
+    if (kept.has(path) || isAfterList(keep, linkStatus(path)?.modified)) continue;
+    if (isOfNetwork(path, name, network)) removeFile(path);
   }
 }

@@ -1,8 +1,9 @@
 /** DEL and GC: the interface has its former settings, for example a device that goes back to the node. Sysctls stay as they are. */
 import { openContainerIfPresent } from "../../shared/cni/container.ts";
-import { runAll } from "../../shared/cni/error.ts";
+import { CniError } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
+import { NetlinkError } from "../../shared/netlink/error.ts";
 import { findLink } from "../../shared/netlink/link.ts";
 import { collectBackups, readBackup, removeBackup } from "./backup.ts";
 import { readDataDir, type Settings } from "./config.ts";
@@ -19,17 +20,22 @@ function restore(request: Request, settings: Settings): void {
   }
 }
 
+/** The kernel does not take the former settings, now or later: a second DEL would fail in the same way. */
+const isFinal = (thrown: unknown): boolean =>
+  thrown instanceof CniError && thrown.cause instanceof NetlinkError && thrown.cause.kind === "refused";
+
 export function del(request: Request): void {
   const dataDir = readDataDir(request.configuration.fields);
   const owner = attachmentOf(request);
   const settings = readBackup(dataDir, owner)?.settings;
-  runAll([
-    () => {
-      if (settings !== undefined) restore(request, settings);
-    },
-    // Also where the interface does not take its former settings: a second try would not either.
-    () => removeBackup(dataDir, owner),
-  ]);
+  try {
+    if (settings !== undefined) restore(request, settings);
+  } catch (thrown) {
+    // The next DEL needs the file.
+    if (isFinal(thrown)) removeBackup(dataDir, owner);
+    throw thrown;
+  }
+  removeBackup(dataDir, owner);
 }
 
 export function gc(request: Request): void {

@@ -51,6 +51,7 @@ const own: readonly Subject[] = [
 const examples = findPluginFolders()
   .filter((plugin) => scenariosOf(plugin) === undefined)
   .flatMap((plugin) => exampleOf(plugin) ?? [])
-  .map(({ plugins }) => subject(...plugins));
+  // The master of a plugin that names none is the interface with the default route.
+  .map(({ plugins }) => ({ ...subject(...plugins), furnish: ({ node }: Site) => createOutside(node) }));
 
 export const subjects: readonly Subject[] = [...own, ...examples];

@@ -63,7 +63,7 @@ describe.each(subjects)("$name, killed before any of its changes", (subject) => 
       const sites = sitesOf(changesOf(await stage.stepsOfAdd()), cure);
       await killEach(stage, everyOther(sites, start), async () => {
         await clearUp(stage);
-        if (isInside) await stage.del();
+        if (isInside) await stage.clearInside();
       });
     },
     limit,

@@ -101,6 +101,12 @@ export class Stage implements AsyncDisposable {
     return steps;
   }
 
+  /** For a plugin that has nothing on the host: DEL with the namespace, and what goes with the namespace otherwise. */
+  async clearInside(): Promise<void> {
+    await this.del();
+    await this.#calls.restore?.();
+  }
+
   /** The steps of DEL of an attached container. */
   async stepsOfDel(): Promise<Step[]> {
     await this.add();

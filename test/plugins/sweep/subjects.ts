@@ -16,7 +16,7 @@ import { Host, type Keys, type Pod } from "../attachment/host.ts";
 import { everything as bridgeNetwork } from "../bridge/everything.ts";
 import { programs as bridgePrograms } from "../bridge/host.ts";
 import { programs as portmapPrograms } from "../portmap/host.ts";
-import { everything as ptpNetwork, programs as ptpPrograms } from "../ptp/host.ts";
+import { network as plainPtp, everything as ptpNetwork, programs as ptpPrograms } from "../ptp/host.ts";
 import { changedNetwork, makeUnderlay, overlayIfAny, network as vxlanNetwork } from "../vxlan/single-node.ts";
 import { programs as vxlanPrograms } from "../vxlan/world.ts";
 import type { Step } from "./system-calls.ts";
@@ -170,6 +170,28 @@ const portmapRow = (backend: "iptables" | "nftables"): Subject => ({
   },
 });
 
+/** A chained plugin that changes the namespace of a container that ptp has attached, beside another container's. */
+const chainedRow = (plugin: string, keys: Keys): Subject => ({
+  name: plugin,
+  plugin,
+  programs: ["ip"],
+  isInside: true,
+  prepare: async (host, pod) => {
+    const ptp = new Host(host.node, builtPlugin("ptp"));
+    const config = { cniVersion: "1.1.0", name: "net", type: plugin, ...keys };
+    const attach = async (each: Pod) => ({ ...config, prevResult: await ptp.add(each, plainPtp()) });
+    const neighbour = await host.pod("neighbour");
+    const kept = await attach(neighbour);
+    const result = await host.add(neighbour, kept);
+    const add = await attach(pod);
+    const [, { mac }] = add.prevResult.interfaces;
+    // Of an interface whose DEL knew no namespace.
+    const set = ["link", "set", pod.ifname, "address", mac, "mtu", "1500"];
+    const restore = async () => void (await host.node.exec("ip", set, { netns: pod.name }));
+    return { add, del: config, kept: [{ pod: neighbour, result, config: kept }], restore };
+  },
+});
+
 const addresses = ["10.1.0.0/24", "fd00:1::/64"].map((subnet) => [{ subnet }]);
 
 export const subjects: readonly Subject[] = [
@@ -179,6 +201,25 @@ export const subjects: readonly Subject[] = [
   portmapRow("nftables"),
   vxlanRow("l2"),
   vxlanRow("l3"),
+  {
+    name: "macvlan",
+    plugin: "macvlan",
+    programs: ["ip"],
+    isInside: true,
+    prepare: async (host, pod) => {
+      const cable = ["link", "add", "up0", "up", "type", "veth", "peer", "name", "up1"];
+      await host.node.exec("ip", cable);
+      await host.node.exec("ip", ["link", "set", "up1", "up"]);
+      const ipam = { type: "host-local", ranges: addresses.slice(0, 1) };
+      return withNeighbour({ cniVersion: "1.1.0", name: "net", type: "macvlan", master: "up0", ipam })(
+        host,
+        pod,
+      );
+    },
+    makesInterface: true,
+  },
+  chainedRow("tuning", { sysctl: { "net.core.somaxconn": "512" }, mac: "02:00:00:00:00:07", mtu: 1400 }),
+  chainedRow("sbr", {}),
   {
     name: "host-local",
     plugin: "host-local",

@@ -1,0 +1,62 @@
+/** What ADD did, undone: the routes go back to the main table, and the rules of the addresses go. */
+import type { Container } from "../../shared/cni/container.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { type IpAddress, isSameIp } from "../../shared/ip/address.ts";
+import { addRoute, deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
+import { deleteRule, listRules, type Rule } from "../../shared/netlink/rule.ts";
+import { Errno } from "../../shared/system/errno.ts";
+import { whileLocked } from "../../shared/system/lock.ts";
+import { lockLimit } from "../../shared/system/lock-wait.ts";
+import { namespaceIdentity } from "../../shared/system/netns.ts";
+import { families } from "./interface.ts";
+import { OWN_PROTOCOL } from "./plan.ts";
+
+const MAIN_TABLE = 254;
+
+export interface Place {
+  /** Of the interface; undefined if it is gone, and its routes with it. */
+  readonly index: number | undefined;
+  /** The configured table, whose routes are another program's; undefined for tables of sbr's own. */
+  readonly table: number | undefined;
+}
+
+/** Moves the interface's routes in a table back, connected ones first. Those that ADD has made itself only go. */
+function emptyTable(
+  { netlink }: Container,
+  { source, table }: Rule & { source: IpAddress },
+  index: number,
+): void {
+  const routes = listRoutes(netlink, { family: source.family, index, table });
+  routes.sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined));
+  for (const route of routes) {
+    if (route.protocol !== OWN_PROTOCOL)
+      netlink.attempt(addRoute(index, { ...route, table: MAIN_TABLE }, "exclusive"), Errno.EEXIST);
+  }
+  for (const route of routes.reverse()) netlink.attempt(deleteRoute(index, route), Errno.ESRCH);
+}
+
+/** Undoes ADD for these addresses. With a configured table, only rules that lead there go. */
+export function moveBack(container: Container, sources: readonly IpAddress[], { index, table }: Place): void {
+  const { netlink } = container;
+  for (const family of families) {
+    if (!sources.some((source) => source.family === family)) continue;
+    for (const rule of listRules(netlink, family)) {
+      const source = sources.find((each) => rule.source !== undefined && isSameIp(each, rule.source));
+      if (source === undefined || (table !== undefined && rule.table !== table)) continue;
+      if (index !== undefined && table === undefined) emptyTable(container, { ...rule, source }, index);
+      netlink.attempt(deleteRule({ source, table: rule.table }, rule.priority), Errno.ENOENT);
+    }
+  }
+}
+
+/** Two interfaces of a container do not choose the same table. `isRemoval`: for DEL. Throws codes 5 and 11. */
+export function whileTablesLocked(
+  { namespace }: Container,
+  { environment }: Request,
+  isRemoval: boolean,
+  work: () => void,
+): void {
+  const name = `routing-tables-${namespaceIdentity(namespace)}`;
+  const what = `the routing tables of ${namespace.path}`;
+  whileLocked({ name, what, limitSeconds: lockLimit(environment) }, isRemoval, work);
+}
