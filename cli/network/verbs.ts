@@ -15,7 +15,8 @@ import {
   writeCached,
 } from "../node/cache.ts";
 import { whileContainerLocked } from "../node/container-lock.ts";
-import { type Call, type CallContext, invoke, noCall, PluginError } from "./invoke.ts";
+import { type Call, type CallContext, invoke, PluginError } from "./invoke.ts";
+import { askNewer } from "./newer-verbs.ts";
 import type { RuntimeCall } from "./runtime.ts";
 import { uninterrupted } from "./uninterrupted.ts";
 
@@ -208,9 +209,8 @@ export function gc(context: CallContext, keep: Keep, since: bigint | undefined):
     .filter((entry) => !keptIds.has(idOf(entry)))
     .map((stale) => () => delIfSame(context, stale));
   const valid = kept.map(({ containerId, ifname }) => ({ containerID: containerId, ifname }));
-  const plugins = isAtLeast(versionOf(context), "1.1.0") ? list.plugins : [];
   const timed = since === undefined ? context : withListTime(context, since);
-  runAll([...steps, ...plugins.map((plugin) => () => collect(timed, plugin, valid))]);
+  runAll([...steps, ...list.plugins.map((plugin) => () => collect(timed, plugin, valid))]);
 }
 
 function withListTime(context: CallContext, since: bigint): CallContext {
@@ -223,5 +223,5 @@ function collect(
   plugin: CallContext["list"]["plugins"][number],
   valid: JsonObject[],
 ): void {
-  invoke(context, plugin, "GC", noCall, { "cni.dev/valid-attachments": valid });
+  askNewer(context, plugin, "GC", { "cni.dev/valid-attachments": valid });
 }

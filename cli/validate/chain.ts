@@ -33,11 +33,12 @@ function misplacedIpam(raw: unknown, path: Path, catalogue: Catalogue): Finding[
 /** The findings of one plugin, which has others before it. */
 function checkPosition(type: string, before: readonly string[], path: Path, catalogue: Catalogue): Finding[] {
   const at = [...path, "type"];
-  if (type === "portmap" && before.every((each) => chained.includes(each))) {
-    const message =
-      "is portmap, but no plugin before it makes an interface: every ADD fails without a prevResult";
+  if (chained.includes(type) && before.every((each) => chained.includes(each))) {
+    const message = `is ${type}, but no plugin before it makes an interface: every ADD fails without a prevResult`;
     return [error(at, message, "list it after the plugin that makes the interface, such as bridge")];
   }
+  // ipvlan may take the addresses of the plugin before it: then that one makes another interface.
+  if (type === "ipvlan") return [];
   const other = before.find((each) => makesInterface(each, catalogue));
   if (other === undefined || !makesInterface(type, catalogue)) return [];
   const message = `makes the container's interface, as ${other} before it does: every ADD fails`;

@@ -27,11 +27,11 @@ function readMode(keys: Keyed<typeof ipvlanKeys>): number {
 }
 
 /** In a chain, ADD of an earlier plugin gave the addresses unless there is an IPAM plugin. CHECK gets the own result as prevResult. */
-function chainedAddresses({ command, configuration }: Request): Result | undefined {
+function chainedAddresses({ command, configuration }: Request, isPrepared: boolean): Result | undefined {
   const { ipamType, prevResult, fields } = configuration;
   if (ipamType !== "" || command === "CHECK") return undefined;
   if (prevResult !== undefined && prevResult.ips.length > 0) return prevResult;
-  if (command !== "ADD") return undefined;
+  if (command !== "ADD" || isPrepared) return undefined;
   const advice = `add "ipam": {"type": "host-local", ...}, or put ipvlan after a plugin that gives addresses`;
   throw fields.invalid("ipam", "names no plugin", advice);
 }
@@ -46,11 +46,14 @@ function chainedMaster(master: Master, { command, configuration }: Request): Mas
   throw fields.invalid("master", "is missing, and the earlier plugins made no or several interfaces", advice);
 }
 
-/** Reads the configuration. Throws codes 6 and 7. */
-export function readIpvlanConfig(request: Request): IpvlanConfig {
+/**
+ * Reads the configuration. `isPrepared`: there is no container yet, so what earlier plugins of the chain give is not there either. Throws
+ * codes 6 and 7.
+ */
+export function readIpvlanConfig(request: Request, isPrepared = false): IpvlanConfig {
   const { fields } = request.configuration;
   const mode = readMode(fields);
-  const addresses = chainedAddresses(request);
+  const addresses = chainedAddresses(request, isPrepared);
   return {
     kind: KIND,
     mode,

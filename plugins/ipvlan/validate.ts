@@ -2,4 +2,4 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import { readIpvlanConfig } from "./config.ts";
 
-export default (request: Request): void => void readIpvlanConfig(request);
+export default (request: Request): void => void readIpvlanConfig(request, true);

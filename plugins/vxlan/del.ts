@@ -7,6 +7,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { readVxlanConfig, type VxlanConfig } from "./config.ts";
 import { removeOverlayIfUnused } from "./overlay.ts";
 import { removalDelegation } from "./pod.ts";
+import { repairGuard } from "./repair-guard.ts";
 
 /** Undefined if the configuration has become invalid: DEL then detaches the pod and leaves the overlay. */
 export function configurationIfValid(request: Request): VxlanConfig | undefined {
@@ -26,5 +27,6 @@ export function del(request: Request): void {
     () => {
       if (config?.keepDevice === false) removeOverlayIfUnused(config, request.environment);
     },
+    () => repairGuard(config),
   ]);
 }

@@ -5,6 +5,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { configurationIfValid } from "./del.ts";
 import { removeOverlayIfUnused } from "./overlay.ts";
 import { removalDelegation } from "./pod.ts";
+import { repairGuard } from "./repair-guard.ts";
 
 /** Collects the garbage of the request's network. Goes through all steps after an error. */
 export function gc(request: Request): void {
@@ -15,5 +16,6 @@ export function gc(request: Request): void {
     () => {
       if (config?.keepDevice === false) removeOverlayIfUnused(config, request.environment);
     },
+    () => repairGuard(config),
   ]);
 }

@@ -26,6 +26,10 @@ function compareSet(connection: NetlinkConnection, table: Table, set: string, vt
 const isInPlace = (connection: NetlinkConnection, guard: Guard): boolean =>
   isGuard(rulesOf(connection, guardTable(guard.network)), guard);
 
+/** Whether the guard's rules are as they were made, whatever addresses it lets in. */
+export const isGuardInPlace = (guard: Guard): boolean =>
+  withNetfilter((connection) => isInPlace(connection, guard));
+
 /** Makes the guard let in just these addresses. A table for another VNI or port, or a changed one, is replaced. */
 export function ensureGuard(guard: Guard, vteps: readonly IpAddress[]): void {
   const [table, set] = [guardTable(guard.network), guardSet(guard)];

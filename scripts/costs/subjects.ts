@@ -43,7 +43,7 @@ const own: readonly Subject[] = [
   subject(hostLocal),
   subject({
     type: "static",
-    ipam: { type: "static", addresses: [{ address: "10.31.0.5/24", gateway: "10.31.0.1" }] },
+    ipam: { type: "static", addresses: [{ address: "10.39.0.5/24", gateway: "10.39.0.1" }] },
   }),
 ];
 

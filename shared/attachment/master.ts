@@ -30,7 +30,7 @@ function missing(master: Master, code: number): CniError {
   if (master.name !== undefined) {
     const message = `the master ${quote(master.name)} does not exist ${placeOf(master)}`;
     const advice = master.isInContainer
-      ? "an earlier plugin of the chain must make it; without linkInContainer the node's interface is used"
+      ? "another network of the container must make it before; without linkInContainer the node's interface is used"
       : `"master" names an interface of the node: ip link shows them`;
     return new CniError(code, message, advice);
   }

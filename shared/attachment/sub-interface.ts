@@ -139,12 +139,15 @@ function withMaster<Value>(
   }
 }
 
+/** On a master of its own kind, the kernel puts an interface on what that one is on (macvlan_common_newlink, ipvlan_link_new). */
+const isOn = (link: Link, below: Link): boolean =>
+  link.peer === below.index || (below.kind === link.kind && link.peer === below.peer);
+
 /** CHECK. `more` compares the settings of the kind. */
 export function checkSubInterface(request: Request, sub: SubInterface, more: (link: Link) => void): void {
   const below = withMaster(request, sub, (netlink) => findMaster(netlink, sub.master));
   checkInside(request, { place: "container", kind: sub.kind }, (link) => {
-    if (link.peer !== below.index)
-      throw drift(`the interface ${link.name} is not on ${below.name}`, RECREATE);
+    if (!isOn(link, below)) throw drift(`the interface ${link.name} is not on ${below.name}`, RECREATE);
     if (sub.mtu !== undefined && sub.mtu !== link.mtu)
       throw drift(`the interface ${link.name} has the MTU ${link.mtu}, expected ${sub.mtu}`, RECREATE);
     more(link);

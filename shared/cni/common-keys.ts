@@ -39,7 +39,7 @@ export const masterKeys = {
   linkInContainer: {
     type: "boolean",
     default: false,
-    description: "`master` is in the container: an earlier plugin of the chain has made it",
+    description: "`master` is in the container: another of its networks has made it before",
   },
   mtu: { ...mtuKey, description: "0: that of the master, which is also the most" },
 } as const satisfies Properties;

@@ -83,6 +83,32 @@ export function lookUpRoutes(
   return answers.map(({ bodies: [body], error }) => resultOf(body, error));
 }
 
+/** RTM_F_FIB_MATCH: answer with the route, not with what follows from it. */
+const FIB_MATCH = 0x2000;
+
+export interface FoundRoute {
+  /** The outgoing link. */
+  readonly index: number;
+  /** The route is to 0.0.0.0/0 or ::/0. Kernels before 4.13 do not say so. */
+  readonly isDefault: boolean;
+}
+
+/** Equivalent to: ip route get fibmatch ADDRESS. Undefined without a route. */
+export function findRoute(connection: NetlinkConnection, address: IpAddress): FoundRoute | undefined {
+  const message = lookUpMessage(address);
+  new DataView(message.body.buffer, message.body.byteOffset).setUint32(8, FIB_MATCH, true);
+  const { body } = connection.query(message);
+  const index = body === undefined ? 0 : readLookup(body).index;
+  if (body === undefined || index === 0) return findFirstHop(connection, address);
+  return { index, isDefault: body[1] === 0 };
+}
+
+/** For a route with several next hops: the one that the kernel chooses now. */
+function findFirstHop(connection: NetlinkConnection, address: IpAddress): FoundRoute | undefined {
+  const index = findOutputInterface(connection, address);
+  return index === undefined ? undefined : { index, isDefault: false };
+}
+
 /** The index of the outgoing link for an address; undefined without a route. */
 export function findOutputInterface(connection: NetlinkConnection, address: IpAddress): number | undefined {
   return lookUpRoute(connection, address)?.index;

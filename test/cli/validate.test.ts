@@ -113,7 +113,7 @@ describe("podwire validate", () => {
       "plugins[0].ipam.type",
       '"dhcp"',
     ],
-    ["a plugin that is not there", network({}, [{ type: "tuning" }]), "plugins[1].type", '"tuning"'],
+    ["a plugin that is not there", network({}, [{ type: "firewall" }]), "plugins[1].type", '"firewall"'],
   ])("finds %s", async (_, content, path, words) => {
     expect(await validate(content)).toContainEqual(found(path, words));
   });

@@ -233,11 +233,11 @@ export const inPlugins: readonly Row[] = [
       'a.conflist: warning: plugins[0].bridgeName is an unknown key (did you mean "bridge"?)',
       "a.conflist: warning: plugins[0].defaultGateway is an unknown key (it has no effect)",
       'a.conflist: warning: plugins[0].Mtu is read as "mtu" (spell it the same, for other readers)',
-      'a.conflist: warning: plugins[0].promisc is an unknown key (did you mean "promiscMode"?)',
+      "a.conflist: warning: plugins[0].promisc has no effect here (it is of the plugin tuning)",
       "a.conflist: warning: plugins[0].isGw is an unknown key (it has no effect)",
       "a.conflist: warning: plugins[0].masq is an unknown key (it has no effect)",
       'a.conflist: warning: plugins[0].nonMasqueradeCIDR is an unknown key (did you mean "nonMasqueradeCIDRs"?)',
-      'a.conflist: warning: plugins[0].vlanId is an unknown key (did you mean "vlan"?)',
+      "a.conflist: warning: plugins[0].vlanId has no effect here (it is of the plugin vlan)",
     ],
   ],
   [
@@ -317,7 +317,7 @@ export const inPlugins: readonly Row[] = [
     [
       "a.conflist: error: plugins[0].vni is missing",
       'a.conflist: error: plugins[0].mode is missing ("l2" joins the pods of all nodes to one segment, "l3" routes between nodes; without any of podwire\'s keys this may be for another project\'s plugin called vxlan)',
-      "a.conflist: warning: plugins[0].master is an unknown key (it has no effect)",
+      "a.conflist: warning: plugins[0].master has no effect here (it is of the plugin ipvlan)",
       "a.conflist: warning: plugins[0].vxlanId is an unknown key (it has no effect)",
     ],
   ],

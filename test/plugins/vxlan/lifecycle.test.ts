@@ -101,6 +101,28 @@ describe.runIf(canRun(...programs))("the underlay", () => {
   });
 });
 
+describe.runIf(canRun(...programs))("a guard that a flush of all rules has removed", () => {
+  test.each(["DEL", "GC", "ADD"] as const)("comes back with the next %s of the network", async (verb) => {
+    await using world = await createWorld(2);
+    const network = l3Network(world, 0, { cniVersion: "1.1.0" });
+    const host = world.host(0);
+    const stays = await attach(host, "stays", network);
+    const goes = await attach(host, "goes", network);
+    for (const flush of [
+      ["flush", "ruleset"],
+      ["flush", "table", "inet", "podwire-vxlan-net"],
+    ]) {
+      await host.node.exec("nft", flush);
+      const drift = await host.call("CHECK", stays, { ...network, prevResult: stays.result });
+      failed(drift, 999, /the guard does not drop VXLAN of strangers/);
+      if (verb === "DEL") await host.del(goes, network);
+      else if (verb === "GC") await host.gc(network, [stays, goes]);
+      else await host.del(await attach(host, `new-${flush.length}`, network), network);
+      await host.check(stays, network, stays.result);
+    }
+  });
+});
+
 describe.runIf(canRun(...programs))("peers", () => {
   const withPeers = (world: World, mode: "l2" | "l3", count: number) => {
     const config = networkOf[mode](world, 0) as Keys & { discovery: { peers: Keys[] } };
