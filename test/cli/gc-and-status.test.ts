@@ -36,6 +36,22 @@ describe.runIf(canRun("ip", "nft"))("podwire gc and status", () => {
     expect(await linksIn(node, "c1")).toEqual(["lo"]);
   });
 
+  test("gc asks the plugins of an older list, too: nothing else knows what no cache has", async () => {
+    using folder = files({ "10-net.conflist": network({ cniVersion: "0.4.0" }) });
+    await using node = await createNode();
+    const env = { NETCONFPATH: folder.path };
+    await runOn(node, ["add", "net", await node.addNetns("c1")], env);
+    await node.deleteNetns("c1");
+    // The kernel takes the host's end of the veth pair away a little later.
+    const veths = () => node.execJson<object[]>("ip", ["-j", "link", "show", "type", "veth"]);
+    await expect.poll(veths).toHaveLength(0);
+    await node.exec("rm", ["-r", "/var/lib/cni/results"]);
+    const reserved = async () => (await node.exec("ls", ["/var/lib/cni/networks/net"])).stdout;
+    expect(await reserved()).toContain("10.1.0.2");
+    expect(await runOn(node, ["gc", "net"], env)).toMatchObject({ exitCode: 0 });
+    expect(await reserved()).not.toContain("10.1.0.2");
+  });
+
   test("gc collects nothing when it cannot see what there is", async () => {
     using folder = files({ "10-net.conflist": network() });
     await using node = await createNode();

@@ -48,6 +48,38 @@ describe.runIf(canRun(...programs))("macvlan ADD", () => {
     expect(link_index).toBe((await link(host.node, "uplink")).ifindex);
   });
 
+  test("is not misled by routes to addresses for documentation", async () => {
+    await using world = await createWorld();
+    const { host } = world;
+    await host.node.exec("ip", ["link", "add", "other0", "up", "type", "bridge"]);
+    await host.node.exec("ip", ["route", "add", "blackhole", "192.0.2.0/24"]);
+    await host.node.exec("ip", ["address", "add", "198.51.100.7/24", "dev", "other0"]);
+    const pod = await host.pod("a");
+    // The cable to the outside has the third of these networks: only the IPv6 default route is left to be found.
+    await host.add(pod, network4({ master: "" }));
+    expect((await link(host.node, "eth0", "a")).link_index).toBe((await link(host.node, "uplink")).ifindex);
+  });
+
+  test("on a master that is a macvlan interface passes CHECK: the kernel puts both on one device", async () => {
+    await using world = await createWorld();
+    const { host } = world;
+    await host.node.exec("ip", [
+      "link",
+      "add",
+      "mac0",
+      "link",
+      "uplink",
+      "up",
+      "type",
+      "macvlan",
+      "mode",
+      "bridge",
+    ]);
+    const pod = await host.pod("a");
+    const config = network4({ master: "mac0" });
+    await host.check(pod, config, await host.add(pod, config));
+  });
+
   test("separates the containers in the mode private", async () => {
     await using world = await createWorld();
     const { host, outside } = world;
