@@ -39,7 +39,7 @@ export function forwardPorts({ environment }: Request, wanted: WantedPorts): voi
     return;
   }
   const target = localhostTarget(hostPorts);
-  const localhost = target && findLocalhost(target);
+  const localhost = target && findLocalhost(target, environment);
   const claim = localhost?.isOurs === true ? { localhost: localhost.link.name } : {};
   const undo = new Rollback();
   try {

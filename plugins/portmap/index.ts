@@ -11,7 +11,7 @@ import { checkFilterStatus } from "../../shared/filter/status.ts";
 import { forwardPorts, removePorts } from "./add.ts";
 import { readPortmapConfig } from "./config.ts";
 import { flushToContainer } from "./conntrack.ts";
-import { checkLocalhost, closeLocalhost, localhostTarget } from "./localhost.ts";
+import { checkLocalhost, closeLocalhost, guardAll, localhostTarget } from "./localhost.ts";
 import { samplePorts, wantedPorts } from "./wanted.ts";
 
 const plugin: Plugin = {
@@ -30,11 +30,11 @@ const plugin: Plugin = {
     if (wanted.hostPorts.mappings.length === 0) return;
     const maker = checkFilter(wanted, request.environment);
     const local = localhostTarget(wanted.hostPorts);
-    if (local !== undefined) checkLocalhost(local, maker === "podwire");
+    if (local !== undefined) checkLocalhost(local, wanted.hostPorts.mappings, maker === "podwire");
   },
   status: (request) =>
     checkFilterStatus(samplePorts(request, readPortmapConfig(request.configuration)), request.environment),
-  gc: (request) =>
+  gc: (request) => {
     collectFilter(
       request.configuration.name,
       attachmentsToKeep(request),
@@ -44,7 +44,9 @@ const plugin: Plugin = {
         flushToContainer(record);
         closeLocalhost(record, some);
       },
-    ),
+    );
+    guardAll(request.environment);
+  },
 };
 
 export default plugin;

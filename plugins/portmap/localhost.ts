@@ -1,8 +1,14 @@
 /** Ports on 127.0.0.1: what the kernel must be told for traffic from there to leave the node. */
 import { drift } from "../../shared/attachment/check.ts";
 import { CniError, causeOf, ErrorCode } from "../../shared/cni/error.ts";
+import { someRecord } from "../../shared/filter/ask.ts";
 import { loopback4 } from "../../shared/filter/port-entry.ts";
-import { DEFAULT_MARK_BIT, type HostPort, type HostPorts } from "../../shared/filter/record.ts";
+import {
+  DEFAULT_MARK_BIT,
+  type FilterRecord,
+  type HostPort,
+  type HostPorts,
+} from "../../shared/filter/record.ts";
 import type { Removed } from "../../shared/filter/removed.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { contains } from "../../shared/ip/cidr.ts";
@@ -15,8 +21,9 @@ import {
 } from "../../shared/netlink/ingress.ts";
 import { findLink, findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
 import { findOutputInterface } from "../../shared/netlink/route-lookup.ts";
+import { KernelError } from "../../shared/system/kernel-error.ts";
 import { SystemError } from "../../shared/system/libc.ts";
-import { readSysctl, setSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
+import { isSysctlWritable, readSysctl, setSysctl, setSysctlIfPresent } from "../../shared/system/sysctl.ts";
 
 /** Whether the mapping is one that 127.0.0.1 leads to. The kernel routes ::1 nowhere. */
 function isOnLocalhost({ family, hostIp }: HostPort): boolean {
@@ -32,7 +39,8 @@ export function localhostTarget({ snat, mappings, targets }: HostPorts): IpAddre
 /**
  * Drops packets to 127.0.0.0/8 that come in by the interface, as the kernel itself does without route_localnet (CVE-2020-8558). Rules
  * of the packet filter do the same, but a flush of those would open the host's services on 127.0.0.1 to containers and to the network
- * behind them. With br_netfilter answers to the host have that destination already: they carry the mark.
+ * behind them. With br_netfilter answers to the host have that destination already: they carry this mark, whatever "markMasqBit" is
+ * (shared/filter/port-entry.ts).
  */
 const guard: IngressProgram = {
   name: "podwire: 127.0.0.0/8 from this host only",
@@ -75,6 +83,18 @@ function interfaceTowards(host: NetlinkConnection, address: IpAddress): Link | u
 
 const keyOf = (link: string) => `ipv4/conf/${link}/route_localnet`;
 
+/** Whether the kernel has it on for the interface itself: any number but 0. False without the interface. */
+const isOn = (link: string): boolean => !["0", undefined].includes(readSysctl(keyOf(link)));
+
+/** Whether the kernel routes 127.0.0.0/8 by the interface: "all" counts too (include/linux/inetdevice.h, IN_DEV_ROUTE_LOCALNET). */
+const isRouted = (link: string): boolean => isOn(link) || isOn("all");
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Whether a record says that podwire has switched it on: the filter, which says so too, may have been removed. */
+const isClaimed = (link: string, environment: Environment): boolean =>
+  someRecord("portmap", environment, ({ hostPorts }) => hostPorts?.localhost === link);
+
 /** The interface for localhost's ports. */
 export interface Localhost {
   readonly link: Link;
@@ -83,7 +103,7 @@ export interface Localhost {
 }
 
 /** Finds the interface towards a container; changes nothing. Throws CniError without one. */
-export function findLocalhost(target: IpAddress): Localhost {
+export function findLocalhost(target: IpAddress, environment: Environment): Localhost {
   return withRoute((host) => {
     const link = interfaceTowards(host, target);
     if (link === undefined) {
@@ -91,8 +111,13 @@ export function findLocalhost(target: IpAddress): Localhost {
       const advice = "a plugin before portmap in the chain must connect the container to the node";
       throw new CniError(ErrorCode.internal, message, advice);
     }
-    const isOn = readSysctl(keyOf(link.name)) === "1";
-    return { link, isOurs: !isOn || hasIngressProgram(host, link.index, guard) };
+    const { name, index } = link;
+    // A DEL beside this call switches it off before it removes the filter, and an ADD writes its record before both: so it is read again
+    // between them.
+    const isForeign = isOn(name) && !hasIngressProgram(host, index, guard) && isOn(name);
+    // An earlier ADD has asked the records already if it left its filter.
+    const isKnown = isForeign && hasIngressProgram(host, index, foreignGuard);
+    return { link, isOurs: !isForeign || (!isKnown && isClaimed(name, environment)) };
   });
 }
 
@@ -100,8 +125,8 @@ const isExplicit = ({ hostIp }: HostPort): boolean => hostIp !== undefined && co
 
 /**
  * Lets packets with a source in 127.0.0.0/8 be routed by the interface. The record must be written before: by it DEL knows what to
- * switch off. Where the kernel cannot guard the interface nothing is opened, which is an error for ports of 127.0.0.1 alone. Throws
- * CniError.
+ * switch off. Where the kernel cannot guard the interface nothing is opened, and with a read-only /proc/sys the guard is alone. Both are
+ * errors for ports of 127.0.0.1 alone. Throws CniError.
  */
 export function openLocalhost({ link, isOurs }: Localhost, mappings: readonly HostPort[]): void {
   const { name, index } = link;
@@ -113,18 +138,47 @@ export function openLocalhost({ link, isOurs }: Localhost, mappings: readonly Ho
     const advice = `load the modules sch_ingress and cls_bpf, or give another "hostIP" (${causeOf(thrown)})`;
     throw new CniError(ErrorCode.notAvailable, message, advice, thrown);
   }
-  if (readSysctl(keyOf(name)) === "1") return;
+  if (isOn(name)) return;
   try {
     setSysctl(keyOf(name), "1");
   } catch (thrown) {
-    const advice = `run: sysctl -w net.ipv4.conf.${name}.route_localnet=1, or set "snat" to false (${causeOf(thrown)})`;
+    if (!(thrown instanceof SystemError)) throw thrown;
+    if (isRouted(name) || !mappings.some(isExplicit)) return;
+    const advice = `run: sysctl -w net.ipv4.conf.${name}.route_localnet=1, or give another "hostIP" (${causeOf(thrown)})`;
     throw new CniError(ErrorCode.io, `could not make 127.0.0.1 reach containers by ${name}`, advice, thrown);
   }
 }
 
+/** Guards an interface that podwire has opened, if the filter was removed. Where the kernel refuses that, CHECK says so. */
+function restoreGuard(host: NetlinkConnection, { name, index }: Link): void {
+  if (!isOn(name)) return;
+  try {
+    addIngressProgram(host, index, guard);
+  } catch (thrown) {
+    if (!(thrown instanceof KernelError)) throw thrown;
+  }
+}
+
+/** For GC: guards the interfaces of all records again. */
+export function guardAll(environment: Environment): void {
+  const names = new Set<string>();
+  const restore = ({ hostPorts }: FilterRecord): boolean => {
+    const name = hostPorts?.localhost;
+    if (name === undefined || names.has(name)) return false;
+    names.add(name);
+    withRoute((host) => {
+      const link = findLink(host, name);
+      if (link !== undefined) restoreGuard(host, link);
+    });
+    return false;
+  };
+  someRecord("portmap", environment, restore);
+}
+
 /**
  * Switches route_localnet off with the last record that needs it. Where it cannot be written, the guard stays. A veth device leads to
- * one container alone, so no other record is asked.
+ * one container alone, so no other record is asked. Otherwise the guard is restored for the others: those that are older than the record
+ * do not know that podwire has switched it on.
  */
 export const closeLocalhost: Removed = ({ hostPorts }, some) => {
   const target = hostPorts && localhostTarget(hostPorts);
@@ -136,7 +190,10 @@ export const closeLocalhost: Removed = ({ hostPorts }, some) => {
     if (link === undefined || (name === undefined && !hasIngressProgram(host, link.index, guard))) return;
     const needsIt = (other: HostPorts) =>
       (other.localhost ?? link.name) === link.name && localhostTarget(other) !== undefined;
-    if (link.kind !== "veth" && some(({ hostPorts: other }) => other !== undefined && needsIt(other))) return;
+    if (link.kind !== "veth" && some(({ hostPorts: other }) => other !== undefined && needsIt(other))) {
+      restoreGuard(host, link);
+      return;
+    }
     try {
       setSysctlIfPresent(keyOf(link.name), "0");
       for (const each of [guard, foreignGuard]) removeIngressProgram(host, link.index, each);
@@ -146,15 +203,19 @@ export const closeLocalhost: Removed = ({ hostPorts }, some) => {
   });
 };
 
-/** Throws if what ADD did for localhost has been undone. `isGuarded`: false for the reference's ports, which have no tc filter. */
-export function checkLocalhost(target: IpAddress, isGuarded: boolean): void {
+/**
+ * Throws if what ADD did for localhost has been undone. `isGuarded`: false for the reference's ports, which have no tc filter. With a
+ * read-only /proc/sys ADD may have opened nothing.
+ */
+export function checkLocalhost(target: IpAddress, mappings: readonly HostPort[], isGuarded: boolean): void {
   withRoute((host) => {
     const link = interfaceTowards(host, target);
-    if (link === undefined || readSysctl(keyOf(link.name)) !== "1") {
+    if (link === undefined || !isRouted(link.name)) {
+      if (link !== undefined && !isSysctlWritable(keyOf(link.name)) && !mappings.some(isExplicit)) return;
       const advice = `sysctl -w net.ipv4.conf.${link?.name ?? "INTERFACE"}.route_localnet=1 repairs it, if the kernel has sch_ingress and cls_bpf`;
       throw drift(`route_localnet is off towards ${formatIp(target)}: 127.0.0.1 does not lead there`, advice);
     }
-    if (!isGuarded || hasIngressProgram(host, link.index, guard)) return;
+    if (!isGuarded || [guard, foreignGuard].some((each) => hasIngressProgram(host, link.index, each))) return;
     const message = `the interface ${link.name} lets packets to this node's 127.0.0.0/8 in: its tc filter "${guard.name}" is missing`;
     throw drift(message, "the next ADD of a container with ports makes it again");
   });
