@@ -1,5 +1,5 @@
 /** Finds the attachments of a network that GC must keep. */
-import { isAddressInAnyNetns } from "../../shared/attachment/liveness.ts";
+import { findAddress } from "../../shared/attachment/liveness.ts";
 import { hostInterfaceName } from "../../shared/cni/attachment.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
@@ -29,10 +29,10 @@ function resultOf({ result }: CachedAttachment): Result | undefined {
   }
 }
 
-/** Whether the interface is in some namespace. Its addresses tell: not those that each namespace has. */
-function isSomewhere({ ips }: Result, ifname: string): boolean {
+/** Whether the interface is in some namespace. Its addresses tell, unless they are another attachment's now: not those that each namespace has. */
+function isSomewhere({ ips }: Result, owner: AttachmentKey): boolean {
   const addresses = ips.map((ip) => ip.address.address).filter((address) => !isLoopback(address));
-  return isAddressInAnyNetns(ifname, addresses.map(formatIp));
+  return findAddress(owner, addresses.map(formatIp)) === "own";
 }
 
 /**
@@ -44,7 +44,7 @@ function isGone(entry: CachedAttachment): boolean {
   const result = resultOf(entry);
   if (result === undefined) return true;
   const lacksHostEnd = result.interfaces.some(({ name, sandbox = "" }) => sandbox === "" && !hasLink(name));
-  return lacksHostEnd || !isSomewhere(result, entry.ifname);
+  return lacksHostEnd || !isSomewhere(result, entry);
 }
 
 function wholeOwner({ name, owner, isWhole }: HostInterface): AttachmentKey {

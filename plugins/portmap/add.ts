@@ -1,24 +1,15 @@
 /** ADD and DEL: ports of the host lead to the container, and no longer do. */
-import { isAddressInAnyNetns, isAlive } from "../../shared/attachment/liveness.ts";
+import { livenessFor } from "../../shared/attachment/recovered.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { type AttachmentKey, attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { step } from "../../shared/cni/steps.ts";
 import { applyFilter, clearFilter, removeFilter } from "../../shared/filter/filter.ts";
-import { describePort, type FilterRecord, type HostPort } from "../../shared/filter/record.ts";
-import { formatIp } from "../../shared/ip/address.ts";
+import { describePort, type HostPort } from "../../shared/filter/record.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { flushChanged, flushStale, flushToContainer } from "./conntrack.ts";
 import { closeLocalhost, findLocalhost, localhostTarget, openLocalhost } from "./localhost.ts";
 import { targetsOf } from "./requests.ts";
 import type { WantedPorts } from "./wanted.ts";
-
-/** Whether the interface that the ports lead to still exists. Throws if that is unknown. */
-function isOwnerAlive({ owner, namespace, hostPorts }: FilterRecord): boolean {
-  const addresses = (hostPorts?.targets ?? []).map(({ address }) => formatIp(address));
-  if (isAlive({ owner, namespace }, addresses)) return true;
-  // A record that was recovered from the kernel has no namespace.
-  return namespace === undefined && isAddressInAnyNetns(owner.ifname, addresses);
-}
 
 function conflict(port: HostPort, { network, containerId, ifname }: AttachmentKey): CniError {
   return new CniError(
@@ -32,10 +23,12 @@ function conflict(port: HostPort, { network, containerId, ifname }: AttachmentKe
  * Forwards the wanted ports in place of those that the owner had; none is fine. Throws code 7 for a port that a living container
  * has. A failure at any step leaves nothing of this attachment.
  */
-export function forwardPorts({ environment }: Request, wanted: WantedPorts): void {
+export function forwardPorts(request: Request, wanted: WantedPorts): void {
+  const { environment } = request;
   const { owner, hostPorts } = wanted;
+  const taking = { ...livenessFor(request), conflict, removed: closeLocalhost };
   if (hostPorts.mappings.length === 0) {
-    clearFilter(wanted, environment, closeLocalhost).forEach(flushToContainer);
+    clearFilter(wanted, environment, taking).forEach(flushToContainer);
     return;
   }
   const target = localhostTarget(hostPorts);
@@ -43,7 +36,6 @@ export function forwardPorts({ environment }: Request, wanted: WantedPorts): voi
   const claim = localhost?.isOurs === true ? { localhost: localhost.link.name } : {};
   const undo = new Rollback();
   try {
-    const taking = { isAlive: isOwnerAlive, conflict, removed: closeLocalhost };
     const claimed = { ...wanted, hostPorts: { ...hostPorts, ...claim } };
     const { former, stale } = step("rules", () => applyFilter(claimed, environment, taking));
     undo.onFailure(

@@ -8,6 +8,7 @@ import type { SpoofCheck } from "../filter/record.ts";
 import { checkFilterStatus } from "../filter/status.ts";
 import { type Cidr, parseCidr } from "../ip/cidr.ts";
 import type { Rollback } from "../rollback.ts";
+import { livenessFor } from "./recovered.ts";
 
 /** What a configuration asks of the packet filter. */
 export interface FilterConfig {
@@ -66,13 +67,14 @@ export function applyFilters(
 ): void {
   const { environment } = request;
   const wanted = wantedOf(request, config, addresses);
+  const taking = livenessFor(request);
   if (isEmpty(wanted)) {
     if (addresses.length === 0) return;
-    clearFilter(wanted, environment);
+    clearFilter(wanted, environment, taking);
     return;
   }
   // A failure of its own applyFilter undoes itself.
-  step("filter", () => applyFilter(wanted, environment));
+  step("filter", () => applyFilter(wanted, environment, taking));
   undo.onFailure(() => void removeFilter(wanted.owner, wanted.kind, environment, { hasSiblings: true }));
 }
 

@@ -1,5 +1,5 @@
 /** The owner of a link, in its alias. Pure. */
-import { networkText, ownerText } from "../cni/attachment.ts";
+import { networkText, ownerComment, ownerText, readOwner } from "../cni/attachment.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 
 const DEVICE = " device=";
@@ -13,6 +13,12 @@ export function isAliasOf(alias: string, owner: AttachmentKey): boolean {
 /** Whether the alias is of any attachment. */
 export function hasOwner(alias: string): boolean {
   return alias.startsWith("podwire network=");
+}
+
+/** Whether the alias is of an attachment, and not of this one, whose names may be cut as comments in the kernel have them. */
+export function isAliasOfOther(alias: string, owner: AttachmentKey): boolean {
+  const named = readOwner(alias);
+  return named !== undefined && ownerComment(named) !== ownerComment(owner);
 }
 
 /** Whether the alias is of an attachment of the network, and of none of `keep`. */

@@ -13,8 +13,8 @@ import { Errno } from "../system/errno.ts";
 import { fileStatus } from "../system/file-status.ts";
 import { SystemError } from "../system/libc.ts";
 import { namespacesInUse } from "../system/namespace-users.ts";
-import { addressesAt, hasAddress } from "./in-namespace.ts";
-import { isAliasOf } from "./link-alias.ts";
+import { hasAddress, interfaceAt } from "./in-namespace.ts";
+import { isAliasOf, isAliasOfOther } from "./link-alias.ts";
 import type { NamespaceRecord } from "./namespace-record.ts";
 
 /** Where an attachment's interface was put. */
@@ -68,28 +68,54 @@ function usedNamespaces(): ReadonlyMap<string, string> {
   return known;
 }
 
-const found = new Map<string, ReadonlySet<string>>();
-
-/** The addresses of all interfaces of that name in namespaces that are in use. Read once a call for each name. */
-function addressesEverywhere(ifname: string): ReadonlySet<string> {
-  const before = found.get(ifname);
-  if (before !== undefined) return before;
-  const all = [...usedNamespaces().values()].flatMap((path) => addressesAt(path, ifname));
-  const addresses = new Set(all.map(formatIp));
-  found.set(ifname, addresses);
-  return addresses;
+/** An interface in a namespace in use. */
+interface Found {
+  readonly inode: string;
+  readonly addresses: ReadonlySet<string>;
+  readonly ownerAlias: string;
 }
 
+const found = new Map<string, readonly Found[]>();
+
+/** All interfaces of that name in namespaces that are in use. Read once a call for each name. */
+function interfacesEverywhere(ifname: string): readonly Found[] {
+  const before = found.get(ifname);
+  if (before !== undefined) return before;
+  const all = [...usedNamespaces()].flatMap(([inode, path]) => {
+    const inside = interfaceAt(path, ifname);
+    if (inside === undefined) return [];
+    return { inode, addresses: new Set(inside.addresses.map(formatIp)), ownerAlias: inside.ownerAlias };
+  });
+  found.set(ifname, all);
+  return all;
+}
+
+const inodeOf = (identity: string) => identity.slice(identity.lastIndexOf(":") + 1);
+
+/** Where an address is: at an interface that may be the owner's, only at those of others, or at none. */
+export type AddressPlace = "own" | "other" | "nowhere";
+
 /**
- * Whether an interface of that name has one of the addresses in any namespace that is in use: for attachments whose namespace is not
- * recorded. True if that is unknown.
+ * Where interfaces of the owner's name have one of the addresses, in all namespaces that are in use: for attachments whose namespace is
+ * not recorded. An interface is another attachment's by an alias, or since it is in `foreign`, the namespace of another container. "own"
+ * if that is unknown.
  */
-export function isAddressInAnyNetns(ifname: string, addresses: readonly string[]): boolean {
+export function findAddress(
+  owner: AttachmentKey,
+  addresses: readonly string[],
+  foreign?: NamespaceRecord,
+): AddressPlace {
   try {
-    const everywhere = addressesEverywhere(ifname);
-    return addresses.some((address) => everywhere.has(address));
+    const foreignInode = foreign && inodeOf(foreign.identity);
+    const isOther = ({ inode, ownerAlias }: Found) =>
+      inode === foreignInode || isAliasOfOther(ownerAlias, owner);
+    const holders = interfacesEverywhere(owner.ifname).filter((each) =>
+      addresses.some((address) => each.addresses.has(address)),
+    );
+    if (holders.length === 0) return "nowhere";
+    return holders.every(isOther) ? "other" : "own";
   } catch {
-    return true;
+    return "own";
   }
 }
 
@@ -99,7 +125,7 @@ export function isAddressInAnyNetns(ifname: string, addresses: readonly string[]
  */
 function isInUseWithoutPath(ifname: string, identity: string, addresses: readonly string[]): boolean {
   try {
-    const user = usedNamespaces().get(identity.slice(identity.lastIndexOf(":") + 1));
+    const user = usedNamespaces().get(inodeOf(identity));
     if (user === undefined) return false;
     const place = describeNamespace(user);
     // The process has just ended, or the path leads to another namespace here.

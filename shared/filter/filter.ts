@@ -11,14 +11,14 @@ import { contextOf, resolve, type Wanted } from "./choice.ts";
 import type { Change, FilterContext } from "./kernel.ts";
 import { backends, mend } from "./mend.ts";
 import { projectAll, repair } from "./nftables.ts";
-import { type FilterRecord, type HostPort, type RecordKind, recordName } from "./record.ts";
+import { type FilterRecord, type RecordKind, recordName } from "./record.ts";
 import { isFilterUsed } from "./record-folder.ts";
 import { RecordStore } from "./record-store.ts";
 import { collectReference, removeReference } from "./reference/index.ts";
 import { type Removed, tell } from "./removed.ts";
-import { reservationsOf } from "./reservation.ts";
 import { type Collection, staleIn } from "./stale.ts";
 import { withOptionalState } from "./state.ts";
+import { recordsInTheWay, type Taking } from "./taking.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -71,29 +71,13 @@ function recoverMissing({ context, store }: Host): void {
 
 /**
  * Where the state is missing, the records were deleted, or none was ever written. Then the kernel may know more. The projection
- * writes the state, and replaces what a saved ruleset may have brought back.
+ * writes the state, and replaces what a saved ruleset may have brought back. Returns whether the state was missing.
  */
-function recoverIfLost(host: Host): void {
-  if (host.store.readState() !== undefined) return;
+function recoverIfLost(host: Host): boolean {
+  if (host.store.readState() !== undefined) return false;
   recoverMissing(host);
   projectAll(withOptionalState(host.context));
-}
-
-export interface Taking {
-  readonly removed: Removed;
-  /** Whether a container still uses what its record has. */
-  readonly isAlive: (record: FilterRecord) => boolean;
-  /** The error for a port that another container has. */
-  readonly conflict: (port: HostPort, owner: AttachmentKey) => Error;
-}
-
-/** The records that the new one takes ports or addresses from: of containers that are gone. Throws the conflict if one lives. */
-function recordsInTheWay({ store }: Host, record: FilterRecord, taking?: Taking): FilterRecord[] {
-  return store.holders(record).map(({ holder, index }) => {
-    const port = reservationsOf(record)[index]?.port;
-    if (port !== undefined && taking?.isAlive(holder) === true) throw taking.conflict(port, holder.owner);
-    return holder;
-  });
+  return true;
 }
 
 /** The records in whose place a new one came. */
@@ -143,8 +127,9 @@ export function applyFilter(wanted: Wanted, environment: Environment, taking?: T
   return withHost(environment, (host) => {
     const record = resolve(host.context, wanted);
     return host.store.whileLocked(() => {
-      recoverIfLost(host);
-      return replace(host, record, recordsInTheWay(host, record, taking), taking);
+      const isRecovered = recoverIfLost(host);
+      const stale = recordsInTheWay(host.store, record, taking, isRecovered);
+      return replace(host, record, stale, taking);
     });
   });
 }
@@ -153,22 +138,25 @@ export function applyFilter(wanted: Wanted, environment: Environment, taking?: T
  * For an attachment that wants no rules: what it had, or what a dead container left at its addresses, goes. `wanted` names the
  * addresses. Returns the removed records.
  */
-export function clearFilter(wanted: Wanted, environment: Environment, told?: Removed): FilterRecord[] {
+export function clearFilter(wanted: Wanted, environment: Environment, taking?: Taking): FilterRecord[] {
   if (!isFilterUsed()) return [];
   return withHost(environment, (host) => {
     const { context, store } = host;
     const probe: FilterRecord = { ...wanted, backend: "nftables" };
     if (!store.exists) return [];
-    if (store.written(wanted.owner, wanted.kind) === undefined && store.holders(probe).length === 0) {
+    if (
+      store.written(wanted.owner, wanted.kind) === undefined &&
+      recordsInTheWay(store, probe, taking).length === 0
+    ) {
       mend(context, store);
       return [];
     }
     return store.whileLocked(() => {
       const former = store.find(wanted.owner, wanted.kind);
-      const removed = [...(former === undefined ? [] : [former]), ...recordsInTheWay(host, probe)];
+      const removed = [...(former === undefined ? [] : [former]), ...recordsInTheWay(store, probe, taking)];
       applyChange(context, { removed, added: [] });
       for (const each of removed) store.remove(each);
-      tell(store, told, removed);
+      tell(store, taking?.removed, removed);
       return removed;
     });
   });
