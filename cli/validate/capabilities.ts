@@ -52,7 +52,9 @@ export function checkCapabilities(raw: JsonObject, path: Path, catalogue: Catalo
   const declared = isObject(capabilities) ? capabilities : {};
   const known = Object.keys(plugin.schema.capabilities ?? {});
   const at = [...path, "capabilities"];
-  const odd = Object.keys(declared).filter((name) => !known.includes(name) && !isOfOthers(name, "other"));
+  // One that is false asks the runtime for nothing.
+  const asked = Object.keys(declared).filter((name) => declared[name] !== false);
+  const odd = asked.filter((name) => !known.includes(name) && !isOfOthers(name, "other"));
   return [
     ...odd.map((name) => unknownName(name, at, type, plugin.schema.properties, known)),
     ...(known.includes("portMappings") ? checkPorts(raw, declared, at) : []),

@@ -1,8 +1,10 @@
 /** DEL: removes the rules, and moves the routes back. */
-import { openContainerIfPresent } from "../../shared/cni/container.ts";
+import { findChainedLink } from "../../shared/attachment/chained-link.ts";
+import { type Container, openContainerIfPresent } from "../../shared/cni/container.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import type { IpAddress } from "../../shared/ip/address.ts";
 import { listAddresses } from "../../shared/netlink/address.ts";
-import { findLink } from "../../shared/netlink/link.ts";
+import type { Link } from "../../shared/netlink/link.ts";
 import { ipsOfInterface } from "./interface.ts";
 import { moveBack, whileTablesLocked } from "./move-back.ts";
 
@@ -12,20 +14,23 @@ function tableOf({ configuration }: Request): number | undefined {
   return typeof table === "number" ? table : undefined;
 }
 
+/** The addresses whose rules go: those of the interface; if it is gone, those that it had by the result. */
+function sourcesOf(request: Request, { netlink }: Container, link: Link | "gone"): IpAddress[] {
+  const { prevResult } = request.configuration;
+  const former = prevResult === undefined ? [] : ipsOfInterface(prevResult, request.ifname);
+  const current = link === "gone" ? [] : listAddresses(netlink, link.index).map(({ cidr }) => cidr);
+  return [...current, ...former.map(({ address }) => address)].map(({ address }) => address);
+}
+
 export function del(request: Request): void {
   const container = openContainerIfPresent(request);
   if (container === undefined) return;
-  const { prevResult } = request.configuration;
   try {
-    const link = findLink(container.netlink, request.ifname);
-    const current =
-      link === undefined ? [] : listAddresses(container.netlink, link.index).map(({ cidr }) => cidr);
-    // If the interface is gone, the result knows which addresses it had.
-    const former = prevResult === undefined ? [] : ipsOfInterface(prevResult, request.ifname);
-    const cidrs = [...current, ...former.map(({ address }) => address)];
-    const sources = cidrs.map(({ address }) => address);
+    const link = findChainedLink(request, container);
+    if (link === "other") return;
+    const sources = sourcesOf(request, container, link);
     if (sources.length === 0) return;
-    const place = { index: link?.index, table: tableOf(request) };
+    const place = { index: link === "gone" ? undefined : link.index, table: tableOf(request) };
     whileTablesLocked(container, request, true, () => moveBack(container, sources, place));
   } finally {
     container.close();

@@ -7,9 +7,15 @@ import { isObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { isAfterList, type Kept } from "../../shared/cni/valid-attachments.ts";
 import { parseMac } from "../../shared/netlink/link.ts";
-import { listDirectory, makeDirectory } from "../../shared/system/directory.ts";
-import { readTextIfPresent, removeFile, renameFile, writeFile } from "../../shared/system/file.ts";
 import { linkStatus } from "../../shared/system/file-status.ts";
+import {
+  listOwnFolder,
+  makeOwnFolder,
+  readOwnFile,
+  removeOwnFile,
+  replaceOwnFile,
+  writeOwnFile,
+} from "../../shared/system/own-file.ts";
 import type { Settings } from "./config.ts";
 
 const PRIVATE_FOLDER = 0o700;
@@ -44,7 +50,7 @@ export function parseBackup(text: string): Backup | undefined {
 }
 
 export function readBackup(dataDir: string, owner: AttachmentKey): Backup | undefined {
-  const text = readTextIfPresent(backupPath(dataDir, owner));
+  const text = readOwnFile(backupPath(dataDir, owner));
   return text === undefined ? undefined : parseBackup(text);
 }
 
@@ -56,23 +62,23 @@ const draftPath = (dataDir: string, { network, containerId, ifname }: Attachment
 export function writeBackup(dataDir: string, owner: AttachmentKey, former: Settings): void {
   const earlier = readBackup(dataDir, owner);
   const kept = earlier?.network === owner.network ? earlier.settings : {};
-  makeDirectory(dataDir, PRIVATE_FOLDER);
+  makeOwnFolder(dataDir, PRIVATE_FOLDER);
   const draft = draftPath(dataDir, owner);
-  writeFile(draft, JSON.stringify({ network: owner.network, ...former, ...kept }), PRIVATE);
-  renameFile(draft, backupPath(dataDir, owner));
+  writeOwnFile(draft, JSON.stringify({ network: owner.network, ...former, ...kept }), PRIVATE);
+  replaceOwnFile(draft, backupPath(dataDir, owner));
 }
 
 export function removeBackup(dataDir: string, owner: AttachmentKey): void {
   runAll([
-    () => void removeFile(draftPath(dataDir, owner)),
-    () => void removeFile(backupPath(dataDir, owner)),
+    () => void removeOwnFile(draftPath(dataDir, owner)),
+    () => void removeOwnFile(backupPath(dataDir, owner)),
   ]);
 }
 
 /** Whether the file is of an attachment of the network. */
 function isOfNetwork(path: string, name: string, network: string): boolean {
   if (name.endsWith(".new")) return name.startsWith(`${network}:`);
-  return name.endsWith(".json") && parseBackup(readTextIfPresent(path) ?? "")?.network === network;
+  return name.endsWith(".json") && parseBackup(readOwnFile(path) ?? "")?.network === network;
 }
 
 /** GC: removes the files of the network's attachments that it does not keep. */
@@ -80,9 +86,9 @@ export function collectBackups(dataDir: string, network: string, keep: Kept): vo
   const kept = new Set(
     keep.attachments.flatMap((owner) => [backupPath(dataDir, owner), draftPath(dataDir, owner)]),
   );
-  for (const name of listDirectory(dataDir)) {
+  for (const name of listOwnFolder(dataDir)) {
     const path = `${dataDir}/${name}`;
     if (kept.has(path) || isAfterList(keep, linkStatus(path)?.modified)) continue;
-    if (isOfNetwork(path, name, network)) removeFile(path);
+    if (isOfNetwork(path, name, network)) removeOwnFile(path);
   }
 }

@@ -1,10 +1,10 @@
 /** DEL and GC: the interface has its former settings, for example a device that goes back to the node. Sysctls stay as they are. */
+import { findChainedLink } from "../../shared/attachment/chained-link.ts";
 import { openContainerIfPresent } from "../../shared/cni/container.ts";
 import { CniError } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
 import { NetlinkError } from "../../shared/netlink/error.ts";
-import { findLink } from "../../shared/netlink/link.ts";
 import { collectBackups, readBackup, removeBackup } from "./backup.ts";
 import { readDataDir, type Settings } from "./config.ts";
 import { applySettings } from "./link.ts";
@@ -13,8 +13,8 @@ function restore(request: Request, settings: Settings): void {
   const container = openContainerIfPresent(request);
   if (container === undefined) return;
   try {
-    const link = findLink(container.netlink, request.ifname);
-    if (link !== undefined) applySettings(container, link, settings);
+    const link = findChainedLink(request, container);
+    if (typeof link !== "string") applySettings(container, link, settings);
   } finally {
     container.close();
   }

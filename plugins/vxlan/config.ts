@@ -49,6 +49,8 @@ export interface VxlanConfig {
 
 /** IANA's VXLAN port (RFC 7348, section 8). */
 const DEFAULT_PORT = 4789;
+/** DNS. Pods send to it through NAT, so their packets cannot be told from those of the overlay. */
+const DNS_PORT = 53;
 /** RFC 7348, section 5: source ports come from the dynamic range. */
 const DEFAULT_SOURCE_PORTS = [49152, 65535] as const;
 const SMALLEST_MTU = 68;
@@ -153,6 +155,16 @@ function validateNetworkCount(network: string, l3: L3Config | undefined): void {
   throw l3.fields.invalid("network", problem, advice);
 }
 
+function readPort(fields: Keyed<typeof vxlanKeys>): number {
+  const port = readNumber(fields, "port", 1, 65535, DEFAULT_PORT);
+  if (port !== DNS_PORT) return port;
+  throw fields.invalid(
+    "port",
+    `is ${port}, the port of DNS`,
+    `leave it out, which is ${DEFAULT_PORT}, on all nodes`,
+  );
+}
+
 /** Reads the configuration without the peers. Throws codes 6 and 7. */
 export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   const { fields, name, ipamType } = configuration;
@@ -170,7 +182,7 @@ export function readVxlanConfig({ configuration }: Request): VxlanConfig {
   return {
     network: name,
     vni,
-    port: readNumber(fields, "port", 1, 65535, DEFAULT_PORT),
+    port: readPort(fields),
     device: readInterface(fields, "device") ?? `vx${vni}`,
     underlay,
     mtu: readMtu(fields),

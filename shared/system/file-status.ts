@@ -66,7 +66,7 @@ function statx(directory: number, path: string, flags: number): FileStatus | und
   const buffer = new Uint8Array(256);
   const failed = tryCall("statx", directory, path, flags, STATX_BASIC_STATS, buffer);
   if (isAbsence(-failed)) return undefined;
-  if (failed < 0) throw new SystemError("statx", path, -failed);
+  if (failed < 0) throw new SystemError("statx", path === "" ? `descriptor ${directory}` : path, -failed);
   const view = new DataView(buffer.buffer);
   // struct statx, include/uapi/linux/stat.h: nlink 0x10, uid 0x14, mode 0x1c, ino 0x20, size 0x28, mtime 0x70, dev major/minor 0x88.
   const mode = view.getUint16(0x1c, true);

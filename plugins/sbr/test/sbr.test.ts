@@ -205,6 +205,23 @@ describe.runIf(canRun("ip", "ping"))("sbr", () => {
   });
 });
 
+describe.runIf(canRun("ip"))("sbr, with a path that leads to another container by now,", () => {
+  beforeEach(prepare);
+
+  test("leaves that one's rules alone", async () => {
+    await add();
+    const former = prevResult;
+    await host.node.deleteNetns("a");
+    const next = { ...(await bridge.pod("a")), containerId: "id-next", ifname: "net1" };
+    const result = await host.add(next, { ...config, prevResult: await bridge.add(next, second) });
+    const before = await state();
+    await host.del(pod, { ...config, prevResult: former });
+    await host.del(pod, config);
+    expect(await state()).toEqual(before);
+    await host.check(next, config, result);
+  });
+});
+
 describe.runIf(canRun("ip", referencePlugin("sbr")))("beside the reference plugin", () => {
   beforeEach(prepare);
 

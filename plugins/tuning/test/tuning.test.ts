@@ -241,6 +241,39 @@ describe.runIf(canRun("ip"))("tuning", () => {
     }
   });
 
+  test("DEL of a former container whose path leads to another one by now changes nothing there", async () => {
+    const former = await add({ mtu: 1400, promisc: true });
+    await host.node.deleteNetns("a");
+    const next = { ...(await host.pod("a")), containerId: "id-next" };
+    const attached = await ptp.add(next, network);
+    const result = await host.add(next, { ...config, prevResult: attached, mtu: 1300, promisc: true });
+    const tuned = await link(host.node, "eth0", "a");
+    await host.del(pod, { ...config, prevResult: former });
+    expect(await link(host.node, "eth0", "a")).toEqual(tuned);
+    expect(backups()).toEqual(["id-next_eth0.json"]);
+    await host.check(next, { ...config, mtu: 1300, promisc: true }, result);
+  });
+
+  test.each(["id-a_eth0.json", "net:id-a_eth0.new"])(
+    "what stands in place of %s blocks no call",
+    async (name) => {
+      const folder = "/run/cni/tuning";
+      for (const make of [
+        `mkfifo ${folder}/${name}`,
+        `mkdir ${folder}/${name}`,
+        `ln -s /etc/passwd ${folder}/${name}`,
+      ]) {
+        await host.node.exec("sh", ["-c", `mkdir -p ${folder}; ${make}`]);
+        await add({ mtu: 1400 });
+        await host.del(pod, config);
+        expect(backups()).toEqual([]);
+        await host.node.exec("sh", ["-c", make]);
+        await host.del(pod, config);
+        await host.node.exec("rm", ["-rf", `${folder}/${name}`]);
+      }
+    },
+  );
+
   test("GC removes the files of its network's former attachments only", async () => {
     await add({ mtu: 1400 });
     await host.gc({ ...config, name: "other" }, []);

@@ -26,6 +26,7 @@ export const bad: readonly Bad[] = [
   { what: "negative VNI", keys: { vni: -1 }, words: /"vni" is -1/ },
   { what: "VNI of another type", keys: { vni: "100" }, code: 6, words: /"vni" must be a whole number/ },
   { what: "port", keys: { port: 65536 }, words: /"port" is 65536/ },
+  { what: "the port of DNS", keys: { port: 53 }, words: /"port" is 53, the port of DNS/ },
   { what: "source ports", keys: { srcPort: [9, 1] }, words: /"srcPort" is not a range/ },
   { what: "DF", keys: { df: "yes" }, words: /"df" is "yes"/ },
   { what: "interface name", keys: { device: "a/b" }, words: /"device" is not an interface name/ },

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
 import { builtPlugin, canRun, createNode, referenceBin, referencePlugin } from "../../helpers/index.ts";
@@ -78,31 +78,28 @@ describe.runIf(canRun("ip")).each(attaching)(
       expect([await hostState(ours.node), await containerState(ours.node, "a")]).toEqual(before);
     });
 
-    test.runIf(existsSync(referencePlugin(plugin)))(
-      "leaves what the reference made for that one",
-      async () => {
-        await using stage = await prepared(plugin);
-        const { ours, reference } = stage;
-        const pod = await ours.pod("a");
-        const { interfaces } = await reference.add(pod, config);
-        const mac = interfaces.find(({ sandbox = "" }) => sandbox !== "").mac;
-        const before = await interfaceOf(ours, pod);
-        const others = await ours.pod("elsewhere");
-        for (const prevResult of [
-          undefined,
-          resultOf(pod, "02:00:00:00:00:07"),
-          // A MAC address that a person chose can be the same in two containers.
-          resultOf(others, mac),
-        ])
-          await ours.del(formerOf(pod), { ...config, ...(prevResult === undefined ? {} : { prevResult }) });
-        // The same path, address and MAC address: the former container had them, too.
-        await ours.del(formerOf(pod), { ...config, prevResult: resultOf(pod, mac) });
-        cacheResult(ours, formerOf(pod), resultOf(pod, "02:00:00:00:00:07"));
-        await ours.del(formerOf(pod), config);
-        expect(await interfaceOf(ours, pod)).toEqual(before);
-        expect(await reservations(ours.node)).toEqual(["10.1.0.2"]);
-      },
-    );
+    test.runIf(canRun(referencePlugin(plugin)))("leaves what the reference made for that one", async () => {
+      await using stage = await prepared(plugin);
+      const { ours, reference } = stage;
+      const pod = await ours.pod("a");
+      const { interfaces } = await reference.add(pod, config);
+      const mac = interfaces.find(({ sandbox = "" }) => sandbox !== "").mac;
+      const before = await interfaceOf(ours, pod);
+      const others = await ours.pod("elsewhere");
+      for (const prevResult of [
+        undefined,
+        resultOf(pod, "02:00:00:00:00:07"),
+        // A MAC address that a person chose can be the same in two containers.
+        resultOf(others, mac),
+      ])
+        await ours.del(formerOf(pod), { ...config, ...(prevResult === undefined ? {} : { prevResult }) });
+      // The same path, address and MAC address: the former container had them, too.
+      await ours.del(formerOf(pod), { ...config, prevResult: resultOf(pod, mac) });
+      cacheResult(ours, formerOf(pod), resultOf(pod, "02:00:00:00:00:07"));
+      await ours.del(formerOf(pod), config);
+      expect(await interfaceOf(ours, pod)).toEqual(before);
+      expect(await reservations(ours.node)).toEqual(["10.1.0.2"]);
+    });
 
     /** What proves that a link of the reference, which has no alias, is the attachment's. */
     const proofs: [string, Keys, (stage: Host, pod: Pod, result: object) => Keys][] = [
@@ -118,7 +115,7 @@ describe.runIf(canRun("ip")).each(attaching)(
       ["an address that host-local has reserved", {}, () => ({})],
     ];
 
-    test.runIf(existsSync(referencePlugin(plugin))).each(plugin === "ptp" ? proofs.slice(2) : proofs)(
+    test.runIf(canRun(referencePlugin(plugin))).each(plugin === "ptp" ? proofs.slice(2) : proofs)(
       "removes what the reference made, by %s",
       async (_, keys, proof) => {
         await using stage = await prepared(plugin);

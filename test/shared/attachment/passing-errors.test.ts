@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { podwire, runOn } from "../../cli/podwire.ts";
 import {
@@ -79,14 +78,17 @@ describe.runIf(canRun("ip", "nft", "strace")).each(errors)(
       );
     };
 
-    test.runIf(code === 11)("at the lock of an attachment lets no DEL go without it", async () => {
-      const hash = createHash("sha512").update(["net", a.containerId, a.ifname].join("\0")).digest("hex");
-      const lock = `/run/podwire/locks/attachment-${hash.slice(0, 32)}`;
-      const before = await hostState(node);
-      failed(await callFailing(bridge, ["DEL", a, config], "openat", lock), code, words);
-      expect(await hostState(node)).toEqual(before);
-      await bridge.check(a, config, result);
-    });
+    // An error that does not pass, such as that of a disk, means that no call has the lock: DEL goes on without it.
+    const isPassing = code === 11;
+    if (isPassing)
+      test("at the lock of an attachment lets no DEL go without it", async () => {
+        const hash = createHash("sha512").update(["net", a.containerId, a.ifname].join("\0")).digest("hex");
+        const lock = `/run/podwire/locks/attachment-${hash.slice(0, 32)}`;
+        const before = await hostState(node);
+        failed(await callFailing(bridge, ["DEL", a, config], "openat", lock), code, words);
+        expect(await hostState(node)).toEqual(before);
+        await bridge.check(a, config, result);
+      });
 
     test("takes no host port away", async () => {
       const portmap = new Host(node, builtPlugin("portmap"));
@@ -126,7 +128,7 @@ describe.runIf(canRun("ip", "nft", "strace")).each(errors)(
       expect(await reservations(node, "single")).toEqual(["10.2.0.9"]);
     });
 
-    test.runIf(existsSync(referencePlugin("bridge")))(
+    test.runIf(canRun(referencePlugin("bridge")))(
       "is no success of DEL, which then releases no address",
       async () => {
         const reference = new Host(node, referencePlugin("bridge"), referenceBin);
