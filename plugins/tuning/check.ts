@@ -20,6 +20,7 @@ function checkSysctl({ namespace }: Container, { name, key, value }: WantedSysct
 }
 
 function checkSettings(container: Container, ifname: string, settings: Settings): void {
+  if (Object.keys(settings).length === 0) return;
   const link = requireLink(container, ifname);
   const current = currentSettings(link, settings);
   const wrong = differences(link, settings).map(

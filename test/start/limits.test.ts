@@ -115,7 +115,7 @@ describe.runIf(canRun("ip", "prlimit", "iptables", "ipset"))("a call that runs o
       dns: { search: Array.from({ length: 60_000 }, (_, at) => `domain-${at}.example`) },
     };
     const call = { ...attachment, ifname: "eth0", config, command: "ADD" as const };
-    const { exitCode, json } = await limited(["as=9000000"], "bridge", call);
+    const { exitCode, json } = await limited(["as=10500000"], "bridge", call);
     expect({ exitCode, json }).toMatchObject({
       exitCode: 1,
       json: { msg: expect.stringMatching(/out of memory/) },

@@ -13,12 +13,26 @@ import {
 import { isWholeSweep, tier } from "../../helpers/sweep.ts";
 import { addDelegate, address, delegateFolder, delegatePath, print } from "./delegates.ts";
 
-/** Whether the kernel can make links of a kind: in a network namespace of its own, which goes with the process. */
-const hasLinkKind = (kind: string): boolean =>
-  spawnSync("unshare", ["--net", "ip", "link", "add", "link0", "type", kind]).status === 0;
+/** How a link of a kind is made that not every kernel has; up0 is a device below it. */
+const kinds: Readonly<Record<string, string>> = {
+  dummy: "ip link add link0 type dummy",
+  ipvlan: "ip link add link up0 name link0 type ipvlan",
+  vlan: "ip link add link up0 name link0 type vlan id 7",
+};
 
-/** The plugins that work on this kernel. dummy also runs in the virtual machine, whose kernel has its module (test/vm). */
-const isPossible = (plugin: string): boolean => plugin !== "dummy" || hasLinkKind("dummy");
+/** Whether the kernel can make links of a plugin's kind: tried in a network namespace of its own, which goes with the process. */
+const hasLinkKind = (plugin: string): boolean => {
+  const make = kinds[plugin];
+  if (make === undefined) return true;
+  const script = `ip link add up0 type veth && ${make}`;
+  return spawnSync("unshare", ["--net", "sh", "-c", script]).status === 0;
+};
+
+/**
+ * The plugins that work on this kernel. The others also run in the virtual machine, whose kernel has their modules (test/vm). Not sbr: it
+ * needs the interface eth0, whose name has to be free for the others.
+ */
+const isPossible = (plugin: string): boolean => plugin !== "sbr" && hasLinkKind(plugin);
 
 /**
  * All that the build makes. In the tier `sanitized`, unless PODWIRE_SWEEP=all, one that works on interfaces and one that works on
@@ -47,13 +61,20 @@ const configurations: Record<string, (cniVersion: string) => object> = {
   bridge: () => ({ bridge: "br0", isGateway: true, ipam: { type: "fixed" } }),
   dummy: () => ({ ipam: { type: "fixed" } }),
   "host-local": () => ({ ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] } }),
+  ipvlan: () => ({ master: "up0", ipam: { type: "fixed" } }),
   loopback: () => ({}),
+  macvlan: () => ({ master: "up0", ipam: { type: "fixed" } }),
   portmap: (cniVersion) => ({
     runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
     prevResult: resultWithAddress(cniVersion),
   }),
   ptp: () => ({ ipam: { type: "fixed" } }),
   static: () => ({ ipam: { type: "static", addresses: [{ address: "10.9.0.5/24" }] } }),
+  tuning: (cniVersion) => ({
+    sysctl: { "net.core.somaxconn": "512" },
+    prevResult: resultWithAddress(cniVersion),
+  }),
+  vlan: () => ({ master: "up0", vlanId: 7, ipam: { type: "fixed" } }),
   vxlan: () => ({ mode: "l2", vni: 100, underlay: { dev: "up0" }, ipam: { type: "fixed" } }),
 };
 
