@@ -1,12 +1,11 @@
 /** The backend iptables: the rules of each call are one run of iptables-restore a family. */
-import { drift, RECREATE } from "../../attachment/check.ts";
 import { CniError, ErrorCode, quote, runAll } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
-import { rulesOfChain } from "../../nftables/remove-chains.ts";
 import type { Change, FilterBackend, FilterContext } from "../kernel.ts";
 import { DEFAULT_MARK_BIT, type FilterRecord } from "../record.ts";
-import { differenceInput, projectionInput, questionsOf, tooMany } from "./input.ts";
-import { legacyTool, nftChains, nftTable, removeNatChains } from "./nat-chains.ts";
+import { check, families, isOurs, purposeOf, toolsInUse } from "./check.ts";
+import { differenceInput, projectionInput } from "./input.ts";
+import { removeNatChains } from "./nat-chains.ts";
 import { recoverRecords } from "./recover.ts";
 import {
   findRestore,
@@ -20,14 +19,10 @@ import {
   type Tool,
   type Variant,
 } from "./restore.ts";
-import { HOSTPORTS, ownChains, POSTROUTING, sharedChains, sharedRules } from "./rules.ts";
+import { HOSTPORTS, ownChains, POSTROUTING, sharedRules } from "./rules.ts";
 import { readSaved, type TableName } from "./saved.ts";
 
-const families: readonly Family[] = [4, 6];
 const variants: readonly Variant[] = ["nf_tables", "legacy"];
-
-const purposeOf = ({ kind }: FilterRecord): Purpose => (kind === "portmap" ? hostPorts : masquerading);
-const isOurs = ({ backend }: FilterRecord): boolean => backend === "iptables";
 
 /** iptables-restore takes seconds for so many. It must end before it is stopped (restore.ts), on a slower machine too. */
 const MOST_MAPPINGS = 10_000;
@@ -179,55 +174,6 @@ function change(context: FilterContext, { removed, added }: Change): void {
   if (removed.length + added.length === 0) repair(context);
   const ours = { removed: removed.filter(isOurs), added: added.filter(isOurs) };
   runAll(families.map((family) => () => changeFamily(context, family, ours)));
-}
-
-/** For what attachments share. */
-const ADVICE = "another program changed the packet filter: the next ADD on this node brings the rules back";
-
-/** What a refusal says: the line, or the name of a chain that does not exist. */
-const LINE = /line:? (\d+)/;
-const CHAIN = /(?:Chain|target) [`'](\S+)'/;
-
-function checkWith(context: FilterContext, tool: Tool, family: Family, record: FilterRecord): void {
-  // iptables-nft-restore --test looks at no rule, and iptables-legacy-restore removes nothing with it.
-  const isTest = tool.variant === "legacy";
-  const questions = questionsOf(record, family, isTest);
-  try {
-    const input = questions.map(({ line }) => `${line}\n`).join("");
-    runRestore(tool, input, purposeOf(record), isTest ? "test" : undefined);
-  } catch (thrown) {
-    if (!(thrown instanceof RestoreRefused)) throw thrown;
-    const chain = CHAIN.exec(thrown.said)?.[1];
-    const question = questions[Number(LINE.exec(thrown.said)?.[1]) - 1];
-    const what = chain === undefined ? question?.missing || thrown.message : `the chain ${chain} is missing`;
-    const isShared = sharedChains.some((each) => each === chain) || question?.isShared === true;
-    throw drift(`${purposeOf(record).name}: ${what} (IPv${family})`, isShared ? ADVICE : RECREATE);
-  }
-  if (isTest) return;
-  for (const { name, rules } of ownChains(record, family)) {
-    const count = rulesOfChain(context.connection, nftTable(family), name).length;
-    if (count > rules.length)
-      throw drift(`${purposeOf(record).name}: ${tooMany(name)} (IPv${family})`, RECREATE);
-  }
-}
-
-function check(context: FilterContext, record: FilterRecord): void {
-  if (!isOurs(record)) return;
-  for (const family of families) {
-    const chains = ownChains(record, family).map(({ name }) => name);
-    if (chains.length === 0) continue;
-    const plain = requireRestore(family, context.environment, purposeOf(record));
-    // The rules may be the other variant's: they stay when the plain tool becomes another one.
-    const [tool = plain] = toolsInUse(context, family, chains);
-    checkWith(context, tool, family, record);
-  }
-}
-
-/** The tools of the variants that have one of the chains: nf_tables surely, legacy perhaps. Starts no process. */
-function toolsInUse(context: FilterContext, family: Family, chains: readonly string[]): Tool[] {
-  const isInNft = nftChains(context, family, chains).length > 0;
-  const nft = isInNft ? findRestore(family, context.environment, "nf_tables") : undefined;
-  return [nft, legacyTool(context, family)].filter((tool) => tool !== undefined);
 }
 
 function recover(context: FilterContext): FilterRecord[] {
