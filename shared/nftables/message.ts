@@ -125,6 +125,21 @@ export function getChain(table: Table, chain: string): NetlinkMessage {
   return tableMessage(Command.getChain, Flag.ack, table, write, `look for the chain ${chain}`);
 }
 
+export const listChains = (table: Table): NetlinkMessage =>
+  tableMessage(Command.getChain, 0, table, () => {}, `list the chains of the table ${table.name}`);
+
+/** The chains of the table, with the number of their rules and of the jumps to them. */
+export function readUses(bodies: readonly Uint8Array[], table: Table): [chain: string, uses: number][] {
+  const NFTA_CHAIN_TABLE = 1;
+  const NFTA_CHAIN_USE = 6;
+  return bodies.flatMap((body) => {
+    const attributes = new Attributes(body, 4);
+    // The kernel lists the chains of all tables of the family.
+    if (attributes.text(NFTA_CHAIN_TABLE) !== table.name) return [];
+    return [[attributes.text(NFTA_CHAIN_NAME) ?? "", attributes.u32be(NFTA_CHAIN_USE) ?? 0]];
+  });
+}
+
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
 const NFTA_RULE_EXPRESSIONS = 4;

@@ -1,7 +1,15 @@
 /** Queries to nf_tables. Where the object of a query does not exist, the answer is empty. */
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { getElement, type KernelElement, listElements, readElements } from "./element.ts";
-import { getTable, type KernelRule, listRules, readRules, type Table } from "./message.ts";
+import {
+  getTable,
+  type KernelRule,
+  listChains,
+  listRules,
+  readRules,
+  readUses,
+  type Table,
+} from "./message.ts";
 import { isNftablesLoaded } from "./presence.ts";
 import { isAbsent } from "./remove-chains.ts";
 import { type KernelSet, listSets, readSets } from "./set.ts";
@@ -20,6 +28,10 @@ function orNone<Value>(ask: () => Value[]): Value[] {
 export function rulesOf(connection: NetlinkConnection, table: Table, chain?: string): KernelRule[] {
   return orNone(() => readRules(connection.dump(listRules(table, chain))));
 }
+
+/** How many rules each chain of a table has, and jumps to it together. */
+export const chainUses = (connection: NetlinkConnection, table: Table): Map<string, number> =>
+  new Map(orNone(() => readUses(connection.dump(listChains(table)), table)));
 
 /** The sets of a table. */
 export function setsIn(connection: NetlinkConnection, table: Table): KernelSet[] {
