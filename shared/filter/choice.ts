@@ -24,14 +24,27 @@ const byName: Readonly<Record<Backend, FilterBackend>> = {
   nftables: nftablesBackend,
 };
 
+/** A full disk must not keep rules from being made or removed. */
+function ifPossible(work: () => void): void {
+  try {
+    work();
+  } catch (thrown) {
+    if (!(thrown instanceof CniError)) throw thrown;
+  }
+}
+
 export function contextOf(
   connection: NetlinkConnection,
   store: RecordStore,
   environment: Environment,
 ): FilterContext {
   const state = { read: () => store.readState(), write: (text: string) => store.writeState(text) };
+  const uses = {
+    read: () => store.readState(".uses"),
+    write: (text: string) => ifPossible(() => store.writeState(text, ".uses")),
+  };
   const holds = (record: FilterRecord) => store.holds(record);
-  return { connection, environment, allRecords: () => store.all(), holds, state };
+  return { connection, environment, allRecords: () => store.all(), holds, state, uses };
 }
 
 /** The record with its backend. Throws CniError (50, or 7) if the node cannot do what is wanted. Changes nothing. */

@@ -13,6 +13,8 @@ export interface FilterContext {
   readonly holds: (record: FilterRecord) => boolean;
   /** A text that the nftables backend keeps among the records; gone with them. */
   readonly state: { read(): string | undefined; write(text: string): void };
+  /** The same for the iptables backend. A failed write is no error: without the text, the next ADD projects all records. */
+  readonly uses: { read(): string | undefined; write(text: string): void };
 }
 
 /** One call's difference. */
@@ -35,7 +37,10 @@ export interface FilterBackend {
    * difference, everything is projected from allRecords. Rules that are gone already are fine. Throws CniError.
    */
   change(context: FilterContext, change: Change): void;
-  /** Whether another program has taken something from the rules that records share, as far as that is cheap to tell. */
+  /**
+   * Whether another program has taken something: from the rules that records share, or with iptables from any record's. Cheap where
+   * the kernel has a number for each change. Changes nothing; needs no lock.
+   */
   isDisturbed(context: FilterContext): boolean;
   /** Throws CniError (999) that names what of the record's rules, or of those that all share, is missing or changed. */
   check(context: FilterContext, record: FilterRecord): void;

@@ -4,6 +4,7 @@
  *
  *     /run/podwire/filter/<namespace>/records/<hash>.<kind>     what an attachment wants (record-text.ts)
  *     /run/podwire/filter/<namespace>/records/state             what the kernel was given last (state.ts)
+ *     /run/podwire/filter/<namespace>/records/.uses             the same for iptables (iptables/damage.ts)
  *     /run/podwire/filter/<namespace>/reservations/<name>       a hard link to the record that has a port or an address
  *
  * The state lies among the records, so that it is gone where the records are removed.
@@ -35,7 +36,7 @@ import { reservationsOf } from "./reservation.ts";
 const PRIVATE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 const STATE = "state";
-/** A record while it is written, and the only name in the folder that begins with a dot. */
+/** A record while it is written. No name of a record begins with a dot. */
 const DRAFT = ".draft";
 
 export class RecordStore {
@@ -260,11 +261,11 @@ export class RecordStore {
     }
   }
 
-  readState(): string | undefined {
-    return readOwnFile(this.#recordPath(STATE));
+  readState(name = STATE): string | undefined {
+    return readOwnFile(this.#recordPath(name));
   }
 
-  writeState(text: string): void {
-    explained(() => writeOwnFile(this.#recordPath(STATE), text, PRIVATE));
+  writeState(text: string, name = STATE): void {
+    explained(() => writeOwnFile(this.#recordPath(name), text, PRIVATE));
   }
 }

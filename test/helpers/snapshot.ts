@@ -148,7 +148,7 @@ const filesBelow = (root: string, folder: string): string[] =>
 
 // Which address was handed out last, what the address index has seen, what the packet filter was given: they move with every call.
 const remembered =
-  /\/last_reserved_ip\.\d+$|\/\.podwire\/[^/]+\/state$|\/podwire\/filter\/[^/]+\/records\/state$/;
+  /\/last_reserved_ip\.\d+$|\/\.podwire\/[^/]+\/state$|\/podwire\/filter\/[^/]+\/records\/(state|\.uses)$/;
 
 function fileContent(path: string): string {
   if (remembered.test(path)) return "(what was done last)";

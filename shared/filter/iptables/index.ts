@@ -4,6 +4,7 @@ import type { Family } from "../../ip/address.ts";
 import type { Change, FilterBackend, FilterContext } from "../kernel.ts";
 import { DEFAULT_MARK_BIT, type FilterRecord } from "../record.ts";
 import { check, families, isOurs, purposeOf, toolsInUse } from "./check.ts";
+import { KnownRules } from "./damage.ts";
 import { differenceInput, projectionInput } from "./input.ts";
 import { removeNatChains } from "./nat-chains.ts";
 import { recoverRecords } from "./recover.ts";
@@ -84,12 +85,18 @@ function prepare(context: FilterContext, record: FilterRecord): void {
   }
 }
 
+/** One call's change. */
+interface Call {
+  readonly context: FilterContext;
+  readonly known: KnownRules;
+}
+
 /** All records but those of killed processes, whose ports or addresses another has. */
 const livingRecords = (context: FilterContext): FilterRecord[] =>
   context.allRecords().filter((record) => isOurs(record) && context.holds(record));
 
 /** Makes the rules of a family those of all records. */
-function project(context: FilterContext, tool: Tool, family: Family, purpose: Purpose): void {
+function project({ context, known }: Call, tool: Tool, family: Family, purpose: Purpose): void {
   const records = livingRecords(context);
   const isUsed = (name: TableName) =>
     records.some((record) => sharedRules(record, family).some(({ table }) => table === name));
@@ -97,6 +104,7 @@ function project(context: FilterContext, tool: Tool, family: Family, purpose: Pu
     name === "nat" || isUsed(name) ? runSave(tool, name, purpose) : readSaved("");
   const saved = { raw: save("raw"), mangle: save("mangle"), nat: save("nat") };
   runRestore(tool, projectionInput(family, records, saved), purpose);
+  known.noteProjection(tool, family, records);
 }
 
 const markBitsOf = (records: readonly FilterRecord[], family: Family): number[] =>
@@ -112,14 +120,27 @@ function unusedBits(context: FilterContext, family: Family, { removed, added }: 
   return bits;
 }
 
-/** Makes the difference. If the tool refuses it, projects all records. */
-function apply(context: FilterContext, tool: Tool, family: Family, input: string, purpose: Purpose): void {
+interface FamilyChange extends Change {
+  readonly family: Family;
+  readonly input: string;
+  readonly purpose: Purpose;
+}
+
+function isAccepted(tool: Tool, input: string, purpose: Purpose): boolean {
   try {
     runRestore(tool, input, purpose);
+    return true;
   } catch (thrown) {
-    if (!(thrown instanceof RestoreRefused)) throw thrown;
-    project(context, tool, family, purpose);
+    if (thrown instanceof RestoreRefused) return false;
+    throw thrown;
   }
+}
+
+/** Makes the difference. If the tool refuses it, or nothing is known of other containers' chains, projects all records. */
+function apply(call: Call, tool: Tool, { family, input, purpose, added, removed }: FamilyChange): void {
+  const isPossible = added.length === 0 || call.known.isMadeBy(tool, family);
+  if (isPossible && isAccepted(tool, input, purpose)) call.known.noteDifference(tool, family, removed, added);
+  else project(call, tool, family, purpose);
 }
 
 /** Removes the chains from the variants that the tool does not change: it may have been another one when they were made. */
@@ -138,7 +159,8 @@ function removeElsewhere(
   runAll(others.map((variant) => () => removeNatChains(context, variant, family, [group], masquerading)));
 }
 
-function changeFamily(context: FilterContext, family: Family, change: Change): void {
+function changeFamily(call: Call, family: Family, change: Change): void {
+  const { context } = call;
   const input = differenceInput(family, change, unusedBits(context, family, change));
   const [record] = [...change.added, ...change.removed];
   if (input === "" || record === undefined) return;
@@ -151,7 +173,7 @@ function changeFamily(context: FilterContext, family: Family, change: Change): v
   runAll([
     () => {
       try {
-        if (tool !== undefined) apply(context, tool, family, input, purpose);
+        if (tool !== undefined) apply(call, tool, { ...change, family, input, purpose });
       } catch (thrown) {
         throw blameConditions(thrown, change.added, family);
       }
@@ -160,20 +182,50 @@ function changeFamily(context: FilterContext, family: Family, change: Change): v
   ]);
 }
 
-/** A change of nothing, which GC makes: projects all records, as damage in one container's chain is not seen otherwise. */
-function repair(context: FilterContext): void {
-  const records = livingRecords(context);
-  for (const family of families) {
-    const [record] = records.filter((each) => ownChains(each, family).length > 0);
-    const tool = findRestore(family, context.environment);
-    if (record !== undefined && tool !== undefined) project(context, tool, family, purposeOf(record));
+/** Makes the rules of a family those of all records. False if none has any. */
+function repairFamily(call: Call, family: Family): boolean {
+  const { context, known } = call;
+  const record = livingRecords(context).find((each) => ownChains(each, family).length > 0);
+  if (record === undefined) known.forget(family);
+  const tool = findRestore(family, context.environment);
+  if (record === undefined || tool === undefined) return false;
+  project(call, tool, family, purposeOf(record));
+  return true;
+}
+
+/** After damage. The projection has this call's change too. If it fails, the change is tried alone, and fails for its own reasons. */
+function repairAndChange(call: Call, family: Family, change: Change): void {
+  let isRepaired = false;
+  try {
+    isRepaired = repairFamily(call, family);
+  } catch (thrown) {
+    if (!(thrown instanceof CniError)) throw thrown;
   }
+  if (!isRepaired) changeFamily(call, family, change);
+  else removeElsewhere(call.context, findRestore(family, call.context.environment), family, change);
 }
 
 function change(context: FilterContext, { removed, added }: Change): void {
-  if (removed.length + added.length === 0) repair(context);
+  const call = { context, known: new KnownRules(context) };
+  // A change of nothing, which GC makes, projects all records: a rule in another one's place is not seen otherwise.
+  const isRepair = removed.length + added.length === 0;
   const ours = { removed: removed.filter(isOurs), added: added.filter(isOurs) };
-  runAll(families.map((family) => () => changeFamily(context, family, ours)));
+  // Of both families, before the first commit: it changes the generation.
+  const damaged = isRepair ? [] : families.filter((family) => call.known.isDamaged(family));
+  const work = isRepair ? repairFamily : changeFamily;
+  try {
+    runAll(
+      families.map((family) => () => (damaged.includes(family) ? repairAndChange : work)(call, family, ours)),
+    );
+  } finally {
+    call.known.write();
+  }
+}
+
+/** Asked by calls that change nothing of this backend. */
+function isDisturbed(context: FilterContext): boolean {
+  const known = new KnownRules(context);
+  return families.some((family) => known.isDamaged(family));
 }
 
 function recover(context: FilterContext): FilterRecord[] {
@@ -186,5 +238,4 @@ function recover(context: FilterContext): FilterRecord[] {
   return recoverRecords(tables);
 }
 
-// To tell takes a process.
-export const iptablesBackend: FilterBackend = { prepare, change, isDisturbed: () => false, check, recover };
+export const iptablesBackend: FilterBackend = { prepare, change, isDisturbed, check, recover };

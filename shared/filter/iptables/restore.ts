@@ -130,7 +130,8 @@ export function runRestore({ path }: Tool, input: string, purpose: Purpose, mode
   if (input !== "") run(path, words, input, purpose);
 }
 
-/** Lists a table with the iptables-save that belongs to an iptables-restore. Throws as runRestore does. */
-export function runSave({ path }: Tool, table: TableName, purpose: Purpose): SavedTable {
-  return readSaved(run(path.replace(/restore$/, "save"), ["-t", table], "", purpose));
+/** Lists a table, or all that there are as one, with the iptables-save that belongs to an iptables-restore. Throws as runRestore does. */
+export function runSave({ path }: Tool, table: TableName | "all", purpose: Purpose): SavedTable {
+  const words = table === "all" ? [] : ["-t", table];
+  return readSaved(run(path.replace(/restore$/, "save"), words, "", purpose));
 }

@@ -137,7 +137,9 @@ describe.runIf(canRun(...programs))("a table of our name that another program ma
 /** The environment in which iptables is the old one, which has a lock; a program holds it for as long as the node is. */
 const holdLock = async (host: Host) => {
   const script = `mkdir /run/tools
-    for tool in iptables ip6tables; do ln -s /usr/sbin/$tool-legacy-restore /run/tools/$tool-restore; done`;
+    for tool in iptables ip6tables; do
+      for verb in restore save; do ln -s /usr/sbin/$tool-legacy-$verb /run/tools/$tool-$verb; done
+    done`;
   await host.node.exec("sh", ["-ec", script]);
   const holder = host.node.start("flock", ["/run/xtables.lock", "sh", "-c", "echo held; exec sleep 1000"]);
   await holder.firstLine();

@@ -98,14 +98,18 @@ describe.runIf(canRun("iptables-legacy-restore", "strace", ...programs)).each(va
           .sort();
       };
       const both = ["ip6tables-restore", "iptables-restore"];
+      // The kernel does not tell whether another program has changed legacy rules: they are read.
+      const changed =
+        variant === "legacy" ? ["ip6tables-legacy-save", "iptables-legacy-save", ...both].sort() : both;
       // The first one finds no chains of ours, and makes them.
       await started("ADD", host.config(mappings, result));
-      expect(await started("ADD", host.config(mappings, result))).toEqual(both);
+      expect(await started("ADD", host.config(mappings, result))).toEqual(changed);
       // Through the name of the variant that has the rules.
       expect(await started("CHECK", host.config(mappings, result))).toHaveLength(2);
       expect(
         (await started("DEL", host.config(undefined))).filter((name) => name.endsWith("-restore")),
       ).toEqual(both);
+      // No container has rules: there is nothing to look for.
       expect(await started("ADD", host.config(mappings, result))).toEqual(both);
     });
   },

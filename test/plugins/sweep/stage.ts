@@ -149,7 +149,7 @@ export class Stage implements AsyncDisposable {
       expect(linesOf(after, kind)).toEqual(linesOf(this.before, kind));
     const remaining = (kind: string, pattern: RegExp) =>
       linesOf(after, kind).filter((line) => pattern.test(line));
-    expect(remaining("files", /^(?!.*\/(lock|records\/state|last_reserved_ip\.\d+): )/)).toEqual(
+    expect(remaining("files", /^(?!.*\/(lock|records\/(state|\.uses)|last_reserved_ip\.\d+): )/)).toEqual(
       linesOf(this.before, "files"),
     );
     expect(remaining("ipsets", /^add /)).toEqual([]);

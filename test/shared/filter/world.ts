@@ -116,12 +116,12 @@ export const collect = (
 export const recordsOf = async (node: Node, netns?: string): Promise<WantedText[]> =>
   (await perform<WantedText[]>(node, "nf_tables", [{ verb: "records" }], netns))[0] ?? [];
 
-/** The paths of files below the folder of records, in a list by find(1): without the lock, the state and the draft. */
+/** The paths of files below the folder of records, in a list by find(1): without the lock, the states and the draft. */
 export const namesOfRecords = (found: string): string[] =>
   found
     .split("\n")
     .map((path) => path.replace(/^[^/]+\//, ""))
-    .filter((path) => !/^(lock|records\/state|records\/\.draft)?$/.test(path))
+    .filter((path) => !/^(lock|records\/state|records\/\.(uses|draft))?$/.test(path))
     .sort();
 
 /** Files below the folder of records: "records/HASH.interface". */

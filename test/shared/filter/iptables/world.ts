@@ -50,9 +50,11 @@ const source = (operations: readonly Operation[], variant: Variant): string => `
   import { iptablesBackend } from "./shared/filter/iptables/index.ts";
   import { formatIp, parseIp } from "./shared/ip/address.ts";
   import { withNetfilter } from "./shared/netlink/netfilter.ts";
+  import { readTextIfPresent, writeFile } from "./shared/system/file.ts";
+  const uses = { read: () => readTextIfPresent("/run/uses"), write: (text) => writeFile("/run/uses", text, 0o600) };
   const operations = JSON.parse(${JSON.stringify(toJson(operations))}, (_, each) => typeof each?.ip === "string" ? parseIp(each.ip) : each);
   const outcome = (connection, { do: verb, record, removed = [], added = [], all = [] }) => {
-    const context = { connection, environment: ${JSON.stringify(environmentOf(variant))}, allRecords: () => all, holds: () => true };
+    const context = { connection, environment: ${JSON.stringify(environmentOf(variant))}, allRecords: () => all, holds: () => true, uses };
     try {
       return iptablesBackend[verb](context, verb === "change" ? { removed, added } : record) ?? null;
     } catch (thrown) {
