@@ -20,7 +20,7 @@ export interface Taking {
  * Records of host ports that were recovered from the kernel, and lead to addresses which the new record's container has now: rules that
  * were saved before a boot. That container may have no host ports, so portmap may never see it.
  */
-function strayPorts(store: RecordStore, record: FilterRecord, { isAlive }: Taking): FilterRecord[] {
+function stalePorts(store: RecordStore, record: FilterRecord, { isAlive }: Taking): FilterRecord[] {
   const { owner, backend, addresses = record.masquerade?.addresses ?? [] } = record;
   return store
     .holders({ owner, backend, addresses, kind: "portmap" })
@@ -50,9 +50,9 @@ export function recordsInTheWay(
 ): FilterRecord[] {
   const holders = holdersOf(store, record, taking);
   if (taking === undefined) return holders;
-  const strays = record.kind === "interface" ? strayPorts(store, record, taking) : [];
+  const stalePortRecords = record.kind === "interface" ? stalePorts(store, record, taking) : [];
   const isStale = (each: FilterRecord) => each.namespace === undefined && taking.isReplaced(each);
   const replaced = isRecovered ? store.all().filter(isStale) : [];
-  const all = [...holders, ...strays, ...replaced];
+  const all = [...holders, ...stalePortRecords, ...replaced];
   return [...new Map(all.map((each) => [recordName(each.owner, each.kind), each])).values()];
 }

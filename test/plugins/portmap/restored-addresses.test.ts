@@ -55,8 +55,8 @@ const reach = (host: PortHost, milliseconds = 10_000) =>
     host.fromOutside(host.outside.nodeAddress6, 8080, milliseconds),
   ]);
 
-const nobody = [undefined, undefined];
-const everybody = (host: PortHost) => [host.outside.address4, host.outside.address6];
+const unanswered = [undefined, undefined];
+const allAnswered = (host: PortHost) => [host.outside.address4, host.outside.address6];
 
 const kernelRules = async (host: PortHost) => {
   const commands = ["nft list ruleset", "iptables-save", "ip6tables-save"];
@@ -72,11 +72,11 @@ describe.runIf(canRun(...programs)).each(backends)("after saved rules are restor
     expect(addressesOf(result)).toEqual(addressesOf(former));
     await startEcho(host.node, 80, "heir");
     expect(await kernelRules(host)).not.toContain("id-gone");
-    expect(await reach(host, 1500)).toEqual(nobody);
+    expect(await reach(host, 1500)).toEqual(unanswered);
 
     await startEcho(host.node, 81, "other");
     await host.attach(other, [{ hostPort: 8080, containerPort: 81 }], {}, keysOf(backend));
-    expect(await reach(host)).toEqual(everybody(host));
+    expect(await reach(host)).toEqual(allAnswered(host));
   });
 
   test("the container that has the address gets the port that it asks for", async () => {
@@ -87,7 +87,7 @@ describe.runIf(canRun(...programs)).each(backends)("after saved rules are restor
     const mappings = [{ hostPort: 8080, containerPort: 81 }];
     const result = await host.attach(heir, mappings, {}, keysOf(backend));
     expect(addressesOf(result)).toEqual(addressesOf(former));
-    expect(await reach(host)).toEqual(everybody(host));
+    expect(await reach(host)).toEqual(allAnswered(host));
     await host.check(heir, mappings, result);
     expect(await kernelRules(host)).not.toContain("id-gone");
   });
@@ -104,7 +104,7 @@ describe.runIf(canRun(...programs)).each(backends)("after saved rules are restor
       await startEcho(host.node, 81, "other");
       const mappings = [{ hostPort: 8080, containerPort: 81 }];
       await host.attach(other, mappings, { backend: wanted }, plain);
-      expect(await reach(host)).toEqual(everybody(host));
+      expect(await reach(host)).toEqual(allAnswered(host));
       expect(await kernelRules(host)).not.toContain("id-gone");
     },
   );
@@ -122,7 +122,7 @@ describe.runIf(canRun(...programs)).each(backends)("after records are lost (%s)"
     ]);
     const result = await host.bridge.add(other, bridgeConfig(keysOf(backend)));
     failed(await host.portmap.call("ADD", other, host.config([mapping], result)), 7, /8080.*eth0.*id-owner/);
-    expect(await reach(host)).toEqual(everybody(host));
+    expect(await reach(host)).toEqual(allAnswered(host));
   });
 
   test("an address that host-local has given to another container proves that the port is free", async () => {
@@ -138,6 +138,6 @@ describe.runIf(canRun(...programs)).each(backends)("after records are lost (%s)"
     ]);
     await host.attach(other, [mapping], {}, plain);
     await startEcho(host.node, 80, "other");
-    expect(await reach(host)).toEqual(everybody(host));
+    expect(await reach(host)).toEqual(allAnswered(host));
   });
 });
