@@ -38,7 +38,7 @@ function heldTooLong(descriptor: number, { path, what, limitSeconds }: WantedLoc
       : "if that process hangs, end it; podwire takes the lock when it ends";
   return new CniError(
     ErrorCode.tryAgainLater,
-    `another process works on ${what}: the lock ${path} was not free within ${Math.round(limitSeconds * 10) / 10} s; it is held by ${who}`,
+    `another process works on ${what}: the lock ${path} was not free within ${Math.round(limitSeconds * 100) / 100} s; it is held by ${who}`,
     `${advice}; PODWIRE_LOCK_TIMEOUT sets another limit, in seconds`,
   );
 }
