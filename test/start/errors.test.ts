@@ -34,7 +34,7 @@ test.runIf(canRun("ip", "prlimit"))(
       ifname: "eth0",
       config,
     } as const;
-    const words = ["--as=9000000", builtPlugin("bridge")];
+    const words = ["--as=10500000", builtPlugin("bridge")];
     const { exitCode, json, stderr } = pluginRun(
       await node.exec("prlimit", words, pluginOptions(builtPlugin("bridge"), call)),
     );

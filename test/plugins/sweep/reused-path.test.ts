@@ -27,12 +27,16 @@ describe.each(subjects)("DEL of $name", ({ programs, isPossible = true, isInside
     expect(await stage.state()).toEqual(attached);
     await stage.check(result);
   });
+});
 
-  // What is in the container only cannot be reached without its path.
-  test.runIf(isPossible && !isInside && canRun(...programs))(
+/** What is in the container only cannot be reached without its path. */
+const onHost = subjects.filter(({ isInside = false }) => !isInside);
+
+describe.each(onHost)("DEL of $name", ({ programs, isPossible = true, ...subject }) => {
+  test.runIf(isPossible && canRun(...programs))(
     "leaves nothing when its path leads to the node's own namespace",
     async () => {
-      await using stage = await Stage.create(given);
+      await using stage = await Stage.create({ programs, isPossible, ...subject });
       await stage.add();
       await stage.del({ netns: "/proc/self/ns/net" });
       await stage.expectAsBefore();

@@ -41,8 +41,7 @@ describe.runIf(canRun("ip"))("a bridge port", () => {
   test("is forwarding once both ends and the bridge are up", async () => {
     await doOnNode(node, newBridge);
     await node.exec("ip", ["link", "add", "v0", "master", "br0", "type", "veth", "peer", "v1"]);
-    const isForwarding = () =>
-      onNode<boolean>(node, 'say(bridges.isForwarding(links.findLink(host, "v0")));');
+    const isForwarding = () => onNode<boolean>(node, 'say(isForwarding(links.findLink(host, "v0")));');
     expect(await isForwarding()).toBe(false);
     for (const link of ["br0", "v0", "v1"]) await node.exec("ip", ["link", "set", link, "up"]);
     await expect.poll(isForwarding).toBe(true);

@@ -6,6 +6,7 @@ import * as bridges from "./shared/netlink/bridge.ts";
 import { NetlinkConnection, Protocol } from "./shared/netlink/connection.ts";
 import { NetlinkError } from "./shared/netlink/error.ts";
 import * as links from "./shared/netlink/link.ts";
+import { isForwarding } from "./shared/netlink/spanning-tree.ts";
 import { wakeLink } from "./shared/netlink/link-mode.ts";
 import { setArpNotify } from "./shared/netlink/inet.ts";
 import * as neighbours from "./shared/netlink/neighbour.ts";
