@@ -1,20 +1,16 @@
 /** ADD: a table for each address of the interface, and a rule that leads its packets there. The result is the previous one. */
+import { requireChainedLink } from "../../shared/attachment/chained-link.ts";
+import { connectedFirst } from "../../shared/attachment/routes.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
-import {
-  addRoute,
-  deleteRoute,
-  type KernelRoute,
-  listRoutes,
-  type Route,
-} from "../../shared/netlink/route.ts";
+import { addRoute, deleteRoute, type KernelRoute, listRoutes } from "../../shared/netlink/route.ts";
 import { addRule, listRules, type Rule } from "../../shared/netlink/rule.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { readSbr, type SbrConfig } from "./config.ts";
-import { families, mainRoutes, requireInterface, requireIps } from "./interface.ts";
+import { families, mainRoutes, requireIps } from "./interface.ts";
 import { moveBack, whileTablesLocked } from "./move-back.ts";
 import { hintedRoutes, leavingRoutes, planTables, type Table } from "./plan.ts";
 
@@ -25,19 +21,16 @@ function usedTables({ netlink }: Container, rules: readonly Rule[]): Set<number>
   return used;
 }
 
-/** Connected routes first: a gateway must be on the link already. */
-const inOrder = (routes: readonly Route[]) =>
-  [...routes].sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined));
-
 /** The rule first: as long as its table is empty, the kernel goes on to the main table. So DEL finds each table by a rule. */
 function fill({ netlink }: Container, index: number, { source, number, routes }: Table): void {
   netlink.execute(addRule({ source, table: number }));
-  for (const route of inOrder(routes)) netlink.execute(addRoute(index, route, "replace"));
+  for (const route of connectedFirst(routes)) netlink.execute(addRoute(index, route, "replace"));
 }
 
 /** The main table loses the interface's routes, once its packets find them elsewhere. Those by gateways first. */
 function clearMain({ netlink }: Container, index: number, routes: readonly KernelRoute[]): void {
-  for (const route of inOrder(routes).reverse()) netlink.attempt(deleteRoute(index, route), Errno.ESRCH);
+  for (const route of connectedFirst(routes).reverse())
+    netlink.attempt(deleteRoute(index, route), Errno.ESRCH);
 }
 
 function hint(
@@ -64,7 +57,7 @@ function routeBySource(
   ifname: string,
   config: SbrConfig,
 ): void {
-  const { index } = requireInterface(container, ifname);
+  const { index } = requireChainedLink(container, ifname, "sbr");
   const sources = ips.map(({ address }) => address.address);
   const undo = new Rollback();
   try {

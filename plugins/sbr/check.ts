@@ -1,4 +1,5 @@
 /** CHECK: each address has its rule, and the table that it leads to has a default route by the gateway. */
+import { requireChainedLink } from "../../shared/attachment/chained-link.ts";
 import { drift, RECREATE } from "../../shared/attachment/check.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { runAll } from "../../shared/cni/error.ts";
@@ -10,7 +11,7 @@ import { defaultRoute } from "../../shared/ip/cidr.ts";
 import { listRoutes, satisfies } from "../../shared/netlink/route.ts";
 import { listRules } from "../../shared/netlink/rule.ts";
 import { readSbr, type SbrConfig } from "./config.ts";
-import { requireInterface, requireIps } from "./interface.ts";
+import { requireIps } from "./interface.ts";
 
 function checkAddress(
   { netlink }: Container,
@@ -41,7 +42,7 @@ export function check(request: Request): void {
   const ips = requireIps(requirePrevResult(request), request.ifname);
   const container = openContainer(request);
   try {
-    const { index } = requireInterface(container, request.ifname);
+    const { index } = requireChainedLink(container, request.ifname, "sbr");
     runAll(ips.map((ip) => () => checkAddress(container, index, ip, config)));
   } finally {
     container.close();

@@ -2,10 +2,9 @@
 import type { Container } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
-import { findLink, type Link } from "../../shared/netlink/link.ts";
 import { type KernelRoute, listRoutes } from "../../shared/netlink/route.ts";
 
-const MAIN_TABLE = 254;
+export const MAIN_TABLE = 254;
 export const families = [4, 6] as const;
 
 /** The addresses of the interface in the result; one without an interface is taken for its own, as with the reference plugin. */
@@ -20,18 +19,6 @@ export function requireIps(result: Result, ifname: string): ResultIp[] {
   const message = `No IP addresses supplied on interface ${quote(ifname)}`;
   const advice = "an earlier plugin of the chain must give addresses: put sbr after it";
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);
-}
-
-/** Throws code 999 if it is not there. */
-export function requireInterface({ netlink, namespace }: Container, ifname: string): Link {
-  const link = findLink(netlink, ifname);
-  if (link !== undefined) return link;
-  const message = `the interface ${ifname} is missing in ${namespace.path}`;
-  throw new CniError(
-    ErrorCode.internal,
-    message,
-    "an earlier plugin of the chain makes it: put sbr after it",
-  );
 }
 
 /** The routes of the interface in the main table. */

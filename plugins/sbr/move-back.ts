@@ -1,4 +1,5 @@
 /** What ADD did, undone: the routes go back to the main table, and the rules of the addresses go. */
+import { connectedFirst } from "../../shared/attachment/routes.ts";
 import type { Container } from "../../shared/cni/container.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { type IpAddress, isSameIp } from "../../shared/ip/address.ts";
@@ -8,10 +9,8 @@ import { Errno } from "../../shared/system/errno.ts";
 import { whileLocked } from "../../shared/system/lock.ts";
 import { lockLimit } from "../../shared/system/lock-wait.ts";
 import { namespaceIdentity } from "../../shared/system/netns.ts";
-import { families } from "./interface.ts";
+import { families, MAIN_TABLE } from "./interface.ts";
 import { OWN_PROTOCOL } from "./plan.ts";
-
-const MAIN_TABLE = 254;
 
 export interface Place {
   /** Of the interface; undefined if it is gone, and its routes with it. */
@@ -26,8 +25,7 @@ function emptyTable(
   { source, table }: Rule & { source: IpAddress },
   index: number,
 ): void {
-  const routes = listRoutes(netlink, { family: source.family, index, table });
-  routes.sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined));
+  const routes = connectedFirst(listRoutes(netlink, { family: source.family, index, table }));
   for (const route of routes) {
     if (route.protocol !== OWN_PROTOCOL)
       netlink.attempt(addRoute(index, { ...route, table: MAIN_TABLE }, "exclusive"), Errno.EEXIST);

@@ -1,4 +1,5 @@
 /** ADD: sets sysctls and settings; the result is the previous one with the new MAC address and MTU. */
+import { requireChainedLink } from "../../shared/attachment/chained-link.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
@@ -10,7 +11,7 @@ import { SystemError } from "../../shared/system/libc.ts";
 import { readSysctl, setSysctl, trySysctl } from "../../shared/system/sysctl.ts";
 import { removeBackup, writeBackup } from "./backup.ts";
 import { readTuning, type Settings, type Tuning } from "./config.ts";
-import { applySettings, currentSettings, requireLink } from "./link.ts";
+import { applySettings, currentSettings } from "./link.ts";
 import type { WantedSysctl } from "./sysctl-keys.ts";
 
 const causes: Readonly<Record<number, string>> = {
@@ -60,11 +61,13 @@ function applyAll(
 ): void {
   if (Object.keys(settings).length === 0) return;
   const owner = attachmentOf(request);
-  const link = requireLink(container, request.ifname);
+  const link = requireChainedLink(container, request.ifname, "tuning");
   const former = currentSettings(link, settings);
   undo.onFailure(() => removeBackup(dataDir, owner));
   writeBackup(dataDir, owner, former);
-  undo.onFailure(() => applySettings(container, requireLink(container, request.ifname), former));
+  undo.onFailure(() =>
+    applySettings(container, requireChainedLink(container, request.ifname, "tuning"), former),
+  );
   applySettings(container, link, settings);
 }
 

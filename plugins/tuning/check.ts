@@ -1,4 +1,5 @@
 /** CHECK: the sysctls and the settings are as ADD made them. */
+import { requireChainedLink } from "../../shared/attachment/chained-link.ts";
 import { drift } from "../../shared/attachment/check.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import { runAll } from "../../shared/cni/error.ts";
@@ -6,7 +7,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { readSysctl } from "../../shared/system/sysctl.ts";
 import { readTuning, type Settings } from "./config.ts";
-import { currentSettings, differences, requireLink } from "./link.ts";
+import { currentSettings, differences } from "./link.ts";
 import type { WantedSysctl } from "./sysctl-keys.ts";
 
 /** The kernel separates the numbers of a value by tabs. */
@@ -21,7 +22,7 @@ function checkSysctl({ namespace }: Container, { name, key, value }: WantedSysct
 
 function checkSettings(container: Container, ifname: string, settings: Settings): void {
   if (Object.keys(settings).length === 0) return;
-  const link = requireLink(container, ifname);
+  const link = requireChainedLink(container, ifname, "tuning");
   const current = currentSettings(link, settings);
   const wrong = differences(link, settings).map(
     (key) => `${key} is ${current[key]}, expected ${settings[key]}`,

@@ -1,10 +1,9 @@
 /** The configuration of tuning: keys, and those of args.cni, which replace them. */
+import { readMac } from "../../shared/attachment/requested-mac.ts";
 import { readArgs } from "../../shared/cni/args.ts";
-import { quote } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
-import { formatMac, parseMac } from "../../shared/netlink/link.ts";
 import type { tuningKeys } from "./schema.ts";
 import { readSysctls, type WantedSysctl } from "./sysctl-keys.ts";
 
@@ -24,30 +23,21 @@ export interface Tuning {
   readonly dataDir: string;
 }
 
-export const DEFAULT_DATA_DIR = "/run/cni/tuning";
+const DEFAULT_DATA_DIR = "/run/cni/tuning";
 
 const SMALLEST_MTU = 68;
 const LARGEST_MTU = 65535;
 const LARGEST_QUEUE = 0xffffffff;
 
-/** Throws code 7 for group addresses (lowest bit of the first byte) and for all zeros. */
-function unicast(fields: Fields, key: string, text: string): string {
-  const bytes = parseMac(text);
-  const mac = bytes === undefined ? "" : formatMac(bytes);
-  if (bytes !== undefined && ((bytes[0] ?? 0) & 1) === 0 && mac !== "00:00:00:00:00:00") return mac;
-  const advice = "give six bytes of a unicast address, such as 0a:58:0a:01:00:02";
-  throw fields.invalid(key, `is not a MAC address: ${quote(text)}`, advice);
-}
-
 /** As with the reference plugin, args.cni.mac wins over runtimeConfig.mac, that over MAC in CNI_ARGS, and that over `mac`. */
-function readMac({ args, configuration }: Request): string | undefined {
+function readWantedMac({ args, configuration }: Request): string | undefined {
   const { fields, cniArgs, runtimeConfig } = configuration;
   for (const source of [cniArgs, runtimeConfig]) {
     const text = source.text("mac") ?? "";
-    if (text !== "") return unicast(source, "mac", text);
+    if (text !== "") return readMac(source, "mac", text);
   }
   const text = (args === "" ? undefined : readArgs(args).mac) ?? fields.text("mac") ?? "";
-  return text === "" ? undefined : unicast(fields, "mac", text);
+  return text === "" ? undefined : readMac(fields, "mac", text);
 }
 
 function within(fields: Fields, key: string, value: number | undefined, least: number, most: number) {
@@ -64,7 +54,7 @@ function readSettings(request: Request): Settings {
   };
   const flag = (key: "promisc" | "allmulti") => cniArgs.boolean(key) ?? fields.boolean(key);
   const settings = {
-    mac: readMac(request),
+    mac: readWantedMac(request),
     mtu: number("mtu", SMALLEST_MTU, LARGEST_MTU, 0),
     // "promisc": false is the default, and asks for nothing.
     promisc: flag("promisc") === true ? true : undefined,

@@ -3,25 +3,9 @@
 import type { Container } from "../../shared/cni/container.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import { NetlinkError } from "../../shared/netlink/error.ts";
-import {
-  findLink,
-  type Link,
-  type LinkChange,
-  LinkFlag,
-  parseMac,
-  setLink,
-} from "../../shared/netlink/link.ts";
+import { type Link, type LinkChange, LinkFlag, parseMac, setLink } from "../../shared/netlink/link.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import type { Settings } from "./config.ts";
-
-/** The interface. Throws code 999 if it is not there. */
-export function requireLink({ netlink, namespace }: Container, name: string): Link {
-  const link = findLink(netlink, name);
-  if (link !== undefined) return link;
-  const message = `the interface ${name} is missing in ${namespace.path}`;
-  const advice = "an earlier plugin of the chain makes it: put tuning after it";
-  throw new CniError(ErrorCode.internal, message, advice);
-}
 
 /** The settings that `wanted` names, as the interface has them. */
 export function currentSettings({ mac, mtu, flags, queueLength }: Link, wanted: Settings): Settings {

@@ -1,6 +1,7 @@
 /**
  * The vxlan plugin's configuration without the peers: parsed, completed with defaults and validated before any change.
  */
+import { readMac } from "../../shared/attachment/requested-mac.ts";
 import { quote } from "../../shared/cni/error.ts";
 import { Fields } from "../../shared/cni/fields.ts";
 import { interfaceNameProblem } from "../../shared/cni/names.ts";
@@ -10,7 +11,6 @@ import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { DontFragment, HIGHEST_VNI } from "../../shared/netlink/vxlan.ts";
 import { hasRoomFor } from "./device-alias.ts";
 import { type L2Config, type L3Config, readL2, readL3 } from "./modes.ts";
-import { readMac } from "./peers/static.ts";
 import type { vxlanKeys } from "./schema.ts";
 
 type VxlanFields = Keyed<typeof vxlanKeys>;

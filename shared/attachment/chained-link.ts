@@ -1,21 +1,18 @@
 /** The interface that a chained plugin works on: made by an earlier plugin of the chain, of whichever kind. */
 import type { Container } from "../cni/container.ts";
-import { attachmentOf, type Request } from "../cni/plugin.ts";
+import { CniError, ErrorCode } from "../cni/error.ts";
+import type { Request } from "../cni/plugin.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
-import { findLink, findLinkByIndex, type Link } from "../netlink/link.ts";
-import { hasOwner, isAliasOf } from "./link-alias.ts";
-import { isProvablyOwn } from "./ownership.ts";
+import { findLink, type Link } from "../netlink/link.ts";
+import { isOwnLink } from "./ownership.ts";
 
-/** The alias of the host's end of a pair; empty if the link is of another kind. */
-function hostAlias(link: Link): string {
-  if (link.kind !== "veth") return "";
-  const host = new NetlinkConnection(Protocol.route);
-  try {
-    const end = findLinkByIndex(host, link.peer);
-    return end?.kind === link.kind && end.peer === link.index ? end.alias : "";
-  } finally {
-    host.close();
-  }
+/** For ADD and CHECK of a plugin. Throws code 999 if the interface is not there. */
+export function requireChainedLink({ netlink, namespace }: Container, ifname: string, plugin: string): Link {
+  const link = findLink(netlink, ifname);
+  if (link !== undefined) return link;
+  const message = `the interface ${ifname} is missing in ${namespace.path}`;
+  const advice = `an earlier plugin of the chain makes it: put ${plugin} after it`;
+  throw new CniError(ErrorCode.internal, message, advice);
 }
 
 /**
@@ -25,9 +22,10 @@ function hostAlias(link: Link): string {
 export function findChainedLink(request: Request, { netlink }: Container): Link | "gone" | "other" {
   const link = findLink(netlink, request.ifname);
   if (link === undefined) return "gone";
-  const alias = hasOwner(link.alias) ? link.alias : hostAlias(link);
-  const isOwn = hasOwner(alias)
-    ? isAliasOf(alias, attachmentOf(request))
-    : isProvablyOwn(request, netlink, link);
-  return isOwn ? link : "other";
+  const host = link.kind === "veth" ? new NetlinkConnection(Protocol.route) : undefined;
+  try {
+    return isOwnLink(request, netlink, link, host) ? link : "other";
+  } finally {
+    host?.close();
+  }
 }

@@ -14,6 +14,7 @@ import { addRoute, type Route } from "../netlink/route.ts";
 import { readSysctl, setSysctl, setSysctlIfPossible, setSysctlIfPresent } from "../system/sysctl.ts";
 import { switchOnIpv6 } from "./ipv6-switch.ts";
 import { refusedByKernel } from "./refused.ts";
+import { connectedFirst } from "./routes.ts";
 
 export interface ContainerInterface {
   readonly name: string;
@@ -60,10 +61,7 @@ export function configureInterface(
   const { index, ips, routes, detectDuplicates, withoutPrefixRoutes = false } = wanted;
   const options = { detectDuplicates, withoutPrefixRoute: withoutPrefixRoutes };
   const addresses = ips.map((ip) => addAddress(index, ip.address, options));
-  // A route that names its link must come before the ones whose gateway it leads to.
-  const sorted = [...routes].sort(
-    (a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined),
-  );
+  const sorted = connectedFirst(routes);
   const routing = sorted.map((route) => addRoute(index, route));
   try {
     container.netlink.execute(

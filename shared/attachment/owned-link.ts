@@ -5,11 +5,11 @@ import { runAll } from "../cni/error.ts";
 import { attachmentOf, type OwnedLink, type Request } from "../cni/plugin.ts";
 import type { Kept } from "../cni/valid-attachments.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
-import { deleteLink, findLink, findLinkByIndex, findPeer, type Link, listLinks } from "../netlink/link.ts";
+import { deleteLink, findLink, findPeer, type Link, listLinks } from "../netlink/link.ts";
 import { Errno } from "../system/errno.ts";
-import { hasOwner, isAliasOf } from "./link-alias.ts";
+import { isAliasOf } from "./link-alias.ts";
 import { collectMovedDevices, returnDevice } from "./moved-device.ts";
-import { isProvablyOwn } from "./ownership.ts";
+import { isOwnLink } from "./ownership.ts";
 
 type MadeLink = Exclude<OwnedLink, { place: "moved" }>;
 
@@ -19,30 +19,6 @@ export interface RemovedLink {
   readonly alias?: string;
   /** Whether the container has other links of the kind. True if it was not looked at. */
   readonly hasSiblings: boolean;
-}
-
-/** The alias of the other end of a pair; empty if it is not on this host. */
-function hostAlias({ place, kind }: MadeLink, link: Link, host: NetlinkConnection | undefined): string {
-  if (place !== "pair" || host === undefined) return "";
-  const end = findLinkByIndex(host, link.peer);
-  return end?.kind === kind && end.peer === link.index ? end.alias : "";
-}
-
-/**
- * Whether the interface CNI_IFNAME is this attachment's. The path of a namespace may lead to another container by now, so the alias
- * decides. Links of the reference plugins have none: there the kind has to be right, and a proof has to exist.
- */
-function isOwn(
-  request: Request,
-  owned: MadeLink,
-  { netlink }: Container,
-  link: Link,
-  host?: NetlinkConnection,
-): boolean {
-  if (link.kind !== owned.kind) return false;
-  const alias = hasOwner(link.alias) ? link.alias : hostAlias(owned, link, host);
-  if (hasOwner(alias)) return isAliasOf(alias, attachmentOf(request));
-  return isProvablyOwn(request, netlink, link);
 }
 
 /** A link that a killed ADD has not given CNI_IFNAME yet: its name is made from its owner (create-link.ts). */
@@ -57,8 +33,10 @@ function findOwn(
   container: Container,
   host?: NetlinkConnection,
 ): Link | undefined {
-  const link = findLink(container.netlink, request.ifname);
-  if (link !== undefined && isOwn(request, owned, container, link, host)) return link;
+  const { netlink } = container;
+  const link = findLink(netlink, request.ifname);
+  const ofPair = owned.place === "pair" ? host : undefined;
+  if (link?.kind === owned.kind && isOwnLink(request, netlink, link, ofPair)) return link;
   return owned.place === "container" ? findUnfinished(request, owned, container) : undefined;
 }
 

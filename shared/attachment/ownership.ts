@@ -1,14 +1,15 @@
 /**
- * Whose a link is that has no owner in its alias, as the reference plugins leave it. The path of a namespace may lead to another
- * container by now, so its name alone proves nothing.
+ * Whose a link is: by its alias, or as far as it can be proved where it has none, as the reference plugins leave it. The path of a
+ * namespace may lead to another container by now, so its name alone proves nothing.
  */
 import { cachedResult } from "../cni/cached-result.ts";
 import { attachmentOf, type Request } from "../cni/plugin.ts";
 import type { Result } from "../cni/result.ts";
 import { listAddresses } from "../netlink/address.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
-import type { Link } from "../netlink/link.ts";
+import { findLinkByIndex, type Link } from "../netlink/link.ts";
 import { fileStatus, isSameFile } from "../system/file-status.ts";
+import { hasOwner, isAliasOf } from "./link-alias.ts";
 
 /** Whether two paths lead to one namespace; undefined if one of them leads nowhere. */
 function isSameNamespace(one: string, other: string): boolean | undefined {
@@ -48,4 +49,24 @@ export function isProvablyOwn(request: Request, netlink: NetlinkConnection, link
   if (reported === false) return false;
   // The next container may have path, address and, derived from that, MAC address of the one before.
   return isReserved(request, netlink, link) ?? reported === true;
+}
+
+/** The alias of the other end of a pair; empty if it is not on this host. */
+function hostAlias(host: NetlinkConnection, link: Link): string {
+  const end = findLinkByIndex(host, link.peer);
+  return end?.kind === link.kind && end.peer === link.index ? end.alias : "";
+}
+
+/**
+ * Whether the link CNI_IFNAME, which `netlink` reaches, is the request's attachment for certain. The alias decides, of a pair also that of
+ * its end on the host, for which `host` is a connection there. Throws if it cannot be found out.
+ */
+export function isOwnLink(
+  request: Request,
+  netlink: NetlinkConnection,
+  link: Link,
+  host?: NetlinkConnection,
+): boolean {
+  const own = hasOwner(link.alias) || host === undefined ? link.alias : hostAlias(host, link);
+  return hasOwner(own) ? isAliasOf(own, attachmentOf(request)) : isProvablyOwn(request, netlink, link);
 }

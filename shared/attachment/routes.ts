@@ -58,3 +58,7 @@ export function isSameRoute(a: Route, b: Route): boolean {
     scope(a) === scope(b)
   );
 }
+
+/** Routes without a gateway first: a route that names its link must come before the ones whose gateway it leads to. */
+export const connectedFirst = <Each extends Pick<Route, "gateway">>(routes: readonly Each[]): Each[] =>
+  [...routes].sort((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined));

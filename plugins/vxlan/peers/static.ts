@@ -1,9 +1,9 @@
 /** Peers from the configuration. */
+import { readMac } from "../../../shared/attachment/requested-mac.ts";
 import { quote } from "../../../shared/cni/error.ts";
 import type { Fields } from "../../../shared/cni/fields.ts";
 import { type IpAddress, parseIp } from "../../../shared/ip/address.ts";
 import { type Cidr, formatCidr, isSameCidr, networkOf, parseCidr } from "../../../shared/ip/cidr.ts";
-import { formatMac, parseMac } from "../../../shared/netlink/link.ts";
 import { vtepMac } from "../vtep-mac.ts";
 import type { Endpoint, Peer, PeerSource } from "./peer.ts";
 
@@ -24,15 +24,6 @@ export function readNetwork(fields: Pick<Fields, "invalid">, key: string, text: 
   const network = networkOf(cidr);
   if (isSameCidr(network, cidr)) return cidr;
   throw fields.invalid(key, `has host bits set: ${quote(text)}`, `its network is ${formatCidr(network)}`);
-}
-
-/** Reads a unicast MAC address, in lower case. Throws code 7. */
-export function readMac(fields: Fields, key: string, text: string): string {
-  const bytes = parseMac(text);
-  const mac = bytes === undefined ? "" : formatMac(bytes);
-  if (bytes !== undefined && ((bytes[0] ?? 0) & 1) === 0 && mac !== "00:00:00:00:00:00") return mac;
-  const advice = "give six bytes of a unicast address, such as 0a:58:0a:01:00:02";
-  throw fields.invalid(key, `is not a MAC address: ${quote(text)}`, advice);
 }
 
 function readAddresses(macs: Fields, mac: string): IpAddress[] {
