@@ -1,14 +1,13 @@
 /** The configuration of ipvlan, and what its attachments own. */
+
 import { type Master, readMaster } from "../../shared/attachment/master.ts";
 import { readMtu } from "../../shared/attachment/mtu.ts";
 import type { SubInterface } from "../../shared/attachment/sub-interface.ts";
-import { quote } from "../../shared/cni/error.ts";
+import { readMode } from "../../shared/attachment/sub-interface-mode.ts";
 import type { Owned, Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
-import type { Keyed } from "../../shared/cni/schema.ts";
 import { IpvlanMode, writeIpvlan } from "../../shared/netlink/ipvlan.ts";
 import { explain } from "./explain.ts";
-import type { ipvlanKeys } from "./schema.ts";
 
 export const KIND = "ipvlan";
 export const owned: Owned = { link: { place: "container", kind: KIND }, isFiltered: false };
@@ -16,14 +15,6 @@ export const owned: Owned = { link: { place: "container", kind: KIND }, isFilter
 export interface IpvlanConfig extends SubInterface {
   /** IPVLAN_MODE_*. */
   readonly mode: number;
-}
-
-function readMode(keys: Keyed<typeof ipvlanKeys>): number {
-  const name = keys.text("mode") || "l2";
-  const mode = Object.hasOwn(IpvlanMode, name) ? IpvlanMode[name as keyof typeof IpvlanMode] : undefined;
-  if (mode !== undefined) return mode;
-  const advice = `it is one of ${Object.keys(IpvlanMode).join(", ")}`;
-  throw keys.invalid("mode", `is an unknown ipvlan mode: ${quote(name)}`, advice);
 }
 
 /** In a chain, ADD of an earlier plugin gave the addresses unless there is an IPAM plugin. CHECK gets the own result as prevResult. */
@@ -52,7 +43,7 @@ function chainedMaster(master: Master, { command, configuration }: Request): Mas
  */
 export function readIpvlanConfig(request: Request, isPrepared = false): IpvlanConfig {
   const { fields } = request.configuration;
-  const mode = readMode(fields);
+  const mode = readMode(fields, KIND, IpvlanMode, "l2");
   const addresses = chainedAddresses(request, isPrepared);
   return {
     kind: KIND,

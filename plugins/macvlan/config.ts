@@ -5,7 +5,7 @@ import { readMaster } from "../../shared/attachment/master.ts";
 import { readMtu } from "../../shared/attachment/mtu.ts";
 import { readRequestedMac } from "../../shared/attachment/requested-mac.ts";
 import type { SubInterface } from "../../shared/attachment/sub-interface.ts";
-import { quote } from "../../shared/cni/error.ts";
+import { readMode } from "../../shared/attachment/sub-interface-mode.ts";
 import { attachmentOf, type Owned, type Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
 import { MacvlanMode, writeMacvlan } from "../../shared/netlink/macvlan.ts";
@@ -20,14 +20,6 @@ export interface MacvlanConfig extends SubInterface {
   readonly mode: number;
 }
 
-function readMode(keys: Keyed<typeof macvlanKeys>): number {
-  const name = keys.text("mode") || "bridge";
-  const mode = Object.hasOwn(MacvlanMode, name) ? MacvlanMode[name as keyof typeof MacvlanMode] : undefined;
-  if (mode !== undefined) return mode;
-  const advice = `it is one of ${Object.keys(MacvlanMode).join(", ")}`;
-  throw keys.invalid("mode", `is an unknown macvlan mode: ${quote(name)}`, advice);
-}
-
 function readQueueLength(keys: Keyed<typeof macvlanKeys>): number {
   const length = keys.integer("bcqueuelen") ?? 0;
   if (length >= 0 && length <= 0xffffffff) return length;
@@ -38,7 +30,7 @@ function readQueueLength(keys: Keyed<typeof macvlanKeys>): number {
 export function readMacvlanConfig(request: Request): MacvlanConfig {
   const { fields } = request.configuration;
   const keys: Keyed<typeof macvlanKeys> = fields;
-  const mode = readMode(keys);
+  const mode = readMode(fields, KIND, MacvlanMode, "bridge");
   const queueLength = readQueueLength(keys);
   const wanted = readRequestedMac(request, keys.text("mac"));
   checkResultHasAddress(request);
