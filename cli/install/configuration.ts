@@ -7,6 +7,7 @@ import { findExecutable } from "../../shared/system/process.ts";
 import { decodeTextWithMark, encodeText } from "../../shared/system/text.ts";
 import { extensions } from "../network/configuration.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
+import { delegateIn } from "../validate/delegate.ts";
 import { findingText, type LocatedFinding, positionText, validateText } from "../validate/file.ts";
 import { stepError } from "./errors.ts";
 import type { Termination } from "./termination.ts";
@@ -35,19 +36,20 @@ function checkText(source: string, text: string, catalogue: Catalogue): string[]
   return found.map(sentence);
 }
 
-const typesOf = (plugin: JsonObject): unknown[] => {
+function typesOf(plugin: JsonObject, catalogue: Catalogue): unknown[] {
   const { type, ipam } = plugin;
-  return isObject(ipam) ? [type, ipam["type"]] : [type];
-};
+  const delegate = delegateIn(plugin, catalogue)?.["type"];
+  return [type, delegate, isObject(ipam) ? ipam["type"] : undefined];
+}
 
 /** Returns the plugin types of a valid list. Plugins in a folder beside the list (CNI 1.1.0) are not installed. */
-function readTypes(source: string, text: string): string[] {
+function readTypes(source: string, text: string, catalogue: Catalogue): string[] {
   const { plugins } = JSON.parse(text) as JsonObject;
   if (!Array.isArray(plugins) || plugins.length === 0)
     throw new Error(
       `${source}: "plugins" is missing; a single plugin's configuration must be in a list of one`,
     );
-  const types = plugins.filter(isObject).flatMap(typesOf);
+  const types = plugins.filter(isObject).flatMap((plugin) => typesOf(plugin, catalogue));
   return [...new Set(types)].filter((type) => typeof type === "string" && type !== "") as string[];
 }
 
@@ -83,7 +85,7 @@ export function readConfiguration(
     );
   const text = readText(source, termination);
   const oddities = checkText(source, text, catalogue);
-  return { source, name, text, types: readTypes(source, text), oddities };
+  return { source, name, text, types: readTypes(source, text, catalogue), oddities };
 }
 
 /** The file for nodes that have no file of their own. */

@@ -11,6 +11,7 @@ import { checkAddresses } from "./addresses.ts";
 import { checkCapabilities } from "./capabilities.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { checkInChain } from "./chain.ts";
+import { DELEGATE, delegateIn } from "./delegate.ts";
 import {
   error,
   type Finding,
@@ -79,11 +80,16 @@ function checkPlugin(placed: Placed, networkKeys: NetworkKeys, options: Validati
         ...checkAddresses(raw, path),
       ]
     : [];
+  const delegate = delegateIn(raw, catalogue);
+  const inside = [...path, DELEGATE];
+  const surroundings = node === undefined ? undefined : { folders: node.folders, catalogue };
   return [
     ...ofObject,
+    ...(delegate === undefined ? [] : inPlugin(delegate, inside, catalogue, false)),
     ...checkInChain(raw, before, path, catalogue),
     ...checkByReaders(raw, networkKeys, path, catalogue),
-    ...(node === undefined ? [] : checkExecutables(raw, path, { folders: node.folders, catalogue })),
+    ...(surroundings === undefined ? [] : checkExecutables(raw, path, surroundings)),
+    ...(surroundings === undefined ? [] : checkExecutables(delegate, inside, surroundings)),
   ];
 }
 

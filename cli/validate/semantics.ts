@@ -6,6 +6,7 @@ import { namePattern } from "../../shared/cni/names.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { isSupported, latestVersion } from "../../shared/cni/version.ts";
 import type { Catalogue, KnownPlugin } from "./catalogue.ts";
+import { DELEGATE, hasDelegate } from "./delegate.ts";
 import { error, type Finding, type Path } from "./finding.ts";
 
 /** Keys that all plugins of a network share. Other checks report errors in them. */
@@ -69,7 +70,9 @@ function checkRequest(plugin: KnownPlugin, request: Request, path: Path, catalog
   const { next, findings } = attempt(() => plugin.validate(request), path);
   if (next !== undefined) {
     const other = catalogue[next.configuration.type];
-    return other === undefined ? [] : checkRequest(other, next, path, catalogue);
+    const isInside = hasDelegate(request.configuration.type, catalogue);
+    const inside = isInside ? [...path, DELEGATE] : path;
+    return other === undefined ? [] : checkRequest(other, next, inside, catalogue);
   }
   const ipam = delegateOf(request, catalogue);
   // vxlan makes the next plugin's request from its own keys, so their errors would be reported twice.

@@ -3,6 +3,7 @@
  * machine's kernel may lack is not counted.
  */
 import { createOutside, type Network } from "../../test/helpers/index.ts";
+import { writeSubnetEnv } from "../../test/helpers/subnet-env.ts";
 import { bridge, hostLocal, masqueraded, network, portmap, ptp } from "../bench/networks.ts";
 import type { Site } from "../bench/site.ts";
 import { exampleOf, findPluginFolders, scenariosOf } from "../plugins.ts";
@@ -40,6 +41,7 @@ const own: readonly Subject[] = [
   subject(ptp, portmap("nftables")),
   subject(ptp, { type: "tuning", sysctl: { "net.core.somaxconn": "1024" }, mtu: 1400 }),
   subject(ptp, { type: "sbr" }),
+  { ...subject({ type: "flannel" }), furnish: ({ node }) => writeSubnetEnv(node) },
   subject(hostLocal),
   subject({
     type: "static",

@@ -7,10 +7,17 @@
 import { whileLocked } from "../system/lock.ts";
 import { lockLimit } from "../system/lock-wait.ts";
 import { ownerHash } from "./attachment.ts";
-import { attachmentOf, type Request } from "./plugin.ts";
+import { type AttachmentKey, attachmentOf, type Request } from "./plugin.ts";
 
 /** How the names of these locks begin. */
 export const ATTACHMENT_LOCK = "attachment-";
+
+/** The environment by which a call says to its delegate, another executable, that it has the lock of their attachment. */
+export const HELD_LOCK = "PODWIRE_HELD_LOCK";
+
+/** The name of an attachment's lock. */
+export const lockName = (owner: AttachmentKey): string =>
+  `${ATTACHMENT_LOCK}${ownerHash(owner).slice(0, 32)}`;
 
 /**
  * Runs `work` while no other ADD or DEL works on the attachment. Children inherit the lock. At the end it is free, whatever
@@ -19,8 +26,11 @@ export const ATTACHMENT_LOCK = "attachment-";
 export function whileAttachmentLocked<Value>(request: Request, work: () => Value): Value {
   const owner = attachmentOf(request);
   const { network, containerId, ifname } = owner;
+  const name = lockName(owner);
+  // The caller waits for this process, which inherited the lock.
+  if (request.environment[HELD_LOCK] === name) return work();
   const wanted = {
-    name: `${ATTACHMENT_LOCK}${ownerHash(owner).slice(0, 32)}`,
+    name,
     what: `the interface ${ifname} of container ${containerId} on the network ${network}`,
     limitSeconds: lockLimit(request.environment),
   };

@@ -22,11 +22,32 @@ import { step } from "./steps.ts";
 
 const DEFAULT_TIMEOUT_SECONDS = 90;
 
+/** What a delegate is for: it decides which plugins of ours qualify. */
+export interface Role {
+  readonly fits: (plugin: Plugin) => boolean;
+  /** The error for one of our plugins that does not fit. */
+  readonly unfit: (type: string) => CniError;
+  /** For a delegate that is another executable. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** A plugin that makes interfaces would delegate again, without end. */
+const ipamRole: Role = {
+  fits: ({ isIpam }) => isIpam,
+  unfit: (type) =>
+    new CniError(
+      ErrorCode.invalidConfiguration,
+      `"ipam.type" is ${quote(type)}, which hands out no addresses`,
+      'an IPAM plugin is expected, such as "host-local"',
+    ),
+};
+
 interface Delegate {
   readonly type: string;
   readonly path: string;
   /** Set if the delegate is this executable. */
   readonly builtin: Plugin | undefined;
+  readonly role: Role;
 }
 
 /** An unreadable folder of CNI_PATH does not stop the search in later ones. An error of the moment does: a later one may be another plugin. */
@@ -40,7 +61,7 @@ function fileStatusIfAny(path: string): FileStatus | undefined {
 }
 
 /** Finds the delegate on CNI_PATH. Throws code 7 if its name is a path, 4 without CNI_PATH, 5 if it is missing. */
-function findDelegate(request: Request, type: string): Delegate {
+function findDelegate(request: Request, type: string, role: Role): Delegate {
   if (type === "" || type.includes("/") || type.includes("..") || type.includes("\0")) {
     const advice = `"type" must be the plain name of an executable in a folder of CNI_PATH`;
     throw new CniError(ErrorCode.invalidConfiguration, `invalid plugin name: ${quote(type)}`, advice);
@@ -55,7 +76,7 @@ function findDelegate(request: Request, type: string): Delegate {
     if (status?.isFile !== true) continue;
     const own = fileStatus("/proc/self/exe");
     const isOwn = own !== undefined && isSameFile(own, status);
-    return { type, path, builtin: isOwn ? builtinIpam(request, type, path) : undefined };
+    return { type, path, role, builtin: isOwn ? ownPlugin(request, type, path, role) : undefined };
   }
   throw new CniError(
     ErrorCode.io,
@@ -64,19 +85,11 @@ function findDelegate(request: Request, type: string): Delegate {
   );
 }
 
-/**
- * The IPAM plugin of that name in this executable, or of the target of the link with that name. Only IPAM plugins can
- * be delegates here: a plugin that makes interfaces would delegate again, without end.
- */
-function builtinIpam(request: Request, type: string, path: string): Plugin {
+/** The plugin of that name in this executable, or of the target of the link with that name. */
+function ownPlugin(request: Request, type: string, path: string, role: Role): Plugin {
   const plugin = request.builtin(type) ?? request.builtin(baseName(realPath(path)));
-  if (plugin?.isIpam === true) return plugin;
-  const advice = 'an IPAM plugin is expected, such as "host-local"';
-  throw new CniError(
-    ErrorCode.invalidConfiguration,
-    `"ipam.type" is ${quote(type)}, which hands out no addresses`,
-    advice,
-  );
+  if (plugin !== undefined && role.fits(plugin)) return plugin;
+  throw role.unfit(type);
 }
 
 function timeoutMilliseconds(request: Request): number {
@@ -89,7 +102,7 @@ function runExecutable(delegate: Delegate, request: Request, command: Command): 
   const outcome = started(`the plugin ${delegate.path}`, () =>
     runProcess(delegate.path, {
       arguments: [],
-      environment: { ...request.environment, CNI_COMMAND: command },
+      environment: { ...request.environment, ...delegate.role.environment, CNI_COMMAND: command },
       input: request.input,
       timeoutMilliseconds: timeoutMilliseconds(request),
     }),
@@ -123,12 +136,12 @@ function failureOf(delegate: Delegate, command: Command, outcome: ProcessOutcome
  * Runs a delegate's ADD. If another executable fails, hangs or prints no result, its DEL runs before the error is
  * thrown. A delegate in this process undoes its own failed ADD.
  */
-export function delegateAdd(request: Request, type: string): Result {
-  return step(`${type} ADD`, () => runAdd(request, type));
+export function delegateAdd(request: Request, type: string, role: Role = ipamRole): Result {
+  return step(`${type} ADD`, () => runAdd(request, type, role));
 }
 
-function runAdd(request: Request, type: string): Result {
-  const delegate = findDelegate(request, type);
+function runAdd(request: Request, type: string, role: Role): Result {
+  const delegate = findDelegate(request, type, role);
   if (delegate.builtin !== undefined) return delegate.builtin.add({ ...request, command: "ADD" });
   try {
     const output = runExecutable(delegate, request, "ADD");
@@ -164,12 +177,12 @@ function withCleanup(delegate: Delegate, request: Request, thrown: unknown): unk
 
 type Verb = "DEL" | "CHECK" | "STATUS" | "GC";
 
-function delegateVerb(request: Request, type: string, command: Verb): void {
-  step(`${type} ${command}`, () => runVerb(request, type, command));
+function delegateVerb(request: Request, type: string, command: Verb, role: Role): void {
+  step(`${type} ${command}`, () => runVerb(request, type, command, role));
 }
 
-function runVerb(request: Request, type: string, command: Verb): void {
-  const delegate = findDelegate(request, type);
+function runVerb(request: Request, type: string, command: Verb, role: Role): void {
+  const delegate = findDelegate(request, type, role);
   if (delegate.builtin === undefined) {
     runExecutable(delegate, request, command);
     return;
@@ -179,20 +192,20 @@ function runVerb(request: Request, type: string, command: Verb): void {
 }
 
 /** Runs a delegate's DEL. For our own plugins it works without CNI_PATH. */
-export function delegateDel(request: Request, type: string): void {
+export function delegateDel(request: Request, type: string, role: Role = ipamRole): void {
   const builtin = request.path.length === 0 ? request.builtin(type) : undefined;
-  if (builtin?.isIpam === true) builtin.del({ ...request, command: "DEL" });
-  else delegateVerb(request, type, "DEL");
+  if (builtin !== undefined && role.fits(builtin)) builtin.del({ ...request, command: "DEL" });
+  else delegateVerb(request, type, "DEL", role);
 }
 
-export function delegateCheck(request: Request, type: string): void {
-  delegateVerb(request, type, "CHECK");
+export function delegateCheck(request: Request, type: string, role: Role = ipamRole): void {
+  delegateVerb(request, type, "CHECK", role);
 }
 
-export function delegateStatus(request: Request, type: string): void {
-  delegateVerb(request, type, "STATUS");
+export function delegateStatus(request: Request, type: string, role: Role = ipamRole): void {
+  delegateVerb(request, type, "STATUS", role);
 }
 
-export function delegateGc(request: Request, type: string): void {
-  delegateVerb(request, type, "GC");
+export function delegateGc(request: Request, type: string, role: Role = ipamRole): void {
+  delegateVerb(request, type, "GC", role);
 }

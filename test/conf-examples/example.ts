@@ -55,14 +55,16 @@ async function warmUp(node: Node, runtime: Runtime, request: Partial<Attachment>
 
 /**
  * Runs an example from its first ADD to its last DEL with two containers; `prove` shows that it does what it
- * is for. CHECK must agree while they are there, and nothing may be left of them afterwards.
+ * is for. `furnish` puts on the node what other programs would. CHECK must agree while they are there, and nothing may be left of them afterwards.
  */
 export async function runExample(
   file: string,
   prove: (stage: Stage) => Promise<void>,
   requests: Requests = [{}, {}],
+  furnish: (node: Node) => Promise<unknown> = async () => {},
 ): Promise<void> {
   await using node = await createNode();
+  await furnish(node);
   await using outside = await createOutside(node);
   const runtime = new Runtime(node, readNetwork(join(projectRoot, "conf-examples", file)));
   await warmUp(node, runtime, requests[0]);

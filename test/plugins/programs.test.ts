@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { exampleOf, findPluginFolders, scenariosOf } from "../../scripts/plugins.ts";
 import { builtPlugin, canRun, createNode, type Node } from "../helpers/index.ts";
+import { writeSubnetEnv } from "../helpers/subnet-env.ts";
 import { Host, hostLocal, type Keys, type Pod, subnet4, subnet6 } from "./attachment/host.ts";
 import { callTraced } from "./attachment/started-programs.ts";
 
@@ -56,6 +57,12 @@ const chains: readonly Described[] = [
       bridge: { isDefaultGateway: true, ipam },
       tuning: { sysctl: { "net.core.somaxconn": "512" }, mtu: 1400 },
       sbr: {},
+    }),
+  ],
+  [
+    "flannel",
+    (backend) => ({
+      flannel: { delegate: { ipMasq: true, ipMasqBackend: backend, isDefaultGateway: true } },
     }),
   ],
   ["static", () => ({ static: { ipam: { type: "static", addresses: [{ address: "10.1.0.9/24" }] } } })],
@@ -147,6 +154,7 @@ test.runIf(canRun("strace", "ip", "iptables", "nft")).each(cases)(
     for (const end of ["up0", "up1"]) await node.exec("ip", ["link", "set", end, "up"]);
     // The master of a plugin whose example names none.
     await node.exec("ip", ["route", "add", "default", "via", "192.0.2.1"]);
+    await writeSubnetEnv(node);
     const host = new Host(node, "");
     const [a, b] = await host.pods("a", "b");
     const chain = new Chain(node, plugins, backend);

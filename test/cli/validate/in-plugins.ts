@@ -332,18 +332,40 @@ export const inPlugins: readonly Row[] = [
     ],
   ],
   [
+    "reads the delegate of flannel as the plugin that it is",
+    {
+      "a.conflist": net({
+        type: "flannel",
+        subnetFiel: "/run/x",
+        delegate: { isDefaultGatway: true, vlan: 5000 },
+      }),
+      "b.conflist": {
+        ...net({ type: "flannel", delegate: { type: "brige" }, ipam: { dataDir: "/run/x" } }),
+        name: "b",
+      },
+      "c.conflist": { ...net({ type: "flannel", delegate: { name: "x" } }), name: "c" },
+    },
+    [
+      'a.conflist: warning: plugins[0].subnetFiel is an unknown key (did you mean "subnetFile"?)',
+      'a.conflist: warning: plugins[0].delegate.isDefaultGatway is an unknown key (did you mean "isDefaultGateway"?)',
+      "a.conflist: error: plugins[0].delegate.vlan is 5000 (invalid VLAN ID 5000 (must be between 0 and 4094))",
+      'b.conflist: error: plugins[0].delegate.type failed to find plugin "brige" in path [BIN /bin] (did you mean "bridge"?)',
+      "c.conflist: error: plugins[0].delegate.name must not be there: flannel makes it (the delegate has the network's name)",
+    ],
+  ],
+  [
     "says which plugins are of others, and which are misspelt",
     {
       "a.conflist": net(
         { type: "brige", bridge: "x" },
-        { type: "flannel" },
+        { type: "calico" },
         { type: "port-map" },
         { type: "cat", ipam: { type: "whereabouts" } },
       ),
     },
     [
       'a.conflist: error: plugins[0].type failed to find plugin "brige" in path [BIN /bin] (did you mean "bridge"?)',
-      'a.conflist: error: plugins[1].type failed to find plugin "flannel" in path [BIN /bin] (it is another project\'s plugin: install it into one of these folders, or set CNI_PATH to the one that has it)',
+      'a.conflist: error: plugins[1].type failed to find plugin "calico" in path [BIN /bin] (it is another project\'s plugin: install it into one of these folders, or set CNI_PATH to the one that has it)',
       'a.conflist: error: plugins[2].type failed to find plugin "port-map" in path [BIN /bin] (did you mean "portmap"?)',
       'a.conflist: error: plugins[3].ipam.type failed to find plugin "whereabouts" in path [BIN /bin] (it is another project\'s plugin: install it into one of these folders, or set CNI_PATH to the one that has it)',
     ],

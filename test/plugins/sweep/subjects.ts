@@ -12,6 +12,7 @@
  *     } },
  */
 import { builtPlugin } from "../../helpers/index.ts";
+import { subnetEnv, writeSubnetEnv } from "../../helpers/subnet-env.ts";
 import { Host, type Keys, type Pod } from "../attachment/host.ts";
 import { everything as bridgeNetwork } from "../bridge/everything.ts";
 import { programs as bridgePrograms } from "../bridge/host.ts";
@@ -192,6 +193,17 @@ const chainedRow = (plugin: string, keys: Keys): Subject => ({
   },
 });
 
+/** A bridge by way of flannel: with the file of flanneld, and another that DEL needs. */
+const flannelHost =
+  (prepare: (config: Keys) => Prepare): Prepare =>
+  async (host, pod) => {
+    await writeSubnetEnv(host.node, { ...subnetEnv, FLANNEL_SUBNET: "10.1.0.1/24" });
+    return prepare({ cniVersion: "1.1.0", name: "net", type: "flannel", delegate: { bridge: "br0" } })(
+      host,
+      pod,
+    );
+  };
+
 const addresses = ["10.1.0.0/24", "fd00:1::/64"].map((subnet) => [{ subnet }]);
 
 export const subjects: readonly Subject[] = [
@@ -220,6 +232,14 @@ export const subjects: readonly Subject[] = [
   },
   chainedRow("tuning", { sysctl: { "net.core.somaxconn": "512" }, mac: "02:00:00:00:00:07", mtu: 1400 }),
   chainedRow("sbr", {}),
+  {
+    name: "flannel",
+    plugin: "flannel",
+    programs: bridgePrograms,
+    prepare: flannelHost(withNeighbour),
+    first: { prepare: flannelHost(onNewHost), staying: ["br0"] },
+    makesInterface: true,
+  },
   {
     name: "host-local",
     plugin: "host-local",

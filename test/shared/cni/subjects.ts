@@ -10,6 +10,7 @@ import {
   type PluginRun,
   type Snapshot,
 } from "../../helpers/index.ts";
+import { writeSubnetEnv } from "../../helpers/subnet-env.ts";
 import { isWholeSweep, tier } from "../../helpers/sweep.ts";
 import { addDelegate, address, delegateFolder, delegatePath, print } from "./delegates.ts";
 
@@ -60,6 +61,7 @@ const resultWithAddress = (cniVersion: string): object => {
 const configurations: Record<string, (cniVersion: string) => object> = {
   bridge: () => ({ bridge: "br0", isGateway: true, ipam: { type: "fixed" } }),
   dummy: () => ({ ipam: { type: "fixed" } }),
+  flannel: () => ({ ipam: { type: "fixed" }, delegate: { bridge: "br0" } }),
   "host-local": () => ({ ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] } }),
   ipvlan: () => ({ master: "up0", ipam: { type: "fixed" } }),
   loopback: () => ({}),
@@ -92,6 +94,7 @@ export const configurationOf = (plugin: string, cniVersion: string): Record<stri
 /** Puts on the node what those configurations ask for: an IPAM that prints a result of the version, and a way out. */
 export const prepare = async (node: Node, cniVersion = "1.0.0"): Promise<void> => {
   addDelegate(node, "fixed", { ADD: print(resultWithAddress(cniVersion)) });
+  await writeSubnetEnv(node);
   await node.exec("ip", ["link", "add", "up0", "type", "veth", "peer", "name", "up1"]);
   await node.exec("ip", ["address", "add", "192.0.2.10/24", "dev", "up0"]);
   for (const end of ["up0", "up1"]) await node.exec("ip", ["link", "set", end, "up"]);

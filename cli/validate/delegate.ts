@@ -1,0 +1,16 @@
+/** The plugin inside another one's configuration, under the key `delegate`: flannel has one. */
+import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import type { Catalogue } from "./catalogue.ts";
+
+export const DELEGATE = "delegate";
+
+/** Whether a plugin of ours delegates to the one under that key. */
+export const hasDelegate = (type: unknown, catalogue: Catalogue): boolean =>
+  type === "flannel" && catalogue[type] !== undefined;
+
+/** The configuration of the delegate; undefined for a plugin without one. */
+export function delegateIn(raw: unknown, catalogue: Catalogue): JsonObject | undefined {
+  if (!isObject(raw) || !hasDelegate(raw["type"], catalogue)) return undefined;
+  const delegate = raw[DELEGATE];
+  return { type: "bridge", ...(isObject(delegate) ? delegate : {}) };
+}

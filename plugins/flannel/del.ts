@@ -1,0 +1,72 @@
+/** DEL and GC: the delegate's, with what ADD has kept. */
+import { delegateDel, delegateGc } from "../../shared/cni/delegate.ts";
+import { CniError, runAll } from "../../shared/cni/error.ts";
+import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
+import { readDataDir, readFlannel } from "./config.ts";
+import { type Delegation, delegationOf, removalKeys, roleOf } from "./delegation.ts";
+import { listGarbage, readSaved, removeGarbage, removeSaved, type Saved } from "./saved.ts";
+
+/** What ADD has kept, as a call of its delegate; undefined if a delegate of ours would refuse it. */
+function savedDelegation(request: Request, saved: Saved | undefined): Delegation | undefined {
+  if (saved === undefined) return undefined;
+  const plugin = request.builtin(saved.type);
+  if (plugin !== undefined && !roleOf(request).fits(plugin)) return undefined;
+  try {
+    return delegationOf(request, saved.raw);
+  } catch (thrown) {
+    if (!(thrown instanceof CniError)) throw thrown;
+    return undefined;
+  }
+}
+
+/**
+ * DEL without a file, as after a reboot or a DEL that has succeeded: the configuration says how the interface was made. Only plugins of
+ * ours are asked, which succeed if there is nothing; others may not.
+ */
+function removeAsStated(request: Request): void {
+  const { configuration } = request;
+  let made: Delegation;
+  try {
+    made = delegationOf(request, removalKeys(configuration, readFlannel(configuration)));
+  } catch (thrown) {
+    if (!(thrown instanceof CniError)) throw thrown;
+    return;
+  }
+  const plugin = request.builtin(made.type);
+  const ipam = request.builtin(made.request.configuration.ipamType);
+  if (plugin === undefined || ipam === undefined || !roleOf(request).fits(plugin)) return;
+  // Without CNI_PATH, our own IPAM plugin is asked.
+  plugin.del({ ...made.request, path: [] });
+}
+
+export function del(request: Request): void {
+  const dataDir = readDataDir(request.configuration);
+  const owner = attachmentOf(request);
+  const saved = savedDelegation(request, readSaved(dataDir, owner));
+  if (saved === undefined) removeAsStated(request);
+  else delegateDel(saved.request, saved.type, roleOf(request));
+  // The next DEL needs the file: it stays if this one has failed.
+  removeSaved(dataDir, owner);
+}
+
+/** The delegates of the network: the configured one, and others that garbage names, as after a change of the configuration. */
+export function gc(request: Request): void {
+  const { configuration } = request;
+  const keep = attachmentsToKeep(request);
+  const config = readFlannel(configuration);
+  const garbage = listGarbage(config.dataDir, configuration.name, keep);
+  const byType = new Map([[config.type, removalKeys(configuration, config)]]);
+  for (const { saved } of garbage)
+    if (saved !== undefined && !byType.has(saved.type)) byType.set(saved.type, saved.raw);
+  const { cniVersion, fields } = configuration;
+  const list = { cniVersion, "cni.dev/valid-attachments": fields.value("cni.dev/valid-attachments") };
+  const role = roleOf(request);
+  runAll(
+    [...byType].map(([type, raw]) => () => {
+      const made = delegationOf(request, { ...raw, ...list });
+      delegateGc(made.request, type, role);
+    }),
+  );
+  removeGarbage(garbage);
+}
