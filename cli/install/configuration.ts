@@ -9,6 +9,7 @@ import { extensions } from "../network/configuration.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
 import { delegateIn } from "../validate/delegate.ts";
 import { findingText, type LocatedFinding, positionText, validateText } from "../validate/file.ts";
+import type { ValidationOptions } from "../validate/options.ts";
 import { stepError } from "./errors.ts";
 import type { Termination } from "./termination.ts";
 
@@ -27,9 +28,12 @@ export interface Configuration {
 
 const sentence = (found: LocatedFinding): string => `${positionText(found)}: ${findingText(found)}`;
 
+/** The plugins, and further names of some. */
+export type Known = Required<Pick<ValidationOptions, "catalogue" | "aliases">>;
+
 /** Throws for what a plugin would refuse at every ADD. Returns the warnings. */
-function checkText(source: string, text: string, catalogue: Catalogue): string[] {
-  const found = validateText(source, text, { catalogue, form: "list" });
+function checkText(source: string, text: string, known: Known): string[] {
+  const found = validateText(source, text, { ...known, form: "list" });
   const errors = found.filter(({ severity }) => severity === "error").map(sentence);
   if (errors.length > 0)
     throw new Error(`the configuration has errors, and nothing was changed:\n${errors.join("\n")}`);
@@ -75,7 +79,7 @@ function readText(source: string, termination: Termination): string {
 export function readConfiguration(
   source: string,
   givenName: string | undefined,
-  catalogue: Catalogue,
+  known: Known,
   termination: Termination,
 ): Configuration {
   const name = givenName ?? source.slice(source.lastIndexOf("/") + 1);
@@ -84,8 +88,8 @@ export function readConfiguration(
       `runtimes ignore a file called ${JSON.stringify(name)}: --conf-name must end in .conflist`,
     );
   const text = readText(source, termination);
-  const oddities = checkText(source, text, catalogue);
-  return { source, name, text, types: readTypes(source, text, catalogue), oddities };
+  const oddities = checkText(source, text, known);
+  return { source, name, text, types: readTypes(source, text, known.catalogue), oddities };
 }
 
 /** The file for nodes that have no file of their own. */

@@ -1,6 +1,7 @@
 /** `podwire install`: installs the executables in the folder of a container runtime. */
 import { type Arguments, type Command, ExitCode, type Io, type Option, UsageError } from "../command.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
+import { chosenAliases } from "./aliases.ts";
 import { type InstallRequest, install, type Report } from "./install.ts";
 import { listenForTermination } from "./termination.ts";
 
@@ -34,17 +35,23 @@ function requestOf(args: Arguments, all: readonly string[], io: Io): InstallRequ
       `${JSON.stringify(unexpected)} is one argument too many: folders are given by options`,
     );
   const binFolder = folderOf(args, "bin-dir", defaultBinFolder);
-  const names = chosenNames(args.texts("plugins"), all);
+  const chosen = args.texts("plugins");
+  const names = chosenNames(chosen, all);
+  const aliases = chosenAliases(
+    args.texts("alias"),
+    all.filter((name) => name !== "podwire"),
+  );
+  const wanted = { binFolder, names, aliases, isWhole: chosen.length === 0 };
   const source = args.text("conf");
   if (source === "") throw new UsageError("--conf needs a file");
   if (source === undefined) {
     const without = ["conf-dir", "conf-name", "node"].find((option) => args.text(option) !== undefined);
     if (without !== undefined) throw new UsageError(`--${without} needs --conf: it is about a configuration`);
-    return { binFolder, names };
+    return wanted;
   }
   const folder = folderOf(args, "conf-dir", defaultConfFolder);
   const node = args.text("node") ?? io.environment["NODE_NAME"];
-  return { binFolder, names, configuration: { source, folder, name: args.text("conf-name"), node } };
+  return { ...wanted, configuration: { source, folder, name: args.text("conf-name"), node } };
 }
 
 function print(report: Report, isJson: boolean, version: string, io: Io): void {
@@ -75,6 +82,12 @@ const optionsFor = (names: readonly string[]): readonly Option[] => [
     multiple: true,
     summary: "only these, separated by commas, instead of all plugins and podwire",
     completion: names,
+  },
+  {
+    name: "alias",
+    value: "NAME=PLUGIN",
+    multiple: true,
+    summary: "also install this plugin under another name, such as cnv-bridge=bridge",
   },
   {
     name: "conf",

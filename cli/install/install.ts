@@ -1,12 +1,17 @@
 /** Installs the executables and, on request, a configuration. All checks come before the first change. */
+
+import { type Aliases, readAliases } from "../../shared/aliases.ts";
+import { Rollback } from "../../shared/rollback.ts";
 import { closeFile, OpenFlag, openFile } from "../../shared/system/file.ts";
 import { linkStatus } from "../../shared/system/file-status.ts";
 import { OWN_EXECUTABLE } from "../../shared/system/own-process.ts";
 import type { Catalogue } from "../validate/catalogue.ts";
+import { presentAliases, writeAliases } from "./aliases.ts";
 import {
   type Configuration,
   configurationWarnings,
   findConfiguration,
+  type Known,
   readConfiguration,
 } from "./configuration.ts";
 import { contentOf, contentOfText } from "./content.ts";
@@ -18,6 +23,10 @@ import type { Termination } from "./termination.ts";
 export interface InstallRequest {
   readonly binFolder: string;
   readonly names: readonly string[];
+  /** Further names, and the plugins that they stand for. */
+  readonly aliases: Aliases;
+  /** Whether all plugins are installed: then the aliases of the folder follow. */
+  readonly isWhole: boolean;
   readonly configuration?: {
     /** A file, or a folder with a file for each node. */
     readonly source: string;
@@ -38,13 +47,25 @@ export interface Report {
 }
 
 /** The running executable contains all plugins. */
-const installExecutables = (folder: string, names: readonly string[], termination: Termination): Change[] =>
+const installExecutables = (
+  folder: string,
+  { names, aliases, isWhole }: Pick<InstallRequest, "names" | "aliases" | "isWhole">,
+  termination: Termination,
+): Change[] =>
   whileFolderLocked(folder, termination, () => {
     removeLeftovers(folder);
     const descriptor = openFile(OWN_EXECUTABLE, OpenFlag.readOnly);
+    const undo = new Rollback();
     try {
-      return replaceAll(folder, names, contentOf(descriptor, OWN_EXECUTABLE, 0o755), termination);
+      // The file first: an alias is not there before it works.
+      writeAliases(folder, aliases, undo, termination);
+      const further = isWhole ? presentAliases(folder) : [];
+      const all = [...new Set([...names, ...further, ...aliases.keys()])];
+      const changes = replaceAll(folder, all, contentOf(descriptor, OWN_EXECUTABLE, 0o755), termination);
+      undo.commit();
+      return changes;
     } finally {
+      undo.run();
       closeFile(descriptor);
     }
   });
@@ -62,14 +83,14 @@ const installConfiguration = (
 /** Reads the configuration and chooses its folder. Undefined if --conf is a folder without a file for this node. */
 function readConfigurationSource(
   request: InstallRequest["configuration"],
-  catalogue: Catalogue,
+  known: Known,
   termination: Termination,
 ): { folder: string; read: Configuration } | undefined {
   if (request === undefined) return undefined;
   const folder = checkFolder("--conf-dir", request.folder);
   const source = findConfiguration(request.source, request.node);
   if (source === undefined) return undefined;
-  return { folder, read: readConfiguration(source, request.name, catalogue, termination) };
+  return { folder, read: readConfiguration(source, request.name, known, termination) };
 }
 
 function noneForNode({ source, node, folder, name }: NonNullable<InstallRequest["configuration"]>): string {
@@ -82,13 +103,14 @@ function noneForNode({ source, node, folder, name }: NonNullable<InstallRequest[
 
 /** Installs. After an error nothing has changed; only if the configuration failed, the executables remain. */
 export function install(
-  { binFolder, names, configuration }: InstallRequest,
+  { binFolder, configuration, ...wantedNames }: InstallRequest,
   catalogue: Catalogue,
   termination: Termination,
 ): Report {
   const binDir = checkFolder("--bin-dir", binFolder);
-  const wanted = readConfigurationSource(configuration, catalogue, termination);
-  const executables = installExecutables(binDir, names, termination);
+  const aliases = new Map([...readAliases(binDir), ...wantedNames.aliases]);
+  const wanted = readConfigurationSource(configuration, { catalogue, aliases }, termination);
+  const executables = installExecutables(binDir, wantedNames, termination);
   if (configuration === undefined) return { binDir, executables, warnings: [] };
   if (wanted === undefined) return { binDir, executables, warnings: [noneForNode(configuration)] };
   // The configuration comes last: a runtime that sees it calls the executables.

@@ -25,11 +25,14 @@ function isNewEnough(context: CallContext, type: string): boolean {
   }
 }
 
-/** The plugins that a call of this one reaches: itself, and the IPAM plugin that it delegates to. */
+/** The plugins that a call of this one reaches: itself, and those that it delegates to. */
 function reachedBy({ type, raw }: PluginConfiguration): string[] {
-  const ipam = new Fields(raw).value("ipam");
-  const delegate = isObject(ipam) ? new Fields(ipam).value("type") : undefined;
-  return typeof delegate === "string" && delegate !== "" ? [type, delegate] : [type];
+  const delegates = ["ipam", "delegate"].flatMap((key) => {
+    const section = new Fields(raw).value(key);
+    const named = isObject(section) ? new Fields(section).value("type") : undefined;
+    return typeof named === "string" && named !== "" ? [named] : [];
+  });
+  return [type, ...delegates];
 }
 
 /** Asks a plugin, in a list of whichever version. One that does not know the verb is named. */

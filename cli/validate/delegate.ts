@@ -8,9 +8,12 @@ export const DELEGATE = "delegate";
 export const hasDelegate = (type: unknown, catalogue: Catalogue): boolean =>
   type === "flannel" && catalogue[type] !== undefined;
 
-/** The configuration of the delegate; undefined for a plugin without one. */
-export function delegateIn(raw: unknown, catalogue: Catalogue): JsonObject | undefined {
-  if (!isObject(raw) || !hasDelegate(raw["type"], catalogue)) return undefined;
-  const delegate = raw[DELEGATE];
+/**
+ * The configuration of the delegate; undefined for a plugin without one. `stated` is the plugin's configuration as it is written, with
+ * further names of plugins.
+ */
+export function delegateIn(raw: unknown, catalogue: Catalogue, stated = raw): JsonObject | undefined {
+  if (!isObject(raw) || !isObject(stated) || !hasDelegate(raw["type"], catalogue)) return undefined;
+  const delegate = stated[DELEGATE];
   return { type: "bridge", ...(isObject(delegate) ? delegate : {}) };
 }

@@ -7,28 +7,16 @@ import { decodeTextWithMark } from "../../shared/system/text.ts";
 import { versionOf } from "../network/configuration.ts";
 import { readRegularFile } from "../node/regular-file.ts";
 import { printable } from "../printable.ts";
-import { checkAddresses } from "./addresses.ts";
-import { checkCapabilities } from "./capabilities.ts";
-import type { Catalogue } from "./catalogue.ts";
-import { checkInChain } from "./chain.ts";
-import { DELEGATE, delegateIn } from "./delegate.ts";
-import {
-  error,
-  type Finding,
-  offsetOf,
-  type Path,
-  type Position,
-  pathText,
-  positionAt,
-  warning,
-} from "./finding.ts";
+import { withoutAliases } from "./aliases.ts";
+import { error, type Finding, offsetOf, type Position, pathText, positionAt, warning } from "./finding.ts";
 import { checkFolder } from "./folder.ts";
 import { checkForm, type Form, formOf } from "./form.ts";
-import { checkExecutables, checkHasPlugins, pluginFiles } from "./node-checks.ts";
-import { checkByReaders, type NetworkKeys } from "./semantics.ts";
+import { checkHasPlugins, pluginFiles } from "./node-checks.ts";
+import type { ValidationOptions } from "./options.ts";
+import { checkPlugin, pluginsOf } from "./placed.ts";
 import { checkStructure } from "./structure.ts";
 import { readDocument } from "./syntax.ts";
-import { inList, inPlugin } from "./unknown-keys.ts";
+import { inList } from "./unknown-keys.ts";
 
 /** Stands for a file's name. */
 const STANDARD_INPUT = "-";
@@ -45,52 +33,6 @@ export const positionText = ({ file, line, column }: LocatedFinding): string =>
 export function findingText({ path, message, advice }: LocatedFinding): string {
   const subject = path.length === 0 ? "" : `${pathText(path)} `;
   return printable(`${subject}${message}${advice === "" ? "" : ` (${advice})`}`);
-}
-
-export interface ValidationOptions {
-  readonly catalogue: Catalogue;
-  /** If undefined, only the file itself is checked, and not its surroundings on the node. */
-  readonly node?: {
-    /** The folders of executables. */
-    readonly folders: readonly string[];
-    /** The folder where runtimes look for configurations. */
-    readonly configurations: string;
-  };
-  /** Undefined: by the file's ending. */
-  readonly form?: Form;
-}
-
-/** A plugin in its chain. */
-interface Placed {
-  readonly raw: unknown;
-  readonly path: Path;
-  /** The plugins before it. */
-  readonly before: readonly unknown[];
-  /** Whether it is a file of its own, and in no list. */
-  readonly isAlone: boolean;
-}
-
-function checkPlugin(placed: Placed, networkKeys: NetworkKeys, options: ValidationOptions): Finding[] {
-  const { raw, path, before, isAlone } = placed;
-  const { catalogue, node } = options;
-  const ofObject = isObject(raw)
-    ? [
-        ...inPlugin(raw, path, catalogue, isAlone),
-        ...checkCapabilities(raw, path, catalogue),
-        ...checkAddresses(raw, path),
-      ]
-    : [];
-  const delegate = delegateIn(raw, catalogue);
-  const inside = [...path, DELEGATE];
-  const surroundings = node === undefined ? undefined : { folders: node.folders, catalogue };
-  return [
-    ...ofObject,
-    ...(delegate === undefined ? [] : inPlugin(delegate, inside, catalogue, false)),
-    ...checkInChain(raw, before, path, catalogue),
-    ...checkByReaders(raw, networkKeys, path, catalogue),
-    ...(surroundings === undefined ? [] : checkExecutables(raw, path, surroundings)),
-    ...(surroundings === undefined ? [] : checkExecutables(delegate, inside, surroundings)),
-  ];
 }
 
 /** The schema of a plugin has no name: a conflist provides it. */
@@ -114,18 +56,6 @@ function knownVersion(value: JsonObject): string {
   }
 }
 
-/** The plugins in the file. */
-function pluginsOf(value: JsonObject, form: Form): Placed[] {
-  if (form === "plugin") return [{ raw: value, path: [], before: [], isAlone: true }];
-  const listed = Array.isArray(value["plugins"]) ? (value["plugins"] as unknown[]) : [];
-  return listed.map((raw, index) => ({
-    raw,
-    path: ["plugins", index],
-    before: listed.slice(0, index),
-    isAlone: false,
-  }));
-}
-
 /** The findings of the network itself. If the file has another form than its ending says, all else follows from that. */
 function checkNetwork(file: string, value: JsonObject, form: Form, options: ValidationOptions): Finding[] {
   const { catalogue, node } = options;
@@ -140,7 +70,8 @@ function checkNetwork(file: string, value: JsonObject, form: Form, options: Vali
   ];
 }
 
-function checkValue(file: string, value: unknown, options: ValidationOptions): Finding[] {
+function checkValue(file: string, given: unknown, options: ValidationOptions): Finding[] {
+  const value = withoutAliases(given, options.aliases);
   const form = options.form ?? formOf(file, value);
   if (!isObject(value)) return checkStructure(value, form === "list");
   const ofNetwork = checkNetwork(file, value, form, options);
@@ -151,7 +82,9 @@ function checkValue(file: string, value: unknown, options: ValidationOptions): F
   const { node } = options;
   const others = [
     ...ofNetwork,
-    ...(isMisnamed ? [] : pluginsOf(value, form).flatMap((each) => checkPlugin(each, networkKeys, options))),
+    ...(isMisnamed
+      ? []
+      : pluginsOf(value, given, form).flatMap((each) => checkPlugin(each, networkKeys, options))),
     ...(node === undefined ? [] : checkFolder(file, value, node.configurations)),
   ];
   const structure = isMisnamed ? [] : checkStructure(value, form === "list");
@@ -171,8 +104,9 @@ function checkPluginFiles(file: string, text: string, options: ValidationOptions
   return pluginFiles(file, value).flatMap((other) =>
     locate(other, read(other), (raw) => {
       const findings = isObject(raw) ? [] : [error([], "is not an object", "each plugin is one")];
-      const placed = { raw, path: [], before: [...before], isAlone: false };
-      before.push(raw);
+      const named = withoutAliases(raw, options.aliases);
+      const placed = { raw: named, stated: raw, path: [], before: [...before], isAlone: false };
+      before.push(named);
       return [...findings, ...checkPlugin(placed, networkKeys, options)];
     }),
   );
@@ -231,7 +165,7 @@ function locate(
 export const validateText = (
   file: string,
   text: string,
-  options: Pick<ValidationOptions, "catalogue" | "form">,
+  options: Pick<ValidationOptions, "catalogue" | "aliases" | "form">,
 ): LocatedFinding[] =>
   withPositions(
     file,

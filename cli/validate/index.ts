@@ -4,6 +4,7 @@ import { type Command, ExitCode, type Io, UsageError } from "../command.ts";
 import { extensions, filesIn } from "../network/configuration.ts";
 import { configurationFolder, pluginFolders } from "../network/runtime.ts";
 import { printable } from "../printable.ts";
+import { aliasesIn } from "./aliases.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { findingText, type LocatedFinding, positionText, validateFile } from "./file.ts";
 import { pathText } from "./finding.ts";
@@ -44,8 +45,9 @@ The exit code is 1 if there are errors. The file - is standard input.`,
     completions: ["file"],
     run: ({ positionals, flag }, io) => {
       if (positionals.length === 0) throw new UsageError("FILE is missing");
-      const node = { folders: pluginFolders(io), configurations: configurationFolder(io) };
-      const options = { catalogue, node };
+      const folders = pluginFolders(io);
+      const node = { folders, configurations: configurationFolder(io) };
+      const options = { catalogue, aliases: aliasesIn(folders), node };
       const files = positionals.flatMap(expand);
       const found = files.flatMap((file) => validateFile(file, options));
       if (flag("json")) io.out(`${JSON.stringify(found.map(asObject), undefined, 2)}\n`);
