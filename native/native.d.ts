@@ -12,6 +12,8 @@
 interface SystemCalls {
   /** Without the peer's address. */
   accept4(socket: number, flags: number): number;
+  /** setsockopt(2) with SO_ATTACH_FILTER: an array of struct sock_filter, 8 bytes each. */
+  attach_filter(socket: number, program: Uint8Array): number;
   bind(socket: number, address: Uint8Array): number;
   /** Fills in a struct timespec, 16 bytes. */
   clock_gettime(clock: number, time: Uint8Array): number;

@@ -6,9 +6,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,9 +30,12 @@ struct system_call {
    * q  the same, or null
    * u  an array that holds a struct rusage, or null
    * f  an array of struct pollfd: its address and the number of elements
+   * g  an array of struct sock_filter: the address and the size of a struct sock_fprog that leads to it
    * m  no argument of the function: the size of the kernel's signal sets
    * t  no argument of the function: TCGETS
    * z  no argument of the function: 0
+   * o  no argument of the function: SOL_SOCKET
+   * a  no argument of the function: SO_ATTACH_FILTER
    */
   const char *shape;
   size_t size;
@@ -39,6 +44,7 @@ struct system_call {
 /* struct timespec and others have the same size on all 64-bit processors. */
 static const struct system_call calls[] = {
     {"accept4", SYS_accept4, "izzi", 0},
+    {"attach_filter", SYS_setsockopt, "ioag", 0},
     {"bind", SYS_bind, "ib", 0},
     {"clock_gettime", SYS_clock_gettime, "ip", 16},
     {"close", SYS_close, "i", 0},
@@ -104,6 +110,7 @@ struct arguments {
   unsigned count;
   const char *texts[TEXTS];
   unsigned text_count;
+  struct sock_fprog filter;
 };
 
 /* The commands of fcntl(2) that take a number; the others take an address. */
@@ -152,17 +159,39 @@ static bool add_bytes(JSContext *context, struct arguments *arguments, JSValueCo
   return true;
 }
 
+/* The kernel checks the instructions, 4096 at most. */
+static bool add_filter(JSContext *context, struct arguments *arguments, JSValueConst value) {
+  uint8_t *data = NULL;
+  size_t size = 0;
+  if (!engine_bytes(value, &data, &size)) {
+    JS_ThrowTypeError(context, "a system call needs a typed array");
+    return false;
+  }
+  if (size % sizeof(struct sock_filter) != 0 || size / sizeof(struct sock_filter) > BPF_MAXINSNS) {
+    JS_ThrowRangeError(context, "a filter has at most %d instructions of 8 bytes, the array has %d bytes", BPF_MAXINSNS, (int)size);
+    return false;
+  }
+  arguments->filter.len = (unsigned short)(size / sizeof(struct sock_filter));
+  arguments->filter.filter = (struct sock_filter *)data;
+  arguments->values[arguments->count++] = (long)&arguments->filter;
+  arguments->values[arguments->count++] = sizeof arguments->filter;
+  return true;
+}
+
 static bool add(JSContext *context, struct arguments *arguments, const struct system_call *call, char kind, JSValueConst value,
                 bool *isValid) {
   if (kind == 'i' || kind == 'l' || kind == 'c') return add_integer(context, arguments, value, kind);
   if (kind == 's') return add_text(context, arguments, value, isValid);
+  if (kind == 'g') return add_filter(context, arguments, value);
   return add_bytes(context, arguments, value, kind, kind == 'u' ? KERNEL_RUSAGE : call->size);
 }
 
-static bool is_constant(char kind) { return kind == 'z' || kind == 'm' || kind == 't'; }
+static bool is_constant(char kind) { return kind == 'z' || kind == 'm' || kind == 't' || kind == 'o' || kind == 'a'; }
 
 static long constant(char kind) {
   if (kind == 't') return TCGETS;
+  if (kind == 'o') return SOL_SOCKET;
+  if (kind == 'a') return SO_ATTACH_FILTER;
   return kind == 'm' ? KERNEL_SIGNAL_SET : 0;
 }
 

@@ -56,6 +56,8 @@ export const startOf =
         environment,
       );
     }
+    if (words[0] === "daemon" && plugin.daemon !== undefined)
+      return plugin.daemon(words.slice(1), environment);
     const builtin = (wanted: string) => plugins[wanted] ?? plugins[behindAlias(wanted) ?? ""];
     return runPlugin({ name, version, plugin, builtin, environment, arguments: words });
   };

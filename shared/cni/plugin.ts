@@ -102,6 +102,8 @@ export interface Plugin {
   check(request: Request): void;
   status(request: Request): void;
   gc(request: Request): void;
+  /** What `NAME daemon` runs, with the words after it: a process that works between calls. Returns the exit code. */
+  daemon?(words: readonly string[], environment: Readonly<Record<string, string>>): number;
 }
 
 export function attachmentOf(request: Request): AttachmentKey {

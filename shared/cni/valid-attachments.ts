@@ -25,7 +25,10 @@ function listTime(environment: Environment): bigint | undefined {
 }
 
 /** Returns what GC keeps. An empty list is valid, a missing one is an error. Throws codes 4 and 7. */
-export function attachmentsToKeep({ configuration, environment }: Request): Kept {
+export function attachmentsToKeep({
+  configuration,
+  environment,
+}: Pick<Request, "configuration" | "environment">): Kept {
   const { name, validAttachments } = configuration;
   const since = listTime(environment);
   if (validAttachments !== undefined)

@@ -7,8 +7,8 @@ import { closeFile } from "./file.ts";
 import { call, SystemError, tryCall } from "./libc.ts";
 import { signalName } from "./signals.ts";
 
-/** The signals that request an end; signals.ts has all. */
-const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+/** The signals that request an end, and the one of a closed pipe; signals.ts has all. */
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGPIPE: 13, SIGTERM: 15 } as const;
 
 export type Signal = keyof typeof numbers;
 
