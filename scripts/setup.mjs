@@ -58,6 +58,8 @@ const testPrograms = {
   conntrack: "conntrack",
   containerd: "containerd",
   crun: "crun",
+  dhcpd: "isc-dhcp-server",
+  dnsmasq: "dnsmasq-base",
   fish: "fish",
   git: "git",
   // A test compares podwire's cache with libcni's own, in a short Go program.

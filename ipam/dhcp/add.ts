@@ -4,8 +4,10 @@ import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { findLink } from "../../shared/netlink/link.ts";
-import { callDaemon } from "./client.ts";
+import { KernelError } from "../../shared/system/kernel-error.ts";
+import { callDaemon, Unreachable } from "./client.ts";
 import { readDhcp } from "./configuration.ts";
+import { del } from "./del.ts";
 import { readResult } from "./rpc/result.ts";
 import { Method } from "./rpc/wire.ts";
 
@@ -24,8 +26,23 @@ function checkInterface(request: Request): void {
   );
 }
 
+/** A failure says what the failure of ADD says. */
+function tryToRelease(request: Request): void {
+  try {
+    del(request);
+  } catch (thrown) {
+    if (!(thrown instanceof CniError || thrown instanceof KernelError)) throw thrown;
+  }
+}
+
 export function add(request: Request): Result {
   const { socketPath } = readDhcp(request.configuration, request.args);
   checkInterface(request);
-  return readResult(callDaemon(request, socketPath, Method.allocate) ?? {});
+  try {
+    return readResult(callDaemon(request, socketPath, Method.allocate) ?? {});
+  } catch (thrown) {
+    // A lease whose answer did not come is given back.
+    if (thrown instanceof Unreachable && thrown.isConnected) tryToRelease(request);
+    throw thrown;
+  }
 }

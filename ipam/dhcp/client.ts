@@ -17,14 +17,21 @@ import { endOfHead, GREETING, isUnknownMethod, type Method } from "./rpc/wire.ts
 const DEFAULT_LIMIT_SECONDS = 240;
 
 export const startAdvice = (path: string): string =>
-  `start it: "systemctl start podwire-dhcp.socket", or as root "dhcp daemon${path === "/run/cni/dhcp.sock" ? "" : ` -socketpath ${path}`}"; "ipam.daemonSocketPath" names its socket`;
+  `start it: "systemctl start cni-dhcp.socket", or as root "dhcp daemon${path === "/run/cni/dhcp.sock" ? "" : ` -socketpath ${path}`}"; "ipam.daemonSocketPath" names its socket`;
 
 type MethodName = (typeof Method)[keyof typeof Method];
 
-/** The daemon is not there, or does not answer. */
+/** The daemon is not there, or does not answer. `isConnected`: it may have done what it was asked for. */
 export class Unreachable extends CniError {
-  constructor(path: string, problem: string, code: number = ErrorCode.tryAgainLater) {
-    super(code, `the DHCP daemon does not answer at ${path}: ${problem}`, startAdvice(path));
+  readonly isConnected: boolean;
+
+  constructor(path: string, problem: string, isConnected = true) {
+    super(
+      ErrorCode.tryAgainLater,
+      `the DHCP daemon does not answer at ${path}: ${problem}`,
+      startAdvice(path),
+    );
+    this.isConnected = isConnected;
   }
 }
 
@@ -34,7 +41,7 @@ function connect(path: string): number {
   const socket = tryConnect(path);
   if (socket >= 0) return socket;
   const isAbsent = absentDaemon.includes(-socket);
-  throw new Unreachable(path, isAbsent ? "it does not run" : describeErrno(-socket));
+  throw new Unreachable(path, isAbsent ? "it does not run" : describeErrno(-socket), false);
 }
 
 /** A conversation. Each of its waits ends at one time. */

@@ -1,9 +1,10 @@
 /** ADD: a container gets an interface on the bridge. */
 import { attach as attachContainer } from "../../shared/attachment/attach.ts";
+import { setParameters } from "../../shared/attachment/container-interface.ts";
 import { applyFilters, validateFilter } from "../../shared/attachment/filter.ts";
 import { enableForwarding } from "../../shared/attachment/forwarding.ts";
 import type { HostChange } from "../../shared/attachment/host-change.ts";
-import { allocate } from "../../shared/attachment/ipam.ts";
+import { allocate, needsInterface } from "../../shared/attachment/ipam.ts";
 import { containerMac } from "../../shared/attachment/mac.ts";
 import { chooseMtu } from "../../shared/attachment/mtu.ts";
 import { chooseDns, describeLink } from "../../shared/attachment/result.ts";
@@ -15,7 +16,7 @@ import { step } from "../../shared/cni/steps.ts";
 import { isAtLeast } from "../../shared/cni/version.ts";
 import type { Cidr } from "../../shared/ip/cidr.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
+import { findLinkByIndex, type Link, setLink } from "../../shared/netlink/link.ts";
 import type { Rollback } from "../../shared/rollback.ts";
 import { type Addressing, planAddressing } from "./addressing.ts";
 import { announceAddresses } from "./announcement.ts";
@@ -123,6 +124,36 @@ function preparePort(
   });
 }
 
+/** For IPAM that asks on the interface itself: the port is open, with its spoof check, before there are addresses. */
+function openEarly(attachment: Attachment): Prepared {
+  const { request, config, container, change } = attachment;
+  const prepared = preparePort(attachment, noAddressing, []);
+  const { devices, port } = prepared;
+  const masquerade = { ...config.masquerade, enabled: false };
+  if (config.spoofCheck) filter(request, { ...config, masquerade }, port, [], change.undo);
+  const inside = containerInterface(config, port, noAddressing);
+  setParameters(container, inside);
+  container.netlink.execute(setLink({ index: inside.index }, { up: true }));
+  const isolated = { ...config, detectDuplicates: false };
+  join(change.netlink, container, isolated, { bridge: devices.bridge, port: port.host }, inside);
+  return prepared;
+}
+
+/** The gateway addresses of the bridge, once they are known. */
+function complete(
+  { request, config, change, lock }: Attachment,
+  early: Prepared,
+  plan: Addressing,
+): Prepared {
+  if (plan.gateways.length === 0) return early;
+  const { netlink } = change;
+  return lock.use((note) => {
+    const present = findBridge(netlink, config.bridge);
+    const devices = prepareHost({ ...change, note }, config, present, plan, request.configuration);
+    return { ...early, devices };
+  });
+}
+
 interface Attachment {
   readonly request: Request;
   readonly config: BridgeConfig;
@@ -139,10 +170,13 @@ function attach(attachment: Attachment): Result {
   if (usesVlans(config.vlan)) {
     lock.use((note) => ensureBridge({ ...change, note }, config, findBridge(netlink, config.bridge)));
   }
+  const early = needsInterface(request) ? openEarly(attachment) : undefined;
   const ipam = allocate(request, undo);
   const plan = request.configuration.ipamType === "" ? noAddressing : planAddressing(ipam, config);
   const addresses = plan.ips.map((ip) => ip.address);
-  const { devices, port, mac } = preparePort(attachment, plan, addresses);
+  const prepared =
+    early === undefined ? preparePort(attachment, plan, addresses) : complete(attachment, early, plan);
+  const { devices, port, mac } = prepared;
   const inside = containerInterface(config, port, plan);
   step("inside", () => prepareInside(container, config, inside));
   filter(request, config, port, addresses, undo);

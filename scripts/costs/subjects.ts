@@ -2,7 +2,7 @@
  * The counted calls: each plugin in a usual network, without other programs of the machine. A plugin whose interfaces this
  * machine's kernel may lack is not counted.
  */
-import { createOutside, type Network } from "../../test/helpers/index.ts";
+import { builtPlugin, createOutside, type Network } from "../../test/helpers/index.ts";
 import { writeSubnetEnv } from "../../test/helpers/subnet-env.ts";
 import { bridge, hostLocal, masqueraded, network, portmap, ptp } from "../bench/networks.ts";
 import type { Site } from "../bench/site.ts";
@@ -32,6 +32,27 @@ const subject = (...plugins: Network["plugins"]): Subject => ({
   network: { ...network(...plugins), cniVersion: "1.1.0" },
 });
 
+/** A server and the daemon, on a bridge of containers without addresses. */
+async function furnishDhcp({ node }: Site): Promise<AsyncDisposable> {
+  const bridge = "ip link add lan type bridge && ip address add 10.40.0.1/24 dev lan && ip link set lan up";
+  await node.exec("sh", ["-c", bridge]);
+  const words =
+    "--keep-in-foreground --conf-file=/dev/null --port=0 --pid-file= --no-resolv --no-ping --user=root --log-facility=-";
+  const place =
+    "--interface=lan --bind-dynamic --dhcp-leasefile=/run/leases --dhcp-range=10.40.0.50,10.40.0.250,2m";
+  const server = node.start("sh", ["-c", `exec dnsmasq ${words} ${place} 2>&1`]);
+  await server.firstLine();
+  const daemon = node.start(builtPlugin("dhcp"), ["daemon"]);
+  const wait = "until [ -S /run/cni/dhcp.sock ]; do sleep 0.01; done";
+  await node.exec("sh", ["-c", wait]);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await daemon.stop();
+      await server.stop();
+    },
+  };
+}
+
 /** A chain stands for its last plugin. Not iptables: its tools would be counted, and differ between machines. */
 const own: readonly Subject[] = [
   subject(masqueraded(bridge, "nftables")),
@@ -47,6 +68,12 @@ const own: readonly Subject[] = [
     type: "static",
     ipam: { type: "static", addresses: [{ address: "10.39.0.5/24", gateway: "10.39.0.1" }] },
   }),
+  // It runs within the plugin that makes the interface.
+  {
+    ...subject({ type: "bridge", bridge: "lan", ipam: { type: "dhcp" } }),
+    plugin: "dhcp",
+    furnish: furnishDhcp,
+  },
 ];
 
 /** Plugins with an example in their folder are counted by it. */

@@ -4,6 +4,7 @@ import { runAll } from "../cni/error.ts";
 import { attachmentOf, type Owned, type Request } from "../cni/plugin.ts";
 import { step } from "../cni/steps.ts";
 import { removeFilter } from "../filter/filter.ts";
+import { needsInterface } from "./ipam.ts";
 import { type RemovedLink, removeOwnedLink } from "./owned-link.ts";
 
 /**
@@ -17,7 +18,12 @@ export function detach(request: Request, owned: Owned, steps: readonly (() => vo
   // Until the link is known to be gone, the container is taken to have others.
   const removeRules = () =>
     removeFilter(owner, "interface", environment, { hasSiblings: link?.hasSiblings ?? true });
+  const removeAddresses = () => {
+    if (configuration.ipamType !== "") delegateDel(request, configuration.ipamType);
+  };
+  const isEarly = needsInterface(request);
   runAll([
+    ...(isEarly ? [removeAddresses] : []),
     () => {
       link = step("link", () => removeOwnedLink(request, owned.link));
     },
@@ -25,7 +31,7 @@ export function detach(request: Request, owned: Owned, steps: readonly (() => vo
     ...steps,
     // Last: an address is free for others only when nothing of the old attachment is left. A link that may exist keeps its addresses.
     () => {
-      if (configuration.ipamType !== "" && link !== undefined) delegateDel(request, configuration.ipamType);
+      if (!isEarly && link !== undefined) removeAddresses();
     },
   ]);
 }

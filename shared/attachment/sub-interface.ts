@@ -20,7 +20,7 @@ import { checkInside } from "./check-inside.ts";
 import { configureInterface, setParameters, waitForDetection } from "./container-interface.ts";
 import { createInside } from "./create-link.ts";
 import type { HostChange } from "./host-change.ts";
-import { allocate } from "./ipam.ts";
+import { allocate, needsInterface } from "./ipam.ts";
 import { checkMtu, findMaster, type Master, masterSide } from "./master.ts";
 import { checkKind } from "./missing-kind.ts";
 import { chooseDns, describeLink } from "./result.ts";
@@ -96,6 +96,14 @@ function configure(container: Container, { link, below }: Made, { ips, kernelRou
   if (hasIpv6 && passesFrames(below)) waitForDetection(container, wanted);
 }
 
+/** Brings the interface up before it has addresses. */
+function bringUp(container: Container, link: Link): Link {
+  const { name, index } = link;
+  setParameters(container, { name, index, ips: [], routes: [], detectDuplicates: false });
+  container.netlink.execute(setLink({ index }, { up: true }));
+  return link;
+}
+
 /** ADD. Throws codes 4, 7, 50 and 999, and those of IPAM. */
 export function addSubInterface(request: Request, sub: SubInterface): Result {
   return attach(request, (container, { netlink: host, undo }) => {
@@ -103,12 +111,16 @@ export function addSubInterface(request: Request, sub: SubInterface): Result {
     const netlink = masterSide(sub.master, host, container);
     const below = findMaster(netlink, sub.master);
     checkMtu(sub.mtu, below);
+    const isExplained = <Value>(work: () => Value) => explained(sub, below, netlink, work);
+    const make = (addresses: readonly Cidr[]) =>
+      create(request, sub, container, { netlink, undo }, { below, mac: sub.mac?.(addresses) });
+    const isEarly = sub.addresses === undefined && needsInterface(request);
+    const early = isEarly ? isExplained(() => bringUp(container, make([]))) : undefined;
     const ipam = sub.addresses ?? allocate(request, undo);
     const isBare = sub.addresses === undefined && request.configuration.ipamType === "";
     const planned = isBare ? noAddresses : planAddresses(ipam, 0);
-    const mac = sub.mac?.(planned.ips.map(({ address }) => address));
-    const link = explained(sub, below, netlink, () => {
-      const made = create(request, sub, container, { netlink, undo }, { below, mac });
+    const link = isExplained(() => {
+      const made = early ?? make(planned.ips.map(({ address }) => address));
       configure(container, { link: made, below }, planned);
       return made;
     });

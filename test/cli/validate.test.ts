@@ -109,9 +109,9 @@ describe("podwire validate", () => {
     ],
     [
       "an IPAM plugin that is not there",
-      withBridge({ ipam: { type: "dhcp" } }),
+      withBridge({ ipam: { type: "whereabouts" } }),
       "plugins[0].ipam.type",
-      '"dhcp"',
+      '"whereabouts"',
     ],
     ["a plugin that is not there", network({}, [{ type: "firewall" }]), "plugins[1].type", '"firewall"'],
   ])("finds %s", async (_, content, path, words) => {

@@ -61,11 +61,11 @@ export async function runExample(
   file: string,
   prove: (stage: Stage) => Promise<void>,
   requests: Requests = [{}, {}],
-  furnish: (node: Node) => Promise<unknown> = async () => {},
+  furnish: (node: Node, outside: Outside) => Promise<unknown> = async () => {},
 ): Promise<void> {
   await using node = await createNode();
-  await furnish(node);
   await using outside = await createOutside(node);
+  await furnish(node, outside);
   const runtime = new Runtime(node, readNetwork(join(projectRoot, "conf-examples", file)));
   await warmUp(node, runtime, requests[0]);
   const before = await node.snapshot();

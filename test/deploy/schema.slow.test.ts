@@ -58,6 +58,7 @@ describe("deploy/", () => {
   test("has objects, and every one fits the schema of its kind", () => {
     expect(manifests().map(({ file }) => file)).toEqual([
       "daemonset.yaml",
+      "dhcp-daemon.yaml",
       "single-node.yaml",
       "vxlan-l3.yaml",
     ]);

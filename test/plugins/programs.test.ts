@@ -137,7 +137,8 @@ class Chain {
 
 test("every built plugin is among them", () => {
   const plugins = chains.flatMap(([, keys]) => Object.keys(keys("nftables")));
-  const built = folders.map(({ name }) => name);
+  // dhcp needs a server on the network: test/ipam/dhcp.
+  const built = folders.map(({ name }) => name).filter((name) => name !== "dhcp");
   expect([...new Set(plugins)].sort()).toEqual(built.sort());
 });
 

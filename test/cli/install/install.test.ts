@@ -34,12 +34,12 @@ describe.runIf(canRun("ip", "cmp", referencePlugin("bridge")))("podwire install"
   test("takes the place of others' executables, and leaves the rest of the folder alone", async () => {
     await using target = await Target.create();
     await target.layOld();
-    await target.node.exec("cp", [referencePlugin("dhcp"), folder]);
+    await target.node.exec("cp", [referencePlugin("dhcp"), `${folder}/whereabouts`]);
     const { stdout } = await target.install();
     for (const name of old) expect(stdout).toContain(`${folder}/${name}: replaced`);
     expect(stdout).toContain(`${folder}/vxlan: installed`);
-    expect(await target.isSame("dhcp", referencePlugin("dhcp"))).toBe(true);
-    await target.node.exec("rm", [`${folder}/dhcp`]);
+    expect(await target.isSame("whereabouts", referencePlugin("dhcp"))).toBe(true);
+    await target.node.exec("rm", [`${folder}/whereabouts`]);
     await target.expectInstalled();
     await target.expectService();
   });

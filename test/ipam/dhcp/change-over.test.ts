@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canRun, referenceBin, referencePlugin } from "../../helpers/index.ts";
-import { failed, Host } from "../../plugins/attachment/host.ts";
+import { Host } from "../../plugins/attachment/host.ts";
 import { network, World } from "./world.ts";
 
 let world: World;

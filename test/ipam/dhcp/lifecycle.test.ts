@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canRun } from "../../helpers/index.ts";
-import { failed, succeeded } from "../../plugins/attachment/host.ts";
-import { network, requested, server, World } from "./world.ts";
+import { network, server, World } from "./world.ts";
 
 let world: World;
 beforeEach(async () => {

@@ -3,8 +3,8 @@ import {
   builtPlugin,
   createNode,
   type Node,
-  referencePlugin,
   type RunningCommand,
+  referencePlugin,
 } from "../../helpers/index.ts";
 import { Host, type Keys, type Pod } from "../../plugins/attachment/host.ts";
 
@@ -33,13 +33,17 @@ export class World implements AsyncDisposable {
   readonly node: Node;
   readonly host: Host;
 
-  private constructor(node: Node) {
+  protected constructor(node: Node) {
     this.node = node;
     this.host = new Host(node, builtPlugin("dhcp"));
   }
 
   static async create(): Promise<World> {
-    const node = await createNode();
+    return World.on(await createNode());
+  }
+
+  /** The same on a node that is there. */
+  static async on(node: Node): Promise<World> {
     await node.addNetns("server");
     await node.exec("sh", ["-ec", lanScript]);
     return new World(node);
@@ -108,6 +112,8 @@ export class World implements AsyncDisposable {
   /** The files of leases that the daemon keeps. */
   async files(): Promise<string[]> {
     const list = ["-c", "ls /run/podwire/dhcp/run-cni-dhcp.sock 2>/dev/null | grep -v lock"];
-    return (await this.node.exec("sh", list, { reject: false })).stdout.split("\n").filter((name) => name !== "");
+    return (await this.node.exec("sh", list, { reject: false })).stdout
+      .split("\n")
+      .filter((name) => name !== "");
   }
 }

@@ -8,6 +8,7 @@ const most: Readonly<Record<string, number>> = {
   bridge: 31,
   ptp: 22,
   vxlan: 54,
+  dhcp: 4,
   "host-local": 0,
   loopback: 6,
   // Two of them look at the guard of 127.0.0.0/8 on the interface, and make it.

@@ -11,8 +11,10 @@
  *         return { add: { ...config, runtimeConfig, prevResult }, del: config };
  *     } },
  */
+import { expect } from "vitest";
 import { builtPlugin } from "../../helpers/index.ts";
 import { subnetEnv, writeSubnetEnv } from "../../helpers/subnet-env.ts";
+import { World as DhcpWorld, network as dhcpNetwork } from "../../ipam/dhcp/world.ts";
 import { Host, type Keys, type Pod } from "../attachment/host.ts";
 import { everything as bridgeNetwork } from "../bridge/everything.ts";
 import { programs as bridgePrograms } from "../bridge/host.ts";
@@ -250,6 +252,30 @@ export const subjects: readonly Subject[] = [
       type: "bridge",
       ipam: { type: "host-local", ranges: addresses },
     }),
+  },
+  {
+    name: "dhcp",
+    plugin: "dhcp",
+    programs: ["ip", "dnsmasq"],
+    isInside: true,
+    prepare: async (host) => {
+      const world = await DhcpWorld.on(host.node);
+      await world.dnsmasq();
+      await world.daemon();
+      await world.attach("a");
+      // A plugin that makes an interface brings it up before it asks for an address.
+      for (const words of ["addrgenmode none", "up"])
+        await host.node.exec("ip", ["link", "set", "eth0", ...words.split(" ")], { netns: "a" });
+      const neighbour = await world.pod("neighbour");
+      const result = await host.add(neighbour, dhcpNetwork());
+      // The server hears of a release a moment after DEL.
+      const state = async () => {
+        const files = await world.files();
+        await expect.poll(() => world.leased()).toHaveLength(files.length);
+        return files;
+      };
+      return { add: dhcpNetwork(), kept: [{ pod: neighbour, result }], state };
+    },
   },
   {
     name: "loopback",
