@@ -45,7 +45,7 @@ export function tryConnect(path: string): number {
   return failed;
 }
 
-/** The next connection of a listening socket, which does not block; undefined if there is none. */
+/** The next connection of a listening socket, which does not block; undefined if nothing connects. */
 export function acceptConnection(listener: number): number | undefined {
   const socket = tryCall("accept4", listener, NON_BLOCKING | CLOSE_ON_EXEC);
   // ECONNABORTED and others: that caller is gone. ENFILE and EMFILE: it waits until a descriptor is free.

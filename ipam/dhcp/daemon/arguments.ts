@@ -49,7 +49,7 @@ const units: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** A duration as in Go, in milliseconds: "10s", "1m30s", "500ms"; undefined if it is none. */
+/** A duration as in Go, in milliseconds: "10s", "1m30s", "500ms"; undefined for any other text. */
 export function parseDuration(text: string): number | undefined {
   if (text === "0") return 0;
   if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;

@@ -142,7 +142,7 @@ export function readRecord(content: string, boot: string): LeaseRecord | undefin
   }
 }
 
-/** What the server granted. Throws BadTerms if the record's ACK is none. */
+/** What the server granted. Throws BadTerms for a record without a valid ACK. */
 export function termsOf({ ack, client }: Pick<LeaseRecord, "ack" | "client">): Terms {
   const message = readMessage(ack);
   if (typeof message === "string") throw new BadTerms(message);
