@@ -125,6 +125,13 @@ describe("a structure", () => {
   });
 });
 
+test("attach_filter takes whole instructions only, and no more than the kernel does", async () => {
+  await expectRefusals(
+    [1, 7, 12, 8 * 4097].map((bytes) => `native.attach_filter(0, new Uint8Array(${bytes}))`),
+    "RangeError",
+  );
+});
+
 test("fcntl refuses commands whose argument is an address", async () => {
   // F_GETLK to F_GETOWN_EX, F_OFD_GETLK and so on, F_GET_RW_HINT and so on (include/uapi/linux/fcntl.h).
   const commands = [5, 6, 7, 12, 13, 14, 15, 16, 17, 36, 37, 38, 1035, 1036, 1037, 1038, 1039, -1];
