@@ -65,6 +65,7 @@ const testPrograms = {
   // A test compares podwire's cache with libcni's own, in a short Go program.
   go: "golang-go",
   "/usr/share/gocode/src/github.com/containernetworking/cni/libcni": "golang-github-appc-cni-dev",
+  jq: "jq",
   mmdebstrap: "mmdebstrap",
   modprobe: "kmod",
   podman: "podman",

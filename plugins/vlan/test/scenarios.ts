@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectRoot } from "../../../test/helpers/index.ts";
+import { assertChangeOver } from "../../../test/vm/scenarios/change-over.ts";
 import { addLanAddresses, lan, makeLan } from "../../../test/vm/scenarios/lan.ts";
 import { assertRefused } from "../../../test/vm/scenarios/pods.ts";
 import type { Scenario } from "../../../test/vm/scenarios/scenario.ts";
@@ -85,6 +86,7 @@ export const scenarios: readonly Scenario[] = [
     await stage.done("STATUS");
     assert.equal(assertRefused(await stage.call("STATUS", { master: "eth9" }), /"eth9" does not exist/), 50);
   }),
+  onStage("what the reference attached, ours checks and detaches, and the other way round", assertChangeOver),
   onStage("the example attaches a container", async (stage) => {
     const text = readFileSync(join(projectRoot, "plugins/vlan/example.conflist"), "utf8");
     const { plugins, cniVersion, name } = JSON.parse(text) as { plugins: Keys[] } & Keys;

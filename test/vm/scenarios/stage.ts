@@ -1,5 +1,5 @@
 /** A plugin on a node in the virtual machine, with one container: for the scenarios of plugins' folders. */
-import { builtPlugin, type CniCommand } from "../../helpers/index.ts";
+import { builtPlugin, type CniCommand, referencePlugin } from "../../helpers/index.ts";
 import type { VmNode } from "../node.ts";
 import { assertDone } from "./pods.ts";
 import type { Scenario } from "./scenario.ts";
@@ -22,12 +22,19 @@ export class Stage {
   readonly config: Keys;
   readonly pod: string;
   readonly #id: string;
+  readonly #executable: (plugin: string) => string;
 
-  constructor(node: VmNode, config: Keys, pod = "a", id = `id-${pod}`) {
+  constructor(node: VmNode, config: Keys, pod = "a", id = `id-${pod}`, executable = builtPlugin) {
     this.node = node;
     this.config = config;
     this.pod = pod;
     this.#id = id;
+    this.#executable = executable;
+  }
+
+  /** The same with Debian's plugins. */
+  reference(): Stage {
+    return new Stage(this.node, this.config, this.pod, this.#id, referencePlugin);
   }
 
   /** The same for another container. */
@@ -39,7 +46,7 @@ export class Stage {
     const attachment = { containerId: this.#id, netns, ifname: "eth0" };
     const given = command === "GC" || command === "STATUS" ? {} : attachment;
     const config = { ...this.config, ...keys };
-    return this.node.plugin(builtPlugin(String(config["type"])), { command, ...given, config });
+    return this.node.plugin(this.#executable(String(config["type"])), { command, ...given, config });
   }
 
   async done(command: CniCommand, keys: Keys = {}, netns?: string) {
