@@ -26,7 +26,7 @@ export const aliasText = (aliases: Aliases): string =>
     .sort()
     .join("");
 
-/** The further names in a folder of executables; none if it has no such file, or it cannot be read. */
+/** The further names in a folder of executables; none without such a file, or if it cannot be read. */
 export function readAliases(folder: string): Aliases {
   try {
     return parseAliases(readOwnFile(`${folder}/${ALIAS_FILE}`) ?? "");
