@@ -63,6 +63,13 @@ const own: readonly Subject[] = [
   subject(ptp, { type: "tuning", sysctl: { "net.core.somaxconn": "1024" }, mtu: 1400 }),
   subject(ptp, { type: "sbr" }),
   { ...subject({ type: "flannel" }), furnish: ({ node }) => writeSubnetEnv(node) },
+  subject(ptp, {
+    type: "bandwidth",
+    ingressRate: 8_000_000,
+    ingressBurst: 800_000,
+    egressRate: 8_000_000,
+    egressBurst: 800_000,
+  }),
   subject(hostLocal),
   subject({
     type: "static",

@@ -6,19 +6,16 @@ import { Errno } from "../system/errno.ts";
 import { BodyWriter } from "./body-writer.ts";
 import type { NetlinkConnection } from "./connection.ts";
 import { Flag, type NetlinkMessage } from "./message.ts";
+import {
+  filterInfo,
+  INGRESS_HANDLE,
+  TrafficAttribute,
+  TrafficMessage,
+  TrafficParent,
+  trafficHeader,
+} from "./traffic-control.ts";
 
-/** RTM_*. */
-const NEW_QDISC = 36;
-const NEW_FILTER = 44;
-const DELETE_FILTER = 45;
-const GET_FILTER = 46;
-/** TC_H_*: the one qdisc of its kind on an interface, and its side for what comes in. */
-const QDISC = 0xffff0000;
-const QDISC_PARENT = 0xfffffff1;
-const INGRESS = 0xfffffff2;
-/** TCA_KIND, TCA_OPTIONS; TCA_BPF_OPS_LEN, _OPS, _NAME, _FLAGS. */
-const KIND = 1;
-const OPTIONS = 2;
+/** TCA_BPF_OPS_LEN, _OPS, _NAME, _FLAGS. */
 const Program = { length: 4, instructions: 5, name: 7, flags: 8 } as const;
 /** TCA_BPF_FLAG_ACT_DIRECT: what the program returns is what happens to the packet. */
 const DIRECT = 1;
@@ -37,15 +34,6 @@ export interface IngressProgram {
   readonly instructions: readonly Instruction[];
 }
 
-/** struct tcmsg. */
-function header(index: number, handle: number, parent: number, info = 0): Uint8Array {
-  const view = new DataView(new ArrayBuffer(20));
-  for (const [at, number] of [0, index, handle, parent, info].entries()) {
-    view.setUint32(4 * at, number, true);
-  }
-  return new Uint8Array(view.buffer);
-}
-
 /** struct sock_filter. */
 function encode(instructions: readonly Instruction[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(8 * instructions.length));
@@ -58,27 +46,25 @@ function encode(instructions: readonly Instruction[]): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** The priority, and the EtherType in network order: TC_H_MAKE(priority << 16, htons(type)). */
-const infoOf = ({ priority, etherType }: IngressProgram): number =>
-  ((priority << 16) | ((etherType & 0xff) << 8) | (etherType >> 8)) >>> 0;
+const infoOf = ({ priority, etherType }: IngressProgram): number => filterInfo(priority, etherType);
 
 const newQdisc = (index: number): NetlinkMessage => ({
-  type: NEW_QDISC,
+  type: TrafficMessage.newQdisc,
   flags: Flag.request | Flag.ack | Flag.create | Flag.exclusive,
   body: new BodyWriter()
-    .raw(header(index, QDISC, QDISC_PARENT))
-    .text(KIND, "clsact")
+    .raw(trafficHeader(index, INGRESS_HANDLE, TrafficParent.ingressQdisc))
+    .text(TrafficAttribute.kind, "clsact")
     .finish(),
   purpose: `add the qdisc clsact to the interface ${index}`,
 });
 
 const newFilter = (index: number, program: IngressProgram): NetlinkMessage => ({
-  type: NEW_FILTER,
+  type: TrafficMessage.newFilter,
   flags: Flag.request | Flag.ack | Flag.create | Flag.exclusive,
   body: new BodyWriter()
-    .raw(header(index, program.handle, INGRESS, infoOf(program)))
-    .text(KIND, "bpf")
-    .nested(OPTIONS, (options) => {
+    .raw(trafficHeader(index, program.handle, TrafficParent.ingress, infoOf(program)))
+    .text(TrafficAttribute.kind, "bpf")
+    .nested(TrafficAttribute.options, (options) => {
       options
         .u16(Program.length, program.instructions.length)
         .bytes(Program.instructions, encode(program.instructions))
@@ -111,11 +97,11 @@ export const hasIngressProgram = (
   program: IngressProgram,
 ): boolean =>
   connection.query({
-    type: GET_FILTER,
+    type: TrafficMessage.getFilter,
     flags: Flag.request,
     body: new BodyWriter()
-      .raw(header(index, program.handle, INGRESS, infoOf(program)))
-      .text(KIND, "bpf")
+      .raw(trafficHeader(index, program.handle, TrafficParent.ingress, infoOf(program)))
+      .text(TrafficAttribute.kind, "bpf")
       .finish(),
     purpose: `look for the program ${program.name} of the interface ${index}`,
   }).body !== undefined;
@@ -127,11 +113,11 @@ export function removeIngressProgram(
   program: IngressProgram,
 ): void {
   const message = {
-    type: DELETE_FILTER,
+    type: TrafficMessage.deleteFilter,
     flags: Flag.request | Flag.ack,
     body: new BodyWriter()
-      .raw(header(index, program.handle, INGRESS, infoOf(program)))
-      .text(KIND, "bpf")
+      .raw(trafficHeader(index, program.handle, TrafficParent.ingress, infoOf(program)))
+      .text(TrafficAttribute.kind, "bpf")
       .finish(),
     purpose: `remove the program ${program.name} from the interface ${index}`,
   };

@@ -52,11 +52,12 @@ const chains: readonly Described[] = [
     }),
   ],
   [
-    "bridge, tuning and sbr",
+    "bridge, tuning, sbr and bandwidth",
     () => ({
       bridge: { isDefaultGateway: true, ipam },
       tuning: { sysctl: { "net.core.somaxconn": "512" }, mtu: 1400 },
       sbr: {},
+      bandwidth: { ingressRate: 8e6, ingressBurst: 8e5, egressRate: 8e6, egressBurst: 8e5 },
     }),
   ],
   [

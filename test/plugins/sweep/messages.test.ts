@@ -18,6 +18,7 @@ const most: Readonly<Record<string, number>> = {
   sbr: 24,
   // Those of the bridge, which attaches its pods.
   flannel: 31,
+  bandwidth: 9,
 };
 
 describe.each(subjects)("$name", ({ plugin, programs, isPossible = true, ...rest }) => {

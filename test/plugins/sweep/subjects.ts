@@ -206,6 +206,35 @@ const flannelHost =
     );
   };
 
+/** Limits of both directions, of a container that ptp has attached, beside another container's. */
+const bandwidthRow = (name: string, keys: Keys): Subject => ({
+  name,
+  plugin: "bandwidth",
+  programs: ["ip", "tc"],
+  prepare: async (host, pod) => {
+    const ptp = new Host(host.node, builtPlugin("ptp"));
+    const limits = { ingressRate: 8e6, ingressBurst: 8e5, egressRate: 8e6, egressBurst: 8e5 };
+    const config = { cniVersion: "1.1.0", name: "net", type: "bandwidth", ...limits, ...keys };
+    const attach = async (each: Pod) => ({ ...config, prevResult: await ptp.add(each, plainPtp()) });
+    const neighbour = await host.pod("neighbour");
+    const kept = await attach(neighbour);
+    const result = await host.add(neighbour, kept);
+    const add = await attach(pod);
+    const end: string = add.prevResult.interfaces[0].name;
+    // The kernel's own address is tentative for a moment, which a comparison would see.
+    const tentative = () => host.node.exec("ip", ["-6", "address", "show", "tentative"], { netns: pod.name });
+    await expect.poll(async () => (await tentative()).stdout).toBe("");
+    // A snapshot shows the root qdisc alone.
+    const state = async () =>
+      (
+        await host.node.exec("sh", ["-c", `tc qdisc show dev ${end}; tc filter show dev ${end} ingress`], {
+          reject: false,
+        })
+      ).stdout;
+    return { add, del: config, kept: [{ pod: neighbour, result, config: kept }], state };
+  },
+});
+
 const addresses = ["10.1.0.0/24", "fd00:1::/64"].map((subnet) => [{ subnet }]);
 
 export const subjects: readonly Subject[] = [
@@ -234,6 +263,8 @@ export const subjects: readonly Subject[] = [
   },
   chainedRow("tuning", { sysctl: { "net.core.somaxconn": "512" }, mac: "02:00:00:00:00:07", mtu: 1400 }),
   chainedRow("sbr", {}),
+  bandwidthRow("bandwidth", {}),
+  bandwidthRow("bandwidth with networks", { unshapedSubnets: ["192.0.2.0/24", "2001:db8::/32"] }),
   {
     name: "flannel",
     plugin: "flannel",

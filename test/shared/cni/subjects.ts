@@ -30,10 +30,11 @@ const hasLinkKind = (plugin: string): boolean => {
 };
 
 /**
- * The plugins that work on this kernel. The others also run in the virtual machine, whose kernel has their modules (test/vm). Not sbr and
- * dhcp: they need the interface eth0, whose name has to be free for the others.
+ * The plugins that work on this kernel. The others also run in the virtual machine, whose kernel has their modules (test/vm). Not those
+ * that need the interface eth0, whose name has to be free for the others.
  */
-const isPossible = (plugin: string): boolean => !["dhcp", "sbr"].includes(plugin) && hasLinkKind(plugin);
+const isPossible = (plugin: string): boolean =>
+  !["bandwidth", "dhcp", "sbr"].includes(plugin) && hasLinkKind(plugin);
 
 /**
  * All that the build makes. In the tier `sanitized`, unless PODWIRE_SWEEP=all, one that works on interfaces and one that works on
