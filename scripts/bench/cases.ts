@@ -1,6 +1,18 @@
 /** The measured cases and their goals. */
-import type { Network } from "../../test/helpers/index.ts";
-import { type Backend, bridge, hostLocal, masqueraded, network, portmap, ptp } from "./networks.ts";
+import type { Network, Node } from "../../test/helpers/index.ts";
+import {
+  type Backend,
+  bridge,
+  hostLocal,
+  macvlan,
+  makeMaster,
+  masqueraded,
+  network,
+  portmap,
+  ptp,
+  staticAddress,
+  tuning,
+} from "./networks.ts";
 
 /** The wanted ratios to the reference: without attachments, and with many. */
 type Goals = readonly [empty: number, held: number];
@@ -10,6 +22,8 @@ export interface Case {
   /** The plugins that are called for an attachment, in order: a figure is the sum of their calls. */
   readonly network: Network;
   readonly goals: Readonly<Partial<Record<"ADD" | "DEL", Goals>>>;
+  /** Makes what the plugins need on a node. */
+  readonly furnish?: (node: Node) => Promise<void>;
   /** The backend that the reference uses instead, as long as it lacks the configured one. */
   readonly referenceRuns?: Backend;
   /** Our own cost with many attachments held that is wanted, as a ratio to our cost with none. Absent: it grows (iptables). */
@@ -56,6 +70,16 @@ export const cases: readonly Case[] = [
     growthGoal,
     referenceRuns: "iptables",
   },
+  { name: "static", network: network(staticAddress), goals: { ADD: [0.4, 0.4] }, growthGoal },
+  {
+    name: "macvlan",
+    network: network(macvlan),
+    goals: { ADD: [0.5, 0.5] },
+    // As of the bridge: the kernel copies each broadcast to all interfaces of the master.
+    growthGoal: 1.6,
+    furnish: makeMaster,
+  },
+  { name: "tuning", network: network(tuning), goals: { ADD: [0.5, 0.5] }, growthGoal },
   {
     name: "bridge+ipMasq+iptables",
     network: network(masqueraded(bridge, "iptables")),

@@ -39,13 +39,13 @@ const emptySeries = (): Series => ({
   limit: [],
 });
 
-async function openSites({ network }: Case, extent: Extent) {
+async function openSites({ network, furnish }: Case, extent: Extent) {
   const { held, heldReference, pairs, reference } = extent;
   const sites = {
-    oursEmpty: await createSite(distBin, network),
-    theirsEmpty: await createSite(reference, network),
-    oursHeld: await createSite(distBin, network),
-    theirsHeld: await createSite(reference, network),
+    oursEmpty: await createSite(distBin, network, furnish),
+    theirsEmpty: await createSite(reference, network, furnish),
+    oursHeld: await createSite(distBin, network, furnish),
+    theirsHeld: await createSite(reference, network, furnish),
   } satisfies Record<SiteName, Site>;
   await sites.oursHeld.hold(held);
   await sites.theirsHeld.hold(heldReference);

@@ -52,9 +52,14 @@ export const attachmentOf = ({ name, hostPort }: Container): Attachment => ({
   capabilities: { portMappings: [{ hostPort, containerPort, protocol: "tcp" }] },
 });
 
-/** Makes a site for the executables in `folder`. */
-export async function createSite(folder: string, network: Network): Promise<Site> {
+/** Makes a site for the executables in `folder`. `furnish` makes what the network needs. */
+export async function createSite(
+  folder: string,
+  network: Network,
+  furnish: (node: Node) => Promise<void> = async () => {},
+): Promise<Site> {
   const node = await createNode();
+  await furnish(node);
   const worker = await startWorker({ folder, network, scratch: "/run/bench" }, { pid: node.pid });
   const prepare = async (containers: readonly Container[]): Promise<void> => {
     const input = containers.map(({ name }) => `netns add ${name}\n`).join("");
