@@ -60,6 +60,7 @@ const own: readonly Subject[] = [
   { ...subject(vxlan), furnish: ({ node }) => createOutside(node) },
   subject({ type: "loopback" }),
   subject(ptp, portmap("nftables")),
+  subject(ptp, { type: "firewall" }),
   subject(ptp, { type: "tuning", sysctl: { "net.core.somaxconn": "1024" }, mtu: 1400 }),
   subject(ptp, { type: "sbr" }),
   { ...subject({ type: "flannel" }), furnish: ({ node }) => writeSubnetEnv(node) },

@@ -44,7 +44,8 @@ export function contextOf(
     write: (text: string) => ifPossible(() => store.writeState(text, ".uses")),
   };
   const holds = (record: FilterRecord) => store.holds(record);
-  return { connection, environment, allRecords: () => store.all(), holds, state, uses };
+  const some: FilterContext["some"] = (kind, test) => store.some(kind, test);
+  return { connection, environment, allRecords: () => store.all(), some, holds, state, uses };
 }
 
 /** The record with its backend. Throws CniError (50, or 7) if the node cannot do what is wanted. Changes nothing. */

@@ -2,6 +2,7 @@
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import type { KernelRule, Table } from "../nftables/message.ts";
 import { findElements, rulesOf } from "../nftables/query.ts";
+import { gateDamage } from "./forward-gate.ts";
 import { features } from "./projection.ts";
 import {
   bridgeTable,
@@ -86,5 +87,6 @@ export function describeDamage(connection: NetlinkConnection, groups: readonly G
     const damage = damageOfFeature(connection, feature.structureOf(groups), rulesIn);
     if (damage !== undefined) return `${feature.name}: ${damage}`;
   }
-  return undefined;
+  const damage = gateDamage(connection, groups);
+  return damage && `the firewall: ${damage}`;
 }

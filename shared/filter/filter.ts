@@ -42,7 +42,11 @@ function applyChange(context: FilterContext, change: Change): void {
   for (const { owner, kind } of added) names.delete(recordName(owner, kind));
   const isLeft = ({ owner, kind }: FilterRecord) => !names.has(recordName(owner, kind));
   const base = added.length === 0 ? withOptionalState(context) : context;
-  const without = { ...base, allRecords: () => context.allRecords().filter(isLeft) };
+  const without: FilterContext = {
+    ...base,
+    allRecords: () => context.allRecords().filter(isLeft),
+    some: (kind, test) => context.some(kind, (record) => isLeft(record) && test(record)),
+  };
   runAll(backends.map((backend) => () => backend.change(without, change)));
 }
 
@@ -179,7 +183,9 @@ function ofOwner({ context }: Host, owner: AttachmentKey, kind: RecordKind): Fil
 /** The records as read from the kernel, if files cannot be read: a projection of no records would remove the rules of all. */
 function fromKernel({ context, store }: Host): Host {
   const records = recovered(context);
-  return { store, context: { ...context, allRecords: () => records } };
+  const some: FilterContext["some"] = (kind, test) =>
+    records.some((record) => record.kind === kind && test(record));
+  return { store, context: { ...context, allRecords: () => records, some } };
 }
 
 /** Whether there can be rules of the owner: its record exists, or records were deleted while the kernel has rules. */

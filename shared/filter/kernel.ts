@@ -1,6 +1,6 @@
 /** The contract of the two backends: how records become rules in the kernel. */
 import type { NetlinkConnection } from "../netlink/connection.ts";
-import type { FilterRecord } from "./record.ts";
+import type { FilterRecord, RecordKind } from "./record.ts";
 
 export interface FilterContext {
   /** A netfilter socket in the host's namespace. */
@@ -9,6 +9,8 @@ export interface FilterContext {
   readonly environment: Readonly<Record<string, string>>;
   /** Reads all records from the disk: for a projection of all. What a call has just written is among them, what it removes is not. */
   readonly allRecords: () => FilterRecord[];
+  /** Whether there is such a record of a kind, among the same. Reads no more than it must. */
+  readonly some: (kind: RecordKind, test: (record: FilterRecord) => boolean) => boolean;
   /** Whether a record has the ports and addresses that it wants. False for that of a process which was killed. */
   readonly holds: (record: FilterRecord) => boolean;
   /** A text that the nftables backend keeps among the records; gone with them. */

@@ -8,22 +8,27 @@
  */
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
-import { joinFields, type KernelElement } from "../nftables/element.ts";
 import { deleteTable, newTable } from "../nftables/message.ts";
 import { isNftablesLoaded } from "../nftables/presence.ts";
-import { findElements, hasTable } from "../nftables/query.ts";
+import { hasTable } from "../nftables/query.ts";
 import { generationOf, nextGeneration, tryCommit } from "../nftables/transaction.ts";
 import { Errno } from "../system/errno.ts";
 import { addElements, beyond, elementPlace, makeStructure, removeElements } from "./changes.ts";
 import { describeDamage } from "./damage.ts";
 import { NEXT_GC, notAsMade, refusedProjection } from "./errors.ts";
+import { gateMessages, isLegacyOpen, openLegacy } from "./forward-gate.ts";
+import { isPolicyUnused } from "./ingress.ts";
 import type { Change, FilterBackend, FilterContext } from "./kernel.ts";
+import { type Found, isOwn, isRight, lookUp } from "./look-up.ts";
 import { elementsOf, features, furtherGroups, projectable, structureOf } from "./projection.ts";
 import type { FilterRecord } from "./record.ts";
 import { recoverRecords } from "./recover.ts";
 import { readState, type State, writeState } from "./state.ts";
 import { bridgeTable, inetTable, type PlacedElement } from "./structure.ts";
 import { prepare } from "./trial.ts";
+
+const LEGACY_DAMAGE =
+  "the firewall: the way through the chain FORWARD is missing or changed in iptables-legacy";
 
 /** How often a commit may be overtaken by those of other programs. */
 const ATTEMPTS = 100;
@@ -33,33 +38,6 @@ const MOST_REMOVED = 20_000;
 /** Undefined without nf_tables, which is not loaded for the question. */
 const currentGeneration = (connection: NetlinkConnection): number | undefined =>
   isNftablesLoaded() ? generationOf(connection) : undefined;
-
-interface Found {
-  readonly placed: PlacedElement;
-  readonly kernel: KernelElement | undefined;
-}
-
-/** The elements beside what the kernel has in their places. */
-function lookUp({ connection }: FilterContext, elements: readonly PlacedElement[]): Found[] {
-  return [inetTable, bridgeTable].flatMap((table) => {
-    const own = elements.filter((placed) => placed.table === table);
-    const found = findElements(
-      connection,
-      table,
-      own.map(({ set, element }) => ({ set, key: element.key })),
-    );
-    return own.map((placed, at) => ({ placed, kernel: found[at] }));
-  });
-}
-
-const isOwn = ({ placed, kernel }: Found): boolean => kernel?.comment === placed.element.comment;
-
-/** Whether the kernel has the element as it should be: the owner's, and leading to the same place. */
-function isRight(found: Found): boolean {
-  const { value } = found.placed.element;
-  if (!isOwn(found)) return false;
-  return value === undefined || String(found.kernel?.value) === String(joinFields(value));
-}
 
 /** The element that is in a place, to be removed by its key. */
 const held = (found: readonly Found[]): PlacedElement[] =>
@@ -91,6 +69,9 @@ function difference(
   const further = beyond(structureOf([...state.groups, ...groups]), structureOf(state.groups));
   return [
     ...(groups.length === 0 ? [] : makeStructure(further)),
+    ...(groups.some(({ kind }) => kind === "admin")
+      ? gateMessages(context.connection, [...state.groups, ...groups])
+      : []),
     ...removeElements([...gone.values()].filter((placed) => !kept.has(elementPlace(placed)))),
     ...addElements(missing),
   ];
@@ -113,6 +94,7 @@ function makeDifference(
     const refusal = tryCommit(context.connection, messages, generation);
     if (refusal === undefined) {
       writeState(context, { generation: nextGeneration(generation), groups });
+      if (groups.length > state.groups.length) openLegacy(context, groups);
       return true;
     }
     if (refusal.errno === Errno.ERESTART) return "overtaken";
@@ -148,6 +130,7 @@ export function projectAll(context: FilterContext): void {
       ...old.flatMap((table) => [newTable(table, ""), deleteTable(table)]),
       ...makeStructure(structure),
       ...addElements(elements),
+      ...gateMessages(connection, groups),
     ];
     if (messages.length === 0) {
       writeState(context, { generation, groups });
@@ -156,6 +139,7 @@ export function projectAll(context: FilterContext): void {
     const refusal = tryCommit(connection, messages, generation);
     if (refusal === undefined) {
       writeState(context, { generation: nextGeneration(generation), groups });
+      openLegacy(context, groups);
       return;
     }
     if (refusal.errno !== Errno.ERESTART || attempt === ATTEMPTS) throw refusedProjection(refusal, attempt);
@@ -166,8 +150,9 @@ export function projectAll(context: FilterContext): void {
 const concerns = (record: FilterRecord): boolean =>
   features.some((feature) => feature.groupsOf(record).length > 0);
 
-const isIntact = ({ connection }: FilterContext, { generation, groups }: State, current: number): boolean =>
-  generation === current || describeDamage(connection, groups) === undefined;
+const isIntact = (context: FilterContext, { generation, groups }: State, current: number): boolean =>
+  (generation === current || describeDamage(context.connection, groups) === undefined) &&
+  isLegacyOpen(context, groups);
 
 function change(context: FilterContext, wanted: Change): void {
   const own = { removed: wanted.removed.filter(concerns), added: wanted.added.filter(concerns) };
@@ -182,6 +167,7 @@ function change(context: FilterContext, wanted: Change): void {
     if (generation === undefined && own.added.length === 0) return;
     const state = readState(context);
     if (state === undefined || generation === undefined || count > MOST_REMOVED) break;
+    if (isPolicyUnused(context, own)) break;
     if (!isIntact(context, state, generation)) break;
     const outcome = makeDifference(context, state, generation, own);
     if (outcome === true) return;
@@ -228,6 +214,7 @@ function check(context: FilterContext, record: FilterRecord): void {
     const damage = describeDamage(context.connection, state.groups);
     if (damage !== undefined) throw notAsMade(owner, damage);
   }
+  if (!isLegacyOpen(context, state.groups)) throw notAsMade(owner, LEGACY_DAMAGE);
   const wrong = lookUp(context, elementsOf(record)).find((found) => !isRight(found));
   if (wrong === undefined) return;
   const problem =

@@ -1,13 +1,15 @@
 /** The projection of records: the tables they make, as data. Pure. */
+import { firewall } from "./firewall.ts";
 import { hairpin } from "./hairpin.ts";
 import { hostPorts } from "./host-ports.ts";
+import { ingress } from "./ingress.ts";
 import { masquerade } from "./masquerade.ts";
 import type { FilterRecord } from "./record.ts";
 import { spoofCheck } from "./spoof-check.ts";
 import { type Feature, type Group, groupName, type PlacedElement, type Structure } from "./structure.ts";
 
 /** All uses of the packet filter. A new one is one more file, and its name here. */
-export const features: readonly Feature[] = [masquerade, hostPorts, hairpin, spoofCheck];
+export const features: readonly Feature[] = [masquerade, hostPorts, hairpin, spoofCheck, firewall, ingress];
 
 /** The groups that records need beside those given, each once, in the order of their first use. */
 export function furtherGroups(groups: readonly Group[], records: readonly FilterRecord[]): Group[] {

@@ -7,7 +7,10 @@ import { type Cidr, formatCidr, parseCidr } from "../ip/cidr.ts";
 import { backends } from "./backend.ts";
 import {
   type FilterRecord,
+  type Firewall,
   type HostPorts,
+  type Ingress,
+  ingressPolicies,
   type Masquerade,
   type PortMapping,
   recordKinds,
@@ -89,6 +92,17 @@ function readSpoofCheck(value: unknown): SpoofCheck | undefined {
   return isText(port) && isText(mac) && MAC.test(mac) ? { port, mac } : undefined;
 }
 
+function readIngress(value: unknown): Ingress[] {
+  if (!isObject(value) || !isText(value["bridge"])) return [];
+  const policy = ingressPolicies.find((name) => name === value["policy"]);
+  return policy === undefined ? [] : [{ bridge: value["bridge"], policy }];
+}
+
+function readFirewall(value: unknown): Firewall | undefined {
+  if (!isObject(value)) return undefined;
+  return { admins: texts(value["admins"]), ingress: listOf(value["ingress"]).flatMap(readIngress) };
+}
+
 function readOwner(value: unknown): AttachmentKey | undefined {
   if (!isObject(value)) return undefined;
   const { network, containerId, ifname } = value;
@@ -111,6 +125,8 @@ function parseObject(text: string): JsonObject | undefined {
   }
 }
 
+export const parseFirewall = (text: string): Firewall | undefined => readFirewall(parseObject(text));
+
 /** Reads a record; undefined if the text is not a whole one. */
 export function parseRecord(text: string): FilterRecord | undefined {
   const value = parseObject(text);
@@ -123,6 +139,7 @@ export function parseRecord(text: string): FilterRecord | undefined {
   const masquerade = readMasquerade(value["masquerade"]);
   const spoofCheck = readSpoofCheck(value["spoofCheck"]);
   const hostPorts = readPorts(value["hostPorts"]);
+  const firewall = readFirewall(value["firewall"]);
   return {
     owner,
     kind,
@@ -132,5 +149,6 @@ export function parseRecord(text: string): FilterRecord | undefined {
     ...(masquerade === undefined ? {} : { masquerade }),
     ...(spoofCheck === undefined ? {} : { spoofCheck }),
     ...(hostPorts === undefined ? {} : { hostPorts }),
+    ...(firewall === undefined ? {} : { firewall }),
   };
 }

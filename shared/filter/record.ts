@@ -10,9 +10,9 @@ import type { Cidr } from "../ip/cidr.ts";
 import { sha512 } from "../system/hash.ts";
 import type { Backend } from "./backend.ts";
 
-/** Which plugin of the chain wrote a record: the one that makes the interface (bridge, ptp), or portmap. */
-export type RecordKind = "interface" | "portmap";
-export const recordKinds: readonly RecordKind[] = ["interface", "portmap"];
+/** Which plugin of the chain wrote a record: the one that makes the interface (bridge, ptp), portmap, or firewall. */
+export type RecordKind = "interface" | "portmap" | "firewall";
+export const recordKinds: readonly RecordKind[] = ["interface", "portmap", "firewall"];
 
 /** IPPROTO_*: include/uapi/linux/in.h. */
 export const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const;
@@ -70,10 +70,29 @@ export interface SpoofCheck {
   readonly mac: string;
 }
 
+export const ingressPolicies = ["same-bridge", "isolated"] as const;
+export type IngressPolicy = (typeof ingressPolicies)[number];
+
+/** What may come in to the containers of a bridge. */
+export interface Ingress {
+  readonly bridge: string;
+  /** "same-bridge": nothing from other bridges with a policy. "isolated": nothing from this bridge either. */
+  readonly policy: IngressPolicy;
+}
+
+/** Traffic of the addresses of a record is forwarded, whatever the policy of the chain FORWARD says. */
+export interface Firewall {
+  /** Chains of iptables that are asked first. Without any, another program forwards the traffic: firewalld. */
+  readonly admins: readonly string[];
+  readonly ingress: readonly Ingress[];
+}
+
+export const DEFAULT_ADMIN = "CNI-ADMIN";
+
 export interface FilterRecord {
   readonly owner: AttachmentKey;
   readonly kind: RecordKind;
-  /** Of masquerade and hostPorts. The spoof check is nftables always: iptables does not see bridged frames. */
+  /** Of masquerade, hostPorts and firewall. The spoof check is nftables always: iptables does not see bridged frames. */
   readonly backend: Backend;
   /** The container's network namespace; absent if it is not known. */
   readonly namespace?: NamespaceRecord;
@@ -82,6 +101,8 @@ export interface FilterRecord {
   readonly masquerade?: Masquerade;
   readonly spoofCheck?: SpoofCheck;
   readonly hostPorts?: HostPorts;
+  /** For all of `addresses`. */
+  readonly firewall?: Firewall;
 }
 
 /**

@@ -14,14 +14,17 @@ import type { KernelRule, Table } from "../nftables/message.ts";
 import { allElements, rulesOf, setsIn } from "../nftables/query.ts";
 import type { KernelSet } from "../nftables/set.ts";
 import { decodeText } from "../system/text.ts";
+import { FIREWALL_DATUM, FORWARDED_SET } from "./firewall.ts";
 import { TARGET_SET } from "./hairpin.ts";
 import { GROUP_PARTS, groupPart, PORT_MAP } from "./host-ports.ts";
 import type { FilterContext } from "./kernel.ts";
 import { chainOf, POD_SET, UNCHANGED } from "./masquerade.ts";
 import {
   type Conditions,
+  DEFAULT_ADMIN,
   DEFAULT_MARK_BIT,
   type FilterRecord,
+  type Firewall,
   type HostPorts,
   type PortMapping,
   protocolNumbers,
@@ -29,6 +32,7 @@ import {
   recordName,
   transportProtocols,
 } from "./record.ts";
+import { parseFirewall } from "./record-text.ts";
 import { bridgeTable, inetTable } from "./structure.ts";
 
 /** Collects what belongs to one owner and kind. */
@@ -72,6 +76,8 @@ function addMasquerade(
     };
   });
 }
+
+const plainFirewall: Firewall = { admins: [DEFAULT_ADMIN], ingress: [] };
 
 const noPorts: HostPorts = {
   targets: [],
@@ -162,6 +168,16 @@ function addGuardedPort(records: Records, { key, comment }: KernelElement): void
   records.update(comment, "interface", (record) => ({ ...record, spoofCheck: { port, mac } }));
 }
 
+/** An address of a container whose traffic is forwarded. */
+function addForwarded(records: Records, { key, comment, userData }: KernelElement): void {
+  const datum = userData.get(FIREWALL_DATUM);
+  records.update(comment, "firewall", (record) => {
+    const addresses = [...(record.addresses ?? []), hostCidr(fromBytes(key))];
+    const firewall = record.firewall ?? (datum && parseFirewall(decodeText(datum))) ?? plainFirewall;
+    return { ...record, addresses, firewall };
+  });
+}
+
 function readTable(
   connection: NetlinkConnection,
   table: Table,
@@ -186,6 +202,7 @@ export function recoverRecords({ connection }: FilterContext): FilterRecord[] {
       if (POD_SET.test(name)) addMasquerade(records, name, rules, element);
       else if (PORT_MAP.test(name)) addPort(records, sets, name, element);
       else if (TARGET_SET.test(name)) addTarget(records, name, element);
+      else if (FORWARDED_SET.test(name)) addForwarded(records, element);
     });
   }
   if (isOurs(rulesOf(connection, bridgeTable))) {

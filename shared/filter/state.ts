@@ -23,6 +23,9 @@ const fields: Readonly<Record<Group["kind"], Tests>> = {
   },
   hairpin: { family: isNumber, network: isText, subnet: isNetwork, markBit: isNumber, clients: isText },
   spoof: {},
+  firewall: { family: isNumber, network: isText },
+  admin: { family: isNumber, chain: isText },
+  ingress: { bridge: isText, policy: isText },
 };
 
 function isGroup(value: unknown): value is Group {

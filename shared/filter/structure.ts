@@ -10,7 +10,7 @@ import { NetfilterFamily } from "../netlink/netfilter.ts";
 import type { Element } from "../nftables/element.ts";
 import type { Hook, Rule, Table } from "../nftables/message.ts";
 import { type DataType, dataTypes, type SetSpecification } from "../nftables/set.ts";
-import type { Conditions, FilterRecord } from "./record.ts";
+import type { Conditions, FilterRecord, Ingress } from "./record.ts";
 
 /** NAT and filtering of IP packets. */
 export const inetTable: Table = { family: NetfilterFamily.inet, name: "podwire" };
@@ -29,6 +29,12 @@ export const natHooks = {
   output: { type: "nat", number: 3, priority: -100 },
   postrouting: { type: "nat", number: 4, priority: 100 },
 } as const satisfies Record<string, Hook>;
+
+/**
+ * The bit of the mark on packets between the two chains. Others take 0x2000 (host ports), 0x4000 and 0x8000 (Kubernetes), 0xf00 (Cilium),
+ * all from 0x10000 on (Calico, Tailscale).
+ */
+export const ACCEPTED_BIT = 12;
 
 /** Containers of one subnet that leave with the node's address. */
 export interface MasqueradeGroup {
@@ -63,8 +69,34 @@ export interface SpoofGroup {
   readonly kind: "spoof";
 }
 
+/** Containers of a network whose traffic is forwarded. */
+export interface FirewallGroup {
+  readonly kind: "firewall";
+  readonly family: Family;
+  readonly network: string;
+}
+
+/** A chain of iptables that is asked before anything is accepted (forward-gate.ts). */
+export interface AdminGroup {
+  readonly kind: "admin";
+  readonly family: Family;
+  readonly chain: string;
+}
+
+/** Bridges with a policy for what comes in. */
+export interface IngressGroup extends Ingress {
+  readonly kind: "ingress";
+}
+
 /** Plain data: a group is kept as JSON in the state. */
-export type Group = MasqueradeGroup | PortGroup | HairpinGroup | SpoofGroup;
+export type Group =
+  | MasqueradeGroup
+  | PortGroup
+  | HairpinGroup
+  | SpoofGroup
+  | FirewallGroup
+  | AdminGroup
+  | IngressGroup;
 
 export interface PlacedSet extends SetSpecification {
   readonly table: Table;

@@ -150,6 +150,29 @@ export function loadDirection(register: number): Expression {
   return { name: "ct", write: (data) => data.u32be(1, register).u32be(2, NFT_CT_DIRECTION) };
 }
 
+/** Goes on only with packets of connections that are established, or related to one: `-m conntrack --ctstate RELATED,ESTABLISHED`. */
+export function matchAnswers(register: number): Expression[] {
+  const NFT_CT_STATE = 0;
+  // NF_CT_STATE_BIT of IP_CT_ESTABLISHED and IP_CT_RELATED, in this machine's byte order.
+  const bits = new Uint8Array([2 + 4, 0, 0, 0]);
+  return [
+    { name: "ct", write: (data) => data.u32be(1, register).u32be(2, NFT_CT_STATE) },
+    maskBits(register, bits),
+    compare(register, Comparison.notEqual, new Uint8Array(4)),
+  ];
+}
+
+/** Goes on only with packets of connections whose destination the host has translated: `--ctstate DNAT`. */
+export function matchTranslated(register: number): Expression[] {
+  const NFT_CT_STATUS = 2;
+  const IPS_DST_NAT = new Uint8Array([1 << 5, 0, 0, 0]);
+  return [
+    { name: "ct", write: (data) => data.u32be(1, register).u32be(2, NFT_CT_STATUS) },
+    maskBits(register, IPS_DST_NAT),
+    compare(register, Comparison.notEqual, new Uint8Array(4)),
+  ];
+}
+
 /** Keeps connection tracking, and with it NAT, from the packet. */
 export function notrack(): Expression {
   return { name: "notrack", write: () => {} };

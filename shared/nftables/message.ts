@@ -41,6 +41,8 @@ export interface Hook {
   /** enum nf_inet_hooks, or nf_bridge_hooks: 0 prerouting to 4 postrouting in both. */
   readonly number: number;
   readonly priority: number;
+  /** The policy is left to the kernel: accept for a new chain, and as it is for another. */
+  readonly isPolicyKept?: boolean;
 }
 
 export interface Rule {
@@ -80,9 +82,11 @@ function writeComment(writer: BodyWriter, type: number, comment: string): void {
 }
 
 /** Makes the table unless it exists; the comment is that of a new one. */
-export function newTable(table: Table, comment: string): NetlinkMessage {
+export function newTable(table: Table, comment?: string): NetlinkMessage {
   const NFTA_TABLE_USERDATA = 6;
-  const write = (writer: BodyWriter) => writeComment(writer, NFTA_TABLE_USERDATA, comment);
+  const write = (writer: BodyWriter) => {
+    if (comment !== undefined) writeComment(writer, NFTA_TABLE_USERDATA, comment);
+  };
   return tableMessage(Command.newTable, Flag.create, table, write, `make the table ${table.name}`);
 }
 
@@ -108,7 +112,8 @@ export function newChain(table: Table, chain: string, hook?: Hook): NetlinkMessa
     writer.text(NFTA_CHAIN_NAME, chain);
     if (hook === undefined) return;
     writer.nested(NFTA_CHAIN_HOOK, (inner) => inner.u32be(1, hook.number).u32be(2, hook.priority));
-    writer.u32be(NFTA_CHAIN_POLICY, NF_ACCEPT).text(NFTA_CHAIN_TYPE, hook.type);
+    if (hook.isPolicyKept !== true) writer.u32be(NFTA_CHAIN_POLICY, NF_ACCEPT);
+    writer.text(NFTA_CHAIN_TYPE, hook.type);
   };
   return tableMessage(Command.newChain, Flag.create, table, write, `make the chain ${chain}`);
 }
@@ -145,8 +150,8 @@ const NFTA_RULE_HANDLE = 3;
 const NFTA_RULE_EXPRESSIONS = 4;
 const NFTA_RULE_USERDATA = 7;
 
-/** Appends a rule to a chain. */
-export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage {
+/** Appends a rule to a chain, or puts it before all others. */
+export function newRule(table: Table, chain: string, rule: Rule, isFirst = false): NetlinkMessage {
   const NFTA_LIST_ELEM = 1;
   const write = (writer: BodyWriter) => {
     writer.text(NFTA_RULE_CHAIN, chain).nested(NFTA_RULE_EXPRESSIONS, (list) => {
@@ -158,7 +163,8 @@ export function newRule(table: Table, chain: string, rule: Rule): NetlinkMessage
     writer.bytes(NFTA_RULE_USERDATA, encodeUserData([textDatum(COMMENT, rule.comment), signature]));
   };
   const purpose = `add a rule to the chain ${chain}`;
-  return tableMessage(Command.newRule, Flag.create | Flag.append, table, write, purpose);
+  const flags = isFirst ? Flag.create : Flag.create | Flag.append;
+  return tableMessage(Command.newRule, flags, table, write, purpose);
 }
 
 export function deleteRule(table: Table, chain: string, handle: bigint): NetlinkMessage {

@@ -113,7 +113,7 @@ describe("podwire validate", () => {
       "plugins[0].ipam.type",
       '"whereabouts"',
     ],
-    ["a plugin that is not there", network({}, [{ type: "firewall" }]), "plugins[1].type", '"firewall"'],
+    ["a plugin that is not there", network({}, [{ type: "calico" }]), "plugins[1].type", '"calico"'],
   ])("finds %s", async (_, content, path, words) => {
     expect(await validate(content)).toContainEqual(found(path, words));
   });

@@ -3,11 +3,12 @@ import { drift, RECREATE } from "../../attachment/check.ts";
 import type { Family } from "../../ip/address.ts";
 import { rulesOfChain } from "../../nftables/remove-chains.ts";
 import type { FilterContext } from "../kernel.ts";
-import type { FilterRecord } from "../record.ts";
+import type { FilterRecord, RecordKind } from "../record.ts";
 import { questionsOf, tooMany } from "./input.ts";
 import { legacyTool, nftChains, nftTable } from "./nat-chains.ts";
 import {
   findRestore,
+  forwarding,
   hostPorts,
   masquerading,
   type Purpose,
@@ -16,11 +17,17 @@ import {
   runRestore,
   type Tool,
 } from "./restore.ts";
-import { ownChains, sharedChains } from "./rules.ts";
+import { isSharedChain, ownChains } from "./rules.ts";
+import type { ChangedTable } from "./saved.ts";
 
 export const families: readonly Family[] = [4, 6];
 
-export const purposeOf = ({ kind }: FilterRecord): Purpose => (kind === "portmap" ? hostPorts : masquerading);
+const purposes: Readonly<Record<RecordKind, Purpose>> = {
+  interface: masquerading,
+  portmap: hostPorts,
+  firewall: forwarding,
+};
+export const purposeOf = ({ kind }: FilterRecord): Purpose => purposes[kind];
 export const isOurs = ({ backend }: FilterRecord): boolean => backend === "iptables";
 
 /** For what attachments share. */
@@ -42,12 +49,12 @@ function checkWith(context: FilterContext, tool: Tool, family: Family, record: F
     const chain = CHAIN.exec(thrown.said)?.[1];
     const question = questions[Number(LINE.exec(thrown.said)?.[1]) - 1];
     const what = chain === undefined ? question?.missing || thrown.message : `the chain ${chain} is missing`;
-    const isShared = sharedChains.some((each) => each === chain) || question?.isShared === true;
+    const isShared = isSharedChain(chain ?? "") || question?.isShared === true;
     throw drift(`${purposeOf(record).name}: ${what} (IPv${family})`, isShared ? ADVICE : RECREATE);
   }
   if (isTest) return;
-  for (const { name, rules } of ownChains(record, family)) {
-    const count = rulesOfChain(context.connection, nftTable(family), name).length;
+  for (const { table, name, rules } of ownChains(record, family)) {
+    const count = rulesOfChain(context.connection, nftTable(family, table), name).length;
     if (count > rules.length)
       throw drift(`${purposeOf(record).name}: ${tooMany(name)} (IPv${family})`, RECREATE);
   }
@@ -56,18 +63,25 @@ function checkWith(context: FilterContext, tool: Tool, family: Family, record: F
 export function check(context: FilterContext, record: FilterRecord): void {
   if (!isOurs(record)) return;
   for (const family of families) {
-    const chains = ownChains(record, family).map(({ name }) => name);
-    if (chains.length === 0) continue;
+    const own = ownChains(record, family);
+    const [first] = own;
+    if (first === undefined) continue;
+    const chains = own.map(({ name }) => name);
     const plain = requireRestore(family, context.environment, purposeOf(record));
     // The rules may be the other variant's: they stay when the plain tool becomes another one.
-    const [tool = plain] = toolsInUse(context, family, chains);
+    const [tool = plain] = toolsInUse(context, family, chains, first.table);
     checkWith(context, tool, family, record);
   }
 }
 
 /** The tools of the variants that have one of the chains: nf_tables surely, legacy perhaps. Starts no process. */
-export function toolsInUse(context: FilterContext, family: Family, chains: readonly string[]): Tool[] {
-  const isInNft = nftChains(context, family, chains).length > 0;
+export function toolsInUse(
+  context: FilterContext,
+  family: Family,
+  chains: readonly string[],
+  table: ChangedTable,
+): Tool[] {
+  const isInNft = nftChains(context, family, chains, table).length > 0;
   const nft = isInNft ? findRestore(family, context.environment, "nf_tables") : undefined;
-  return [nft, legacyTool(context, family)].filter((tool) => tool !== undefined);
+  return [nft, legacyTool(context, family, table)].filter((tool) => tool !== undefined);
 }

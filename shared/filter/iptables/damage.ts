@@ -11,6 +11,7 @@ import { generationOf, nextGeneration } from "../../nftables/transaction.ts";
 import { bytesText } from "../../system/text.ts";
 import type { FilterContext } from "../kernel.ts";
 import type { FilterRecord } from "../record.ts";
+import { FORWARD } from "./forward.ts";
 import { localhostRules } from "./localhost.ts";
 import { nftTable } from "./nat-chains.ts";
 import { findRestore, masquerading, runSave, type Tool } from "./restore.ts";
@@ -19,23 +20,23 @@ import {
   chainRules,
   HOSTPORTS,
   isOwnChain,
+  isSharedChain,
   MARKED,
   ownChains,
   POSTROUTING,
   type SharedChain,
-  sharedChains,
   sharedRules,
 } from "./rules.ts";
-import { chainOf, jumpOf, type SavedTable } from "./saved.ts";
+import { baseTables, chainOf, changedTables, jumpOf, type SavedTable } from "./saved.ts";
 
 /** Sums over records: of their chains (digestOf), of their jumps in either shared chain, and how many need what else is shared. */
-const sums = ["digest", "masquerades", "ports", "marked", "localhost"] as const;
+const sums = ["digest", "masquerades", "ports", "forwards", "marked", "localhost"] as const;
 type Sums = Readonly<Record<(typeof sums)[number], number>>;
 
 /** Of a family: the sums, and the variant that has the rules; empty where the tool's name leaves it open. */
 type Known = Sums & { readonly variant: string };
 
-const NOTHING: Sums = { digest: 0, masquerades: 0, ports: 0, marked: 0, localhost: 0 };
+const NOTHING: Sums = { digest: 0, masquerades: 0, ports: 0, forwards: 0, marked: 0, localhost: 0 };
 
 /** By chain: the number of its rules and of the jumps to it together, as the kernel counts for nf_tables. */
 type Uses = ReadonlyMap<string, number>;
@@ -57,8 +58,9 @@ function sumsOf(record: FilterRecord, family: Family): Sums {
     digest: digestOf(own.map(({ name, rules, jumps }) => [name, rules.length + jumps.length])),
     masquerades: jumpsIn(POSTROUTING),
     ports: jumpsIn(HOSTPORTS),
+    forwards: jumpsIn(FORWARD),
     marked: shared.some(({ chain }) => chain === MARKED) ? 1 : 0,
-    localhost: shared.some(({ table }) => table !== "nat") ? 1 : 0,
+    localhost: shared.some((rule) => baseTables.some((table) => table === rule.table)) ? 1 : 0,
   };
 }
 
@@ -96,14 +98,17 @@ function countSaved({ chains, rules }: SavedTable): Uses {
 }
 
 function areChainsWhole(known: Known, family: Family, present: Uses): boolean {
-  const isShared = (chain: string) => sharedChains.some((each) => each === chain);
-  const own = [...present].filter(([chain]) => isOwnChain(chain) && !isShared(chain));
+  const own = [...present].filter(([chain]) => isOwnChain(chain) && !isSharedChain(chain));
   const isWhole = (base: SharedChain, jumps: number) =>
     jumps === 0 || present.get(base) === jumps + chainRules(base, family).length;
   // One jump, and a rule for each bit.
   const hasMarks = known.marked === 0 || (present.get(MARKED) ?? 0) >= 2;
+  // And a jump to the chain of each administrator.
+  const forwards = known.forwards + chainRules(FORWARD, family).length + 1;
+  const hasForwards = known.forwards === 0 || (present.get(FORWARD) ?? 0) >= forwards;
   return (
     hasMarks &&
+    hasForwards &&
     isWhole(POSTROUTING, known.masquerades) &&
     isWhole(HOSTPORTS, known.ports) &&
     digestOf(own) === known.digest
@@ -139,7 +144,7 @@ export class KnownRules {
   /** Whether another program has taken anything of the family's rules, as far as their number shows it. Changes nothing. */
   isDamaged(family: Family): boolean {
     const known = this.#families[family];
-    if (known === undefined || known.masquerades + known.ports === 0) return false;
+    if (known === undefined || known.masquerades + known.ports + known.forwards === 0) return false;
     return known.variant === "nf_tables"
       ? this.#isNftDamaged(known, family)
       : this.#isSavedDamaged(known, family);
@@ -150,7 +155,10 @@ export class KnownRules {
     if (!isNftablesLoaded()) return true;
     this.#generation ??= generationOf(connection);
     if (this.#generation !== undefined && this.#generation === this.#former) return false;
-    if (!areChainsWhole(known, family, chainUses(connection, nftTable(family)))) return true;
+    const uses = changedTables
+      .filter((table) => table === "nat" || known.forwards > 0)
+      .flatMap((table) => [...chainUses(connection, nftTable(family, table))]);
+    if (!areChainsWhole(known, family, new Map(uses))) return true;
     const isThere = ({ table, chain, comment }: (typeof localhostRules)[number]) =>
       rulesOf(connection, { ...nftTable(family), name: table }, chain).some(({ body }) =>
         bytesText(body).includes(comment),

@@ -1,16 +1,17 @@
 /** The backend iptables: the rules of each call are one run of iptables-restore a family. */
-import { CniError, ErrorCode, quote, runAll } from "../../cni/error.ts";
+import { CniError, runAll } from "../../cni/error.ts";
 import type { Family } from "../../ip/address.ts";
 import type { Change, FilterBackend, FilterContext } from "../kernel.ts";
-import { DEFAULT_MARK_BIT, type FilterRecord } from "../record.ts";
+import type { FilterRecord, RecordKind } from "../record.ts";
 import { check, families, isOurs, purposeOf, toolsInUse } from "./check.ts";
 import { KnownRules } from "./damage.ts";
+import { FORWARD } from "./forward.ts";
 import { differenceInput, projectionInput } from "./input.ts";
-import { removeNatChains } from "./nat-chains.ts";
+import { legacyTool, nftChains, removeNatChains } from "./nat-chains.ts";
+import { blameConditions, prepare } from "./prepare.ts";
 import { recoverRecords } from "./recover.ts";
 import {
   findRestore,
-  hostPorts,
   masquerading,
   type Purpose,
   RestoreRefused,
@@ -20,70 +21,11 @@ import {
   type Tool,
   type Variant,
 } from "./restore.ts";
+import { ruleText } from "./rule.ts";
 import { HOSTPORTS, ownChains, POSTROUTING, sharedRules } from "./rules.ts";
-import { readSaved, type TableName } from "./saved.ts";
+import { changedTables, readSaved, type TableName } from "./saved.ts";
 
 const variants: readonly Variant[] = ["nf_tables", "legacy"];
-
-/** iptables-restore takes seconds for so many. It must end before it is stopped (restore.ts), on a slower machine too. */
-const MOST_MAPPINGS = 10_000;
-
-function refuseTooMany({ hostPorts: ports }: FilterRecord, family: Family): void {
-  const count = ports?.mappings.filter((mapping) => mapping.family === family).length ?? 0;
-  if (count <= MOST_MAPPINGS) return;
-  throw new CniError(
-    ErrorCode.invalidConfiguration,
-    `${count} host ports are asked for (IPv${family}), and iptables takes ${MOST_MAPPINGS} a container at most`,
-    'set "backend" to "nftables", which has no limit, or ask for fewer ports',
-  );
-}
-
-function refuseMissingChain(tool: Tool, family: Family, chain: string): void {
-  if (runSave(tool, "nat", hostPorts).chains.has(chain)) return;
-  throw new CniError(
-    ErrorCode.invalidConfiguration,
-    `"externalSetMarkChain" is ${chain}, and the nat table lacks it (IPv${family})`,
-    "the program that marks packets, such as kube-proxy, must make it first; or remove the key",
-  );
-}
-
-/** The conditions are the one part of the rules that podwire does not make: what the tool refuses is most likely theirs. */
-function blameConditions(thrown: unknown, records: readonly FilterRecord[], family: Family): unknown {
-  const words = records.flatMap((record) => record.hostPorts?.conditions[family] ?? []);
-  if (!(thrown instanceof RestoreRefused) || words.length === 0) return thrown;
-  return new CniError(
-    ErrorCode.invalidConfiguration,
-    `"conditionsV${family}" makes no rule: ${quote(words.join(" "))}; ${thrown.message}`,
-    `give matches as iptables takes them, and nothing else; ${thrown.details}`,
-    thrown,
-  );
-}
-
-function prepare(context: FilterContext, record: FilterRecord): void {
-  if (!isOurs(record) || (record.masquerade ?? record.hostPorts) === undefined) return;
-  const purpose = purposeOf(record);
-  const used = families.filter((family) => ownChains(record, family).length > 0);
-  for (const family of used.length === 0 ? [4 as const] : used) {
-    refuseTooMany(record, family);
-    const tool = requireRestore(family, context.environment, purpose);
-    const { externalSetMarkChain: chain, conditions } = record.hostPorts ?? {};
-    if (used.length === 0) continue;
-    if (chain !== undefined) refuseMissingChain(tool, family, chain);
-    if (conditions === undefined || conditions[family].length === 0) continue;
-    try {
-      // A record with conditions that make no rule would keep every projection from being made.
-      const empty = readSaved("");
-      runRestore(
-        tool,
-        projectionInput(family, [record], { nat: empty, raw: empty, mangle: empty }),
-        purpose,
-        "test",
-      );
-    } catch (thrown) {
-      throw blameConditions(thrown, [record], family);
-    }
-  }
-}
 
 /** One call's change. */
 interface Call {
@@ -95,29 +37,38 @@ interface Call {
 const livingRecords = (context: FilterContext): FilterRecord[] =>
   context.allRecords().filter((record) => isOurs(record) && context.holds(record));
 
+/** Whether the table filter may have rules of podwire's. Starts nothing. */
+const hasForward = (context: FilterContext, { variant }: Tool, family: Family): boolean =>
+  variant === "nf_tables"
+    ? nftChains(context, family, [FORWARD], "filter").length > 0
+    : legacyTool(context, family, "filter") !== undefined;
+
 /** Makes the rules of a family those of all records. */
 function project({ context, known }: Call, tool: Tool, family: Family, purpose: Purpose): void {
   const records = livingRecords(context);
   const isUsed = (name: TableName) =>
     records.some((record) => sharedRules(record, family).some(({ table }) => table === name));
-  const save = (name: TableName) =>
-    name === "nat" || isUsed(name) ? runSave(tool, name, purpose) : readSaved("");
-  const saved = { raw: save("raw"), mangle: save("mangle"), nat: save("nat") };
+  const mayHave = (name: TableName) =>
+    name === "nat" || isUsed(name) || (name === "filter" && hasForward(context, tool, family));
+  const save = (name: TableName) => (mayHave(name) ? runSave(tool, name, purpose) : readSaved(""));
+  const saved = { raw: save("raw"), mangle: save("mangle"), filter: save("filter"), nat: save("nat") };
   runRestore(tool, projectionInput(family, records, saved), purpose);
   known.noteProjection(tool, family, records);
 }
 
-const markBitsOf = (records: readonly FilterRecord[], family: Family): number[] =>
-  records.flatMap((record) => sharedRules(record, family).flatMap(({ markBit }) => markBit ?? []));
+const removableRules = (record: FilterRecord, family: Family): string[] =>
+  sharedRules(record, family)
+    .filter(({ isRemovable }) => isRemovable === true)
+    .map(ruleText);
 
-/** Bits of removed records that no record has any more. The usual bit keeps its rule: to ask all records takes a while. */
-function unusedBits(context: FilterContext, family: Family, { removed, added }: Change): Set<number> {
-  const bits = new Set(markBitsOf(removed, family));
-  bits.delete(DEFAULT_MARK_BIT);
-  if (bits.size === 0) return bits;
-  const all = [...livingRecords(context), ...added];
-  for (const bit of markBitsOf(all, family)) bits.delete(bit);
-  return bits;
+/** Shared rules of removed records that no record needs any more. */
+function unusedRules({ some, holds }: FilterContext, family: Family, { removed }: Change): Set<string> {
+  const isNeeded = (rule: string, kind: RecordKind) =>
+    some(kind, (each) => isOurs(each) && holds(each) && removableRules(each, family).includes(rule));
+  const unused = removed.flatMap((record) =>
+    removableRules(record, family).filter((rule) => !isNeeded(rule, record.kind)),
+  );
+  return new Set(unused);
 }
 
 interface FamilyChange extends Change {
@@ -143,6 +94,9 @@ function apply(call: Call, tool: Tool, { family, input, purpose, added, removed 
   else project(call, tool, family, purpose);
 }
 
+/** The shared chains that jump to those of attachments. */
+const jumpChains = { nat: [POSTROUTING, HOSTPORTS], filter: [FORWARD] } as const;
+
 /** Removes the chains from the variants that the tool does not change: it may have been another one when they were made. */
 function removeElsewhere(
   context: FilterContext,
@@ -150,18 +104,22 @@ function removeElsewhere(
   family: Family,
   change: Change,
 ): void {
-  const namesOf = (records: readonly FilterRecord[]) =>
-    records.flatMap((record) => ownChains(record, family).map(({ name }) => name));
-  const added = new Set(namesOf(change.added));
-  const chains = namesOf(change.removed).filter((name) => tool?.variant !== undefined || !added.has(name));
-  const group = { bases: [POSTROUTING, HOSTPORTS], chains };
+  const chainsOf = (records: readonly FilterRecord[]) =>
+    records.flatMap((record) => ownChains(record, family));
+  const added = new Set(chainsOf(change.added).map(({ name }) => name));
+  const gone = chainsOf(change.removed).filter(({ name }) => tool?.variant !== undefined || !added.has(name));
+  const groups = changedTables.map((table) => ({
+    table,
+    bases: jumpChains[table],
+    chains: gone.filter((chain) => chain.table === table).map(({ name }) => name),
+  }));
   const others = variants.filter((variant) => variant !== tool?.variant);
-  runAll(others.map((variant) => () => removeNatChains(context, variant, family, [group], masquerading)));
+  runAll(others.map((variant) => () => removeNatChains(context, variant, family, groups, masquerading)));
 }
 
 function changeFamily(call: Call, family: Family, change: Change): void {
   const { context } = call;
-  const input = differenceInput(family, change, unusedBits(context, family, change));
+  const input = differenceInput(family, change, unusedRules(context, family, change));
   const [record] = [...change.added, ...change.removed];
   if (input === "" || record === undefined) return;
   const purpose = purposeOf(record);
@@ -230,10 +188,12 @@ function isDisturbed(context: FilterContext): boolean {
 
 function recover(context: FilterContext): FilterRecord[] {
   const tables = families.flatMap((family) =>
-    toolsInUse(context, family, [POSTROUTING, HOSTPORTS]).map((tool) => ({
-      family,
-      saved: runSave(tool, "nat", masquerading),
-    })),
+    changedTables.flatMap((table) =>
+      toolsInUse(context, family, jumpChains[table], table).map((tool) => ({
+        family,
+        saved: runSave(tool, table, masquerading),
+      })),
+    ),
   );
   return recoverRecords(tables);
 }

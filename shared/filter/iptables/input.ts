@@ -2,9 +2,18 @@
 import type { Family } from "../../ip/address.ts";
 import type { Change } from "../kernel.ts";
 import type { FilterRecord } from "../record.ts";
-import { addition, type Rule, ruleText, type SharedRule } from "./rule.ts";
-import { chainRules, isOwnChain, MARKED, ownChains, sharedChains, sharedRules } from "./rules.ts";
-import { chainOf, jumpOf, restoreInput, type SavedTable, type TableName } from "./saved.ts";
+import { adminChains } from "./forward.ts";
+import { addition, type OwnChain, type Rule, ruleText, type SharedRule } from "./rule.ts";
+import { chainRules, isOwnChain, ownChains, sharedChains, sharedRules } from "./rules.ts";
+import {
+  type baseTables,
+  type ChangedTable,
+  chainOf,
+  jumpOf,
+  restoreInput,
+  type SavedTable,
+  type TableName,
+} from "./saved.ts";
 
 const declaration = (chain: string): string => `:${chain} - [0:0]`;
 
@@ -14,9 +23,13 @@ function neededRules(records: readonly FilterRecord[], family: Family): SharedRu
 }
 
 /** Of the tables that have rules of built-in chains alone. */
-const forBase = <Value>(make: (table: "raw" | "mangle") => Value) => ({
+const forBase = <Value>(make: (table: (typeof baseTables)[number]) => Value) => ({
   raw: make("raw"),
   mangle: make("mangle"),
+});
+const forChanged = <Value>(make: (table: ChangedTable) => Value) => ({
+  filter: make("filter"),
+  nat: make("nat"),
 });
 
 const inTable = <Kind extends Rule>(rules: readonly Kind[], table: Rule["table"]): Kind[] =>
@@ -24,29 +37,36 @@ const inTable = <Kind extends Rule>(rules: readonly Kind[], table: Rule["table"]
 
 /**
  * The input that replaces the removed records' rules with the added ones', if everything is as it should be; else
- * iptables-restore refuses it. Empty if nothing changes. `unusedBits`: mark bits that no record has any more.
+ * iptables-restore refuses it. Empty if nothing changes. `unused`: texts of shared rules that no record needs any more.
  */
 export function differenceInput(
   family: Family,
   { removed, added }: Change,
-  unusedBits: ReadonlySet<number>,
+  unused: ReadonlySet<string>,
 ): string {
   const gone = removed.flatMap((record) => ownChains(record, family));
   const come = added.flatMap((record) => ownChains(record, family));
   if (gone.length + come.length === 0) return "";
   const names = new Set(come.map(({ name }) => name));
   const shared = neededRules([...removed, ...added], family);
-  const isUnused = ({ markBit }: SharedRule) => markBit !== undefined && unusedBits.has(markBit);
+  const of = (chains: readonly OwnChain[], table: ChangedTable) =>
+    chains.filter((own) => own.table === table);
   return restoreInput({
     ...forBase((table) => inTable(shared, table).map((rule) => `-C ${ruleText(rule)}`)),
-    nat: [
-      ...inTable(shared, "nat").map((rule) => `${isUnused(rule) ? "-D" : "-C"} ${ruleText(rule)}`),
+    ...forChanged((table) => [
+      ...inTable(shared, table).map(
+        (rule) => `${unused.has(ruleText(rule)) ? "-D" : "-C"} ${ruleText(rule)}`,
+      ),
       // A declaration empties a chain that exists. One that is to be removed must exist.
-      ...new Set([...gone, ...come].map(({ name }) => declaration(name))),
-      ...gone.flatMap(({ jumps }) => jumps.map((rule) => `-D ${ruleText(rule)}`)),
-      ...new Set(gone.filter(({ name }) => !names.has(name)).map(({ name }) => `-X ${name}`)),
-      ...come.flatMap(({ rules, jumps }) => [...rules, ...jumps].map(addition)),
-    ],
+      ...new Set(of([...gone, ...come], table).map(({ name }) => declaration(name))),
+      ...of(gone, table).flatMap(({ jumps }) => jumps.map((rule) => `-D ${ruleText(rule)}`)),
+      ...new Set(
+        of(gone, table)
+          .filter(({ name }) => !names.has(name))
+          .map(({ name }) => `-X ${name}`),
+      ),
+      ...of(come, table).flatMap(({ rules, jumps }) => [...rules, ...jumps].map(addition)),
+    ]),
   });
 }
 
@@ -63,6 +83,43 @@ function repairJumps(wanted: readonly SharedRule[], saved: SavedTable, isKept: (
   ];
 }
 
+/** What a projection makes. */
+interface Projected {
+  readonly own: readonly OwnChain[];
+  readonly needed: readonly SharedRule[];
+  /** Of records: they are not podwire's, and must exist. */
+  readonly admins: ReadonlySet<string>;
+}
+
+/** The lines of a table with chains of attachments. */
+function projectionOf(
+  table: ChangedTable,
+  family: Family,
+  { own: all, needed: shared, admins }: Projected,
+  saved: SavedTable,
+): string[] {
+  const own = all.filter((chain) => chain.table === table);
+  const needed = inTable(shared, table);
+  const used = new Set(needed.flatMap((rule) => [rule.chain, jumpOf(rule.spec) ?? ""]));
+  const kept = sharedChains[table].filter((chain) => used.has(chain) || saved.chains.has(chain));
+  const names = new Set<string>([...kept, ...own.map(({ name }) => name)]);
+  const stale = [...saved.chains].filter((chain) => isOwnChain(chain) && !names.has(chain));
+  const rules = kept.flatMap((chain) => chainRules(chain, family));
+  const [inside, jumps] = [true, false].map((isInside) =>
+    rules.filter(({ chain }) => isOwnChain(chain) === isInside),
+  ) as [SharedRule[], SharedRule[]];
+  const known = new Set(rules.map(ruleText));
+  const further = needed.filter((rule) => !known.has(ruleText(rule)));
+  const missing = [...admins].filter((chain) => used.has(chain) && !saved.chains.has(chain));
+  return [
+    ...[...names, ...stale, ...missing].map(declaration),
+    ...repairJumps(jumps, saved, (chain) => names.has(chain)),
+    ...stale.map((chain) => `-X ${chain}`),
+    ...[...inside, ...further].map(addition),
+    ...own.flatMap(({ rules: each, jumps: to }) => [...each, ...to].map(addition)),
+  ];
+}
+
 /**
  * The input that makes the rules those of the records and of nothing else, whatever podwire has in the tables. Shared
  * chains that no record needs are made whole if they exist. Empty if there is nothing to do.
@@ -72,31 +129,19 @@ export function projectionInput(
   records: readonly FilterRecord[],
   saved: Readonly<Record<TableName, SavedTable>>,
 ): string {
-  const own = records.flatMap((record) => ownChains(record, family));
-  const needed = neededRules(records, family);
-  const used = new Set(needed.map(({ chain }) => chain));
-  const kept = sharedChains.filter((chain) => used.has(chain) || saved.nat.chains.has(chain));
-  const names = new Set<string>([...kept, ...own.map(({ name }) => name)]);
-  const stale = [...saved.nat.chains].filter((chain) => isOwnChain(chain) && !names.has(chain));
-  const rules = kept.flatMap((chain) => chainRules(chain, family));
-  const [inside, jumps] = [true, false].map((isInside) =>
-    rules.filter(({ chain }) => isOwnChain(chain) === isInside),
-  ) as [SharedRule[], SharedRule[]];
-  const marks = needed.filter(({ chain }) => chain === MARKED);
+  const projected = {
+    own: records.flatMap((record) => ownChains(record, family)),
+    needed: neededRules(records, family),
+    admins: new Set(records.flatMap(adminChains)),
+  };
   const present = forBase((table) => new Set(saved[table].rules));
   return restoreInput({
     ...forBase((table) =>
-      inTable(needed, table)
+      inTable(projected.needed, table)
         .filter((rule) => !present[table].has(ruleText(rule)))
         .map(addition),
     ),
-    nat: [
-      ...[...names, ...stale].map(declaration),
-      ...repairJumps(jumps, saved.nat, (chain) => names.has(chain)),
-      ...stale.map((chain) => `-X ${chain}`),
-      ...[...inside, ...marks].map(addition),
-      ...own.flatMap(({ rules: each, jumps: to }) => [...each, ...to].map(addition)),
-    ],
+    ...forChanged((table) => projectionOf(table, family, projected, saved[table])),
   });
 }
 
@@ -124,20 +169,23 @@ export function questionsOf(record: FilterRecord, family: Family, isTest: boolea
       isShared: true as const,
     }));
   const verb = isTest ? "-D" : "-C";
-  const base = Object.entries(forBase(sharedQuestions)).filter(([, questions]) => questions.length > 0);
-  return [
-    ...base.flatMap(([table, questions]) => [plain(`*${table}`), ...questions, plain("COMMIT")]),
-    plain("*nat"),
-    ...sharedQuestions("nat"),
-    ...own.flatMap(({ name, rules, jumps }) => [
-      ...[...jumps, ...rules].map((rule) => ({
-        line: `${verb} ${ruleText(rule)}`,
-        missing: `a rule of the chain ${rule.chain} is missing or changed: ${rule.spec.replace(/ -m comment --comment "podwire [^"]*"/, "")}`,
-      })),
-      ...(isTest ? [{ line: `-X ${name}`, missing: tooMany(name) }] : []),
-    ]),
-    plain("COMMIT"),
+  const ownQuestions = ({ name, rules, jumps }: OwnChain): Question[] => [
+    ...[...jumps, ...rules].map((rule) => ({
+      line: `${verb} ${ruleText(rule)}`,
+      missing: `a rule of the chain ${rule.chain} is missing or changed: ${rule.spec.replace(/ -m comment --comment "podwire [^"]*"/, "")}`,
+    })),
+    ...(isTest ? [{ line: `-X ${name}`, missing: tooMany(name) }] : []),
   ];
+  const all = {
+    ...forBase(sharedQuestions),
+    ...forChanged((table) => [
+      ...sharedQuestions(table),
+      ...own.filter((chain) => chain.table === table).flatMap(ownQuestions),
+    ]),
+  };
+  return Object.entries(all).flatMap(([table, questions]) =>
+    questions.length === 0 ? [] : [plain(`*${table}`), ...questions, plain("COMMIT")],
+  );
 }
 
 export const tooMany = (chain: string): string => `the chain ${chain} has a rule that podwire did not make`;

@@ -5,13 +5,18 @@ import { type Cidr, defaultRoute, hostCidr, parseCidr } from "../../ip/cidr.ts";
 import {
   DEFAULT_MARK_BIT,
   type FilterRecord,
+  type Firewall,
   type HostPorts,
   type Masquerade,
   type PortMapping,
   transportProtocols,
 } from "../record.ts";
+import { FORWARD, forwardChain, readForward } from "./forward.ts";
 import { HOSTPORTS, hostPortChain, isOwnChain, masqueradeChain, POSTROUTING } from "./rules.ts";
 import { chainOf, jumpOf, type SavedTable, wordsOf } from "./saved.ts";
+
+/** The shared chains that jump to those of attachments. */
+const jumping: readonly string[] = [POSTROUTING, HOSTPORTS, FORWARD];
 
 type Words = readonly string[];
 
@@ -114,7 +119,7 @@ function readHostPorts(chains: readonly FoundChain[]): HostPorts {
 }
 
 /** The record of a chain; none if the chain is not podwire's, or its rules say too little. */
-function readRecord(name: string, chains: readonly FoundChain[]): FilterRecord[] {
+function readRecord(name: string, chains: readonly FoundChain[], firewall: Firewall): FilterRecord[] {
   const [words = []] = chains.flatMap(({ rules, jumps }) => [...rules, ...jumps]);
   const owner = readOwner(words[words.lastIndexOf("--comment") + 1] ?? "");
   if (owner === undefined) return [];
@@ -123,6 +128,10 @@ function readRecord(name: string, chains: readonly FoundChain[]): FilterRecord[]
     const addresses = parts.flatMap((part) => part.addresses);
     const exceptions = parts.flatMap((part) => part.exceptions);
     return [{ owner, kind: "interface", backend: "iptables", masquerade: { addresses, exceptions } }];
+  }
+  if (name === forwardChain(owner)) {
+    const addresses = chains.flatMap(({ jumps }) => jumps.flatMap((each) => cidrAfter(each, "-s") ?? []));
+    return [{ owner, kind: "firewall", backend: "iptables", addresses, firewall }];
   }
   const hostPorts = name === hostPortChain(owner) ? readHostPorts(chains) : undefined;
   if (hostPorts === undefined || hostPorts.mappings.length === 0) return [];
@@ -143,8 +152,7 @@ export function recoverRecords(
     };
     for (const rule of saved.rules) {
       const chain = chainOf(rule);
-      if (chain === POSTROUTING || chain === HOSTPORTS)
-        chainNamed(jumpOf(rule) ?? "").jumps.push(wordsOf(rule));
+      if (jumping.includes(chain)) chainNamed(jumpOf(rule) ?? "").jumps.push(wordsOf(rule));
       else if (isOwnChain(chain)) chainNamed(chain).rules.push(wordsOf(rule));
     }
     for (const [name, chain] of chains) {
@@ -153,5 +161,6 @@ export function recoverRecords(
       if (!known.some((each) => each.family === family)) found.set(name, [...known, chain]);
     }
   }
-  return [...found].flatMap(([name, chains]) => readRecord(name, chains));
+  const firewall = readForward(tables.flatMap(({ saved }) => saved.rules));
+  return [...found].flatMap(([name, chains]) => readRecord(name, chains, firewall));
 }

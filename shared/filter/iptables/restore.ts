@@ -33,6 +33,7 @@ export interface Purpose {
 }
 
 export const masquerading: Purpose = { name: "masquerade", instead: 'set "ipMasq" to false' };
+export const forwarding: Purpose = { name: "the firewall", instead: 'set "backend" to "nftables"' };
 export const hostPorts: Purpose = { name: "host ports", instead: 'set "backend" to "nftables"' };
 
 /** The tool refused its input, and changed nothing. */

@@ -1,5 +1,5 @@
 /** What a rule is, and how iptables-restore takes it. Pure. */
-import type { TableName } from "./saved.ts";
+import type { ChangedTable, TableName } from "./saved.ts";
 
 export interface Rule {
   readonly table: TableName;
@@ -13,12 +13,13 @@ export interface Rule {
 /** What all attachments share. */
 export interface SharedRule extends Rule {
   readonly comment: string;
-  /** The bit that a rule of MARKED is for. */
-  readonly markBit?: number;
+  /** Whether it goes with the last record that needs it. */
+  readonly isRemovable?: true;
 }
 
 /** A chain of one attachment, and the jumps that lead to it. */
 export interface OwnChain {
+  readonly table: ChangedTable;
   readonly name: string;
   readonly rules: readonly Rule[];
   readonly jumps: readonly Rule[];

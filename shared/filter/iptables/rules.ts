@@ -10,7 +10,14 @@ import { type Family, formatIp, type IpAddress } from "../../ip/address.ts";
 import { type Cidr, contains, formatCidr, hostCidr, isSingle, networkOf, parseCidr } from "../../ip/cidr.ts";
 import { vxlanPorts } from "../../nftables/untracked.ts";
 import { sha512 } from "../../system/hash.ts";
-import { type FilterRecord, type HostPorts, type PortMapping, targetOf } from "../record.ts";
+import {
+  DEFAULT_MARK_BIT,
+  type FilterRecord,
+  type HostPorts,
+  type PortMapping,
+  targetOf,
+} from "../record.ts";
+import { FORWARD, forwardChains, forwardOwn, forwardRules, forwardShared, GATE } from "./forward.ts";
 import { localhostRules } from "./localhost.ts";
 import {
   commented,
@@ -22,15 +29,21 @@ import {
   type SharedRule,
   shared,
 } from "./rule.ts";
+import { type ChangedTable, changedTables } from "./saved.ts";
 
 export const POSTROUTING = "PODWIRE-POSTROUTING";
 export const MARKED = "PODWIRE-MARKED";
 export const HOSTPORTS = "PODWIRE-HOSTPORTS";
-export const sharedChains = [MARKED, POSTROUTING, HOSTPORTS] as const;
-export type SharedChain = (typeof sharedChains)[number];
+export const sharedChains = {
+  nat: [MARKED, POSTROUTING, HOSTPORTS],
+  filter: forwardChains,
+} as const satisfies Record<ChangedTable, readonly string[]>;
+export type SharedChain = (typeof sharedChains)[ChangedTable][number];
+export const isSharedChain = (chain: string): boolean =>
+  changedTables.some((table) => sharedChains[table].some((each) => each === chain));
 
-/** Chains of podwire, the shared ones included. */
-export const isOwnChain = (chain: string): boolean => chain.startsWith("PODWIRE-");
+/** Chains of this backend, the shared ones included. */
+export const isOwnChain = (chain: string): boolean => chain.startsWith("PODWIRE-") && chain !== GATE;
 
 /** A chain's name has at most 28 characters. The owner is hashed as comments have it, so that a comment leads to the chain. */
 export const masqueradeChain = (owner: AttachmentKey): string =>
@@ -64,6 +77,9 @@ export function chainRules(chain: SharedChain, family: Family): SharedRule[] {
     const comment = "podwire: jumps to containers, those of one host address first";
     return [...jumps, { ...shared("nat", chain, "", comment, ""), spec: commented(comment) }];
   }
+  if (chain === FORWARD) return [...forwardRules];
+  // Only rules of records lead into it, and are in it.
+  if (chain !== MARKED) return [];
   // Inserted: rules that exempt a network from masquerade would exempt a container that connects to its own host port.
   const jump = shared("nat", "POSTROUTING", "", "podwire: host ports that need masquerade", chain);
   return [{ ...jump, isFirst: true }];
@@ -73,7 +89,9 @@ function markRule(markBit: number): SharedRule {
   const match = `-m mark --mark ${maskOf(markBit)}/${maskOf(markBit)}`;
   const comment = `podwire: mark bit ${markBit} is masquerade`;
   // Without random ports, two connections that pick the same port at the same time lose a packet.
-  return { ...shared("nat", MARKED, match, comment, "MASQUERADE --random-fully"), markBit };
+  const rule = shared("nat", MARKED, match, comment, "MASQUERADE --random-fully");
+  // The usual bit keeps its rule: to ask other records takes a while.
+  return markBit === DEFAULT_MARK_BIT ? rule : { ...rule, isRemovable: true };
 }
 
 const loopback4 = parseCidr("127.0.0.0/8") as Cidr;
@@ -95,7 +113,8 @@ const addressesOf = ({ masquerade }: FilterRecord, family: Family): Cidr[] =>
 
 /** The rules that a record needs beside its own ones. */
 export function sharedRules(record: FilterRecord, family: Family): SharedRule[] {
-  const rules = addressesOf(record, family).length === 0 ? [] : chainRules(POSTROUTING, family);
+  const rules = forwardShared(record, family);
+  if (addressesOf(record, family).length > 0) rules.push(...chainRules(POSTROUTING, family));
   const ports = record.hostPorts;
   const mappings = ports === undefined ? [] : mappingsOf(ports, family);
   if (ports === undefined || mappings.length === 0) return rules;
@@ -108,9 +127,9 @@ export function sharedRules(record: FilterRecord, family: Family): SharedRule[] 
   return rules;
 }
 
-/** The chains of a record: one for masquerade, one for host ports, if it has them in this family. */
+/** The chains of a record: for masquerade, host ports and the firewall, if it has them in this family. */
 export function ownChains(record: FilterRecord, family: Family): OwnChain[] {
-  const chains = [masqueradeRules(record, family), hostPortRules(record, family)];
+  const chains = [masqueradeRules(record, family), hostPortRules(record, family), forwardOwn(record, family)];
   return chains.filter((chain) => chain !== undefined);
 }
 
@@ -129,6 +148,7 @@ function masqueradeRules(record: FilterRecord, family: Family): OwnChain | undef
       .map((cidr) => `-s ${formatCidr(hostCidr(cidr.address))} -d ${formatCidr(networkOf(cidr))}`),
   ];
   return {
+    table: "nat",
     name,
     rules: [
       ...unchanged.map((match) => nat(name, `${match} ${note} -j RETURN`)),
@@ -178,6 +198,7 @@ function hostPortRules({ owner, hostPorts: ports }: FilterRecord, family: Family
   const hasAddress = mappings.some(({ hostIp }) => hostIp !== undefined);
   const refused = mappings.some(({ protocol }) => protocol === "udp") ? matchVxlan("sport") : [];
   return {
+    table: "nat",
     name,
     rules: [
       ...refused.map((match) => nat(name, `${match} ${note} -j RETURN`)),

@@ -1,4 +1,4 @@
-/** The nat table as iptables-save lists it, and the input that removes chains of it. Pure. */
+/** A table as iptables-save lists it, and the input that removes chains of it. Pure. */
 
 export interface SavedTable {
   readonly chains: ReadonlySet<string>;
@@ -21,18 +21,31 @@ export const chainOf = (rule: string): string => rule.slice(0, rule.indexOf(" ")
 /** The chain that a rule jumps to; undefined for a target with options, which is never a chain. */
 export const jumpOf = (rule: string): string | undefined => / -j (\S+)$/.exec(rule)?.[1];
 
-/** A line of one table that is refused keeps the later ones from being changed: nat, which has all that changes, is the last. */
-export const tableNames = ["raw", "mangle", "nat"] as const;
+/** Those with chains of attachments. */
+export const changedTables = ["filter", "nat"] as const;
+export type ChangedTable = (typeof changedTables)[number];
+/** Those of which only the built-in chains have rules of podwire's. */
+export const baseTables = ["raw", "mangle"] as const;
+/** A line of one table that is refused keeps the later ones from being changed: those with all that changes are the last. */
+const tableNames = [...baseTables, ...changedTables] as const;
 export type TableName = (typeof tableNames)[number];
 
 /** The input of iptables-restore for lines per table; empty without lines. */
-export function restoreInput(tables: Readonly<Record<TableName, readonly string[]>>): string {
-  const used = tableNames.filter((table) => tables[table].length > 0);
-  return used.map((table) => `*${table}\n${tables[table].join("\n")}\nCOMMIT\n`).join("");
+export function restoreInput(tables: Readonly<Partial<Record<TableName, readonly string[]>>>): string {
+  return tableNames
+    .map((table) => {
+      const lines = tables[table] ?? [];
+      return lines.length === 0 ? "" : `*${table}\n${lines.join("\n")}\nCOMMIT\n`;
+    })
+    .join("");
 }
 
 /** The input that removes the chains of that name with the jumps to them; empty if there are none. */
-export function removalInput(saved: SavedTable, isMeant: (chain: string) => boolean): string {
+export function removalInput(
+  table: TableName,
+  saved: SavedTable,
+  isMeant: (chain: string) => boolean,
+): string {
   const chains = [...saved.chains].filter(isMeant);
   if (chains.length === 0) return "";
   const jumps = saved.rules.filter((rule) => isMeant(jumpOf(rule) ?? "") && !isMeant(chainOf(rule)));
@@ -41,7 +54,7 @@ export function removalInput(saved: SavedTable, isMeant: (chain: string) => bool
     ...chains.map((chain) => `-F ${chain}`),
     ...chains.map((chain) => `-X ${chain}`),
   ];
-  return restoreInput({ raw: [], mangle: [], nat: lines });
+  return restoreInput({ [table]: lines });
 }
 
 const ESCAPED = /\\(.)/g;

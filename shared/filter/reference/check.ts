@@ -9,15 +9,9 @@ import { bytesText } from "../../system/text.ts";
 import { legacyNat, type NatContext, nftChains, nftTable } from "../iptables/nat-chains.ts";
 import { findRestore, runSave } from "../iptables/restore.ts";
 import { chainOf, type SavedTable } from "../iptables/saved.ts";
-import {
-  describePort,
-  type FilterRecord,
-  type HostPorts,
-  type PortMapping,
-  type RecordKind,
-  targetOf,
-} from "../record.ts";
-import { natChains, ownerPart, type RuleTable, ruleTables, spoofChains } from "./names.ts";
+import { describePort, type FilterRecord, type HostPorts, type PortMapping, targetOf } from "../record.ts";
+import { checkForwardReference } from "./forward.ts";
+import { type NatKind, natChains, ownerPart, type RuleTable, ruleTables, spoofChains } from "./names.ts";
 
 /** A rule that must exist: the chains that may have it, and texts that it has in it. */
 interface Need {
@@ -29,7 +23,7 @@ interface Need {
 
 /** What a record needs of one family: as iptables-save has it, and as bytes of nftables messages. */
 interface Needs {
-  readonly kind: RecordKind;
+  readonly kind: NatKind;
   readonly family: Family;
   readonly inIptables: readonly Need[];
   readonly inNftables: readonly Need[];
@@ -127,7 +121,7 @@ function unmet(needs: readonly Need[], rulesIn: (chain: string) => readonly stri
 }
 
 /** The nat tables, of either variant, that have the chain. Starts iptables-save only if one may. */
-function tablesWith(context: NatContext, kind: RecordKind, family: Family, chain: string): SavedTable[] {
+function tablesWith(context: NatContext, kind: NatKind, family: Family, chain: string): SavedTable[] {
   const { purpose } = natChains[kind];
   const isInNft = nftChains(context, family, [chain]).length > 0;
   const tool = isInNft ? findRestore(family, context.environment, "nf_tables") : undefined;
@@ -171,6 +165,7 @@ function nftFinding(
  * CniError (999) if what they have is not all that the record wants.
  */
 export function checkReference(context: NatContext, record: FilterRecord): boolean {
+  if (record.kind === "firewall") return checkForwardReference(context, record);
   const parts = ([4, 6] as const).flatMap((family) => [
     ...masqueradeNeeds(record, family),
     ...portNeeds(record, family),

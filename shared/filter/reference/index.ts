@@ -11,8 +11,10 @@ import { bytesText } from "../../system/text.ts";
 import { legacyNat, type NatContext, nftTable, removeNatChains } from "../iptables/nat-chains.ts";
 import { chainOf, jumpOf } from "../iptables/saved.ts";
 import type { RecordKind } from "../record.ts";
+import { removeForwardReference } from "./forward.ts";
 import {
   masqueradeComments,
+  type NatKind,
   natChains,
   ownerPart,
   type RuleTable,
@@ -39,8 +41,8 @@ function removeRules(
 }
 
 /**
- * Removes what the reference plugin made for an attachment, with either backend: masquerade and the spoof check ("interface"), or host
- * ports ("portmap"). `hasSiblings`: the container has another interface on this network. They share the iptables chain for
+ * Removes what the reference plugin made for an attachment, with either backend: masquerade and the spoof check ("interface"), host
+ * ports ("portmap"), or what the addresses have of the firewall. `hasSiblings`: the container has another interface on this network. They share the iptables chain for
  * masquerade, which stays. `addresses`: the attachment's, if they are known. Rules of host ports with nftables name the container alone, and
  * it may have ports on another network.
  */
@@ -51,6 +53,10 @@ export function removeReference(
   hasSiblings: boolean,
   addresses: readonly IpAddress[] = [],
 ): void {
+  if (kind === "firewall") {
+    removeForwardReference(context, addresses);
+    return;
+  }
   const { connection } = context;
   const { base, nameOf, purpose } = natChains[kind];
   const isShared = kind === "interface" && hasSiblings;
@@ -85,7 +91,7 @@ export function removeReference(
 }
 
 /** The chains that jumps with a network's comment lead to. */
-function chainsOfNetwork(context: NatContext, kind: RecordKind, network: string): string[] {
+function chainsOfNetwork(context: NatContext, kind: NatKind, network: string): string[] {
   const { base, pattern, commentOf, purpose } = natChains[kind];
   const inNft = families.flatMap((family) => {
     const start = commentOf(network);
@@ -105,7 +111,7 @@ function chainsOfNetwork(context: NatContext, kind: RecordKind, network: string)
 
 /**
  * Removes what the reference plugin made for attachments of a network that are not in `keep`. Host ports of its nftables backend
- * stay, and so do spoof checks: their rules do not name the network.
+ * stay, and so do spoof checks and the firewall's: their rules do not name the network.
  */
 export function collectReference(
   context: NatContext,
@@ -113,6 +119,7 @@ export function collectReference(
   keep: readonly AttachmentKey[],
   kind: RecordKind,
 ): void {
+  if (kind === "firewall") return;
   const { base, nameOf, purpose } = natChains[kind];
   const kept = new Set(keep.map(nameOf));
   const masqueraded = kind === "interface" ? ruleTables.interface : [];

@@ -10,6 +10,9 @@ import { sha512 } from "../../system/hash.ts";
 import { hostPorts, masquerading, type Purpose } from "../iptables/restore.ts";
 import type { RecordKind } from "../record.ts";
 
+/** The plugins with a chain for each container; the firewall has rules in one chain (forward.ts). */
+export type NatKind = Exclude<RecordKind, "firewall">;
+
 /** The iptables chains of one plugin: a chain for all interfaces of a container on a network. */
 export interface NatChains {
   readonly purpose: Purpose;
@@ -21,7 +24,7 @@ export interface NatChains {
   readonly commentOf: (network: string) => string;
 }
 
-export const natChains: Readonly<Record<RecordKind, NatChains>> = {
+export const natChains: Readonly<Record<NatKind, NatChains>> = {
   interface: {
     purpose: masquerading,
     base: "POSTROUTING",
@@ -61,7 +64,7 @@ export const ownerPart = (comment: string): string => comment.split(",", 1)[0] ?
 /** How the comments of a network's masquerade rules begin. The rules of host ports name the container alone. */
 export const masqueradeComments = networkHash;
 
-export const ruleTables: Readonly<Record<RecordKind, readonly RuleTable[]>> = {
+export const ruleTables: Readonly<Record<NatKind, readonly RuleTable[]>> = {
   interface: [masqueradeTable],
   portmap: [NetfilterFamily.ipv4, NetfilterFamily.ipv6].map((family) => ({
     table: { family, name: "cni_hostport" },

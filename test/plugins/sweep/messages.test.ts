@@ -13,6 +13,7 @@ const most: Readonly<Record<string, number>> = {
   loopback: 6,
   // Two of them look at the guard of 127.0.0.0/8 on the interface, and make it.
   portmap: 12,
+  firewall: 9,
   macvlan: 12,
   tuning: 6,
   sbr: 24,

@@ -173,6 +173,27 @@ const portmapRow = (backend: "iptables" | "nftables"): Subject => ({
   },
 });
 
+/** Forwarded traffic of a container that the bridge has connected, beside another container's. */
+const firewallRow = (backend: "iptables" | "nftables"): Subject => ({
+  name: `firewall (${backend})`,
+  plugin: "firewall",
+  programs: portmapPrograms,
+  ...(backend === "iptables" ? { isSpared: isSparedByIptables } : {}),
+  prepare: async (host, pod) => {
+    const bridge = new Host(host.node, builtPlugin("bridge"));
+    const keys = { backend, ingressPolicy: "same-bridge" };
+    const config = { cniVersion: "1.1.0", name: "net", type: "firewall", ...keys };
+    const attach = async (each: Pod) => ({
+      ...config,
+      prevResult: await bridge.add(each, { ...bridgeNetwork, ipMasqBackend: backend }),
+    });
+    const neighbour = await host.pod("neighbour");
+    const kept = await attach(neighbour);
+    const result = await host.add(neighbour, kept);
+    return { add: await attach(pod), del: config, kept: [{ pod: neighbour, result, config: kept }] };
+  },
+});
+
 /** A chained plugin that changes the namespace of a container that ptp has attached, beside another container's. */
 const chainedRow = (plugin: string, keys: Keys): Subject => ({
   name: plugin,
@@ -242,6 +263,8 @@ export const subjects: readonly Subject[] = [
   ...interfaceRows("ptp", ptpNetwork, ptpPrograms, []),
   portmapRow("iptables"),
   portmapRow("nftables"),
+  firewallRow("iptables"),
+  firewallRow("nftables"),
   vxlanRow("l2"),
   vxlanRow("l3"),
   {

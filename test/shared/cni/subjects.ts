@@ -62,6 +62,7 @@ const resultWithAddress = (cniVersion: string): object => {
 const configurations: Record<string, (cniVersion: string) => object> = {
   bridge: () => ({ bridge: "br0", isGateway: true, ipam: { type: "fixed" } }),
   dummy: () => ({ ipam: { type: "fixed" } }),
+  firewall: (cniVersion) => ({ prevResult: resultWithAddress(cniVersion) }),
   flannel: () => ({ ipam: { type: "fixed" }, delegate: { bridge: "br0" } }),
   "host-local": () => ({ ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] } }),
   ipvlan: () => ({ master: "up0", ipam: { type: "fixed" } }),

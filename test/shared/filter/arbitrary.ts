@@ -4,7 +4,9 @@ import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 import {
   DEFAULT_MARK_BIT,
   type FilterRecord,
+  type Firewall,
   type HostPorts,
+  type Ingress,
   type PortMapping,
   targetOf,
 } from "../../../shared/filter/record.ts";
@@ -151,8 +153,41 @@ const portRecord: fc.Arbitrary<FilterRecord> = fc
     hostPorts: ports,
   }));
 
+const firewall: fc.Arbitrary<Firewall> = fc.record({
+  admins: fc.constantFrom(["CNI-ADMIN"], ["SITE"]),
+  ingress: fc.subarray<Ingress>(
+    [
+      { bridge: "cni0", policy: "same-bridge" },
+      { bridge: "cni1", policy: "isolated" },
+    ],
+    { maxLength: 1 },
+  ),
+});
+
+const firewallRecord: fc.Arbitrary<FilterRecord> = fc
+  .record({
+    owner: anOwner,
+    namespace: optional(aNamespace),
+    addresses: fc.array(fc.oneof(anAddress(4), anAddress(6)), { minLength: 1, maxLength: 3 }),
+    firewall,
+  })
+  .map(({ namespace, addresses, ...rest }) => ({
+    ...rest,
+    kind: "firewall" as const,
+    backend: "nftables" as const,
+    ...(namespace === undefined ? {} : { namespace }),
+    addresses: distinct(addresses, byAddress),
+  }));
+
 /** Records for nftables. */
-export const aRecord: fc.Arbitrary<FilterRecord> = fc.oneof(interfaceRecord, portRecord);
+export const aRecord: fc.Arbitrary<FilterRecord> = fc.oneof(interfaceRecord, portRecord, firewallRecord);
+
+/** The same for iptables, whose rules do not say which of several containers wants what of the shared chains. */
+const onIptables = (record: FilterRecord): FilterRecord => ({
+  ...record,
+  backend: "iptables",
+  ...(record.firewall === undefined ? {} : { firewall: { admins: ["CNI-ADMIN"], ingress: [] } }),
+});
 
 /** Records of either backend that both can make. */
 export const mixedRecord: fc.Arbitrary<FilterRecord> = fc
@@ -160,10 +195,8 @@ export const mixedRecord: fc.Arbitrary<FilterRecord> = fc
   .map(([record, isIptables]) => {
     const { 4: four = [], 6: six = [] } = record.hostPorts?.conditions ?? {};
     // The spoof check is nftables always.
-    const isLeft = record.masquerade !== undefined || record.hostPorts !== undefined;
-    return isIptables && isLeft && four.length + six.length === 0
-      ? { ...record, backend: "iptables" as const }
-      : record;
+    const isLeft = record.spoofCheck === undefined || record.masquerade !== undefined;
+    return isIptables && isLeft && four.length + six.length === 0 ? onIptables(record) : record;
   });
 
 /** Records of either backend, some with what iptables alone has. */
@@ -176,7 +209,7 @@ export const anyRecord: fc.Arbitrary<FilterRecord> = fc
       ports === undefined || !hasChain
         ? {}
         : { hostPorts: { ...ports, externalSetMarkChain: "KUBE-MARK-MASQ" } };
-    return { ...record, backend: "iptables" as const, ...more };
+    return { ...onIptables(record), ...more };
   });
 
 /** What of host ports the rules of iptables say: without a marked source, neither the mark nor the container's network. */
@@ -188,7 +221,10 @@ function recoverablePorts(ports: HostPorts): HostPorts {
 
 /** What of a record the kernel's tables say: not its namespace, nor exceptions of a family without an address. */
 export function recoverable({ namespace: _, ...record }: FilterRecord): FilterRecord {
-  const { masquerade, hostPorts: ports, backend } = record;
+  const { masquerade, hostPorts: ports, backend, addresses } = record;
+  // Nor the networks of addresses that are not masqueraded.
+  if (addresses !== undefined)
+    return { ...record, addresses: addresses.map(({ address }) => hostCidr(address)) };
   if (ports !== undefined && backend === "iptables") return { ...record, hostPorts: recoverablePorts(ports) };
   if (masquerade === undefined) return record;
   const families = new Set(masquerade.addresses.map(({ address }) => address.family));
@@ -198,12 +234,14 @@ export function recoverable({ namespace: _, ...record }: FilterRecord): FilterRe
 
 /** A record as lines in an order that does not depend on the order of its lists. */
 export function recordLines(record: FilterRecord): string[] {
-  const { owner, kind, backend, masquerade, spoofCheck, hostPorts: ports } = record;
+  const { owner, kind, backend, masquerade, spoofCheck, hostPorts: ports, addresses = [] } = record;
   const who = `${owner.network} ${owner.containerId} ${owner.ifname} ${kind} ${backend}`;
   const lines = [
     ...(masquerade?.addresses ?? []).map((address) => `masquerade ${formatCidr(address)}`),
     ...(masquerade?.exceptions ?? []).map((network) => `exception ${formatCidr(network)}`),
     ...(spoofCheck === undefined ? [] : [`${spoofCheck.port} has ${spoofCheck.mac}`]),
+    ...addresses.map((address) => `forwarded ${formatCidr(address)}`),
+    ...(record.firewall === undefined ? [] : [`firewall ${JSON.stringify(record.firewall)}`]),
   ];
   if (ports !== undefined) {
     const { snat, masqAll, markBit, conditions: words } = ports;

@@ -29,7 +29,7 @@ type Step =
   | { readonly verb: "apply"; readonly record: FilterRecord }
   | Extract<Operation, { readonly verb: "remove" | "collect" }>;
 
-const aKind = fc.constantFrom("interface" as const, "portmap" as const);
+const aKind = fc.constantFrom("interface" as const, "portmap" as const, "firewall" as const);
 
 const steps = (record: fc.Arbitrary<FilterRecord>): fc.Arbitrary<Step[]> =>
   fc.array(

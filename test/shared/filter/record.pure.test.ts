@@ -45,11 +45,12 @@ describe("a record as text", () => {
     );
     const parts = fc.record({
       owner: anOwner,
-      kind: fc.constantFrom("interface", "portmap"),
+      kind: fc.constantFrom("interface", "portmap", "firewall"),
       backend: fc.constantFrom("nftables", "iptables"),
       masquerade: fc.jsonValue(),
       spoofCheck: fc.jsonValue(),
       hostPorts: fc.jsonValue(),
+      firewall: fc.jsonValue(),
       namespace: fc.jsonValue(),
     });
     fc.assert(

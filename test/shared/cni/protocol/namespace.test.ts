@@ -26,7 +26,9 @@ const noNamespaces: Record<string, [path: string, code: string]> = {
 };
 
 /** IPAM plugins work on no namespace, and portmap on the host's alone. */
-const attaching = plugins.filter((plugin) => !["host-local", "static", "portmap"].includes(plugin));
+const attaching = plugins.filter(
+  (plugin) => !["host-local", "static", "portmap", "firewall"].includes(plugin),
+);
 
 describe.runIf(canRun("ip")).each(attaching)("%s", (plugin) => {
   let node: Node;

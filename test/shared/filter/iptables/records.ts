@@ -1,6 +1,6 @@
 /** Records for tests: by hand, and arbitrary ones. */
 import fc from "fast-check";
-import type { FilterRecord, PortMapping } from "../../../../shared/filter/record.ts";
+import type { FilterRecord, Ingress, PortMapping } from "../../../../shared/filter/record.ts";
 import { formatIp, parseIp } from "../../../../shared/ip/address.ts";
 import { type Cidr, formatCidr, parseCidr } from "../../../../shared/ip/cidr.ts";
 
@@ -160,6 +160,8 @@ const ports = fc
     ),
   }));
 
+const isolated: readonly Ingress[] = [{ bridge: "cni0", policy: "isolated" }];
+
 /** Records of few owners, so that many of them replace another. */
 export const aRecord: fc.Arbitrary<FilterRecord> = fc.oneof(
   fc
@@ -170,4 +172,14 @@ export const aRecord: fc.Arbitrary<FilterRecord> = fc.oneof(
   fc
     .tuple(anOwner, ports)
     .map(([who, hostPorts]) => ({ owner: who, kind: "portmap", backend: "iptables", hostPorts }) as const),
+  fc
+    .tuple(anOwner, fc.array(fc.oneof(anAddress(4), anAddress(6)), { minLength: 1, maxLength: 2 }))
+    .map(([who, addresses]) => ({
+      owner: who,
+      kind: "firewall" as const,
+      backend: "iptables" as const,
+      addresses: distinct(addresses, ({ address }) => formatIp(address)),
+      // The rules do not say which of several containers has a policy: all have the same.
+      firewall: { admins: ["CNI-ADMIN"], ingress: isolated },
+    })),
 );

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { differenceInput, projectionInput } from "../../../../shared/filter/iptables/input.ts";
 import { recoverRecords } from "../../../../shared/filter/iptables/recover.ts";
-import { quoteWord } from "../../../../shared/filter/iptables/rule.ts";
-import { hostPortChain, masqueradeChain } from "../../../../shared/filter/iptables/rules.ts";
+import { quoteWord, ruleText } from "../../../../shared/filter/iptables/rule.ts";
+import { hostPortChain, masqueradeChain, sharedRules } from "../../../../shared/filter/iptables/rules.ts";
 import {
   readSaved,
   removalInput,
@@ -11,20 +11,21 @@ import {
   wordsOf,
 } from "../../../../shared/filter/iptables/saved.ts";
 import { type FilterRecord, recordName } from "../../../../shared/filter/record.ts";
-import { parseIp } from "../../../../shared/ip/address.ts";
+import { type Family, parseIp } from "../../../../shared/ip/address.ts";
 import { aRecord, masqueradeOf, owner, portsOf, tcp } from "./records.ts";
 
 const none = readSaved("");
-const empty = { nat: none, raw: none, mangle: none };
+const empty = { nat: none, raw: none, mangle: none, filter: none };
 
 /** What iptables-save lists after an input that a table without chains of podwire was given. */
-function savedAfter(input: string): SavedTable {
+function savedAfter(input: string, table: "filter" | "nat" = "nat"): SavedTable {
   const rules: string[] = [];
-  for (const line of input.slice(input.indexOf("*nat")).split("\n")) {
+  const part = input.split("COMMIT\n").find((text) => text.startsWith(`*${table}\n`)) ?? "";
+  for (const line of part.split("\n")) {
     if (line.startsWith("-A ")) rules.push(line);
     if (line.startsWith("-I ")) rules.unshift(line.replace("-I", "-A"));
   }
-  const chains = input.split("\n").filter((line) => line.startsWith(":"));
+  const chains = part.split("\n").filter((line) => line.startsWith(":"));
   return readSaved([...chains, ...rules].join("\n"));
 }
 
@@ -107,7 +108,9 @@ COMMIT
 test("the input for a removal takes out the jumps and the chain, and the rule of a mark bit that is not used any more", () => {
   const chain = hostPortChain(owner("c1"));
   const record = portsOf("c1", ["fd00::2/64"], [tcp(80, 8080, { family: 6 })], { markBit: 5 });
-  const input = differenceInput(6, { removed: [record], added: [] }, new Set([5]));
+  const unused = sharedRules(record, 6).filter(({ isRemovable }) => isRemovable === true);
+  expect(unused).toHaveLength(1);
+  const input = differenceInput(6, { removed: [record], added: [] }, new Set(unused.map(ruleText)));
   expect(input).toContain(
     '-D PODWIRE-MARKED -m mark --mark 0x20/0x20 -m comment --comment "podwire: mark bit 5',
   );
@@ -122,7 +125,7 @@ describe("the projection", () => {
   test("of no record onto tables without podwire is nothing", () => {
     expect(projectionInput(4, [], empty)).toBe("");
     const foreign = readSaved(":PODWIRE - [0:0]\n:KUBE-SERVICES - [0:0]\n-A OUTPUT -j KUBE-SERVICES");
-    expect(projectionInput(4, [], { nat: foreign, raw: none, mangle: none })).toBe("");
+    expect(projectionInput(4, [], { nat: foreign, raw: none, mangle: none, filter: none })).toBe("");
   });
 
   test("removes chains and jumps that no record has, and keeps a jump that is there once", () => {
@@ -131,7 +134,7 @@ describe("the projection", () => {
     const nat = readSaved(
       `:PODWIRE-POSTROUTING - [0:0]\n:${stale} - [0:0]\n-A ${jump}\n-A POSTROUTING -s 10.0.0.1/32 -j ${stale}`,
     );
-    const input = projectionInput(4, [], { nat, raw: none, mangle: none });
+    const input = projectionInput(4, [], { nat, raw: none, mangle: none, filter: none });
     expect(input).toBe(`*nat
 :PODWIRE-POSTROUTING - [0:0]
 :${stale} - [0:0]
@@ -143,7 +146,7 @@ describe("the projection", () => {
 COMMIT
 `);
     const twice = readSaved(`:PODWIRE-POSTROUTING - [0:0]\n-A ${jump}\n-A ${jump}`);
-    const lines = projectionInput(4, [m], { nat: twice, raw: none, mangle: none }).split("\n");
+    const lines = projectionInput(4, [m], { nat: twice, raw: none, mangle: none, filter: none }).split("\n");
     expect(lines.filter((line) => line.endsWith(jump))).toEqual([`-D ${jump}`, `-D ${jump}`, `-A ${jump}`]);
   });
 
@@ -157,11 +160,9 @@ COMMIT
         const project = (list: readonly FilterRecord[]) =>
           ([4, 6] as const).map((family) => projectionInput(family, list, empty));
         const inputs = project(records);
-        const [four = none, six = none] = inputs.map(savedAfter);
-        const recovered = recoverRecords([
-          { family: 4, saved: four },
-          { family: 6, saved: six },
-        ]);
+        const tablesOf = (family: Family, input = "") =>
+          (["nat", "filter"] as const).map((table) => ({ family, saved: savedAfter(input, table) }));
+        const recovered = recoverRecords([...tablesOf(4, inputs[0]), ...tablesOf(6, inputs[1])]);
         const lines = (texts: readonly string[]) => texts.map((text) => text.split("\n").sort());
         expect(lines(project(recovered))).toEqual(lines(inputs));
       }),
@@ -172,8 +173,12 @@ COMMIT
     fc.assert(
       fc.property(fc.array(aRecord, { maxLength: 6 }).map(distinct), (records) => {
         const input = projectionInput(4, records, empty);
-        const again = projectionInput(4, records, { nat: savedAfter(input), raw: none, mangle: none });
-        const lines = again.slice(again.indexOf("*nat")).split("\n");
+        const again = projectionInput(4, records, {
+          ...empty,
+          nat: savedAfter(input),
+          filter: savedAfter(input, "filter"),
+        });
+        const lines = again.slice(again.search(/\*(filter|nat)\n/)).split("\n");
         expect(lines.filter((line) => /^-[AID] (?!PODWIRE-)/.test(line))).toEqual([]);
       }),
     );
@@ -212,9 +217,9 @@ test("chains are removed with the jumps to them, wherever these are", () => {
 -A KEPT -j B
 -A A -j B
 COMMIT`);
-  const input = removalInput(saved, (chain) => ["A", "B", "GONE"].includes(chain));
+  const input = removalInput("nat", saved, (chain) => ["A", "B", "GONE"].includes(chain));
   expect(input).toBe("*nat\n-D PREROUTING -p tcp -j A\n-D KEPT -j B\n-F A\n-F B\n-X A\n-X B\nCOMMIT\n");
-  expect(removalInput(saved, (chain) => chain === "GONE")).toBe("");
+  expect(removalInput("nat", saved, (chain) => chain === "GONE")).toBe("");
 });
 
 test("any word is read as it was quoted", () => {

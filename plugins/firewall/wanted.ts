@@ -1,0 +1,42 @@
+/** The record of a request: what firewall wants of the packet filter. */
+import { describeNamespace } from "../../shared/attachment/liveness.ts";
+import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
+import type { Result } from "../../shared/cni/result.ts";
+import type { Wanted } from "../../shared/filter/choice.ts";
+import type { Ingress } from "../../shared/filter/record.ts";
+import { parseCidr } from "../../shared/ip/cidr.ts";
+import type { FirewallConfig } from "./config.ts";
+
+/** The bridge of the container: the first interface of the result that is on the host, as with the reference plugin. Throws code 7. */
+function ingressOf({ policy }: FirewallConfig, { interfaces }: Result): Ingress[] {
+  if (policy === undefined) return [];
+  const bridge = interfaces.find(({ sandbox }) => (sandbox ?? "") === "")?.name;
+  if (bridge !== undefined) return [{ bridge, policy }];
+  const message = `"ingressPolicy" is "${policy}", and the previous result has no bridge`;
+  const advice = "put firewall after the plugin bridge, or remove the key";
+  throw new CniError(ErrorCode.invalidConfiguration, message, advice);
+}
+
+/** All addresses of the result count, whatever their interface. Without addresses nothing is wanted. Throws code 7. */
+export function wantedOf(request: Request, config: FirewallConfig, result: Result): Wanted {
+  const namespace = describeNamespace(request.netns);
+  const addresses = result.ips.map(({ address }) => address);
+  return {
+    owner: attachmentOf(request),
+    kind: "firewall",
+    backend: config.backend,
+    ...(namespace === undefined ? {} : { namespace }),
+    addresses,
+    firewall: { admins: [config.admin], ingress: addresses.length === 0 ? [] : ingressOf(config, result) },
+  };
+}
+
+/** For STATUS: an address of each documentation network (RFC 5737, RFC 3849). */
+export function sampleOf(request: Request, config: FirewallConfig): Wanted {
+  const ips = ["192.0.2.2/24", "2001:db8::2/64"].flatMap((text) => {
+    const address = parseCidr(text);
+    return address === undefined ? [] : [{ address }];
+  });
+  return wantedOf(request, config, { interfaces: [{ name: "lo" }], ips, routes: [], dns: {} });
+}
