@@ -7,7 +7,7 @@ import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { contains, formatCidr } from "../../shared/ip/cidr.ts";
 import { type FlannelConfig, readFlannel } from "./config.ts";
-import { delegateKeys, delegationOf, roleOf } from "./delegation.ts";
+import { type Delegation, delegateKeys, delegationOf, roleOf, savedDelegation } from "./delegation.ts";
 import { readSaved } from "./saved.ts";
 import { readSubnetEnv, type SubnetEnv } from "./subnet-env.ts";
 
@@ -35,19 +35,22 @@ function checkSubnets(request: Request, config: FlannelConfig): void {
   }
 }
 
-function delegateConfiguration(request: Request, config: FlannelConfig): JsonObject {
+/** The delegate's configuration with these keys: what ADD has kept or, if that cannot be read, what ADD would make. */
+function delegation(request: Request, config: FlannelConfig, keys: JsonObject): Delegation {
   const { configuration } = request;
   const saved = readSaved(config.dataDir, attachmentOf(request));
-  return saved?.raw ?? delegateKeys(configuration, config, readSubnetEnv(config.subnetFile));
+  const kept = saved === undefined ? undefined : savedDelegation(request, { ...saved.raw, ...keys });
+  if (kept !== undefined) return kept;
+  const made = delegateKeys(configuration, config, readSubnetEnv(config.subnetFile));
+  return delegationOf(request, { ...made, ...keys });
 }
 
 export function check(request: Request): void {
   requirePrevResult(request);
   const { configuration } = request;
   const config = readFlannel(configuration);
-  const raw = delegateConfiguration(request, config);
   const { cniVersion, fields } = configuration;
-  const made = delegationOf(request, { ...raw, cniVersion, prevResult: fields.value("prevResult") });
+  const made = delegation(request, config, { cniVersion, prevResult: fields.value("prevResult") });
   runAll([
     () => delegateCheck(made.request, made.type, roleOf(request)),
     // Another IPAM plugin may have addresses of its own.

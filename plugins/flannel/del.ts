@@ -4,21 +4,8 @@ import { CniError, runAll } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
 import { readDataDir, readFlannel } from "./config.ts";
-import { type Delegation, delegationOf, removalKeys, roleOf } from "./delegation.ts";
-import { listGarbage, readSaved, removeGarbage, removeSaved, type Saved } from "./saved.ts";
-
-/** What ADD has kept, as a call of its delegate; undefined if a delegate of ours would refuse it. */
-function savedDelegation(request: Request, saved: Saved | undefined): Delegation | undefined {
-  if (saved === undefined) return undefined;
-  const plugin = request.builtin(saved.type);
-  if (plugin !== undefined && !roleOf(request).fits(plugin)) return undefined;
-  try {
-    return delegationOf(request, saved.raw);
-  } catch (thrown) {
-    if (!(thrown instanceof CniError)) throw thrown;
-    return undefined;
-  }
-}
+import { type Delegation, delegationOf, removalKeys, roleOf, savedDelegation } from "./delegation.ts";
+import { listGarbage, readSaved, removeGarbage, removeSaved } from "./saved.ts";
 
 /**
  * DEL without a file, as after a reboot or a DEL that has succeeded: the configuration says how the interface was made. Only plugins of
@@ -43,7 +30,7 @@ function removeAsStated(request: Request): void {
 export function del(request: Request): void {
   const dataDir = readDataDir(request.configuration);
   const owner = attachmentOf(request);
-  const saved = savedDelegation(request, readSaved(dataDir, owner));
+  const saved = savedDelegation(request, readSaved(dataDir, owner)?.raw);
   if (saved === undefined) removeAsStated(request);
   else delegateDel(saved.request, saved.type, roleOf(request));
   // The next DEL needs the file: it stays if this one has failed.

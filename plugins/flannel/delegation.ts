@@ -1,5 +1,6 @@
 /** Makes the configuration of the plugin that makes the interface. */
 import type { Role } from "../../shared/cni/delegate.ts";
+import { CniError } from "../../shared/cni/error.ts";
 import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
 import { interfaceRole, withConfiguration } from "../../shared/cni/main-delegate.ts";
 import type { NetworkConfiguration, Request } from "../../shared/cni/plugin.ts";
@@ -21,6 +22,19 @@ export interface Delegation {
 export function delegationOf(request: Request, raw: JsonObject): Delegation {
   const { configuration, ...made } = withConfiguration(request, raw);
   return { type: configuration.type, request: { ...made, configuration } };
+}
+
+/** What ADD has kept, as a call of its delegate; undefined without it, or if it makes no configuration of a delegate. */
+export function savedDelegation(request: Request, raw: JsonObject | undefined): Delegation | undefined {
+  if (raw === undefined) return undefined;
+  try {
+    const made = delegationOf(request, raw);
+    const plugin = request.builtin(made.type);
+    return plugin === undefined || roleOf(request).fits(plugin) ? made : undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof CniError)) throw thrown;
+    return undefined;
+  }
 }
 
 /** An object without some keys, in whichever case: plugins read keys in any case. */

@@ -33,7 +33,7 @@ export interface Saved {
   readonly raw: JsonObject;
 }
 
-/** What a text says; undefined for one that names no network or no delegate. */
+/** What a text says; undefined for one that names no network, or no plugins. */
 export function parseSaved(text: string): Saved | undefined {
   let value: unknown;
   try {
@@ -43,8 +43,11 @@ export function parseSaved(text: string): Saved | undefined {
   }
   if (!isObject(value)) return undefined;
   const { [INTERFACE]: ifname, ...raw } = value;
-  const { name, type } = raw;
-  if (typeof name !== "string" || typeof type !== "string" || !isPlainName(type)) return undefined;
+  const { name, type, ipam } = raw;
+  const ipamType = isObject(ipam) ? ipam["type"] : undefined;
+  const types = [type, ipamType ?? "host-local"];
+  const arePlain = types.every((each) => typeof each === "string" && isPlainName(each));
+  if (typeof name !== "string" || typeof type !== "string" || !arePlain) return undefined;
   return { network: name, type, ifname: typeof ifname === "string" ? ifname : undefined, raw };
 }
 
@@ -97,7 +100,9 @@ function share(dataDir: string, owner: AttachmentKey, undo: Rollback): void {
     const now = readAt(shared);
     if (now !== undefined && isOf(now, owner)) bringBack(shared, former, owner);
   });
-  if (former !== undefined || !renameToFreeName(own, shared)) replaceOwnFile(own, shared);
+  if (former === undefined && renameToFreeName(own, shared)) return;
+  // What stands there cannot be read, or another interface of the container has taken the name meanwhile.
+  if (former !== undefined || readAt(shared) === undefined) replaceOwnFile(own, shared);
 }
 
 /** Keeps the delegate's configuration for DEL. A failure of the call brings back what was there before. */

@@ -33,7 +33,8 @@ function readIfAny(key: string): string | undefined {
 /** Sets one sysctl of the container; must run in its namespace. */
 function set({ name, key, value }: WantedSysctl, { path }: Container["namespace"]): void {
   try {
-    setSysctl(key, value);
+    // write(2) of nothing changes nothing; an empty line empties a list.
+    setSysctl(key, value === "" ? "\n" : value);
   } catch (thrown) {
     if (!(thrown instanceof SystemError)) throw thrown;
     const message = `could not set the sysctl ${name} to ${JSON.stringify(value)} in ${path}`;

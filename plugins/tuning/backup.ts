@@ -2,11 +2,11 @@
  * The former settings of an interface, in a file of its attachment, for DEL. The file has the reference plugin's name and form, so each
  * plugin restores what the other has tuned. The key `network` is podwire's own: GC needs it.
  */
+import { parseUnicastMac } from "../../shared/attachment/requested-mac.ts";
 import { runAll } from "../../shared/cni/error.ts";
 import { isObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { isAfterList, type Kept } from "../../shared/cni/valid-attachments.ts";
-import { parseMac } from "../../shared/netlink/link.ts";
 import { linkStatus } from "../../shared/system/file-status.ts";
 import {
   listOwnFolder,
@@ -16,7 +16,7 @@ import {
   replaceOwnFile,
   writeOwnFile,
 } from "../../shared/system/own-file.ts";
-import type { Settings } from "./config.ts";
+import { LARGEST_MTU, LARGEST_QUEUE, type Settings, SMALLEST_MTU } from "./config.ts";
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE = 0o600;
@@ -29,7 +29,10 @@ interface Backup {
   readonly settings: Settings;
 }
 
-/** What a text says; undefined for a file that was not written whole. Values of wrong types are left out. */
+const isWithin = (value: unknown, least: number, most: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+
+/** What a text says; undefined for a file that was not written whole. Values that no interface has are left out. */
 export function parseBackup(text: string): Backup | undefined {
   let value: unknown;
   try {
@@ -40,11 +43,11 @@ export function parseBackup(text: string): Backup | undefined {
   if (!isObject(value)) return undefined;
   const { network, mac, mtu, promisc, allmulti, txQLen } = value as Record<string, unknown>;
   const settings = {
-    ...(typeof mac === "string" && parseMac(mac) !== undefined ? { mac: mac.toLowerCase() } : {}),
-    ...(Number.isSafeInteger(mtu) && (mtu as number) > 0 ? { mtu: mtu as number } : {}),
+    ...(typeof mac === "string" && parseUnicastMac(mac) !== undefined ? { mac: mac.toLowerCase() } : {}),
+    ...(isWithin(mtu, SMALLEST_MTU, LARGEST_MTU) ? { mtu } : {}),
     ...(typeof promisc === "boolean" ? { promisc } : {}),
     ...(typeof allmulti === "boolean" ? { allmulti } : {}),
-    ...(Number.isSafeInteger(txQLen) && (txQLen as number) >= 0 ? { txQLen: txQLen as number } : {}),
+    ...(isWithin(txQLen, 0, LARGEST_QUEUE) ? { txQLen } : {}),
   };
   return { network: typeof network === "string" ? network : "", settings };
 }

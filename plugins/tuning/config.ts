@@ -25,9 +25,9 @@ export interface Tuning {
 
 const DEFAULT_DATA_DIR = "/run/cni/tuning";
 
-const SMALLEST_MTU = 68;
-const LARGEST_MTU = 65535;
-const LARGEST_QUEUE = 0xffffffff;
+export const SMALLEST_MTU = 68;
+export const LARGEST_MTU = 65535;
+export const LARGEST_QUEUE = 0xffffffff;
 
 /** As with the reference plugin, args.cni.mac wins over runtimeConfig.mac, that over MAC in CNI_ARGS, and that over `mac`. */
 function readWantedMac({ args, configuration }: Request): string | undefined {

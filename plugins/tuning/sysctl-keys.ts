@@ -75,22 +75,39 @@ function checkDuplicates({ configuration, input }: Request): void {
   throw configuration.fields.invalid("sysctl", problem, "remove one of them");
 }
 
-function valuesOf(fields: Fields): readonly (readonly [string, string])[] {
-  const section = fields.object("sysctl");
-  const names = Object.keys((fields.value("sysctl") ?? {}) as object);
-  return names.map((name) => [name, section?.text(name) ?? ""] as const);
+function invalidValue(fields: Fields, name: string): CniError {
+  return fields.invalid(
+    `sysctl.${name}`,
+    "has more than one line",
+    "the kernel reads the first one only: remove the others",
+  );
 }
 
-/** The wanted sysctls in the configuration's order; those of args.cni replace those of the same name. Throws codes 6 and 7. */
+/** The sysctls of one section, by their files: "net.core.somaxconn" and "net/core/somaxconn" are one. */
+function sectionOf(fields: Fields, ifname: string): Map<string, WantedSysctl> {
+  const section = fields.object("sysctl");
+  const wanted = new Map<string, WantedSysctl>();
+  for (const name of Object.keys((fields.value("sysctl") ?? {}) as object)) {
+    const value = (section?.text(name) ?? "").replace(/\n$/, "");
+    const key = fileOf(name, ifname);
+    if (key === undefined) throw invalidKey(fields, name);
+    if (value.includes("\n")) throw invalidValue(fields, name);
+    const same = wanted.get(key)?.name;
+    if (same !== undefined) {
+      const problem = `has ${quote(same)} and ${quote(name)}, which are the same`;
+      throw fields.invalid("sysctl", problem, "remove one of them");
+    }
+    wanted.set(key, { name, key, value });
+  }
+  return wanted;
+}
+
+/** The wanted sysctls in the configuration's order; those of args.cni replace those of the same file. Throws codes 6 and 7. */
 export function readSysctls(request: Request): WantedSysctl[] {
   const { fields, cniArgs } = request.configuration;
   checkDuplicates(request);
-  const values = new Map([...valuesOf(fields), ...valuesOf(cniArgs)]);
-  const wanted = [...values].map(([name, value]) => {
-    const key = fileOf(name, request.ifname);
-    if (key === undefined) throw invalidKey(fields, name);
-    return { name, key, value };
-  });
+  const sections = [fields, cniArgs].map((each) => sectionOf(each, request.ifname));
+  const wanted = [...new Map(sections.flatMap((section) => [...section])).values()];
   checkAllowed(wanted);
   return wanted;
 }

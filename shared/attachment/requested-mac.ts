@@ -8,7 +8,7 @@ import { formatMac, parseMac } from "../netlink/link.ts";
 const advice = "give six bytes of a unicast address, such as 0a:58:0a:01:00:02";
 
 /** Undefined for other texts, for group addresses (lowest bit of the first byte) and for all zeros. */
-function parseUnicast(text: string): Uint8Array | undefined {
+export function parseUnicastMac(text: string): Uint8Array | undefined {
   const mac = parseMac(text);
   const isUnicast = mac !== undefined && ((mac[0] ?? 0) & 1) === 0 && mac.some((byte) => byte !== 0);
   return isUnicast ? mac : undefined;
@@ -16,13 +16,13 @@ function parseUnicast(text: string): Uint8Array | undefined {
 
 /** Reads the unicast MAC address of a key, in lower case. Throws code 7. */
 export function readMac(fields: Fields, key: string, text: string): string {
-  const mac = parseUnicast(text);
+  const mac = parseUnicastMac(text);
   if (mac === undefined) throw fields.invalid(key, `is not a MAC address: ${quote(text)}`, advice);
   return formatMac(mac);
 }
 
 function checkMac(text: string, source: string): Uint8Array {
-  const mac = parseUnicast(text);
+  const mac = parseUnicastMac(text);
   if (mac !== undefined) return mac;
   const message = `${source} is not a MAC address: ${quote(text)}`;
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);

@@ -157,9 +157,12 @@ const isOn = (link: Link, below: Link): boolean =>
 
 /** CHECK. `more` compares the settings of the kind. */
 export function checkSubInterface(request: Request, sub: SubInterface, more: (link: Link) => void): void {
-  const below = withMaster(request, sub, (netlink) => findMaster(netlink, sub.master));
+  // Without a name, ADD took what had the default route then, or what an earlier plugin had made.
+  const isNamed = sub.master.name !== undefined;
+  const below = isNamed ? withMaster(request, sub, (netlink) => findMaster(netlink, sub.master)) : undefined;
   checkInside(request, { place: "container", kind: sub.kind }, (link) => {
-    if (!isOn(link, below)) throw drift(`the interface ${link.name} is not on ${below.name}`, RECREATE);
+    if (below !== undefined && !isOn(link, below))
+      throw drift(`the interface ${link.name} is not on ${below.name}`, RECREATE);
     if (sub.mtu !== undefined && sub.mtu !== link.mtu)
       throw drift(`the interface ${link.name} has the MTU ${link.mtu}, expected ${sub.mtu}`, RECREATE);
     more(link);

@@ -256,6 +256,21 @@ describe.runIf(canRun(...programs))("flannel", () => {
     ]);
   });
 
+  test("two interfaces of a container that are attached at once keep a configuration each", async () => {
+    const second = { ...pod, ifname: "net1" };
+    const other = { ...config, name: "other", delegate: { bridge: "br9" } };
+    for (let round = 0; round < 5; round++) {
+      await Promise.all([host.add(pod, config), host.add(second, other)]);
+      expect(
+        files()
+          .map((name) => saved(name).podwireInterface)
+          .sort(),
+      ).toEqual(["eth0", "net1"]);
+      await Promise.all([host.del(pod, config), host.del(second, other)]);
+      expect(files()).toEqual([]);
+    }
+  });
+
   test("DEL without the file, with garbage in it, or something else in its place, removes what the configuration says", async () => {
     const place = `${dataDir}/id-a`;
     for (const spoil of [
@@ -264,12 +279,17 @@ describe.runIf(canRun(...programs))("flannel", () => {
       `echo '{"name": "cbr0", "type": "flannel"}' >${place}`,
       `echo '{"name": "cbr0", "type": "bridge", "cniVersion": "7"}' >${place}`,
       `echo '{"name": "cbr0", "type": "../sh"}' >${place}`,
+      `echo '{"name": "cbr0", "type": "bridge", "ipam": {"type": "../sh"}}' >${place}`,
+      `echo '{"name": "cbr0", "type": "bridge", "ipam": {"type": 7}}' >${place}`,
+      `yes '[' | head -c 100000 | tr -d '\\n' >${place}`,
       `rm ${place}; mkfifo ${place}`,
       `rm ${place}; mkdir ${place}`,
       `rm ${place}; ln -s /etc/passwd ${place}`,
     ]) {
-      await host.add(pod, config);
+      const result = await host.add(pod, config);
       await host.node.exec("sh", ["-c", spoil]);
+      // This one says that the delegate got other keys.
+      if (!spoil.includes('"cniVersion": "7"')) await host.check(pod, config, result);
       await host.del(pod, config);
       expect([files(), await reservations(host.node, "cbr0")], spoil).toEqual([[], []]);
     }

@@ -82,6 +82,8 @@ export const scenarios: readonly Scenario[] = [
       ["eth0"],
     );
     assert.ok(await stage.reaches(lan.address4));
+    // There is no default route, and the result no longer names the master.
+    await stage.done("CHECK", { ...keys, prevResult: result });
     await stage.done("DEL", { ...keys, prevResult: result });
     assert.deepEqual(await stage.names(), ["lo"]);
   }),

@@ -48,6 +48,33 @@ describe.runIf(canRun(...programs))("macvlan ADD", () => {
     expect(link_index).toBe((await link(host.node, "uplink")).ifindex);
   });
 
+  test("passes CHECK after the default route has moved to another interface, or has gone", async () => {
+    await using world = await createWorld();
+    const { host } = world;
+    const pod = await host.pod("a");
+    const config = network4({ master: "" });
+    const result = await host.add(pod, config);
+    await host.node.exec("ip", ["link", "add", "other0", "up", "type", "bridge"]);
+    await host.node.exec("ip", ["address", "add", "198.51.100.7/24", "dev", "other0"]);
+    for (const family of ["-4", "-6"]) await host.node.exec("ip", [family, "route", "flush", "default"]);
+    await host.check(pod, config, result);
+    await host.node.exec("ip", ["route", "add", "default", "via", "198.51.100.1"]);
+    await host.check(pod, config, result);
+  });
+
+  test.each(["..", "a/b", "all", "eth0%d", "sixteen-bytes-xx", "a b", "\u0000", "toString"])(
+    "refuses the master %o, and changes nothing",
+    async (master) => {
+      await using world = await createWorld();
+      const { host } = world;
+      const pod = await host.pod("a");
+      const before = await host.node.snapshot();
+      const isName = master === "toString";
+      failed(await host.call("ADD", pod, network4({ master })), isName ? 999 : 7, /master/);
+      expect(await host.node.snapshot()).toEqual(before);
+    },
+  );
+
   test("is not misled by routes to addresses for documentation", async () => {
     await using world = await createWorld();
     const { host } = world;

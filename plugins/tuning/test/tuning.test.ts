@@ -110,6 +110,25 @@ describe.runIf(canRun("ip"))("tuning", () => {
     expect([await sysctl("core/somaxconn"), (await link(host.node, "eth0", "a")).mtu]).toEqual(["300", 1300]);
   });
 
+  test("a sysctl of args.cni replaces the configured one, however each is written", async () => {
+    const keys = {
+      sysctl: { "net.core.somaxconn": "200", "net.ipv4.conf.eth0.arp_filter": "0" },
+      args: { cni: { sysctl: { "net/core/somaxconn": "300", "net.ipv4.conf.IFNAME.arp_filter": "1" } } },
+    };
+    const result = await add(keys);
+    expect([await sysctl("core/somaxconn"), await sysctl("ipv4/conf/eth0/arp_filter")]).toEqual(["300", "1"]);
+    await host.check(pod, { ...config, ...keys }, result);
+  });
+
+  test("an empty value empties a list, and what cannot be read is not compared", async () => {
+    const inside = { netns: "a" };
+    await host.node.exec("sh", ["-c", "echo 8080 >/proc/sys/net/ipv4/ip_local_reserved_ports"], inside);
+    const keys = { sysctl: { "net.ipv4.ip_local_reserved_ports": "", "net.ipv4.route.flush": "1" } };
+    const result = await add(keys);
+    expect(await sysctl("ipv4/ip_local_reserved_ports")).toBe("");
+    await host.check(pod, { ...config, ...keys }, result);
+  });
+
   const refusals: [string, Keys, number, RegExp, object?][] = [
     [
       "a sysctl outside of net",
@@ -146,6 +165,30 @@ describe.runIf(canRun("ip"))("tuning", () => {
       /"sysctl\.net\.core\.somaxconn" must be a string/,
     ],
     ["a list of sysctls", { sysctl: ["net.core.somaxconn"] }, 6, /"sysctl" must be an object/],
+    [
+      "a sysctl under two names",
+      { sysctl: { "net.core.somaxconn": "5", "net/core/somaxconn": "6" } },
+      7,
+      /"net\.core\.somaxconn" and "net\/core\/somaxconn", which are the same/,
+    ],
+    [
+      "a sysctl of the interface under two names",
+      { sysctl: { "net.ipv4.conf.eth0.arp_filter": "1", "net.ipv4.conf.IFNAME.arp_filter": "0" } },
+      7,
+      /which are the same/,
+    ],
+    [
+      "a value of several lines",
+      { sysctl: { "net.core.somaxconn": "5\n6" } },
+      7,
+      /"sysctl\.net\.core\.somaxconn" has more than one line/,
+    ],
+    [
+      "an empty value for a number",
+      { sysctl: { "net.core.somaxconn": "" } },
+      999,
+      /net\.core\.somaxconn to "".*does not take/,
+    ],
     ["a MAC address that is too short", { mac: "02:00" }, 7, /"mac" is not a MAC address/],
     [
       "a group's MAC address",
@@ -239,6 +282,42 @@ describe.runIf(canRun("ip"))("tuning", () => {
       pod = await host.pod("a");
       prevResult = await ptp.add(pod, network);
     }
+  });
+
+  test.each([
+    { mtu: 5, mac: "01:00:5e:00:00:01", txQLen: 99999999999, promisc: "yes" },
+    { mtu: 1e9, mac: "00:00:00:00:00:00", txQLen: 0.5 },
+    { mtu: "1500", mac: 7, txQLen: null, promisc: {}, network: ["net"] },
+  ])("DEL steps over values in the file that no interface has: %o", async (garbage) => {
+    const before = await link(host.node, "eth0", "a");
+    await add({ mtu: 1400, allmulti: true });
+    writeFileSync(
+      host.node.path("/run/cni/tuning/id-a_eth0.json"),
+      JSON.stringify({ network: "net", allmulti: false, ...garbage }),
+    );
+    await host.del(pod, config);
+    expect(await link(host.node, "eth0", "a")).toEqual({ ...before, mtu: 1400 });
+    expect(backups()).toEqual([]);
+  });
+
+  test("DEL restores what it can if the kernel refuses a part", async () => {
+    const { flags } = await link(host.node, "eth0", "a");
+    await add({ mac, mtu: 1400, allmulti: true });
+    await host.node.exec("ip", ["link", "add", "up0", "up", "type", "veth", "peer", "name", "up1"], {
+      netns: "a",
+    });
+    const macvlan = ["link", "add", "mv0", "link", "up0", "type", "macvlan"];
+    await host.node.exec("ip", macvlan, { netns: "a" });
+    const file = "/run/cni/tuning/id-a_mv0.json";
+    writeFileSync(host.node.path(file), JSON.stringify({ network: "net", mtu: 9000, allmulti: true }));
+    const alias = "podwire network=net container=id-a interface=mv0";
+    await host.node.exec("ip", ["link", "set", "mv0", "alias", alias], { netns: "a" });
+    const other = { ...pod, ifname: "mv0" };
+    failed(await host.call("DEL", other, config), 999, /mv0 does not take "mtu": 9000/);
+    expect((await link(host.node, "mv0", "a")).flags).toContain("ALLMULTI");
+    await host.del(other, config);
+    await host.del(pod, config);
+    expect((await link(host.node, "eth0", "a")).flags).toEqual(flags);
   });
 
   test("DEL of a former container whose path leads to another one by now changes nothing there", async () => {
