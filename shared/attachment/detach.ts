@@ -1,6 +1,6 @@
 /** DEL of an attachment: all of it goes, whatever is left of the container. */
 import { delegateDel } from "../cni/delegate.ts";
-import { runAll } from "../cni/error.ts";
+import { raise, runAll } from "../cni/error.ts";
 import { attachmentOf, type Owned, type Request } from "../cni/plugin.ts";
 import { step } from "../cni/steps.ts";
 import { removeFilter } from "../filter/filter.ts";
@@ -33,5 +33,7 @@ export function detach(request: Request, owned: Owned, steps: readonly (() => vo
     () => {
       if (!isEarly && link !== undefined) removeAddresses();
     },
+    // The container is detached, and no second DEL would change it.
+    () => runAll((link?.told ?? []).map((error) => () => raise(error))),
   ]);
 }

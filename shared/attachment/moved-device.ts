@@ -1,121 +1,233 @@
 /** A device of the host that a container has for as long as it is attached: moved there, and given back. */
+import { ownerText } from "../cni/attachment.ts";
 import { type Container, openContainerIfPresent } from "../cni/container.ts";
-import { CniError, ErrorCode, runAll } from "../cni/error.ts";
+import { CniError, ErrorCode, raise, runAll } from "../cni/error.ts";
+import { interfaceNameProblem } from "../cni/names.ts";
 import { type AttachmentKey, attachmentOf, type Request } from "../cni/plugin.ts";
 import { step } from "../cni/steps.ts";
+import { isAfterList, type Kept } from "../cni/valid-attachments.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLink, type Link, listLinks, setLink } from "../netlink/link.ts";
 import { moveLink } from "../netlink/move-link.ts";
 import { Errno } from "../system/errno.ts";
-import { ownNamespaceDescriptor } from "../system/netns.ts";
+import { namespaceIdentity, ownNamespaceDescriptor } from "../system/netns.ts";
+import {
+  type DeviceRecord,
+  type FormerDevice,
+  listDeviceRecords,
+  readDeviceRecord,
+  removeDeviceRecord,
+  type StoredRecord,
+  writeDeviceRecord,
+} from "./device-record.ts";
 import type { HostChange } from "./host-change.ts";
-import { deviceAlias, deviceNameIn, hasOwner, isAliasOf, isStaleAlias } from "./link-alias.ts";
+import { hasOwner } from "./link-alias.ts";
+import { describeNamespace } from "./liveness.ts";
+import { findElsewhere } from "./nested-device.ts";
 import { isProvablyOwn } from "./ownership.ts";
+import { findInside, findReturned, isMarked, OTHER_NAME, restoreDevice } from "./restored-device.ts";
+import { waitForReturn } from "./returning-device.ts";
 
-/** The name of a device whose former name has been taken: the kernel's choice when a namespace ends (net/core/dev.c). */
-const OTHER_NAME = "dev%d";
-const isOtherName = (name: string) => /^dev\d+$/.test(name);
-
-/** Gives a device that is on the host its former name, and takes the owner out of its alias. */
-function restoreName(host: NetlinkConnection, { index, name, alias }: Link, formerAlias = ""): void {
-  const former = deviceNameIn(alias) ?? name;
-  const rename = (to: string) =>
-    host.attempt(moveLink(index, { name: to, alias: formerAlias }), Errno.EEXIST, Errno.ENODEV);
-  if (rename(former)?.errno === Errno.EEXIST) rename(isOtherName(name) ? name : OTHER_NAME);
-}
-
-/** Moves a device to the host. There it keeps its alias until it has its name, so that a second try finds it. */
-function moveToHost({ netlink }: Container, { index, name, alias }: Link): void {
+/** Moves a device to the host. Its alias stays until it is what it was, so that a second try finds it. */
+function moveToHost({ netlink }: Pick<Container, "netlink">, { index }: Link, { name }: FormerDevice): void {
   const namespace = ownNamespaceDescriptor();
-  const former = deviceNameIn(alias) ?? name;
-  const refused = netlink.attempt(
-    moveLink(index, { namespace, name: former, alias }),
-    Errno.EEXIST,
-    Errno.ENODEV,
-  );
+  const move = (to: string) => moveLink(index, { namespace, name: to, alias: name });
+  const refused = netlink.attempt(move(name), Errno.EEXIST, Errno.ENODEV);
   // If it was not moved, both names are taken on the host. If it was, the index is not found here any more.
-  if (refused?.errno === Errno.EEXIST)
-    netlink.attempt(moveLink(index, { namespace, name: OTHER_NAME, alias }), Errno.ENODEV);
+  if (refused?.errno === Errno.EEXIST) netlink.attempt(move(OTHER_NAME), Errno.ENODEV);
 }
 
-const ofOwner = (links: readonly Link[], owner: AttachmentKey) =>
-  links.find(({ alias }) => isAliasOf(alias, owner));
-
-/** A device that the reference plugin has moved: the alias is its former name. */
-function ofReference(links: readonly Link[], request: Request, { netlink }: Container): Link | undefined {
-  const link = links.find(({ name }) => name === request.ifname);
-  const isMoved = link !== undefined && link.alias !== "" && !hasOwner(link.alias);
-  return isMoved && isProvablyOwn(request, netlink, link) ? link : undefined;
+/** The namespace in which the device was put, if one of the paths still leads there. */
+function openFormer({ namespace }: DeviceRecord, paths: readonly string[]): Container | undefined {
+  for (const netns of new Set(paths)) {
+    const container = openContainerIfPresent({ netns });
+    if (container === undefined) continue;
+    if (namespaceIdentity(container.namespace) === namespace.identity) return container;
+    container.close();
+  }
+  return undefined;
 }
 
-function findInside(container: Container, request: Request): Link | undefined {
-  const links = listLinks(container.netlink);
-  return ofOwner(links, attachmentOf(request)) ?? ofReference(links, request, container);
+/** The device on the host as it was left there, or came back. */
+function findOnHost(host: NetlinkConnection, record: DeviceRecord): Link | undefined {
+  const link = findLink(host, record.device.name);
+  return link !== undefined && isMarked(link, record) ? link : findReturned(listLinks(host), record);
 }
 
-/** Gives a device that has come to the host its former name. */
-function finishReturn(host: NetlinkConnection, moved: Link): void {
-  const link = listLinks(host).find(({ alias, mac }) => alias === moved.alias && mac === moved.mac);
-  if (link !== undefined) restoreName(host, link);
+/** It was not moved yet, or is what it was. */
+function isAtHome(host: NetlinkConnection, record: DeviceRecord): boolean {
+  const { name, mac, kind } = record.device;
+  const link = findLink(host, name);
+  return link !== undefined && !isMarked(link, record) && link.mac === mac && link.kind === kind;
 }
 
-/**
- * DEL: gives the attachment's device back, from the container or, if the kernel has brought it back with the end of the namespace, its
- * name only. The device is down then. If its name is taken, it gets another one.
- */
-export function returnDevice(request: Request, host: NetlinkConnection): void {
-  const owner = attachmentOf(request);
-  const container = openContainerIfPresent(request);
+interface Search {
+  /** Paths that may lead to the container's namespace. */
+  readonly paths: readonly string[];
+  /** Whether a physical device is waited for: the kernel returns it in its own time when a namespace ends. */
+  readonly waits: boolean;
+}
+
+function bring(host: NetlinkConnection, record: DeviceRecord, { paths, waits }: Search): Link | undefined {
+  const container = openFormer(record, paths);
   try {
-    const inside = container && findInside(container, request);
-    if (container !== undefined && inside !== undefined) moveToHost(container, inside);
-    const outside = inside ?? ofOwner(listLinks(host), owner);
-    if (outside !== undefined) finishReturn(host, outside);
+    const inside = container && findInside(listLinks(container.netlink), record);
+    if (container !== undefined && inside !== undefined) moveToHost(container, inside, record.device);
+    const returned = findOnHost(host, record);
+    if (returned !== undefined) return returned;
+    const isMoved = findElsewhere(record, container !== undefined, (netlink, link) =>
+      moveToHost({ netlink }, link, record.device),
+    );
+    if (isMoved) return findOnHost(host, record);
+    return waits && record.device.kind === "" ? waitForReturn(host, record) : undefined;
   } finally {
     container?.close();
   }
 }
 
-/** GC: the same for devices on the host whose attachment is gone with its namespace, and is not in `keep`. */
-export function collectMovedDevices(
-  host: NetlinkConnection,
-  network: string,
-  keep: readonly AttachmentKey[],
-): void {
-  const stale = listLinks(host).filter(
-    ({ alias }) => isStaleAlias(alias, network, keep) && deviceNameIn(alias) !== undefined,
-  );
-  runAll(stale.map((link) => () => restoreName(host, link)));
+/** Gives a device back. The record goes when the device is what it was, or is gone. Returns what it could not be made again. */
+function giveBack(host: NetlinkConnection, record: DeviceRecord, search: Search): CniError[] {
+  const isHome = isAtHome(host, record);
+  const link = isHome ? undefined : bring(host, record, search);
+  const told = link === undefined ? [] : restoreDevice(host, link, record.device);
+  // A physical device that is nowhere may come back later: the next GC, or ADD of the device, needs the record.
+  if (isHome || link !== undefined || record.device.kind !== "") removeDeviceRecord(host, record.owner);
+  return told;
 }
 
-/** Takes a move back: the device has its name, its alias and its state again. Addresses that it had do not come back. */
-function undoMove(container: Container, host: NetlinkConnection, device: Link, owner: AttachmentKey): void {
-  const inside = ofOwner(listLinks(container.netlink), owner);
-  if (inside !== undefined) moveToHost(container, inside);
-  const outside = ofOwner(listLinks(host), owner);
-  if (outside === undefined) return;
-  restoreName(host, outside, device.alias);
-  if (device.isUp) host.execute(setLink({ index: outside.index }, { up: true }));
+/** A device that the reference plugin has moved: the alias is its former name. It is not certain what else it was. */
+function ofReference(links: readonly Link[], request: Request, netlink: NetlinkConnection) {
+  const link = links.find(({ name }) => name === request.ifname);
+  if (link === undefined || link.alias === "" || hasOwner(link.alias)) return undefined;
+  if (interfaceNameProblem(link.alias) !== undefined) return undefined;
+  if (!isProvablyOwn(request, netlink, link)) return undefined;
+  const { alias: name, mtu, mac, kind } = link;
+  return { link, device: { name, alias: "", mtu, mac, kind } };
+}
+
+function returnOfReference(request: Request, host: NetlinkConnection): CniError[] {
+  const container = openContainerIfPresent(request);
+  try {
+    const inside = container && ofReference(listLinks(container.netlink), request, container.netlink);
+    if (container === undefined || inside === undefined) {
+      // When its namespace ended, the kernel left it with the container's name.
+      const returned = container === undefined ? ofReference(listLinks(host), request, host) : undefined;
+      return returned === undefined ? [] : restoreDevice(host, returned.link, returned.device);
+    }
+    moveToHost(container, inside.link, inside.device);
+    const { link, device } = inside;
+    const outside = listLinks(host).find(({ alias, mac }) => alias === link.alias && mac === link.mac);
+    return outside === undefined ? [] : restoreDevice(host, outside, device);
+  } finally {
+    container?.close();
+  }
 }
 
 /**
- * Moves a device of the host into the container, where it is called CNI_IFNAME, which must be free. Its alias keeps its name. It is
- * down then.
+ * DEL: gives the attachment's device back, wherever it is. It is down then. Returns an error for what it could not be made again: the
+ * container is detached all the same.
+ */
+export function returnDevice(request: Request, host: NetlinkConnection): CniError[] {
+  const record = readDeviceRecord(host, attachmentOf(request));
+  if (record === undefined) {
+    // A record that was not written whole: nothing was moved.
+    removeDeviceRecord(host, attachmentOf(request));
+    return returnOfReference(request, host);
+  }
+  return giveBack(host, record, { paths: [request.netns, record.namespace.path], waits: true });
+}
+
+/** Whether the namespace in which a device was put is there. */
+const isHeld = ({ namespace: { path, identity } }: DeviceRecord): boolean =>
+  describeNamespace(path)?.identity === identity;
+
+/**
+ * GC: the same for the devices of the network's attachments that are not kept. Of a list that may be old, a device whose namespace lives
+ * counts as newer.
+ */
+export function collectMovedDevices(host: NetlinkConnection, network: string, kept: Kept): void {
+  const isKept = ({ containerId, ifname }: AttachmentKey) =>
+    kept.attachments.some((each) => each.containerId === containerId && each.ifname === ifname);
+  const isNewer = (record: StoredRecord) =>
+    kept.since !== undefined && (isAfterList(kept, record.modified) || isHeld(record));
+  const stale = listDeviceRecords(host).filter(
+    (record) => record.owner.network === network && !isKept(record.owner) && !isNewer(record),
+  );
+  const giveBackAll = stale.map((record) => () => {
+    const told = giveBack(host, record, { paths: [record.namespace.path], waits: false });
+    runAll(told.map((error) => () => raise(error)));
+  });
+  runAll(giveBackAll);
+}
+
+/**
+ * ADD of a device that another attachment had: makes it what it was if it is on the host, or is about to come there. False if that attachment
+ * has it still.
+ */
+export function fetchReturned(host: NetlinkConnection, record: DeviceRecord): boolean {
+  const isReturning = record.device.kind === "" && !isHeld(record);
+  const link = findOnHost(host, record) ?? (isReturning ? waitForReturn(host, record) : undefined);
+  if (link === undefined) return false;
+  restoreDevice(host, link, record.device);
+  removeDeviceRecord(host, record.owner);
+  return true;
+}
+
+/** Takes a move back: the device is what it was, and up if it was. Addresses that it had do not come back. */
+function undoMove(container: Container, host: NetlinkConnection, record: DeviceRecord, wasUp: boolean): void {
+  const inside = listLinks(container.netlink).find((link) => isMarked(link, record));
+  if (inside !== undefined) moveToHost(container, inside, record.device);
+  const outside = findOnHost(host, record);
+  if (outside !== undefined) {
+    restoreDevice(host, outside, record.device);
+    if (wasUp) host.execute(setLink({ index: outside.index }, { up: true }));
+  }
+  removeDeviceRecord(host, record.owner);
+}
+
+const formerOf = ({ name, alias, mtu, mac, kind }: Link): FormerDevice => ({ name, alias, mtu, mac, kind });
+
+function refusedMove({ name, kind }: Link, thrown: unknown): unknown {
+  const errno = thrown instanceof Error && "errno" in thrown ? thrown.errno : undefined;
+  if (errno !== Errno.EINVAL) return thrown;
+  const message = `the device ${name}${kind === "" ? "" : ` (${kind})`} cannot be moved into a container`;
+  const advice =
+    "the kernel keeps devices of this kind in their namespace (ethtool -k: netns-local); a wireless device moves with iw phy";
+  return new CniError(ErrorCode.invalidConfiguration, message, advice, thrown);
+}
+
+/** After the move, records of others that name the device are of attachments that had it before. */
+function removeSuperseded(host: NetlinkConnection, { owner, device }: DeviceRecord): void {
+  for (const other of listDeviceRecords(host)) {
+    const isSame = other.device.name === device.name && other.device.mac === device.mac;
+    if (isSame && ownerText(other.owner) !== ownerText(owner)) removeDeviceRecord(host, other.owner);
+  }
+}
+
+/**
+ * Moves a device of the host into the container, where it is called CNI_IFNAME, which must be free. It is down then. `selector` says how the
+ * configuration chose it.
  */
 export function moveDevice(
   container: Container,
-  { netlink, undo }: HostChange,
+  { netlink: host, undo }: HostChange,
   device: Link,
-  owner: AttachmentKey,
+  { owner, selector }: Pick<DeviceRecord, "owner" | "selector">,
 ): Link {
-  const alias = deviceAlias(owner, device.name);
-  const { index } = device;
-  undo.onFailure(() => undoMove(container, netlink, device, owner));
-  const { descriptor: namespace } = container.namespace;
-  step("device", () =>
-    // The alias first: from here on the device is found, wherever it is.
-    netlink.execute(setLink({ index }, { alias }), moveLink(index, { namespace, name: owner.ifname, alias })),
-  );
+  const { path, descriptor } = container.namespace;
+  const namespace = { path, identity: namespaceIdentity(container.namespace) };
+  const record = { owner, device: formerOf(device), selector, namespace };
+  undo.onFailure(() => undoMove(container, host, record, device.isUp));
+  step("device", () => {
+    writeDeviceRecord(host, record);
+    try {
+      const alias = device.name;
+      host.execute(moveLink(device.index, { namespace: descriptor, name: owner.ifname, alias }));
+    } catch (thrown) {
+      throw refusedMove(device, thrown);
+    }
+    removeSuperseded(host, record);
+  });
   const link = findLink(container.netlink, owner.ifname);
   if (link !== undefined) return link;
   const message = `the device ${device.name} vanished while it was moved`;

@@ -1,7 +1,7 @@
 /** The interface that an attachment owns: found and removed, by the place and the kind that its plugin declares. */
 import { hostLinkName, networkText } from "../cni/attachment.ts";
 import { type Container, openContainerIfPresent } from "../cni/container.ts";
-import { runAll } from "../cni/error.ts";
+import { type CniError, runAll } from "../cni/error.ts";
 import { attachmentOf, type OwnedLink, type Request } from "../cni/plugin.ts";
 import type { Kept } from "../cni/valid-attachments.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
@@ -19,6 +19,8 @@ export interface RemovedLink {
   readonly alias?: string;
   /** Whether the container has other links of the kind. True if it was not looked at. */
   readonly hasSiblings: boolean;
+  /** What a device that was given back could not be made again. */
+  readonly told?: readonly CniError[];
 }
 
 /** A link that a killed ADD has not given CNI_IFNAME yet: its name is made from its owner (create-link.ts). */
@@ -82,8 +84,7 @@ export function removeOwnedLink(request: Request, owned: OwnedLink): RemovedLink
   if (owned.place === "container") return removeInside(request, owned);
   return onHost((host) => {
     if (owned.place !== "moved") return removeFromHost(request, owned, host);
-    returnDevice(request, host);
-    return { hasSiblings: true };
+    return { hasSiblings: true, told: returnDevice(request, host) };
   });
 }
 
@@ -91,16 +92,17 @@ export function removeOwnedLink(request: Request, owned: OwnedLink): RemovedLink
  * GC: removes the network's links on the host whose attachment is not kept. A link in a container's namespace is not looked
  * for: it goes with the namespace. A link has no time; of a list that may be old, a pair with both ends counts as newer.
  */
-export function collectOwnedLinks(owned: OwnedLink, network: string, { attachments, since }: Kept): void {
+export function collectOwnedLinks(owned: OwnedLink, network: string, kept: Kept): void {
+  const { attachments, since } = kept;
   if (owned.place === "container") return;
   onHost((host) => {
-    if (owned.place === "moved") return collectMovedDevices(host, network, attachments);
-    const kept = new Set(attachments.map((owner) => hostLinkName(owner, owned.kind)));
+    if (owned.place === "moved") return collectMovedDevices(host, network, kept);
+    const names = new Set(attachments.map((owner) => hostLinkName(owner, owned.kind)));
     const isAlive = (link: Link) => since !== undefined && findPeer(host, link) !== undefined;
     const isStale = (link: Link) =>
       link.kind === owned.kind &&
       link.alias.startsWith(networkText(network)) &&
-      !kept.has(link.name) &&
+      !names.has(link.name) &&
       !isAlive(link);
     const stale = listLinks(host).filter(isStale);
     runAll(

@@ -5,7 +5,7 @@ import { openNamespace } from "../system/netns.ts";
 import { checkKind } from "./missing-kind.ts";
 
 /** Throws code 50 if podwire may enter no network namespace, asked with its own. */
-function checkEntering(): void {
+export function checkEntering(): void {
   const opened = openNamespace("/proc/thread-self/ns/net");
   if (typeof opened !== "string") {
     opened.close();

@@ -11,22 +11,20 @@ import type { Cidr } from "../ip/cidr.ts";
 import type { BodyWriter } from "../netlink/body-writer.ts";
 import { NetlinkConnection, Protocol } from "../netlink/connection.ts";
 import { NetlinkError } from "../netlink/error.ts";
-import { type Link, OperationalState, setLink } from "../netlink/link.ts";
+import type { Link } from "../netlink/link.ts";
 import { newLink } from "../netlink/new-link.ts";
-import { type Addresses, planAddresses } from "./addresses.ts";
+import { planAddresses } from "./addresses.ts";
 import { attach } from "./attach.ts";
 import { drift, RECREATE } from "./check.ts";
 import { checkInside } from "./check-inside.ts";
-import { configureInterface, setParameters, waitForDetection } from "./container-interface.ts";
 import { createInside } from "./create-link.ts";
 import type { HostChange } from "./host-change.ts";
 import { allocate, needsInterface } from "./ipam.ts";
+import { bringUp, configureOnLan, noAddresses, passesFrames } from "./lan-interface.ts";
 import { checkMtu, findMaster, type Master, masterSide } from "./master.ts";
 import { checkKind } from "./missing-kind.ts";
 import { chooseDns, describeLink } from "./result.ts";
 import { validateNameIsFree } from "./veth.ts";
-
-const noAddresses: Addresses = { ips: [], routes: [], kernelRoutes: [] };
 
 export interface SubInterface {
   /** The kernel's kind: "macvlan", "ipvlan", "vlan". */
@@ -42,11 +40,6 @@ export interface SubInterface {
   readonly explain?: (refused: NetlinkError, master: Link, netlink: NetlinkConnection) => Error | undefined;
   /** The addresses of a chained ADD without IPAM: those of prevResult. */
   readonly addresses?: Result;
-}
-
-interface Made {
-  readonly link: Link;
-  readonly below: Link;
 }
 
 /** Makes the link on its master. */
@@ -78,32 +71,6 @@ function explained<Value>(
   }
 }
 
-/** Frames pass: a neighbour can answer. */
-const passesFrames = ({ isUp, operationalState }: Link) =>
-  isUp && (operationalState === OperationalState.up || operationalState === OperationalState.unknown);
-
-/** Sets up the interface. With IPv6, waits until no neighbour is found to have the address (RFC 4862): other hosts are on the link. */
-function configure(container: Container, { link, below }: Made, { ips, kernelRoutes }: Addresses): void {
-  const { name, index } = link;
-  if (ips.length === 0) {
-    container.netlink.execute(setLink({ index }, { up: true }));
-    return;
-  }
-  const hasIpv6 = ips.some(({ address }) => address.address.family === 6);
-  const wanted = { name, index, ips, routes: kernelRoutes, detectDuplicates: hasIpv6 };
-  setParameters(container, wanted);
-  configureInterface(container, wanted);
-  if (hasIpv6 && passesFrames(below)) waitForDetection(container, wanted);
-}
-
-/** Brings the interface up before it has addresses. */
-function bringUp(container: Container, link: Link): Link {
-  const { name, index } = link;
-  setParameters(container, { name, index, ips: [], routes: [], detectDuplicates: false });
-  container.netlink.execute(setLink({ index }, { up: true }));
-  return link;
-}
-
 /** ADD. Throws codes 4, 7, 50 and 999, and those of IPAM. */
 export function addSubInterface(request: Request, sub: SubInterface): Result {
   return attach(request, (container, { netlink: host, undo }) => {
@@ -121,7 +88,7 @@ export function addSubInterface(request: Request, sub: SubInterface): Result {
     const planned = isBare ? noAddresses : planAddresses(ipam, 0);
     const link = isExplained(() => {
       const made = early ?? make(planned.ips.map(({ address }) => address));
-      configure(container, { link: made, below }, planned);
+      configureOnLan(container, made, planned, () => passesFrames(below));
       return made;
     });
     const { ips, routes } = planned;

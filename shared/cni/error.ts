@@ -84,6 +84,11 @@ export function messageOf(value: unknown): string {
   return causeOf(thrown);
 }
 
+/** Throws, where an expression is needed. */
+export function raise(error: CniError): never {
+  throw error;
+}
+
 /**
  * Runs all steps, even after a failure, then throws the first error with the others in its details. DEL and GC have to
  * clean up as much as possible (specification).

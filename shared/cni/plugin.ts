@@ -57,7 +57,7 @@ export interface Request {
  * - pair: one end is in the container. The other is on the host, with a name and an alias made from the attachment.
  * - host: it is on the host only, with a name and an alias made from the attachment.
  * - container: it is in the container only, with an alias made from the attachment. The kernel deletes it with the namespace.
- * - moved: it is a device of the host. DEL moves it back from the container, under its former name.
+ * - moved: it is a device of the host. DEL moves it back from the container, and makes it what it was.
  *
  * `kind` is the kernel's (IFLA_INFO_KIND, `ip -d link`): "veth", "macvlan", "dummy"; "tun" for tap devices.
  */

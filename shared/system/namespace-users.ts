@@ -57,6 +57,13 @@ function addMounts(found: Found, process: string): boolean {
   return text !== "";
 }
 
+/** The network namespaces that are mounted where this process sees them, by inode: a runtime mounts those of its containers there. */
+export function mountedNamespaces(): ReadonlySet<string> {
+  const found: Found = new Map();
+  addMounts(found, "/proc/self");
+  return new Set(found.keys());
+}
+
 /** Adds all namespaces of a process; false if its links may not be read. */
 function addAll(found: Found, mountNamespaces: Set<string>, process: string): boolean {
   let isOpen = true;

@@ -3,14 +3,7 @@ import { dirname } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { builtPlugin, canRun, createNode, type Node } from "../../helpers/index.ts";
 import { failed, Host, hostLocal, type Keys, type Pod, subnet4 } from "../../plugins/attachment/host.ts";
-import {
-  addresses,
-  hostState,
-  type Link,
-  link,
-  links,
-  reservations,
-} from "../../plugins/attachment/kernel-state.ts";
+import { addresses, hostState, link, links, reservations } from "../../plugins/attachment/kernel-state.ts";
 import { changesOf } from "../../plugins/sweep/points.ts";
 import { callWith, stepsOf } from "../../plugins/sweep/system-calls.ts";
 import { buildLinkPlugin } from "./links/built.ts";
@@ -30,8 +23,7 @@ describe.runIf(canRun("ip", "strace", "musl-gcc"))("the link of an attachment", 
   let node: Node;
 
   beforeAll(async () => {
-    for (const name of ["macvlan", "tap", "device", "ifb"])
-      executables.set(name, await buildLinkPlugin(name));
+    for (const name of ["macvlan", "tap", "ifb"]) executables.set(name, await buildLinkPlugin(name));
   }, 120_000);
   afterAll(() => {
     for (const file of executables.values()) rmSync(dirname(file), { recursive: true });
@@ -266,134 +258,5 @@ describe.runIf(canRun("ip", "strace", "musl-gcc"))("the link of an attachment", 
       await host.add(pod, config);
       expect(await ofKind()).toEqual([aliasOf(pod)]);
     });
-  });
-
-  describe("a device of the host that was moved", () => {
-    const config = configOf("device", { master: "up0" });
-    const found = async (netns?: string): Promise<Link | undefined> => {
-      const { address } = device;
-      return (await links(node, netns)).find((each) => each.address === address);
-    };
-    let device: Link;
-    beforeEach(async () => {
-      device = await link(node, "up0");
-    });
-
-    test("is in the container under its new name, and back under the former one after DEL", async () => {
-      const host = hostOf("device");
-      const pod = await host.pod("a");
-      const before = (await hostState(node)).links.map((line) => line.replaceAll(/"flags":\[[^\]]*\]/g, ""));
-      const result = await host.add(pod, config);
-      expect(await names()).toEqual(["lo", "up1"]);
-      expect(await found("a")).toMatchObject({ ifname: "eth0", ifalias: `${aliasOf(pod)} device=up0` });
-      await host.check(pod, config, result);
-      for (let time = 0; time < 2; time++) {
-        await host.del(pod, config);
-        expect(await names("a")).toEqual(["lo"]);
-        const back = await found();
-        expect(back).toMatchObject({ ifname: "up0" });
-        expect(back?.ifalias).toBeUndefined();
-        expect(back?.flags).not.toContain("UP");
-      }
-      await node.exec("ip", ["link", "set", "up0", "up"]);
-      const after = (await hostState(node)).links.map((line) => line.replaceAll(/"flags":\[[^\]]*\]/g, ""));
-      expect(after.map((line) => line.replaceAll(/"(operstate|link_netnsid)":[^,]*,/g, "")).sort()).toEqual(
-        before.map((line) => line.replaceAll(/"(operstate|link_netnsid)":[^,]*,/g, "")).sort(),
-      );
-    });
-
-    test("comes back as it was, alias and state included, when a later step of ADD fails", async () => {
-      const host = hostOf("device");
-      const pod = await host.pod("a");
-      await node.exec("ip", ["link", "set", "up0", "alias", "the cable to the rack"]);
-      failed(await host.call("ADD", pod, { ...config, fail: true }), 999, "made to fail");
-      expect(await names("a")).toEqual(["lo"]);
-      const back = await found();
-      expect(back).toMatchObject({ ifname: "up0", ifalias: "the cable to the rack" });
-      expect(back?.flags).toContain("UP");
-      expect(await reservations(node)).toEqual([]);
-    });
-
-    test("gets another name where its own has been taken", async () => {
-      const host = hostOf("device");
-      const pod = await host.pod("a");
-      await host.add(pod, config);
-      for (const name of ["up0", "eth0"]) await node.exec("ip", ["link", "add", name, "type", "ifb"]);
-      await host.del(pod, config);
-      expect((await found())?.ifname).toMatch(/^dev\d+$/);
-      expect((await found())?.ifalias).toBeUndefined();
-      await host.del(pod, config);
-      expect(await names()).toContain("up0");
-    });
-
-    test("stays in the container when DEL is another container's", async () => {
-      const host = hostOf("device");
-      const pod = await host.pod("a");
-      await host.add(pod, config);
-      await host.del({ ...pod, containerId: "id-former" }, config);
-      expect(await found("a")).toMatchObject({ ifname: "eth0" });
-    });
-
-    // As the kernel leaves a physical device when its namespace ends: in the first namespace, with name and alias of the container's.
-    const returned = (pod: Pod, ...keys: string[]) =>
-      node.exec("sh", [
-        "-ec",
-        'ip link set up0 down; ip link set up0 name "$1"; ip link set "$1" alias "$2"',
-        "sh",
-        keys[0] ?? "eth0",
-        `${aliasOf(pod)} device=up0`,
-      ]);
-
-    test("has its name again after DEL and after GC when the namespace ended first", async () => {
-      const host = hostOf("device");
-      const [a, b] = await host.pods("a", "b");
-      await returned(a);
-      await host.gc(config, [a]);
-      expect(await found()).toMatchObject({ ifname: "eth0" });
-      await host.del({ ...b, netns: "" }, config);
-      expect(await found()).toMatchObject({ ifname: "eth0" });
-      await host.del({ ...a, netns: "" }, config);
-      expect(await found()).toMatchObject({ ifname: "up0" });
-      await returned(a);
-      await host.gc(config, [b]);
-      const back = await found();
-      expect(back).toMatchObject({ ifname: "up0" });
-      expect(back?.ifalias).toBeUndefined();
-    });
-
-    test("comes back from the reference plugin, which keeps the former name in the alias, if prevResult proves whose it is", async () => {
-      const host = hostOf("device");
-      const pod = await host.pod("a");
-      await node.exec("sh", [
-        "-ec",
-        "ip link set up0 netns a; ip -n a link set up0 name eth0; ip -n a link set eth0 alias up0",
-      ]);
-      const { address } = await link(node, "eth0", "a");
-      const resultWith = (mac: string) => ({
-        cniVersion: "1.0.0",
-        interfaces: [{ name: "eth0", mac, sandbox: pod.netns }],
-        ips: [],
-      });
-      await host.del(pod, config);
-      await host.del(pod, { ...config, prevResult: resultWith("02:00:00:00:00:99") });
-      expect(await names("a")).toEqual(["eth0", "lo"]);
-      await host.del(pod, { ...config, prevResult: resultWith(address) });
-      expect(await found()).toMatchObject({ ifname: "up0" });
-    });
-
-    test("is back after DEL when ADD was killed at any of its system calls", async () => {
-      const host = hostOf("device");
-      const pod = await host.pod("a");
-      const call = { host, command: "ADD", pod, config } as const;
-      const steps = changesOf(await stepsOf(call));
-      await host.del(pod, config);
-      for (const step of steps) {
-        await callWith(call, step, "signal=SIGKILL");
-        await host.del(pod, config);
-        expect(await found(), step.line).toMatchObject({ ifname: "up0" });
-        expect((await found())?.ifalias, step.line).toBeUndefined();
-        expect(await reservations(node), step.line).toEqual([]);
-      }
-    }, 120_000);
   });
 });

@@ -91,7 +91,10 @@ export function tapPlugin(): Plugin {
 /** A device of the host, moved. */
 export function devicePlugin(): Plugin {
   const make: Make = (request, container, change) =>
-    moveDevice(container, change, findMaster(request, change), attachmentOf(request));
+    moveDevice(container, change, findMaster(request, change), {
+      owner: attachmentOf(request),
+      selector: "",
+    });
   return insidePlugin({ place: "moved" }, make, () => undefined);
 }
 
