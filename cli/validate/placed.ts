@@ -4,6 +4,7 @@ import { checkAddresses } from "./addresses.ts";
 import { checkCapabilities } from "./capabilities.ts";
 import { checkInChain } from "./chain.ts";
 import { DELEGATE, delegateIn } from "./delegate.ts";
+import { checkDevice, checkSelectors } from "./devices.ts";
 import type { Finding, Path } from "./finding.ts";
 import type { Form } from "./form.ts";
 import { checkExecutables } from "./node-checks.ts";
@@ -43,6 +44,8 @@ export function checkPlugin(placed: Placed, networkKeys: NetworkKeys, options: V
     ...(delegate === undefined ? [] : inPlugin(delegate, inside, catalogue, false)),
     ...checkInChain(raw, before, path, catalogue),
     ...checkByReaders(raw, networkKeys, path, catalogue),
+    ...checkSelectors(raw, path),
+    ...(surroundings === undefined ? [] : checkDevice(raw, path)),
     ...(surroundings === undefined ? [] : checkExecutables(stated, path, surroundings)),
     ...(surroundings === undefined
       ? []

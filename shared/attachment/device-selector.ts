@@ -34,7 +34,7 @@ function folderOf({ key, value }: DeviceSelector): string | undefined {
   return key === "auxiliary" ? `${AUXILIARY}/${value}` : undefined;
 }
 
-/** Whether the hardware is there, whoever has its interface. Undefined: only the interface would tell. */
+/** Whether the hardware is there, also while a container has its interface. Undefined: only the interface would show it. */
 export function hasHardware(selector: DeviceSelector): boolean | undefined {
   const folder = folderOf(selector);
   return folder === undefined ? undefined : fileExists(folder);

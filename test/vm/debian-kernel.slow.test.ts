@@ -22,7 +22,7 @@ describe.runIf(canRun() && process.arch === "x64")("on Debian's kernel", () => {
 
   afterAll(() => machine?.stop(), 60_000);
 
-  for (const { name, run } of scenarios) {
-    test.concurrent(name, async () => run(await createVmNode(machine)), scenarioLimit);
+  for (const { name, run, isMachine = false } of scenarios) {
+    test.concurrent(name, async () => run(await createVmNode(machine, isMachine)), scenarioLimit);
   }
 });

@@ -26,27 +26,28 @@ export interface VmNode {
 }
 
 // The last line says which process holds the namespaces. It never ends: the whole machine is thrown away.
-const boot = `
+const boot = (isMachine: boolean) => `
 boot='
 set -e
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 mkdir -p /run/netns /run/lock /var/lib/cni
-mount -t sysfs sysfs /sys
+${isMachine ? "" : "mount -t sysfs sysfs /sys"}
 ip link set lo up
 echo ready >&4
 exec 4>&-
 exec sleep 1000000'
 ready=/run/node.$$
 mkfifo $ready
-unshare --net --mount --propagation private sh -c "$boot" 4>$ready >&2 &
+unshare ${isMachine ? "" : "--net"} --mount --propagation private sh -c "$boot" 4>$ready >&2 &
 read -r word <$ready
 echo $!
 [ "$word" = ready ]
 `;
 
-export async function createVmNode(machine: Machine): Promise<VmNode> {
-  const { stdout: pid, stderr, exitCode } = await machine.run(boot);
+/** `isMachine`: the node has the network namespace of the machine, and no one of its own. */
+export async function createVmNode(machine: Machine, isMachine = false): Promise<VmNode> {
+  const { stdout: pid, stderr, exitCode } = await machine.run(boot(isMachine));
   if (exitCode !== 0) throw new Error(`the node did not start: ${stderr}`);
   const exec: VmNode["exec"] = async (command, args = [], options = {}) => {
     const result = await machine.run(enter(pid, [command, ...args], options), options.input);

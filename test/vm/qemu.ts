@@ -21,7 +21,15 @@ const kernelOptions = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off n
  * Emulation, never KVM: it is there on every machine, and works where nested guests hang. One processor, because
  * emulated ones spend more time on waiting for each other than a second one is worth (1.7 times the work).
  */
-const hardware = ["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "1024", "-nic", "none"];
+const processor = ["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "1024"];
+
+/** Two network cards at the ends of one cable, for tests of what only hardware does. */
+const cable = ["0", "1"].flatMap((id) => [
+  ...["-netdev", `hubport,id=end${id},hubid=0`],
+  ...["-device", `virtio-net-pci,netdev=end${id},mac=52:54:00:00:00:0${id}`],
+]);
+
+const hardware = [...processor, ...cable];
 
 /** Starts qemu; its standard input and output are the second serial port of the machine. */
 export function startQemu({ image, initramfs, share, log }: QemuFiles) {

@@ -16,6 +16,7 @@ afterEach(() => world.node.dispose());
 const macvlan = network({}, { type: "macvlan", master: "up0" });
 const cases: readonly (readonly [string, string, Keys])[] = [
   ["macvlan", "macvlan", macvlan],
+  ["host-device", "host-device", network({}, { type: "host-device", device: "up0" })],
   ["bridge", "bridge", network({}, { type: "bridge", bridge: "lan" })],
   [
     "bridge with spoof check, masquerade and port isolation",

@@ -15,6 +15,7 @@ const most: Readonly<Record<string, number>> = {
   portmap: 12,
   firewall: 9,
   macvlan: 12,
+  "host-device": 13,
   tuning: 6,
   sbr: 24,
   // Those of the bridge, which attaches its pods.

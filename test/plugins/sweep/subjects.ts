@@ -64,6 +64,8 @@ export interface Subject {
   readonly first?: { readonly prepare: Prepare; readonly staying: readonly string[] };
   /** Steps that are not made to fail, with the reason in a comment. */
   readonly isSpared?: (step: Step) => boolean;
+  /** True if only one container can be attached by the configuration at a time. */
+  readonly isExclusive?: boolean;
   /** True for a plugin that makes an interface, so that each container can be attached by the same configuration. */
   readonly makesInterface?: boolean;
 }
@@ -282,6 +284,30 @@ export const subjects: readonly Subject[] = [
         pod,
       );
     },
+    makesInterface: true,
+  },
+  {
+    name: "host-device",
+    plugin: "host-device",
+    programs: ["ip"],
+    prepare: async (host) => {
+      // They are down: DEL leaves a device so.
+      for (const [device, end] of [
+        ["up0", "up1"],
+        ["up2", "up3"],
+      ] as const)
+        await host.node.exec("ip", ["link", "add", device, "type", "veth", "peer", "name", end]);
+      const ipam = { type: "host-local", ranges: addresses.slice(0, 1) };
+      const config = { cniVersion: "1.1.0", name: "net", type: "host-device", device: "up0", ipam };
+      await host.warmUp(config);
+      const neighbour = await host.pod("neighbour");
+      const kept = { ...config, device: "up2" };
+      return {
+        add: config,
+        kept: [{ pod: neighbour, result: await host.add(neighbour, kept), config: kept }],
+      };
+    },
+    isExclusive: true,
     makesInterface: true,
   },
   chainedRow("tuning", { sysctl: { "net.core.somaxconn": "512" }, mac: "02:00:00:00:00:07", mtu: 1400 }),

@@ -64,6 +64,7 @@ const configurations: Record<string, (cniVersion: string) => object> = {
   dummy: () => ({ ipam: { type: "fixed" } }),
   firewall: (cniVersion) => ({ prevResult: resultWithAddress(cniVersion) }),
   flannel: () => ({ ipam: { type: "fixed" }, delegate: { bridge: "br0" } }),
+  "host-device": () => ({ device: "up0", ipam: { type: "fixed" } }),
   "host-local": () => ({ ipam: { type: "host-local", ranges: [[{ subnet: "10.9.0.0/24" }]] } }),
   ipvlan: () => ({ master: "up0", ipam: { type: "fixed" } }),
   loopback: () => ({}),

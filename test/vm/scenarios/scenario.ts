@@ -6,5 +6,7 @@ import type { VmNode } from "../node.ts";
  */
 export interface Scenario {
   readonly name: string;
+  /** True: its node has the machine's own network namespace, to which the kernel returns hardware. One scenario may have it. */
+  readonly isMachine?: boolean;
   run(node: VmNode): Promise<void>;
 }
