@@ -1,25 +1,19 @@
 /** ADD: a table for each address of the interface, and a rule that leads its packets there. The result is the previous one. */
 import { requireChainedLink } from "../../shared/attachment/chained-link.ts";
 import { connectedFirst } from "../../shared/attachment/routes.ts";
+import { usedTables, whileTablesLocked } from "../../shared/attachment/routing-tables.ts";
 import { type Container, openContainer } from "../../shared/cni/container.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
-import { addRoute, deleteRoute, type KernelRoute, listRoutes } from "../../shared/netlink/route.ts";
-import { addRule, listRules, type Rule } from "../../shared/netlink/rule.ts";
+import { addRoute, deleteRoute, type KernelRoute } from "../../shared/netlink/route.ts";
+import { addRule, listRules } from "../../shared/netlink/rule.ts";
 import { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { readSbr, type SbrConfig } from "./config.ts";
 import { families, mainRoutes, requireIps } from "./interface.ts";
-import { moveBack, whileTablesLocked } from "./move-back.ts";
+import { moveBack } from "./move-back.ts";
 import { hintedRoutes, leavingRoutes, planTables, type Table } from "./plan.ts";
-
-/** All numbers that a rule or a route names: a table that a killed call has left has routes, and perhaps no rule. */
-function usedTables({ netlink }: Container, rules: readonly Rule[]): Set<number> {
-  const used = new Set(rules.map(({ table }) => table));
-  for (const family of families) for (const { table } of listRoutes(netlink, { family })) used.add(table);
-  return used;
-}
 
 /** The rule first: as long as its table is empty, the kernel goes on to the main table. So DEL finds each table by a rule. */
 function fill({ netlink }: Container, index: number, { source, number, routes }: Table): void {

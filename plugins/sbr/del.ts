@@ -1,12 +1,13 @@
 /** DEL: removes the rules, and moves the routes back. */
 import { findChainedLink } from "../../shared/attachment/chained-link.ts";
+import { whileTablesLocked } from "../../shared/attachment/routing-tables.ts";
 import { type Container, openContainerIfPresent } from "../../shared/cni/container.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { listAddresses } from "../../shared/netlink/address.ts";
 import type { Link } from "../../shared/netlink/link.ts";
 import { ipsOfInterface } from "./interface.ts";
-import { moveBack, whileTablesLocked } from "./move-back.ts";
+import { moveBack } from "./move-back.ts";
 
 /** The configured table, as far as it can be read: a wrong key must not keep DEL from its work. */
 function tableOf({ configuration }: Request): number | undefined {

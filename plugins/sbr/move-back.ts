@@ -1,14 +1,10 @@
 /** What ADD did, undone: the routes go back to the main table, and the rules of the addresses go. */
 import { connectedFirst } from "../../shared/attachment/routes.ts";
 import type { Container } from "../../shared/cni/container.ts";
-import type { Request } from "../../shared/cni/plugin.ts";
 import { type IpAddress, isSameIp } from "../../shared/ip/address.ts";
 import { addRoute, deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
 import { deleteRule, listRules, type Rule } from "../../shared/netlink/rule.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { whileLocked } from "../../shared/system/lock.ts";
-import { lockLimit } from "../../shared/system/lock-wait.ts";
-import { namespaceIdentity } from "../../shared/system/netns.ts";
 import { families, MAIN_TABLE } from "./interface.ts";
 import { OWN_PROTOCOL } from "./plan.ts";
 
@@ -45,16 +41,4 @@ export function moveBack(container: Container, sources: readonly IpAddress[], { 
       netlink.attempt(deleteRule({ source, table: rule.table }, rule.priority), Errno.ENOENT);
     }
   }
-}
-
-/** Two interfaces of a container do not choose the same table. `isRemoval`: for DEL. Throws codes 5 and 11. */
-export function whileTablesLocked(
-  { namespace }: Container,
-  { environment }: Request,
-  isRemoval: boolean,
-  work: () => void,
-): void {
-  const name = `routing-tables-${namespaceIdentity(namespace)}`;
-  const what = `the routing tables of ${namespace.path}`;
-  whileLocked({ name, what, limitSeconds: lockLimit(environment) }, isRemoval, work);
 }

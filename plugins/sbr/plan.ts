@@ -1,13 +1,13 @@
 /** The tables of an interface: what goes where. Pure. */
+import { freeTables } from "../../shared/attachment/routing-tables.ts";
 import type { ResultIp } from "../../shared/cni/result.ts";
 import { type IpAddress, isSameIp } from "../../shared/ip/address.ts";
 import { contains, defaultRoute, isSameCidr, isSingle, networkOf, parseCidr } from "../../shared/ip/cidr.ts";
 import type { KernelRoute, Route } from "../../shared/netlink/route.ts";
 import type { SbrConfig } from "./config.ts";
 
-/** The first number for tables; the reference plugin begins there too. The kernel's own are 253 to 255. */
+/** The first number for tables; the reference plugin begins there too. */
 const FIRST_TABLE = 100;
-const kernelTables = [253, 254, 255];
 
 const SCOPE_LINK = 253;
 
@@ -22,14 +22,6 @@ export interface Table {
 const linkLocal = parseCidr("fe80::/10");
 export const isLinkLocal = ({ destination }: Route): boolean =>
   linkLocal !== undefined && contains(linkLocal, destination.address) && destination.prefixLength >= 10;
-
-/** Numbers that nothing uses: neither a rule nor a route, of whichever family. */
-export function freeTables(used: ReadonlySet<number>, count: number): number[] {
-  const free: number[] = [];
-  for (let number = FIRST_TABLE; free.length < count; number++)
-    if (!used.has(number) && !kernelTables.includes(number)) free.push(number);
-  return free;
-}
 
 /** Whether a route of the interface is of use to packets from the address: it names no other network's source or gateway. */
 function serves(route: KernelRoute, { address }: ResultIp): boolean {
@@ -83,7 +75,7 @@ export function planTables(
     const number = config.table;
     return ips.map(({ address }) => ({ source: address.address, number, routes: [] }));
   }
-  const numbers = freeTables(used, ips.length);
+  const numbers = freeTables(used, ips.length, FIRST_TABLE);
   return ips.map((ip, index) => {
     const number = numbers[index] ?? FIRST_TABLE;
     return { source: ip.address.address, number, routes: routesOf(ip, routes, config, number) };
