@@ -30,6 +30,8 @@ export interface InterfaceAddress {
   /** Duplicate address detection still runs: the address is not usable yet. */
   readonly tentative: boolean;
   readonly duplicate: boolean;
+  /** The kernel makes no route to its network (noprefixroute). */
+  readonly withoutPrefixRoute: boolean;
   /** rtnetlink scope: 0 global, 253 link, 254 host. */
   readonly scope: number;
 }
@@ -102,6 +104,7 @@ function readAddress(body: Uint8Array): InterfaceAddress | undefined {
     cidr: { address: fromBytes(bytes), prefixLength: view.getUint8(1) },
     tentative: (flags & TENTATIVE) !== 0,
     duplicate: (flags & DAD_FAILED) !== 0,
+    withoutPrefixRoute: (flags & NO_PREFIX_ROUTE) !== 0,
     scope: view.getUint8(3),
   };
 }

@@ -47,7 +47,7 @@ const NO_INTERFACE_MAC = new Uint8Array([0x01, 0, 0, 0, 0, 0]);
 
 /**
  * A request that the kernel refuses: with EOPNOTSUPP if it does not have the kind, else for its MAC address. It loads the kind's module.
- * For kinds that check the address before they make the link: dummy, ifb, macvlan, veth, vlan, vxlan.
+ * For kinds that check the address before they make the link: dummy, ifb, macvlan, veth, vlan, vrf, vxlan.
  */
 export function probeKind(kind: string): NetlinkMessage {
   const body = bodyOf({ kind, name: "podwire-probe", mac: NO_INTERFACE_MAC });

@@ -34,7 +34,7 @@ const hasLinkKind = (plugin: string): boolean => {
  * that need the interface eth0, whose name has to be free for the others.
  */
 const isPossible = (plugin: string): boolean =>
-  !["bandwidth", "dhcp", "sbr"].includes(plugin) && hasLinkKind(plugin);
+  !["bandwidth", "dhcp", "sbr", "vrf"].includes(plugin) && hasLinkKind(plugin);
 
 /**
  * All that the build makes. In the tier `sanitized`, unless PODWIRE_SWEEP=all, one that works on interfaces and one that works on

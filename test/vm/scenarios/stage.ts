@@ -42,15 +42,15 @@ export class Stage {
     return new Stage(this.node, this.config, pod, id);
   }
 
-  call(command: CniCommand, keys: Keys = {}, netns = `/run/netns/${this.pod}`) {
-    const attachment = { containerId: this.#id, netns, ifname: "eth0" };
+  call(command: CniCommand, keys: Keys = {}, netns = `/run/netns/${this.pod}`, ifname = "eth0") {
+    const attachment = { containerId: this.#id, netns, ifname };
     const given = command === "GC" || command === "STATUS" ? {} : attachment;
     const config = { ...this.config, ...keys };
     return this.node.plugin(this.#executable(String(config["type"])), { command, ...given, config });
   }
 
-  async done(command: CniCommand, keys: Keys = {}, netns?: string) {
-    const run = await this.call(command, keys, netns);
+  async done(command: CniCommand, keys: Keys = {}, netns?: string, ifname?: string) {
+    const run = await this.call(command, keys, netns, ifname);
     assertDone(run, command);
     return run.json;
   }
