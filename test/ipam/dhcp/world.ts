@@ -87,16 +87,46 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts dnsmasq in the server's namespace. */
-  async dnsmasq(args: readonly string[] = [], netns = "server"): Promise<RunningCommand> {
+  async dnsmasq(
+    args: readonly string[] = [],
+    { netns = "server", range = "10.9.0.50,10.9.0.99" } = {},
+  ): Promise<RunningCommand> {
     const words = [
       "exec dnsmasq --keep-in-foreground --log-facility=- --log-dhcp --conf-file=/dev/null --port=0 --pid-file=",
       `--no-resolv --no-ping --user=root --interface=eth0 --bind-dynamic --dhcp-leasefile=/run/${netns}.leases`,
-      "--dhcp-range=10.9.0.50,10.9.0.99,2m",
+      `--dhcp-range=${range},2m`,
       ...args,
     ];
     const running = this.node.start("sh", ["-c", `${words.join(" ")} 2>&1`], { netns });
     await running.firstLine();
     return running;
+  }
+
+  /**
+   * Starts ISC's server in a namespace: leases of `seconds`. It offers what it thinks is free, and refuses what it does not know. What it
+   * logs is in /run/NETNS.log.
+   */
+  async dhcpd(seconds: number, options: readonly string[] = [], netns = "server"): Promise<RunningCommand> {
+    const times = ["default", "max", "min"].map((which) => `${which}-lease-time ${seconds};`);
+    const range = "range 10.9.0.50 10.9.0.99; option routers 10.9.0.1;";
+    const subnet = `subnet 10.9.0.0 netmask 255.255.255.0 { ${range} ${options.join(" ")} }`;
+    const text = ["authoritative; ping-check false;", ...times, subnet, ""].join("\n");
+    await this.node.exec(
+      "sh",
+      ["-c", `cat > /run/${netns}.conf; : > /run/${netns}.log; touch /run/${netns}.leases`],
+      { input: text },
+    );
+    const files = `-cf /run/${netns}.conf -lf /run/${netns}.leases --no-pid`;
+    const start = `exec dhcpd -4 -f -d ${files} -user root -group root eth0 >> /run/${netns}.log 2>&1`;
+    const running = this.node.start("sh", ["-c", start], { netns });
+    await expect.poll(() => this.logged(/Server starting service/, netns)).toBe(1);
+    return running;
+  }
+
+  /** How many lines of a server's log match. */
+  async logged(pattern: RegExp, netns = "server"): Promise<number> {
+    const { stdout } = await this.node.exec("cat", [`/run/${netns}.log`], { reject: false });
+    return stdout.split("\n").filter((line) => pattern.test(line)).length;
   }
 
   /** dnsmasq's list of leases: the addresses. */
