@@ -2,6 +2,7 @@
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { LIST_TIME } from "../../shared/cni/valid-attachments.ts";
+import { absolutePath } from "../../shared/system/absolute-path.ts";
 import { monotonicMilliseconds } from "../../shared/system/clock.ts";
 import { describeErrno, Errno } from "../../shared/system/errno.ts";
 import { closeFile } from "../../shared/system/file.ts";
@@ -103,7 +104,8 @@ function argumentsOf(request: Request): GobObject {
   const { containerId, ifname, netns, args, path, input, environment } = request;
   return {
     ContainerID: containerId,
-    Netns: netns,
+    // The daemon may run in another folder.
+    Netns: netns === "" ? "" : absolutePath(netns),
     IfName: ifname,
     Args: args,
     Path: path.join(":"),

@@ -14,6 +14,7 @@ import { Connection, type Handle } from "./connection.ts";
 import { Leases } from "./leases.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { log } from "./log.ts";
+import { takeUpPredecessors } from "./predecessors.ts";
 import { serviceOf } from "./service.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -99,6 +100,7 @@ function serve(options: DaemonOptions, environment: Environment): void {
   if (pidFile !== "") writeFile(pidFile, String(processId()), 0o644);
   const leases = new Leases({ options, store });
   leases.restore();
+  takeUpPredecessors(leases, options);
   const loop = new Loop(listener, leases, serviceOf(leases, hostPrefix));
   log(`listens at ${path}`);
   try {

@@ -52,12 +52,12 @@ function describe(namespace: Namespace, ifname: string, link: Link | undefined):
   };
 }
 
-/** The interface of that name. Sets it up, since a server could not be asked otherwise. Throws NoInterface. */
-export const findInterface = (path: string, ifname: string): Place =>
+/** The interface of that name. Sets it up, since a server could not be asked otherwise, unless `bringsUp` is false. Throws NoInterface. */
+export const findInterface = (path: string, ifname: string, { bringsUp = true } = {}): Place =>
   inside(path, (namespace, netlink) => {
     const link = findLink(netlink, ifname);
     const place = describe(namespace, ifname, link);
-    if (link?.isUp === false) netlink.execute(setLink({ index: place.index }, { up: true }));
+    if (bringsUp && link?.isUp === false) netlink.execute(setLink({ index: place.index }, { up: true }));
     return place;
   });
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canRun, referenceBin, referencePlugin } from "../../helpers/index.ts";
-import { Host } from "../../plugins/attachment/host.ts";
+import { failed, Host, type Pod } from "../../plugins/attachment/host.ts";
 import { network, World } from "./world.ts";
 
 let world: World;
@@ -39,4 +39,56 @@ describe.runIf(canRun("ip", "dnsmasq", referencePlugin("dhcp")))("with the refer
     await world.host.del(pod, config);
     await expect.poll(() => world.leased()).toEqual([]);
   });
+
+  test("its daemon gives way to ours: CHECK takes up the lease, by a server that confirms it", async () => {
+    const theirs = await world.referenceDaemon();
+    const pod = await world.pod("a");
+    const result = await reference.add(pod, config);
+    await theirs.stop("SIGKILL");
+    await world.daemon();
+    const other = { ...result, ips: [{ ...result.ips[0], address: "10.9.1.77/24" }] };
+    const check = await world.host.call("CHECK", pod, { ...config, prevResult: other });
+    failed(check, 999, /no lease of 10\.9\.1\.77 .* no server confirms it/);
+    expect(await world.files()).toEqual([]);
+    await world.host.check(pod, config, result);
+    expect(await world.files()).toHaveLength(1);
+    await world.host.del(pod, config);
+    await expect.poll(() => world.leased()).toEqual([]);
+  });
+
+  test("its daemon gives way to ours while containers live, and back: by libcni's cache ours takes up their leases", async () => {
+    const theirs = await world.referenceDaemon();
+    const [a, b] = [await world.pod("a"), await world.pod("b")];
+    const result = await reference.add(a, config);
+    await cache(a, result);
+    await cache(b, { ...result, ips: [] });
+    await world.node.exec("sh", ["-c", "echo garbage > /var/lib/cni/results/net-x-eth0"]);
+    await theirs.stop("SIGKILL");
+    const ours = await world.daemon();
+    await expect.poll(() => world.files()).toHaveLength(1);
+    await world.host.check(a, config, result);
+    await ours.stop();
+    const again = await world.referenceDaemon();
+    // Its CHECK acquires the lease that it does not know. The server gives the same address to the same client.
+    await reference.check(a, config, result);
+    expect(await world.leased()).toEqual([result.ips[0].address.split("/")[0]]);
+    await again.stop();
+  });
 });
+
+/** libcni's file of an attachment. */
+async function cache({ containerId, ifname, netns }: Pod, result: object): Promise<void> {
+  const list = { cniVersion: "0.4.0", name: "net", plugins: [{ type: "macvlan", ipam: { type: "dhcp" } }] };
+  const base64 = Buffer.from(JSON.stringify(list)).toString("base64");
+  const entry = {
+    kind: "cniCacheV1",
+    containerId,
+    config: base64,
+    ifName: ifname,
+    networkName: "net",
+    netns,
+    result,
+  };
+  const write = `mkdir -p /var/lib/cni/results && cat > /var/lib/cni/results/net-${containerId}-${ifname}`;
+  await world.node.exec("sh", ["-c", write], { input: JSON.stringify(entry) });
+}
