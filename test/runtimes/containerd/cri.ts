@@ -20,6 +20,7 @@ export interface PodSandboxConfig {
   readonly hostname: string;
   readonly logDirectory: string;
   readonly portMappings?: readonly PortMapping[];
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly linux: object;
 }
 
