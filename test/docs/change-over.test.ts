@@ -43,6 +43,8 @@ const networks: Readonly<Record<string, readonly object[]>> = {
   whole: [
     { type: "bridge", bridge: "br0", isDefaultGateway: true, ipMasq: true, ipam: hostLocal("10.41.0.0/24") },
     { type: "portmap", capabilities: { portMappings: true } },
+    { type: "firewall" },
+    { type: "bandwidth", ingressRate: 1e8, ingressBurst: 1e7, egressRate: 1e8, egressBurst: 1e7 },
     { type: "tuning", sysctl: { "net.core.somaxconn": "600" }, mtu: 1400, promisc: true },
   ],
   wire: [{ type: "ptp", ipam: hostLocal("10.42.0.0/24", everywhere) }],
@@ -140,7 +142,7 @@ class World implements AsyncDisposable {
   /** What is left of the containers. */
   async traces(): Promise<string[]> {
     const script = [
-      "ip -o link | grep -E 'veth|macvlan' || true",
+      "ip -o link | grep -E 'veth|macvlan|ifb|bwp' || true",
       "iptables-save | grep -E 'CNI-[0-9a-f]{20}|10[.]4[123][.]0' || true",
       "ls /var/lib/cni/networks/*/10.* /run/cni/tuning/*.json /var/lib/cni/results/* 2>/dev/null || true",
     ].join("\n");
