@@ -13,11 +13,11 @@ import { Errno } from "../../shared/system/errno.ts";
 import { readSbr, type SbrConfig } from "./config.ts";
 import { families, mainRoutes, requireIps } from "./interface.ts";
 import { moveBack } from "./move-back.ts";
-import { hintedRoutes, leavingRoutes, planTables, type Table } from "./plan.ts";
+import { hintedRoutes, leavingRoutes, OWN_PROTOCOL, planTables, type Table } from "./plan.ts";
 
 /** The rule first: as long as its table is empty, the kernel goes on to the main table. So DEL finds each table by a rule. */
 function fill({ netlink }: Container, index: number, { source, number, routes }: Table): void {
-  netlink.execute(addRule({ source, table: number }));
+  netlink.execute(addRule({ source, table: number, protocol: OWN_PROTOCOL }));
   for (const route of connectedFirst(routes)) netlink.execute(addRoute(index, route, "replace"));
 }
 

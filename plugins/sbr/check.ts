@@ -9,22 +9,19 @@ import type { ResultIp } from "../../shared/cni/result.ts";
 import { formatIp, isSameIp } from "../../shared/ip/address.ts";
 import { defaultRoute } from "../../shared/ip/cidr.ts";
 import { listRoutes, satisfies } from "../../shared/netlink/route.ts";
-import { listRules } from "../../shared/netlink/rule.ts";
 import { readSbr, type SbrConfig } from "./config.ts";
-import { requireIps } from "./interface.ts";
+import { ownRules, requireIps } from "./interface.ts";
 
 function checkAddress(
-  { netlink }: Container,
+  container: Container,
   index: number,
   { address, gateway }: ResultIp,
   config: SbrConfig,
 ): void {
   const { address: source } = address;
   const { family } = source;
-  const rules = listRules(netlink, family).filter(
-    (rule) => rule.source !== undefined && isSameIp(rule.source, source),
-  );
-  const { table } = rules.find((rule) => config.table === undefined || rule.table === config.table) ?? {};
+  const rules = ownRules(container, family, config.table);
+  const { table } = rules.find((rule) => isSameIp(rule.source, source)) ?? {};
   if (table === undefined) {
     const lookup = config.table === undefined ? "" : ` lookup ${config.table}`;
     throw drift(`the rule from ${formatIp(source)}${lookup} is missing`, RECREATE);
@@ -33,7 +30,8 @@ function checkAddress(
   // A configured table is another's.
   if (by === undefined || config.table !== undefined) return;
   const wanted = { destination: defaultRoute(family), gateway: by, table };
-  if (listRoutes(netlink, { family, index, table }).some((route) => satisfies(route, wanted))) return;
+  if (listRoutes(container.netlink, { family, index, table }).some((route) => satisfies(route, wanted)))
+    return;
   throw drift(`the table ${table} of ${formatIp(source)} has no default route via ${formatIp(by)}`, RECREATE);
 }
 

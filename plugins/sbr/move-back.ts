@@ -3,9 +3,9 @@ import { connectedFirst } from "../../shared/attachment/routes.ts";
 import type { Container } from "../../shared/cni/container.ts";
 import { type IpAddress, isSameIp } from "../../shared/ip/address.ts";
 import { addRoute, deleteRoute, listRoutes } from "../../shared/netlink/route.ts";
-import { deleteRule, listRules, type Rule } from "../../shared/netlink/rule.ts";
+import { deleteRule } from "../../shared/netlink/rule.ts";
 import { Errno } from "../../shared/system/errno.ts";
-import { families, MAIN_TABLE } from "./interface.ts";
+import { families, MAIN_TABLE, type OwnRule, ownRules } from "./interface.ts";
 import { OWN_PROTOCOL } from "./plan.ts";
 
 export interface Place {
@@ -16,15 +16,12 @@ export interface Place {
 }
 
 /** Moves the interface's routes in a table back, connected ones first. Those that ADD has made itself only go. */
-function emptyTable(
-  { netlink }: Container,
-  { source, table }: Rule & { source: IpAddress },
-  index: number,
-): void {
+function emptyTable({ netlink }: Container, { source, table }: OwnRule, index: number): void {
   const routes = connectedFirst(listRoutes(netlink, { family: source.family, index, table }));
   for (const route of routes) {
     if (route.protocol !== OWN_PROTOCOL)
-      netlink.attempt(addRoute(index, { ...route, table: MAIN_TABLE }, "exclusive"), Errno.EEXIST);
+      // Not "exclusive": another interface of the container may have a default route of the same metric.
+      netlink.attempt(addRoute(index, { ...route, table: MAIN_TABLE }, "first"), Errno.EEXIST);
   }
   for (const route of routes.reverse()) netlink.attempt(deleteRoute(index, route), Errno.ESRCH);
 }
@@ -34,11 +31,10 @@ export function moveBack(container: Container, sources: readonly IpAddress[], { 
   const { netlink } = container;
   for (const family of families) {
     if (!sources.some((source) => source.family === family)) continue;
-    for (const rule of listRules(netlink, family)) {
-      const source = sources.find((each) => rule.source !== undefined && isSameIp(each, rule.source));
-      if (source === undefined || (table !== undefined && rule.table !== table)) continue;
-      if (index !== undefined && table === undefined) emptyTable(container, { ...rule, source }, index);
-      netlink.attempt(deleteRule({ source, table: rule.table }, rule.priority), Errno.ENOENT);
+    for (const rule of ownRules(container, family, table)) {
+      if (!sources.some((source) => isSameIp(source, rule.source))) continue;
+      if (index !== undefined && table === undefined) emptyTable(container, rule, index);
+      netlink.attempt(deleteRule(rule, rule.priority), Errno.ENOENT);
     }
   }
 }

@@ -9,7 +9,7 @@ import { lockLimit } from "../system/lock-wait.ts";
 import { namespaceIdentity } from "../system/netns.ts";
 
 /** default, main, local (include/uapi/linux/rtnetlink.h). */
-const kernelTables = [253, 254, 255];
+export const kernelTables = [253, 254, 255];
 const families: readonly Family[] = [4, 6];
 
 /** All numbers that a rule or a route names: a table that a killed call has left has routes, and perhaps no rule. */

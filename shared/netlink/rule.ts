@@ -11,7 +11,11 @@ import { Flag, type NetlinkMessage } from "./message.ts";
 /** RTM_*RULE. */
 const RuleMessage = { new: 32, delete: 33, get: 34 } as const;
 /** FRA_*. */
-const RuleAttribute = { source: 2, priority: 6, table: 15 } as const;
+const RuleAttribute = { source: 2, priority: 6, table: 15, protocol: 21 } as const;
+/** FRA_* of what a rule may ask for besides: interfaces, marks, users, tunnels, transport protocols, ports. */
+const selectors: readonly number[] = [3, 10, 12, 17, 19, 20, 22, 23, 24];
+/** FIB_RULE_INVERT. */
+const INVERT = 2;
 /** FR_ACT_TO_TBL. */
 const TO_TABLE = 1;
 
@@ -19,13 +23,17 @@ const TO_TABLE = 1;
 export interface SourceRule {
   readonly source: IpAddress;
   readonly table: number;
+  /** Which program has made it (RTPROT_*, as for routes); absent: unspecified. */
+  readonly protocol?: number;
 }
 
-/** A rule of the kernel. `source`: of rules for a single source address. */
+/** A rule of the kernel. */
 export interface Rule {
+  /** Of a rule for a single source address that asks for nothing else. */
   readonly source: IpAddress | undefined;
   readonly table: number;
   readonly priority: number;
+  readonly protocol: number;
 }
 
 /** struct fib_rule_hdr. */
@@ -40,7 +48,7 @@ function header(family: Family, sourceLength = 0, action = 0): Uint8Array {
 function message(
   type: number,
   flags: number,
-  { source, table }: SourceRule,
+  { source, table, protocol }: SourceRule,
   priority?: number,
 ): NetlinkMessage {
   const { family } = source;
@@ -48,6 +56,7 @@ function message(
     .raw(header(family, bitsOf(family), TO_TABLE))
     .bytes(RuleAttribute.source, toBytes(source))
     .u32(RuleAttribute.table, table);
+  if (protocol !== undefined) body.u8(RuleAttribute.protocol, protocol);
   if (priority !== undefined) body.u32(RuleAttribute.priority, priority);
   const verb = type === RuleMessage.new ? "add" : "delete";
   return {
@@ -70,11 +79,17 @@ function readRule(body: Uint8Array): Rule {
   const attributes = new Attributes(body, 12);
   const family: Family = body[0] === addressFamily[4] ? 4 : 6;
   const source = attributes.bytes(RuleAttribute.source);
-  const isSingle = source !== undefined && body[2] === bitsOf(family);
+  const [, destinationLength, sourceLength, serviceType] = body;
+  const [action, flags = 0] = body.subarray(7);
+  const isPlain =
+    destinationLength === 0 && serviceType === 0 && action === TO_TABLE && (flags & INVERT) === 0;
+  const asksForMore = !isPlain || selectors.some((each) => attributes.bytes(each) !== undefined);
+  const isSingle = source !== undefined && sourceLength === bitsOf(family) && !asksForMore;
   return {
     source: isSingle ? { family, value: fromBytes(source).value } : undefined,
     table: attributes.u32(RuleAttribute.table) ?? body[4] ?? 0,
     priority: attributes.u32(RuleAttribute.priority) ?? 0,
+    protocol: attributes.bytes(RuleAttribute.protocol)?.[0] ?? 0,
   };
 }
 

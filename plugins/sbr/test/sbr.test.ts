@@ -56,8 +56,8 @@ describe.runIf(canRun("ip", "ping"))("sbr", () => {
     const result = await add();
     expect(result).toEqual(prevResult);
     expect(await rules()).toEqual([
-      expect.stringMatching(/from 10\.2\.0\.2 lookup 100$/),
-      expect.stringMatching(/from fd00:2::2 lookup 101$/),
+      expect.stringMatching(/from 10\.2\.0\.2 lookup 100 proto 113$/),
+      expect.stringMatching(/from fd00:2::2 lookup 101 proto 113$/),
     ]);
     expect(await routes(100)).toEqual([
       expect.stringMatching(/^default via 10\.2\.0\.1 dev net1/),
@@ -104,9 +104,9 @@ describe.runIf(canRun("ip", "ping"))("sbr", () => {
     const other = { ...pod, ifname: "net2" };
     await host.add(other, { ...config, prevResult: await bridge.add(other, third) });
     expect((await rules()).map((line) => line.replace(/^.*from /, ""))).toEqual([
-      "10.3.0.2 lookup 105",
-      "10.2.0.2 lookup 102",
-      "fd00:2::2 lookup 104",
+      "10.3.0.2 lookup 105 proto 113",
+      "10.2.0.2 lookup 102 proto 113",
+      "fd00:2::2 lookup 104 proto 113",
     ]);
   });
 
@@ -125,8 +125,8 @@ describe.runIf(canRun("ip", "ping"))("sbr", () => {
     const main = await routes("main");
     const result = await add({ table: 777 });
     expect((await rules()).map((line) => line.replace(/^.*from /, ""))).toEqual([
-      "10.2.0.2 lookup 777",
-      "fd00:2::2 lookup 777",
+      "10.2.0.2 lookup 777 proto 113",
+      "fd00:2::2 lookup 777 proto 113",
     ]);
     expect(await routes("main")).toEqual(main);
     await host.check(pod, { ...config, table: 777 }, result);
@@ -157,6 +157,23 @@ describe.runIf(canRun("ip", "ping"))("sbr", () => {
     // The main table has lost the routes by now.
     await host.check(pod, config, await add());
     expect(await rules()).toHaveLength(2);
+  });
+
+  test("leaves rules and tables of others alone, which lead from the same address", async () => {
+    const inside = { netns: "a" };
+    const ip = (text: string) => host.node.exec("ip", text.split(" "), inside);
+    await ip("route add 198.51.100.0/24 dev net1 table 300");
+    await ip("rule add from 10.2.0.2 fwmark 9 lookup 300");
+    await ip("rule add from 10.2.0.2 to 192.0.2.0/24 lookup 300");
+    await ip("rule add from 10.2.0.2 ipproto udp dport 53 lookup 300");
+    await ip("rule add not from 10.2.0.2 lookup main");
+    await ip("rule add from 10.2.0.2 lookup main protocol kernel");
+    await ip("rule add from 10.2.0.2 lookup main");
+    const before = await state();
+    await host.check(pod, config, await add());
+    await add();
+    await host.del(pod, config);
+    expect(await state()).toEqual(before);
   });
 
   const refusals: [string, Keys, number, RegExp][] = [
