@@ -21,8 +21,11 @@ const COMMAND = "podwire";
 /** The executable's entry point. It gets argv, program name first, and the environment. Returns the exit code. */
 export type Start = (argv: readonly string[], environment: Readonly<Record<string, string>>) => number;
 
-/** The path of this executable, by the name that it was started under; links to that name are followed. */
-const ownPath = () => readLink("/proc/self/exe") ?? "";
+/**
+ * The path of this executable, by the name that it was started under; links to that name are followed. The kernel marks the name if an
+ * installation has replaced the file since.
+ */
+const ownPath = () => (readLink("/proc/self/exe") ?? "").replace(/ \(deleted\)$/, "");
 
 /** The plugin's name for a further name of the folder that this executable is in. */
 const behindAlias = (name: string): string | undefined => readAliases(dirName(ownPath())).get(name);
