@@ -33,17 +33,15 @@ export class Acquisition {
     this.owner = owner;
     this.wanted = wanted;
     this.settle = settle;
-    const subject = { owner, client, mac: place.mac, broadcast: options.broadcast };
+    const subject = { owner, client, mac: place.mac, broadcast: options.broadcast || place.needsBroadcast };
     const limit = goal.kind === "acquire" ? options.resendTimeout : options.timeout;
     this.exchange = new Exchange(subject, place, goal, { ...options, deadline: now + limit }, now);
   }
 
-  /** Returns true if it has ended. The caller has its answer then. */
-  proceed(outcome: Outcome | undefined): boolean {
-    if (outcome === undefined) return false;
+  /** Gives the caller its answer. */
+  end(outcome: Outcome): void {
     this.exchange.close();
     this.settle(outcome.kind === "granted" ? this.recordOf(outcome) : this.failure(outcome.reason));
-    return true;
   }
 
   private recordOf({ ack, serverMac, requestedAt }: Granted): LeaseRecord {

@@ -75,7 +75,7 @@ export class Lease {
   private start(goal: Goal, ends: number, now: number): void {
     const { owner, client, place } = this.record;
     const { options } = this.around;
-    const subject = { owner, client, mac: place.mac, broadcast: options.broadcast };
+    const subject = { owner, client, mac: place.mac, broadcast: options.broadcast || place.needsBroadcast };
     const deadline = Math.min(now + options.timeout, ends);
     this.exchange = new Exchange(subject, place, goal, { ...options, deadline }, now);
   }
@@ -190,6 +190,12 @@ export class Lease {
       `${this.name}: ${formatIp(this.terms.address.address)} is ${isSent ? "released" : "dropped"}: ${reason}`,
     );
     this.around.store.remove(this.record.owner);
+  }
+
+  /** Does nothing before that time. */
+  wait(until: number): void {
+    this.finishExchange();
+    this.next = Math.max(this.next, until);
   }
 
   stop(): void {

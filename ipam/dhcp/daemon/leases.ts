@@ -4,7 +4,7 @@ import type { AttachmentKey } from "../../../shared/cni/plugin.ts";
 import { formatIp } from "../../../shared/ip/address.ts";
 import { formatCidr } from "../../../shared/ip/cidr.ts";
 import { bootMilliseconds } from "../../../shared/system/clock.ts";
-import type { Goal } from "../lease/exchange.ts";
+import type { Exchange, Goal, Outcome } from "../lease/exchange.ts";
 import { ownerName } from "../lease/owner.ts";
 import { isPlaced, type LeaseRecord, type Place } from "../lease/record.ts";
 import { sendRelease } from "../lease/release.ts";
@@ -14,6 +14,9 @@ import { log } from "./log.ts";
 
 /** How often leases are looked at whose namespace may be gone without DEL. One system call for each. */
 const LOOK_INTERVAL = 10_000;
+
+/** After an error of the kernel that may pass, such as too many open files. */
+const PAUSE_AFTER_FAILURE = 1000;
 
 const isSamePlace = (a: Place, b: Place): boolean =>
   a.namespace.identity === b.namespace.identity &&
@@ -25,6 +28,10 @@ export class Leases {
   private readonly pending = new Map<string, Acquisition>();
   private readonly around: Surroundings;
   private nextLook = 0;
+  /** The leases with an exchange, and when the first of the others has something to do: known again after a change. */
+  private active: readonly Lease[] = [];
+  private nextIdle = Infinity;
+  private hasChanged = true;
 
   constructor(around: Surroundings) {
     this.around = around;
@@ -90,6 +97,7 @@ export class Leases {
       );
     }
     this.held.set(lease.name, lease);
+    this.hasChanged = true;
     const { address, server, lease: seconds } = lease.terms;
     log(`${lease.name}: ${formatCidr(address)} for ${seconds} s from ${formatIp(server)}`);
     return lease;
@@ -108,66 +116,92 @@ export class Leases {
     }
     lease.release(reason);
     this.held.delete(name);
+    this.hasChanged = true;
   }
 
-  /** The sockets on which answers may arrive, and when the next thing is due. */
+  private review(): void {
+    this.hasChanged = false;
+    const active: Lease[] = [];
+    let next = Infinity;
+    for (const lease of this.held.values()) {
+      if (lease.exchange !== undefined) active.push(lease);
+      else if (lease.next < next) next = lease.next;
+    }
+    this.active = active;
+    this.nextIdle = next;
+  }
+
+  /** The sockets on which answers may arrive, and when the next thing is due. Leases at rest cost nothing. */
   waits(): { readonly sockets: number[]; readonly next: number } {
+    if (this.hasChanged) this.review();
     const sockets: number[] = [];
-    let next = this.held.size > 0 ? this.nextLook : Infinity;
-    for (const { exchange } of this.pending.values()) {
-      sockets.push(exchange.socket);
-      next = Math.min(next, exchange.next);
-    }
-    for (const { exchange, next: own } of this.held.values()) {
-      if (exchange !== undefined) sockets.push(exchange.socket);
-      next = Math.min(next, exchange?.next ?? own);
-    }
+    let next = this.held.size > 0 ? Math.min(this.nextLook, this.nextIdle) : Infinity;
+    const add = ({ socket, next: own }: Exchange) => {
+      sockets.push(socket);
+      next = Math.min(next, own);
+    };
+    for (const { exchange } of this.pending.values()) add(exchange);
+    for (const { exchange } of this.active) if (exchange !== undefined) add(exchange);
     return { sockets, next };
   }
 
   /** Does what is due, and reads what has arrived. */
   proceed(ready: ReadonlySet<number>, now: number): void {
-    for (const [name, { exchange }] of [...this.pending]) {
-      if (ready.has(exchange.socket)) this.step(name, () => this.end(name, exchange.onReadable(now)));
+    for (const [name, acquisition] of this.pending) {
+      const { exchange } = acquisition;
+      if (ready.has(exchange.socket)) this.proceedPending(name, acquisition, () => exchange.onReadable(now));
       if (this.pending.has(name) && now >= exchange.next)
-        this.step(name, () => this.end(name, exchange.onTime(now)));
+        this.proceedPending(name, acquisition, () => exchange.onTime(now));
     }
-    for (const [name, lease] of [...this.held]) {
-      const { exchange } = lease;
-      if (exchange !== undefined && ready.has(exchange.socket)) this.step(name, () => lease.onReadable(now));
-      else if (now >= (exchange?.next ?? lease.next))
-        this.step(name, () => this.keepIf(name, lease.onTime(now)));
-    }
+    for (const lease of this.active) this.proceedActive(lease, ready, now);
+    if (now >= this.nextIdle) this.wakeIdle(now);
     if (now >= this.nextLook) this.look(now);
   }
 
-  private end(name: string, outcome: Parameters<Acquisition["proceed"]>[0]): void {
-    const acquisition = this.pending.get(name);
-    if (outcome === undefined || acquisition === undefined) return;
-    this.pending.delete(name);
-    acquisition.proceed(outcome);
+  private proceedActive(lease: Lease, ready: ReadonlySet<number>, now: number): void {
+    const { exchange } = lease;
+    // Released meanwhile.
+    if (exchange === undefined) return;
+    if (ready.has(exchange.socket)) this.change(lease, () => lease.onReadable(now));
+    else if (now >= exchange.next) this.change(lease, () => lease.onTime(now));
   }
 
-  private keepIf(name: string, isHeld: boolean): void {
-    if (!isHeld) this.held.delete(name);
+  private wakeIdle(now: number): void {
+    for (const lease of this.held.values()) {
+      if (lease.exchange === undefined && now >= lease.next) this.change(lease, () => lease.onTime(now));
+    }
   }
 
-  /** One lease's failure must not end the others. */
-  private step(name: string, work: () => void): void {
+  /** One lease's failure must not end the others. It is tried again soon. */
+  private change(lease: Lease, work: () => boolean): void {
+    this.hasChanged = true;
     try {
-      work();
+      if (!work()) this.held.delete(lease.name);
     } catch (thrown) {
-      log(`${name}: ${messageOf(thrown)}`);
+      log(`${lease.name}: ${messageOf(thrown)}`);
+      lease.wait(bootMilliseconds() + PAUSE_AFTER_FAILURE);
+    }
+  }
+
+  private proceedPending(name: string, acquisition: Acquisition, work: () => Outcome | undefined): void {
+    try {
+      const outcome = work();
+      if (outcome === undefined) return;
+      this.pending.delete(name);
+      acquisition.end(outcome);
+    } catch (thrown) {
+      this.pending.delete(name);
+      acquisition.end({ kind: "failed", reason: messageOf(thrown) });
     }
   }
 
   private look(now: number): void {
     this.nextLook = now + LOOK_INTERVAL;
-    for (const [name, lease] of [...this.held]) {
-      this.step(name, () => {
-        if (lease.exchange !== undefined || isPlaced(lease.record.place)) return;
+    for (const lease of this.held.values()) {
+      if (lease.exchange !== undefined || isPlaced(lease.record.place)) continue;
+      this.change(lease, () => {
         lease.release("its network namespace is gone");
-        this.held.delete(name);
+        return false;
       });
     }
   }

@@ -49,6 +49,8 @@ function describe(namespace: Namespace, ifname: string, link: Link | undefined):
     ifname,
     index: link.index,
     mac,
+    // Its MAC address is that of others, too: the kernel looks for the owner of the destination's IP address.
+    needsBroadcast: link.kind === "ipvlan",
   };
 }
 

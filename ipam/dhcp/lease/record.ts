@@ -18,6 +18,8 @@ export interface Place {
   readonly ifname: string;
   readonly index: number;
   readonly mac: Uint8Array;
+  /** Only answers by broadcast reach it while it has no address. */
+  readonly needsBroadcast: boolean;
 }
 
 export interface LeaseRecord {
@@ -101,6 +103,7 @@ function readPlace(value: unknown): Place {
     ifname: text(place["ifname"]),
     index: number(place["index"]),
     mac: fromHex(place["mac"]),
+    needsBroadcast: place["needsBroadcast"] === true,
   };
 }
 
