@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { projectRoot } from "../../../test/helpers/index.ts";
+import { builtPlugin, projectRoot } from "../../../test/helpers/index.ts";
 import { assertChangeOver } from "../../../test/vm/scenarios/change-over.ts";
 import { addLanAddresses, lan, makeLan } from "../../../test/vm/scenarios/lan.ts";
 import { assertRefused } from "../../../test/vm/scenarios/pods.ts";
@@ -17,6 +17,14 @@ const onStage = scenariosOn(config, async ({ node }) => {
   await makeLan(node);
   await addLanAddresses(node);
 });
+
+const dhcpServer = [
+  "dnsmasq --conf-file=/dev/null --port=0 --pid-file=/run/dnsmasq.pid --no-resolv --no-ping --user=root",
+  `--interface=${lan.device} --bind-dynamic --dhcp-leasefile=/run/leases --dhcp-range=10.1.0.50,10.1.0.90,2m`,
+].join(" ");
+const dhcpDaemon = `
+"$1" daemon -pidfile /run/dhcp.pid > /run/dhcp.log 2>&1 &
+until [ -S /run/cni/dhcp.sock ]; do sleep 0.1; done`;
 
 export const scenarios: readonly Scenario[] = [
   onStage("containers reach each other and the other host, and nothing is left after DEL", async (stage) => {
@@ -37,6 +45,30 @@ export const scenarios: readonly Scenario[] = [
     await stage.node.deleteNetns("b");
     assert.deepEqual(await nodeState(stage.node), before);
   }),
+  onStage(
+    "containers get addresses by DHCP, although they have the MAC address of the master",
+    async (stage) => {
+      const { node } = stage;
+      const ipam = { ipam: { type: "dhcp" } };
+      await node.exec("sh", ["-c", dhcpServer], { netns: lan.netns });
+      await node.exec("sh", ["-c", dhcpDaemon, "sh", builtPlugin("dhcp")]);
+      try {
+        await node.addNetns("b");
+        const containers = [stage, stage.other("b")];
+        const addresses: string[] = [];
+        for (const each of containers) {
+          const prevResult = await each.done("ADD", ipam);
+          addresses.push(prevResult.ips[0].address);
+          assert.ok(await each.reaches(lan.address4));
+          await each.done("CHECK", { ...ipam, prevResult });
+        }
+        assert.equal(new Set(addresses).size, 2);
+        for (const each of containers) await each.done("DEL", ipam);
+      } finally {
+        await node.exec("sh", ["-c", "kill $(cat /run/dnsmasq.pid /run/dhcp.pid)"]);
+      }
+    },
+  ),
   onStage("the modes l3 and l3s are made", async (stage) => {
     for (const mode of ["l3", "l3s"]) {
       const prevResult = await stage.done("ADD", { mode });
