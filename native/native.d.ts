@@ -70,6 +70,14 @@ interface SystemCalls {
   symlinkat(target: string, directory: number, path: string): number;
   /** TCGETS of ioctl_tty(2). Fills in a struct termios, 36 bytes. */
   tcgets(descriptor: number, attributes: Uint8Array): number;
+  /** Of an open /dev/net/tun (Documentation/networking/tuntap.rst): the group that may attach to its interface. */
+  tunsetgroup(descriptor: number, group: number): number;
+  /** Makes the interface of a struct ifreq, 40 bytes. */
+  tunsetiff(descriptor: number, request: Uint8Array): number;
+  /** The user that may attach to it. */
+  tunsetowner(descriptor: number, user: number): number;
+  /** 1: the interface stays when the descriptor is closed. */
+  tunsetpersist(descriptor: number, on: number): number;
   unlinkat(directory: number, path: string, flags: number): number;
   /** Two struct timespec, 32 bytes: access time and modification time. */
   utimensat(directory: number, path: string, times: Uint8Array, flags: number): number;

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/if_tun.h>
 #include <poll.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -36,6 +38,10 @@ struct system_call {
    * z  no argument of the function: 0
    * o  no argument of the function: SOL_SOCKET
    * a  no argument of the function: SO_ATTACH_FILTER
+   * I  no argument of the function: TUNSETIFF
+   * P  no argument of the function: TUNSETPERSIST
+   * O  no argument of the function: TUNSETOWNER
+   * G  no argument of the function: TUNSETGROUP
    */
   const char *shape;
   size_t size;
@@ -90,6 +96,10 @@ static const struct system_call calls[] = {
     {"statx", SYS_statx, "isiip", 256},
     {"symlinkat", SYS_symlinkat, "sis", 0},
     {"tcgets", SYS_ioctl, "itp", 36},
+    {"tunsetgroup", SYS_ioctl, "iGi", 0},
+    {"tunsetiff", SYS_ioctl, "iIp", 40},
+    {"tunsetowner", SYS_ioctl, "iOi", 0},
+    {"tunsetpersist", SYS_ioctl, "iPi", 0},
     {"unlinkat", SYS_unlinkat, "isi", 0},
     {"utimensat", SYS_utimensat, "ispi", 32},
     {"wait4", SYS_wait4, "ipiu", 4},
@@ -186,13 +196,20 @@ static bool add(JSContext *context, struct arguments *arguments, const struct sy
   return add_bytes(context, arguments, value, kind, kind == 'u' ? KERNEL_RUSAGE : call->size);
 }
 
-static bool is_constant(char kind) { return kind == 'z' || kind == 'm' || kind == 't' || kind == 'o' || kind == 'a'; }
+static bool is_constant(char kind) { return strchr("zmtoaIPOG", kind) != NULL; }
 
 static long constant(char kind) {
-  if (kind == 't') return TCGETS;
-  if (kind == 'o') return SOL_SOCKET;
-  if (kind == 'a') return SO_ATTACH_FILTER;
-  return kind == 'm' ? KERNEL_SIGNAL_SET : 0;
+  switch (kind) {
+    case 't': return TCGETS;
+    case 'o': return SOL_SOCKET;
+    case 'a': return SO_ATTACH_FILTER;
+    case 'm': return KERNEL_SIGNAL_SET;
+    case 'I': return TUNSETIFF;
+    case 'P': return TUNSETPERSIST;
+    case 'O': return TUNSETOWNER;
+    case 'G': return TUNSETGROUP;
+    default: return 0;
+  }
 }
 
 static bool read_arguments(JSContext *context, struct arguments *arguments, const struct system_call *call, int count,

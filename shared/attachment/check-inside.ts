@@ -1,5 +1,5 @@
 /** CHECK of an interface that is in the container only. */
-import { openContainer } from "../cni/container.ts";
+import { type Container, openContainer } from "../cni/container.ts";
 import { delegateCheck } from "../cni/delegate.ts";
 import { runAll } from "../cni/error.ts";
 import { attachmentOf, type OwnedLink, type Request } from "../cni/plugin.ts";
@@ -28,7 +28,11 @@ function checkOwner({ name, alias }: Link, request: Request): void {
  * Compares the interface, its addresses and routes with the result, and asks IPAM. `more` checks the settings of the plugin's kind.
  * Throws one error that names everything that is wrong.
  */
-export function checkInside(request: Request, owned: OwnedLink, more: (link: Link) => void = () => {}): void {
+export function checkInside(
+  request: Request,
+  owned: OwnedLink,
+  more: (link: Link, container: Container) => void = () => {},
+): void {
   const result = requirePrevResult(request);
   const { index, reported } = findReported(result, request.ifname);
   const { ipamType } = request.configuration;
@@ -39,7 +43,7 @@ export function checkInside(request: Request, owned: OwnedLink, more: (link: Lin
     runAll([
       () => checkOwner(link, request),
       () => checkIsUp(link, `in ${container.namespace.path}`),
-      () => more(link),
+      () => more(link, container),
       () => checkAddresses(container, link, ips),
       () => checkRoutes(container, resolveRoutes(result.routes, ips)),
       () => {

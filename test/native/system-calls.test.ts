@@ -106,6 +106,7 @@ const structures = [
   ["signalfd4", 1, 8],
   ["statx", 4, 256],
   ["tcgets", 1, 36],
+  ["tunsetiff", 1, 40],
   ["utimensat", 2, 32],
   ["wait4", 1, 4],
   ["wait4", 3, 144],

@@ -16,6 +16,7 @@ const most: Readonly<Record<string, number>> = {
   firewall: 9,
   macvlan: 12,
   "host-device": 13,
+  tap: 12,
   tuning: 6,
   sbr: 24,
   // Those of the bridge, which attaches its pods.

@@ -53,6 +53,7 @@ const isGet = (type: string): boolean => {
 export const isChange = ({ syscall, line }: { readonly syscall: string; readonly line: string }): boolean => {
   if (syscall === "openat") return /O_CREAT|O_TRUNC/.test(line);
   if (syscall === "sendto") return !isGet(/nlmsg_type=(\S+?),? /.exec(line)?.[1] ?? "");
+  if (syscall === "ioctl") return line.includes("TUNSET");
   return /^(write|pwrite64|rename\w*|link\w*|symlink\w*|unlink\w*|mkdir\w*|rmdir|ftruncate|utimensat|fchmod\w*|v?fork|clone)$/.test(
     syscall,
   );

@@ -287,6 +287,21 @@ export const subjects: readonly Subject[] = [
     makesInterface: true,
   },
   {
+    name: "tap",
+    plugin: "tap",
+    programs: ["ip"],
+    isInside: true,
+    prepare: withNeighbour({
+      cniVersion: "1.1.0",
+      name: "net",
+      type: "tap",
+      owner: 107,
+      group: 107,
+      ipam: { type: "host-local", ranges: addresses.slice(0, 1) },
+    }),
+    makesInterface: true,
+  },
+  {
     name: "host-device",
     plugin: "host-device",
     programs: ["ip"],

@@ -75,6 +75,7 @@ const configurations: Record<string, (cniVersion: string) => object> = {
   }),
   ptp: () => ({ ipam: { type: "fixed" } }),
   static: () => ({ ipam: { type: "static", addresses: [{ address: "10.9.0.5/24" }] } }),
+  tap: () => ({ ipam: { type: "fixed" } }),
   tuning: (cniVersion) => ({
     sysctl: { "net.core.somaxconn": "512" },
     prevResult: resultWithAddress(cniVersion),
