@@ -1,11 +1,18 @@
 /** DEL and GC: the delegate's, with what ADD has kept. */
 import { delegateDel, delegateGc } from "../../shared/cni/delegate.ts";
 import { CniError, runAll } from "../../shared/cni/error.ts";
+import type { JsonObject } from "../../shared/cni/fields.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
 import { readDataDir, readFlannel } from "./config.ts";
 import { type Delegation, delegationOf, removalKeys, roleOf, savedDelegation } from "./delegation.ts";
 import { listGarbage, readSaved, removeGarbage, removeSaved } from "./saved.ts";
+
+/** The result of ADD, by which DEL knows an interface that has no alias, as of the reference plugins. */
+function previous({ configuration }: Request): JsonObject {
+  const prevResult = configuration.fields.value("prevResult");
+  return prevResult === undefined ? {} : { prevResult };
+}
 
 /**
  * DEL without a file, as after a reboot or a DEL that has succeeded: the configuration says how the interface was made. Only plugins of
@@ -15,7 +22,8 @@ function removeAsStated(request: Request): void {
   const { configuration } = request;
   let made: Delegation;
   try {
-    made = delegationOf(request, removalKeys(configuration, readFlannel(configuration)));
+    const keys = removalKeys(configuration, readFlannel(configuration));
+    made = delegationOf(request, { ...keys, ...previous(request) });
   } catch (thrown) {
     if (!(thrown instanceof CniError)) throw thrown;
     return;
@@ -30,7 +38,8 @@ function removeAsStated(request: Request): void {
 export function del(request: Request): void {
   const dataDir = readDataDir(request.configuration);
   const owner = attachmentOf(request);
-  const saved = savedDelegation(request, readSaved(dataDir, owner)?.raw);
+  const kept = readSaved(dataDir, owner)?.raw;
+  const saved = savedDelegation(request, kept && { ...kept, ...previous(request) });
   if (saved === undefined) removeAsStated(request);
   else delegateDel(saved.request, saved.type, roleOf(request));
   // The next DEL needs the file: it stays if this one has failed.

@@ -9,7 +9,7 @@ import { Rollback } from "../../shared/rollback.ts";
 import { Errno } from "../../shared/system/errno.ts";
 import { SystemError } from "../../shared/system/libc.ts";
 import { readSysctl, setSysctl, trySysctl } from "../../shared/system/sysctl.ts";
-import { removeBackup, writeBackup } from "./backup.ts";
+import { writeBackup } from "./backup.ts";
 import { readTuning, type Settings, type Tuning } from "./config.ts";
 import { applySettings, currentSettings } from "./link.ts";
 import type { WantedSysctl } from "./sysctl-keys.ts";
@@ -33,8 +33,7 @@ function readIfAny(key: string): string | undefined {
 /** Sets one sysctl of the container; must run in its namespace. */
 function set({ name, key, value }: WantedSysctl, { path }: Container["namespace"]): void {
   try {
-    // write(2) of nothing changes nothing; an empty line empties a list.
-    setSysctl(key, value === "" ? "\n" : value);
+    setSysctl(key, value);
   } catch (thrown) {
     if (!(thrown instanceof SystemError)) throw thrown;
     const message = `could not set the sysctl ${name} to ${JSON.stringify(value)} in ${path}`;
@@ -64,8 +63,7 @@ function applyAll(
   const owner = attachmentOf(request);
   const link = requireChainedLink(container, request.ifname, "tuning");
   const former = currentSettings(link, settings);
-  undo.onFailure(() => removeBackup(dataDir, owner));
-  writeBackup(dataDir, owner, former);
+  writeBackup(dataDir, owner, former, undo);
   undo.onFailure(() =>
     applySettings(container, requireChainedLink(container, request.ifname, "tuning"), former),
   );

@@ -7,6 +7,7 @@ import { runAll } from "../../shared/cni/error.ts";
 import { isObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { isAfterList, type Kept } from "../../shared/cni/valid-attachments.ts";
+import type { Rollback } from "../../shared/rollback.ts";
 import { linkStatus } from "../../shared/system/file-status.ts";
 import {
   listOwnFolder,
@@ -61,14 +62,25 @@ export function readBackup(dataDir: string, owner: AttachmentKey): Backup | unde
 const draftPath = (dataDir: string, { network, containerId, ifname }: AttachmentKey): string =>
   `${dataDir}/${network}:${containerId}_${ifname}.new`;
 
-/** Writes the former settings. Those that an earlier ADD of this attachment has written win: they are the older ones. */
-export function writeBackup(dataDir: string, owner: AttachmentKey, former: Settings): void {
-  const earlier = readBackup(dataDir, owner);
-  const kept = earlier?.network === owner.network ? earlier.settings : {};
-  makeOwnFolder(dataDir, PRIVATE_FOLDER);
+function write(dataDir: string, owner: AttachmentKey, settings: Settings): void {
   const draft = draftPath(dataDir, owner);
-  writeOwnFile(draft, JSON.stringify({ network: owner.network, ...former, ...kept }), PRIVATE);
+  writeOwnFile(draft, JSON.stringify({ network: owner.network, ...settings }), PRIVATE);
   replaceOwnFile(draft, backupPath(dataDir, owner));
+}
+
+/**
+ * Writes the former settings. Those that an earlier ADD of this attachment has written win: they are the older ones. A failure of the call
+ * leaves these alone.
+ */
+export function writeBackup(dataDir: string, owner: AttachmentKey, former: Settings, undo: Rollback): void {
+  const earlier = readBackup(dataDir, owner);
+  const kept = earlier?.network === owner.network ? earlier.settings : undefined;
+  makeOwnFolder(dataDir, PRIVATE_FOLDER);
+  undo.onFailure(() => {
+    if (kept === undefined) removeBackup(dataDir, owner);
+    else write(dataDir, owner, kept);
+  });
+  write(dataDir, owner, { ...former, ...kept });
 }
 
 export function removeBackup(dataDir: string, owner: AttachmentKey): void {

@@ -44,7 +44,8 @@ export function setSysctl(key: string, value: string): void {
   try {
     const descriptor = openFile(path, OpenFlag.writeOnly);
     try {
-      writeAll(descriptor, value, path);
+      // write(2) of nothing changes nothing; an empty line empties a list.
+      writeAll(descriptor, value === "" ? "\n" : value, path);
     } finally {
       closeFile(descriptor);
     }

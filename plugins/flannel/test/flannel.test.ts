@@ -388,6 +388,18 @@ describe.runIf(canRun(...programs, referencePlugin("bridge")))("beside flannel's
     expect((await links(host.node, "a")).map(({ ifname }) => ifname)).toEqual(["lo"]);
   });
 
+  test("what it has attached with addresses that nothing has reserved, DEL knows by the result", async () => {
+    const ipam = { type: "static", addresses: [{ address: "10.244.1.9/24" }] };
+    const delegated = { ...kept, ipam };
+    const keys = { ...config, cniVersion: "1.0.0", ipam };
+    const reference = new Host(host.node, referencePlugin("bridge"), referenceBin);
+    const result = await reference.add(pod, delegated);
+    write(`${dataDir}/id-a`, JSON.stringify(delegated));
+    await host.del(pod, { ...keys, prevResult: result });
+    expect((await links(host.node, "a")).map(({ ifname }) => ifname)).toEqual(["lo"]);
+    expect(files()).toEqual([]);
+  });
+
   test("it removes what we have attached: by the file of its name, and the bridge plugin of the reference set", async () => {
     const keys = { ...config, cniVersion: "1.0.0" };
     const { ips } = await host.add(pod, keys);

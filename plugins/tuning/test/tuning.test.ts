@@ -224,6 +224,33 @@ describe.runIf(canRun("ip"))("tuning", () => {
     expect([await sysctl("core/somaxconn"), backups()]).toEqual([somaxconn, []]);
   });
 
+  test("a repeated ADD that fails leaves what the first one keeps for DEL, and a list that was empty", async () => {
+    const inside = { netns: "a" };
+    for (const words of [
+      ["link", "add", "up0", "up", "type", "veth", "peer", "name", "up1"],
+      ["link", "add", "mv0", "link", "up0", "type", "macvlan"],
+      ["link", "set", "mv0", "alias", "podwire network=net container=id-a interface=mv0"],
+    ])
+      await host.node.exec("ip", words, inside);
+    const other = { ...pod, ifname: "mv0" };
+    const before = await link(host.node, "mv0", "a");
+    await host.add(other, { ...config, prevResult, mac });
+    // The kernel refuses an MTU above that of the device below.
+    const again = {
+      mac: "02:00:00:00:00:09",
+      mtu: 9000,
+      sysctl: { "net.ipv4.ip_local_reserved_ports": "8080" },
+    };
+    const { address: tuned } = await link(host.node, "mv0", "a");
+    expect(tuned).toBe(mac);
+    failed(await host.call("ADD", other, { ...config, prevResult, ...again }), 999, /"mtu": 9000/);
+    expect((await link(host.node, "mv0", "a")).address).toBe(tuned);
+    expect(await sysctl("ipv4/ip_local_reserved_ports")).toBe("");
+    await host.del(other, config);
+    expect(await link(host.node, "mv0", "a")).toEqual(before);
+    expect(backups()).toEqual([]);
+  });
+
   test("refuses a sysctl that stands twice", async () => {
     const text = JSON.stringify({ ...config, prevResult, sysctl: { "net.core.somaxconn": "5" } });
     const twice = text.replace(
