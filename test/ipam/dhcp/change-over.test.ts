@@ -40,6 +40,21 @@ describe.runIf(canRun("ip", "dnsmasq", referencePlugin("dhcp")))("with the refer
     await expect.poll(() => world.leased()).toEqual([]);
   });
 
+  test.each(["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0"])(
+    "both print the same result in version %s",
+    async (version) => {
+      await world.daemon();
+      const pod = await world.pod("a");
+      const request = [{ option: "121" }, { option: "3" }];
+      const old = { ...network({ request, priority: 77 }), cniVersion: version };
+      const result = await world.host.add(pod, old);
+      // Debian's version of the reference knows no metric of a route.
+      expect(JSON.parse(JSON.stringify(result).replaceAll(',"priority":77', ""))).toEqual(
+        await reference.add(pod, old),
+      );
+    },
+  );
+
   test("its daemon gives way to ours: CHECK takes up the lease, by a server that confirms it", async () => {
     const theirs = await world.referenceDaemon();
     const pod = await world.pod("a");

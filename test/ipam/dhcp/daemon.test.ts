@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { builtPlugin, canRun } from "../../helpers/index.ts";
-import { failed, succeeded } from "../../plugins/attachment/host.ts";
+import { failed, Host, succeeded } from "../../plugins/attachment/host.ts";
+import { callTraced } from "../../plugins/attachment/started-programs.ts";
 import { network, World } from "./world.ts";
 
 let world: World;
@@ -14,7 +15,7 @@ afterEach(() => world.node.dispose());
 const missing =
   /does not answer at \/run\/cni\/dhcp\.sock: it does not run.*systemctl start cni-dhcp\.socket.*dhcp daemon/;
 
-describe.runIf(canRun("ip", "dnsmasq", "dhcpd"))("the daemon", () => {
+describe.runIf(canRun("ip", "dnsmasq", "dhcpd", "strace", "python3"))("the daemon", () => {
   test("is missing: ADD and STATUS say how to start it, DEL and GC succeed, CHECK fails", async () => {
     const pod = await world.pod("a");
     failed(await world.host.call("ADD", pod, network()), 11, missing);
@@ -121,6 +122,32 @@ describe.runIf(canRun("ip", "dnsmasq", "dhcpd"))("the daemon", () => {
     expect(await second.stop()).toMatchObject({ exitCode: 0 });
     const left = await world.node.exec("ls", ["/run/cni/dhcp.sock", "/run/dhcp.pid"], { reject: false });
     expect(left.stdout).toBe("");
+  });
+
+  test("sees the node below a prefix, as in a container", async () => {
+    await world.dnsmasq();
+    await world.node.exec("sh", ["-ec", "mkdir -p /run/host/run && mount --rbind /run /run/host/run"]);
+    const daemon = await world.daemon(["-hostprefix", "/run/host"]);
+    const pod = await world.pod("a");
+    const result = await world.host.add(pod, network());
+    await world.host.check(pod, network(), result);
+    expect(await world.files()).toHaveLength(1);
+    await daemon.stop("SIGKILL");
+    // DEL knows the path of the namespace on the node.
+    await world.host.del(pod, network());
+    await expect.poll(() => world.leased()).toEqual([]);
+  });
+
+  test("and its callers start no other program", async () => {
+    await world.dnsmasq();
+    await world.daemon();
+    const host = new Host(world.node, builtPlugin("bridge"));
+    const config = network({}, { type: "bridge", bridge: "lan" });
+    const pod = await host.pod("a");
+    for (const command of ["STATUS", "ADD", "DEL"] as const) {
+      const { started } = await callTraced(host, command, command === "STATUS" ? undefined : pod, config);
+      expect(started).toEqual([]);
+    }
   });
 
   test("is started by systemd's socket", async () => {

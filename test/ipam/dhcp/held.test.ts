@@ -38,6 +38,15 @@ describe.runIf(canRun("ip", "dhcpd", "dnsmasq"))("a lease", () => {
     expect(await isUp(pod)).toBe(true);
   });
 
+  test("is renewed although the container has renamed the interface", async () => {
+    await world.dhcpd(4);
+    await world.daemon();
+    const pod = await world.pod("a");
+    await configure(pod, addressOf(await world.host.add(pod, network())));
+    await world.node.exec("ip", ["link", "set", "eth0", "name", "renamed"], { netns: "a" });
+    await expect.poll(() => world.logged(/DHCPACK on/)).toBeGreaterThanOrEqual(3);
+  });
+
   test("is rebound by another server, when its own is gone", async () => {
     const first = await world.dhcpd(6);
     await world.daemon(["-timeout", "1s"]);
