@@ -45,12 +45,9 @@ export function tryConnect(path: string): number {
   return failed;
 }
 
-/** The next connection of a listening socket, which does not block; undefined if nothing connects. */
-export function acceptConnection(listener: number): number | undefined {
-  const socket = tryCall("accept4", listener, NON_BLOCKING | CLOSE_ON_EXEC);
-  // ECONNABORTED and others: that caller is gone. ENFILE and EMFILE: it waits until a descriptor is free.
-  return socket < 0 ? undefined : socket;
-}
+/** The next connection of a listening socket, which does not block. Returns a descriptor, or the negated errno. */
+export const tryAccept = (listener: number): number =>
+  tryCall("accept4", listener, NON_BLOCKING | CLOSE_ON_EXEC);
 
 /** Makes a descriptor that this process was started with neither block nor be inherited. */
 export function adoptSocket(descriptor: number): void {

@@ -4,9 +4,10 @@ import { blockSignals } from "../../../shared/system/blocked-signals.ts";
 import { bootMilliseconds } from "../../../shared/system/clock.ts";
 import { closeFile, OpenFlag, openFile, removeFile, writeFile } from "../../../shared/system/file.ts";
 import { tryLockFile } from "../../../shared/system/flock.ts";
+import { isPassing } from "../../../shared/system/kernel-error.ts";
 import { processId } from "../../../shared/system/own-process.ts";
 import { waitForAny } from "../../../shared/system/poll.ts";
-import { acceptConnection } from "../../../shared/system/socket.ts";
+import { tryAccept, wouldBlock } from "../../../shared/system/socket.ts";
 import { writeStandardError, writeStandardOutput } from "../../../shared/system/stdio.ts";
 import { LeaseStore } from "../lease/store.ts";
 import { BadArguments, type DaemonOptions, readDaemonOptions, usage } from "./arguments.ts";
@@ -22,11 +23,16 @@ type Environment = Readonly<Record<string, string>>;
 /** A clock that was set, or a suspended machine, delays what is due by no more than this. */
 const LONGEST_WAIT = 60_000;
 
+/** A caller that cannot be accepted for lack of descriptors would wake the loop all the time. */
+const PAUSE_WITHOUT_ROOM = 100;
+
 class Loop {
   private readonly listener: Listener;
   private readonly leases: Leases;
   private readonly handle: Handle;
   private readonly connections = new Map<number, Connection>();
+  /** Until then callers wait in the kernel: descriptors had run out. */
+  private acceptsFrom = 0;
   private readonly signals = blockSignals(["SIGINT", "SIGTERM", "SIGPIPE"]);
 
   constructor(listener: Listener, leases: Leases, handle: Handle) {
@@ -52,15 +58,25 @@ class Loop {
   private wait(): ReadonlySet<number> {
     const { sockets, next } = this.leases.waits();
     const { descriptor } = this.listener;
-    const all = [descriptor, this.signals.descriptor, ...this.connections.keys(), ...sockets];
-    const limit = Math.max(0, Math.min(next - bootMilliseconds(), LONGEST_WAIT));
+    const now = bootMilliseconds();
+    const accepts = now >= this.acceptsFrom;
+    const own = accepts ? [descriptor, this.signals.descriptor] : [this.signals.descriptor];
+    const due = accepts ? next : Math.min(next, this.acceptsFrom);
+    const all = [...own, ...this.connections.keys(), ...sockets];
+    const limit = Math.max(0, Math.min(due - now, LONGEST_WAIT));
     return new Set(waitForAny(all, "the daemon's sockets", limit));
   }
 
   private accept(): void {
-    for (let socket = acceptConnection(this.listener.descriptor); socket !== undefined; ) {
+    for (;;) {
+      const socket = tryAccept(this.listener.descriptor);
+      // EAGAIN: that was all. Others, such as ECONNABORTED, are of one caller that is gone.
+      if (socket < 0) {
+        if (isPassing(-socket) && !wouldBlock(socket))
+          this.acceptsFrom = bootMilliseconds() + PAUSE_WITHOUT_ROOM;
+        return;
+      }
       this.connections.set(socket, new Connection(socket, this.handle));
-      socket = acceptConnection(this.listener.descriptor);
     }
   }
 

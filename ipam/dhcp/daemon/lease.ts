@@ -181,10 +181,9 @@ export class Lease {
     }
   }
 
-  /** Gives the address back, and forgets the lease. Throws SystemError if its file cannot be removed. */
+  /** Gives the address back, and forgets the lease. Throws SystemError if that may succeed later: the lease is held until then. */
   release(reason: string): void {
     this.finishExchange();
-    this.next = Infinity;
     const isSent = sendRelease(this.record);
     log(
       `${this.name}: ${formatIp(this.terms.address.address)} is ${isSent ? "released" : "dropped"}: ${reason}`,

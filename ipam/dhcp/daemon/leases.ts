@@ -119,6 +119,15 @@ export class Leases {
     this.hasChanged = true;
   }
 
+  /** The same, where no caller waits. What fails is done by DEL. */
+  drop(owner: AttachmentKey, reason: string): void {
+    try {
+      this.release(owner, reason);
+    } catch (thrown) {
+      log(`${ownerName(owner)}: ${messageOf(thrown)}`);
+    }
+  }
+
   private review(): void {
     this.hasChanged = false;
     const active: Lease[] = [];

@@ -68,7 +68,7 @@ export function serviceOf(leases: Leases, hostPrefix: string): Handle {
     return leases.acquire(wanted, { kind: "acquire" }, (outcome) => {
       const isTaken = answer(outcome instanceof CniError ? outcome : replyOf(outcome));
       // Its address would never be used.
-      if (!isTaken && !(outcome instanceof CniError)) leases.release(call.owner, "its caller is gone");
+      if (!isTaken && !(outcome instanceof CniError)) leases.drop(call.owner, "its caller is gone");
     });
   };
   return (method, parameters, answer) => {

@@ -7,6 +7,7 @@ import { bytesText } from "../../../shared/system/text.ts";
 import { BROADCAST_IP, BROADCAST_MAC, readFrame, writeFrame } from "../wire/frame.ts";
 import { type Message, MessageType, Option, readMessage, writeMessage } from "../wire/message.ts";
 import { openSocket } from "./interface.ts";
+import { pauseAfter } from "./pauses.ts";
 import type { Place } from "./record.ts";
 import { randomNumber } from "./release.ts";
 import { requestOf, type Subject } from "./requests.ts";
@@ -42,18 +43,6 @@ export interface Timing {
   readonly deadline: number;
 }
 
-/** The first requests follow each other fast, as with the reference plugin; then the pauses double from 4 s (RFC 2131, section 4.1). */
-const FAST = 4;
-const FAST_PAUSE = 2000;
-const FIRST_PAUSE = 4000;
-const MOST_JITTER = 1000;
-
-function pauseAfter(attempt: number, most: number): number {
-  const base = Math.min(attempt <= FAST ? FAST_PAUSE : FIRST_PAUSE * 2 ** (attempt - FAST - 1), most);
-  const jitter = Math.min(MOST_JITTER, base / 2);
-  return base + (randomNumber() / 0x80000000 - 1) * jitter;
-}
-
 /** What was stepped over, for the error; more would hide the important ones. */
 const MOST_NOTES = 4;
 /** Frames that are read at once: other leases have their turn, too. */
@@ -85,6 +74,7 @@ export class Exchange {
   private offer: Offer | undefined;
   private offerEnds = 0;
   private sentAny = false;
+  private isOpen = true;
 
   /** Sends the first request. Throws NoInterface and SystemError. */
   constructor(subject: Subject, place: Place, goal: Goal, timing: Timing, now: number) {
@@ -98,7 +88,8 @@ export class Exchange {
   }
 
   close(): void {
-    closeFile(this.socket);
+    if (this.isOpen) closeFile(this.socket);
+    this.isOpen = false;
   }
 
   private note(text: string): void {

@@ -1,6 +1,6 @@
 /** RELEASE: gives an address back. A server sends no answer to it. */
 import { closeFile } from "../../../shared/system/file.ts";
-import { KernelError } from "../../../shared/system/kernel-error.ts";
+import { isPassing, KernelError } from "../../../shared/system/kernel-error.ts";
 import { randomBytes } from "../../../shared/system/random.ts";
 import { sendDatagram, trySend } from "../../../shared/system/socket.ts";
 import { Port, writeFrame } from "../wire/frame.ts";
@@ -25,14 +25,17 @@ function sendFromContainer(
     closeFile(socket);
     return sent >= 0;
   } catch (thrown) {
-    if (thrown instanceof NoInterface || thrown instanceof KernelError) return false;
+    // Without descriptors or memory it may succeed later.
+    const isFinal = thrown instanceof KernelError && !isPassing(thrown.errno);
+    if (thrown instanceof NoInterface || isFinal) return false;
     throw thrown;
   }
 }
 
 /**
  * Sends RELEASE from the container's interface. If that is gone, sends it from this process's namespace, where a server on the node or
- * behind its routes gets it. Returns false if neither was possible: the lease then ends by itself.
+ * behind its routes gets it. Returns false if neither was possible: the lease then ends by itself. Throws
+ * SystemError if a repetition may succeed.
  */
 export function sendRelease(record: LeaseRecord): boolean {
   if (record.lost !== undefined) return true;

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { builtPlugin, canRun } from "../../helpers/index.ts";
-import { failed, Host, succeeded } from "../../plugins/attachment/host.ts";
+import { failed, Host, type Pod, succeeded } from "../../plugins/attachment/host.ts";
 import { callTraced } from "../../plugins/attachment/started-programs.ts";
 import { network, World } from "./world.ts";
 
@@ -167,6 +167,37 @@ os.execv(sys.argv[1], ["dhcp", "daemon"])`;
     await world.host.add(await world.pod("a"), network());
     await daemon.stop();
     await world.node.exec("test", ["-S", "/run/cni/dhcp.sock"]);
+  });
+
+  test("gives an address back whose lease it cannot store", async () => {
+    await world.dnsmasq();
+    await world.daemon();
+    const folder = "/run/podwire/dhcp/run-cni-dhcp.sock";
+    await world.node.exec("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", folder]);
+    const pod = await world.pod("a");
+    failed(
+      await world.host.call("ADD", pod, network()),
+      5,
+      /could not be stored.*the address was given back/,
+    );
+    await expect.poll(() => world.leased()).toEqual([]);
+    await world.node.exec("umount", [folder]);
+    await world.host.add(pod, network());
+  });
+
+  test("without free descriptors lets callers wait or fail, and goes on", async () => {
+    await world.dnsmasq();
+    const daemon = world.node.start("prlimit", ["--nofile=24", builtPlugin("dhcp"), "daemon"]);
+    await expect.poll(async () => (await world.host.call("STATUS", undefined, network())).exitCode).toBe(0);
+    const names = Array.from({ length: 30 }, (_, index) => `c${index}`);
+    const pods: Pod[] = [];
+    for (const name of names) pods.push(await world.pod(name));
+    const runs = await Promise.all(pods.map((pod) => world.host.call("ADD", pod, network())));
+    for (const run of runs) if (run.exitCode !== 0) failed(run, 11, /open files is used up/);
+    expect(runs.some(({ exitCode }) => exitCode === 0)).toBe(true);
+    for (const pod of pods) await world.host.del(pod, network());
+    await expect.poll(() => world.leased()).toEqual([]);
+    await expect.poll(() => descriptors(daemon.pid)).toBeLessThan(10);
   });
 
   test("serves 200 containers at once, and keeps no descriptor", async () => {
