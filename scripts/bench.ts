@@ -15,6 +15,10 @@
  * grow faster than the lists (marks `loops`):
  *
  *   npm run bench -- loops [--rounds N] [--write FILE]
+ *
+ * What passes the limits of bandwidth, in both directions, is measured by itself, too (marks `shaping`):
+ *
+ *   npm run bench -- shaping [--rounds N] [--seconds S] [--write FILE]
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -30,6 +34,8 @@ import { type Measured, measureCase } from "./bench/measure.ts";
 import { type MeasuredPackets, measurePackets } from "./bench/packets/measure.ts";
 import { packetSubjects } from "./bench/packets/subjects.ts";
 import { report } from "./bench/report.ts";
+import { measureShaping } from "./bench/shaping/measure.ts";
+import { reportShaping } from "./bench/shaping/report.ts";
 import { type MeasuredStart, measureStart } from "./bench/start/measure.ts";
 import { reportVxlan } from "./bench/vxlan/report.ts";
 import { measureScale } from "./bench/vxlan/scale.ts";
@@ -146,10 +152,17 @@ async function measureLoops({ rounds }: Extent): Promise<string> {
   return reportLoops(measured);
 }
 
+/** What passes the limits of bandwidth. */
+async function measureLimits({ reference, rounds, seconds }: Extent): Promise<string> {
+  say(`measuring shaping: ${rounds} rounds of ${seconds} s`);
+  return reportShaping(await measureShaping(reference, rounds, seconds), rounds, seconds);
+}
+
 /** The benchmarks with a name. */
 const others: Readonly<Record<string, (extent: Extent) => Promise<string>>> = {
   vxlan: measureOverlays,
   loops: measureLoops,
+  shaping: measureLimits,
 };
 
 /** What goes into files: the text for each name of marks. */

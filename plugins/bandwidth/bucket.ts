@@ -30,7 +30,8 @@ const exactTicks = ({ rate, burst }: Limit): number =>
 export function bucketOf(limit: Limit, mtu: number): TokenBucket {
   const { rate, burst } = limit;
   const ticks = referenceTicks(limit);
-  const isEnough = bytesOf(ticks, rate) >= Math.min(burst, mtu + HEADER);
+  const frame = mtu + HEADER;
+  const isEnough = burst < frame ? ticks > 0 : bytesOf(ticks, rate) >= frame;
   return {
     rate,
     buffer: isEnough ? ticks : exactTicks(limit),

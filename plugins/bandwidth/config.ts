@@ -1,5 +1,5 @@
 /** The configuration of bandwidth: the limits of both directions, and the networks that they are for. */
-import { quote } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
 import type { Fields } from "../../shared/cni/fields.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
@@ -43,24 +43,29 @@ function readBytes(keys: Keys, key: Amount): number {
   throw keys.invalid(key, `is ${bits}`, "it is in bits: give 8 or more, or 0 for no limit");
 }
 
+/** The messages are the reference plugin's. */
+const refusal = (message: string, advice: string) =>
+  new CniError(ErrorCode.invalidConfiguration, message, advice);
+
 function readLimit(keys: Keys, rateKey: Amount, burstKey: Amount): Limit | undefined {
   const rate = readBytes(keys, rateKey);
   const burst = readBytes(keys, burstKey);
   if (rate === 0 && burst === 0) return undefined;
   if (burst === 0)
-    throw keys.invalid(
-      burstKey,
-      "is missing: if rate is set, burst must also be set",
-      `give the bits that may pass at once, such as a tenth of ${rateKey}`,
+    throw refusal(
+      "if rate is set, burst must also be set",
+      `"${keys.pathOf(burstKey)}" is missing: give the bits that may pass at once, such as a tenth of ${rateKey}`,
     );
   if (rate === 0)
-    throw keys.invalid(
-      rateKey,
-      "is missing: if burst is set, rate must also be set",
-      "give bits a second, or remove both",
+    throw refusal(
+      "if burst is set, rate must also be set",
+      `"${keys.pathOf(rateKey)}" is missing: give bits a second, or remove both`,
     );
   if (burst >= LARGEST_BURST)
-    throw keys.invalid(burstKey, "is too large: burst cannot be more than 4GB", "it is in bits, not bytes");
+    throw refusal(
+      "burst cannot be more than 4GB",
+      `"${keys.pathOf(burstKey)}" is ${keys.integer(burstKey)}: it is in bits, not bytes`,
+    );
   return { rate, burst };
 }
 

@@ -110,17 +110,16 @@ export function checkIsFree({ name }: Link, { root }: Qdiscs): void {
   throw new CniError(ErrorCode.internal, message, advice);
 }
 
+/** It is gone already, with its qdisc or its interface. */
+const absences: readonly number[] = [Errno.ENOENT, Errno.EINVAL, Errno.ENODEV];
+
 /** The qdisc for what is received goes if it has no filters left: others may use it. */
 function removeRedirects(host: NetlinkConnection, index: number, { kind }: Qdisc): void {
-  for (const priority of Object.values(priorities))
-    host.attempt(
-      deleteFilters(index, TrafficParent.ingress, priority),
-      Errno.ENOENT,
-      Errno.EINVAL,
-      Errno.ENODEV,
-    );
+  const all = Object.values(priorities).map((each) => deleteFilters(index, TrafficParent.ingress, each));
+  for (const { error } of host.transact(all))
+    if (error !== undefined && !absences.includes(error.errno)) throw error;
   if (kind !== "ingress" || hasFilters(host, index, TrafficParent.ingress)) return;
-  host.attempt(deleteQdisc(index, TrafficParent.ingressQdisc), Errno.ENOENT, Errno.EINVAL, Errno.ENODEV);
+  host.attempt(deleteQdisc(index, TrafficParent.ingressQdisc), ...absences);
 }
 
 /** Removes what limits an interface, and leaves what others have made. Succeeds without anything. */
@@ -128,5 +127,5 @@ export function removeLimits(host: NetlinkConnection, index: number): void {
   const { root, ingress } = findQdiscs(host, index);
   if (ingress !== undefined) removeRedirects(host, index, ingress);
   if (root !== undefined && isLimiting(root))
-    host.attempt(deleteQdisc(index, TrafficParent.root), Errno.ENOENT, Errno.EINVAL, Errno.ENODEV);
+    host.attempt(deleteQdisc(index, TrafficParent.root), ...absences);
 }

@@ -2,6 +2,7 @@
 import type { Network, Node } from "../../test/helpers/index.ts";
 import {
   type Backend,
+  bandwidth,
   bridge,
   hostLocal,
   macvlan,
@@ -78,6 +79,13 @@ export const cases: readonly Case[] = [
     // As of the bridge: the kernel copies each broadcast to all interfaces of the master.
     growthGoal: 1.6,
     furnish: makeMaster,
+  },
+  // The kernel makes an ifb device, and waits for it to go.
+  {
+    name: "ptp+bandwidth",
+    network: network(ptp, bandwidth),
+    goals: { ADD: [0.4, 0.4], DEL: [0.8, 0.8] },
+    growthGoal: 1.3,
   },
   { name: "tuning", network: network(tuning), goals: { ADD: [0.5, 0.5] }, growthGoal },
   {

@@ -59,3 +59,12 @@ export const network = (...plugins: readonly Plugin[]): Network => ({
   name: "bench",
   plugins,
 });
+
+/** Limits of both directions. */
+export const bandwidth: Plugin = {
+  type: "bandwidth",
+  ingressRate: 100_000_000,
+  ingressBurst: 10_000_000,
+  egressRate: 100_000_000,
+  egressBurst: 10_000_000,
+};

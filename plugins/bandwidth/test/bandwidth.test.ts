@@ -225,7 +225,7 @@ describe.runIf(canRun(...programs))("bandwidth", () => {
       "what the runtime asks for",
       { runtimeConfig: { bandwidth: { ingressRate: 8000 } } },
       7,
-      /runtimeConfig\.bandwidth\.ingressBurst.*burst must also be set/,
+      /burst must also be set.*runtimeConfig\.bandwidth\.ingressBurst/,
     ],
     [
       "both kinds of subnets",

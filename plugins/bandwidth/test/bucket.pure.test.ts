@@ -16,6 +16,11 @@ describe("a token bucket", () => {
     });
   });
 
+  test("that is smaller than a frame has the reference plugin's number, unless that is 0", () => {
+    expect(bucketOf({ rate: 3_000_003, burst: 1_000 }, 1500).buffer).toBe(Math.floor(333 * 15.625));
+    expect(bucketOf({ rate: 12.5e9, burst: 1_000 }, 1500).buffer).toBe(2);
+  });
+
   test("lets a full frame pass at high rates, where whole microseconds are too coarse", () => {
     for (const [rate, burst, mtu] of [
       [1.25e9, 2_000, 1500],
