@@ -7,7 +7,7 @@ import type { Node } from "../helpers/index.ts";
 export const image = "localhost/busybox:latest";
 
 /** What the programs of the image are called; all are busybox (Debian's busybox-static). */
-const applets = ["sh", "sleep", "ip", "httpd", "wget"];
+const applets = ["sh", "sleep", "ip", "httpd", "timeout", "wget"];
 
 /** The command of a web server: it answers on port 80, path /name, with a name. */
 export const serve = (name: string): string[] => [
