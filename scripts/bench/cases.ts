@@ -4,6 +4,7 @@ import {
   type Backend,
   bandwidth,
   bridge,
+  firewall,
   hostLocal,
   macvlan,
   makeMaster,
@@ -22,6 +23,8 @@ export interface Case {
   readonly name: string;
   /** The plugins that are called for an attachment, in order: a figure is the sum of their calls. */
   readonly network: Network;
+  /** Whether only the last plugin counts: those before it give it what it needs. */
+  readonly isLastAlone?: boolean;
   readonly goals: Readonly<Partial<Record<"ADD" | "DEL", Goals>>>;
   /** Makes what the plugins need on a node. */
   readonly furnish?: (node: Node) => Promise<void>;
@@ -88,6 +91,22 @@ export const cases: readonly Case[] = [
     growthGoal: 1.3,
   },
   { name: "tuning", network: network(tuning), goals: { ADD: [0.5, 0.5] }, growthGoal },
+  {
+    name: "firewall",
+    network: network(hostLocal, firewall),
+    isLastAlone: true,
+    goals: { ADD: [0.2, 0.15], DEL: [0.5, 0.5] },
+    growthGoal,
+    referenceRuns: "iptables",
+  },
+  // The chain of podman's and nerdctl's networks.
+  {
+    name: "bridge+ipMasq+portmap+firewall+tuning",
+    network: network(masqueraded(bridge), portmap(), firewall, { type: "tuning" }),
+    goals: { ADD: [0.2, 0.2], DEL: [0.25, 0.25] },
+    growthGoal,
+    referenceRuns: "iptables",
+  },
   {
     name: "bridge+ipMasq+iptables",
     network: network(masqueraded(bridge, "iptables")),

@@ -42,6 +42,8 @@ export const tuning: Plugin = {
   prevResult: { cniVersion: "1.0.0", interfaces: [], ips: [{ address: "10.64.0.9/16" }] },
 };
 
+export const firewall: Plugin = { type: "firewall" };
+
 export const portmap = (backend?: Backend): Plugin => ({
   type: "portmap",
   ...(backend === undefined ? {} : { backend }),
