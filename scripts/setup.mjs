@@ -58,6 +58,8 @@ const testPrograms = {
   conntrack: "conntrack",
   containerd: "containerd",
   crun: "crun",
+  "dbus-daemon": "dbus-daemon",
+  firewalld: "firewalld",
   dhcpd: "isc-dhcp-server",
   dnsmasq: "dnsmasq-base",
   fish: "fish",
@@ -152,6 +154,7 @@ function installNpmPackages() {
 const unitsOf = {
   containerd: ["containerd.service"],
   podman: ["podman.socket", "podman.service", "podman-auto-update.timer", "podman-restart.service"],
+  firewalld: ["firewalld.service"],
   radvd: ["radvd.service"],
 };
 

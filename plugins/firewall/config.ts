@@ -2,13 +2,16 @@
 import { quote } from "../../shared/cni/error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Keyed } from "../../shared/cni/schema.ts";
-import { type Backend, readBackend } from "../../shared/filter/backend.ts";
+import { type Backend, backends } from "../../shared/filter/backend.ts";
 import { DEFAULT_ADMIN, type IngressPolicy, ingressPolicies } from "../../shared/filter/record.ts";
 import type { firewallKeys } from "./schema.ts";
 
 export interface FirewallConfig {
-  /** Undefined: as the node offers. */
+  /** Undefined: as the node offers. Of "firewalld" it is that of policies. */
   readonly backend: Backend | undefined;
+  /** Whether firewalld forwards: always, never, or where it runs, beside the backend's own rules. */
+  readonly firewalld: "always" | "never" | "where it runs";
+  readonly zone: string;
   readonly admin: string;
   /** Undefined: open. */
   readonly policy: IngressPolicy | undefined;
@@ -36,12 +39,26 @@ function readPolicy(keys: Keyed<typeof firewallKeys>): IngressPolicy | undefined
   throw keys.invalid("ingressPolicy", `is unknown: ${quote(text)}`, advice);
 }
 
+function readBackends(keys: Keyed<typeof firewallKeys>): Pick<FirewallConfig, "backend" | "firewalld"> {
+  const text = keys.text("backend") ?? "";
+  if (text === "") return { backend: undefined, firewalld: "where it runs" };
+  if (text === "firewalld") return { backend: undefined, firewalld: "always" };
+  const backend = backends.find((name) => name === text);
+  if (backend !== undefined) return { backend, firewalld: "never" };
+  const advice = 'set "nftables", "iptables" or "firewalld", or leave the key out: the node decides then';
+  throw keys.invalid("backend", `is unknown: ${quote(text)}`, advice);
+}
+
+/** The names of zones are those of files. */
+function readZone(keys: Keyed<typeof firewallKeys>): string {
+  const zone = keys.text("firewalldZone") ?? "";
+  if (zone === "") return "trusted";
+  if (/^[\w.-]{1,128}$/.test(zone)) return zone;
+  throw keys.invalid("firewalldZone", `is no name for a zone: ${quote(zone)}`, 'such as "trusted"');
+}
+
 /** Reads the configuration. Throws codes 6 and 7. */
 export function readFirewall({ configuration }: Request): FirewallConfig {
   const keys: Keyed<typeof firewallKeys> = configuration.fields;
-  return {
-    backend: readBackend(configuration.fields, "backend"),
-    admin: readAdmin(keys),
-    policy: readPolicy(keys),
-  };
+  return { ...readBackends(keys), admin: readAdmin(keys), policy: readPolicy(keys), zone: readZone(keys) };
 }

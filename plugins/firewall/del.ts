@@ -1,15 +1,64 @@
 /** DEL and GC: the rules go. DEL needs no previous result, except for rules of the reference plugin. */
+import { runAll } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
+import { recordOf, sortedRecords } from "../../shared/filter/ask.ts";
 import { collectFilter, removeFilter } from "../../shared/filter/filter.ts";
+import type { FilterRecord } from "../../shared/filter/record.ts";
+import { withFirewalld } from "./firewalld.ts";
+import { leaveZones } from "./zones.ts";
+
+const text = (request: Request, key: string): string => {
+  const value = request.configuration.fields.value(key);
+  return typeof value === "string" ? value : "";
+};
+
+/** What the reference plugin may have made: by the configuration, as far as it can be read. */
+function referenceZone(request: Request): string | undefined {
+  const isZoned = ["", "firewalld"].includes(text(request, "backend"));
+  return isZoned ? text(request, "firewalldZone") || "trusted" : undefined;
+}
+
+/** Before the record goes. firewalld forgets sources when it ends, so where it does not run there are none. */
+function leaveZone(request: Request, record: FilterRecord | undefined): void {
+  const former = record?.firewall?.zone;
+  const zone = record === undefined ? referenceZone(request) : former;
+  const ips = request.configuration.prevResult?.ips ?? [];
+  const addresses = record === undefined ? ips.map(({ address }) => address) : (record.addresses ?? []);
+  if (zone === undefined || addresses.length === 0) return;
+  withFirewalld(request.environment, (firewalld) => firewalld?.remove(zone, addresses));
+}
 
 export function del(request: Request): void {
   const { configuration, environment } = request;
+  const owner = attachmentOf(request);
   const addresses = (configuration.prevResult?.ips ?? []).map(({ address }) => address.address);
-  removeFilter(attachmentOf(request), "firewall", environment, { hasSiblings: false, addresses });
+  leaveZone(request, recordOf(owner, "firewall", environment));
+  removeFilter(owner, "firewall", environment, { hasSiblings: false, addresses });
+}
+
+/** Sources go with their records. Those that firewalld has lost, when it was started again for example, come back. */
+function collectZones(request: Request, collection: Parameters<typeof sortedRecords>[0]): void {
+  const { stale, kept } = sortedRecords(collection, request.environment);
+  const isZoned = ({ firewall }: FilterRecord) => firewall?.zone !== undefined;
+  if (![...stale, ...kept].some(isZoned)) return;
+  withFirewalld(request.environment, (firewalld) => {
+    if (firewalld === undefined) return;
+    leaveZones(firewalld, stale);
+    const steps = kept.map(({ firewall, addresses = [] }) => () => {
+      const zone = firewall?.zone;
+      if (zone !== undefined && firewalld.missing(zone, addresses) !== undefined)
+        firewalld.add(zone, addresses);
+    });
+    runAll(steps);
+  });
 }
 
 export function gc(request: Request): void {
   const { configuration, environment } = request;
-  collectFilter(configuration.name, attachmentsToKeep(request), "firewall", environment);
+  const kept = attachmentsToKeep(request);
+  runAll([
+    () => collectZones(request, { network: configuration.name, kept, kind: "firewall" }),
+    () => collectFilter(configuration.name, kept, "firewall", environment),
+  ]);
 }

@@ -4,10 +4,16 @@ import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 export const firewallKeys = {
   backend: {
     type: "string",
-    enum: ["nftables", "iptables"],
+    enum: ["nftables", "iptables", "firewalld"],
     mayBeEmpty: true,
     defaultText: "nftables",
-    description: "`nftables`, or `iptables`, which is also the default where the kernel has no nf_tables",
+    description:
+      "`nftables`, `iptables` or `firewalld`; without the key `iptables` where the kernel has no nf_tables, and a zone of firewalld too where that runs",
+  },
+  firewalldZone: {
+    type: "string",
+    default: "trusted",
+    description: "the zone of firewalld that the addresses become sources of",
   },
   iptablesAdminChainName: {
     type: "string",

@@ -18,8 +18,11 @@ function ingressOf({ policy }: FirewallConfig, { interfaces }: Result): Ingress[
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);
 }
 
-/** All addresses of the result count, whatever their interface. Without addresses nothing is wanted. Throws code 7. */
-export function wantedOf(request: Request, config: FirewallConfig, result: Result): Wanted {
+/**
+ * All addresses of the result count, whatever their interface. Without addresses nothing is wanted. `isZoned`: they become sources of the
+ * zone. Throws code 7.
+ */
+export function wantedOf(request: Request, config: FirewallConfig, result: Result, isZoned: boolean): Wanted {
   const namespace = describeNamespace(request.netns);
   const addresses = result.ips.map(({ address }) => address);
   return {
@@ -28,7 +31,11 @@ export function wantedOf(request: Request, config: FirewallConfig, result: Resul
     backend: config.backend,
     ...(namespace === undefined ? {} : { namespace }),
     addresses,
-    firewall: { admins: [config.admin], ingress: addresses.length === 0 ? [] : ingressOf(config, result) },
+    firewall: {
+      admins: config.firewalld === "always" ? [] : [config.admin],
+      ingress: addresses.length === 0 ? [] : ingressOf(config, result),
+      ...(isZoned ? { zone: config.zone } : {}),
+    },
   };
 }
 
@@ -38,5 +45,5 @@ export function sampleOf(request: Request, config: FirewallConfig): Wanted {
     const address = parseCidr(text);
     return address === undefined ? [] : [{ address }];
   });
-  return wantedOf(request, config, { interfaces: [{ name: "lo" }], ips, routes: [], dns: {} });
+  return wantedOf(request, config, { interfaces: [{ name: "lo" }], ips, routes: [], dns: {} }, false);
 }

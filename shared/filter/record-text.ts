@@ -100,7 +100,12 @@ function readIngress(value: unknown): Ingress[] {
 
 function readFirewall(value: unknown): Firewall | undefined {
   if (!isObject(value)) return undefined;
-  return { admins: texts(value["admins"]), ingress: listOf(value["ingress"]).flatMap(readIngress) };
+  const { zone } = value;
+  return {
+    admins: texts(value["admins"]),
+    ingress: listOf(value["ingress"]).flatMap(readIngress),
+    ...(isText(zone) ? { zone } : {}),
+  };
 }
 
 function readOwner(value: unknown): AttachmentKey | undefined {

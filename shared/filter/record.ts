@@ -85,6 +85,8 @@ export interface Firewall {
   /** Chains of iptables that are asked first. Without any, another program forwards the traffic: firewalld. */
   readonly admins: readonly string[];
   readonly ingress: readonly Ingress[];
+  /** The zone of firewalld that has the addresses as its sources. */
+  readonly zone?: string;
 }
 
 export const DEFAULT_ADMIN = "CNI-ADMIN";

@@ -15,3 +15,8 @@ export function ownExecutablePath(): string {
 export function processId(): number {
   return tryCall("getpid");
 }
+
+/** The user whose rights count. */
+export function userId(): number {
+  return tryCall("geteuid");
+}

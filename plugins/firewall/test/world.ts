@@ -95,7 +95,9 @@ export class World implements AsyncDisposable {
   /** All that podwire has in the packet filter. */
   async ours(): Promise<string[]> {
     const list = async (command: string, ...words: string[]) =>
-      (await this.node.exec(command, words, { reject: false })).stdout.split("\n");
+      (await this.node.exec(command, words, { reject: false })).stdout
+        .replace(/packets \d+ bytes \d+/g, "packets 0 bytes 0")
+        .split("\n");
     const own = [...(await this.rules()), ...(await this.rules(6))].filter((line) =>
       line.includes("PODWIRE"),
     );
