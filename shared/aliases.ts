@@ -1,6 +1,6 @@
 /**
- * Further names of plugins, such as KubeVirt's cnv-bridge. A hard link does not say which plugin it is. A file beside the executables
- * does, with lines NAME=PLUGIN. `podwire install --alias` writes it.
+ * The alias of a plugin: a further name, such as KubeVirt's cnv-bridge. A hard link does not say which plugin it is. A file beside the
+ * executables does, with lines NAME=PLUGIN. `podwire install --alias` writes it.
  */
 import { isAboutPath } from "./system/errno.ts";
 import { SystemError } from "./system/libc.ts";

@@ -52,6 +52,13 @@ const networks: Readonly<Record<string, readonly object[]>> = {
     { type: "bridge", bridge: "br1", isGateway: true, ipam: hostLocal("10.43.0.0/24", everywhere) },
     { type: "sbr" },
   ],
+  moved: [
+    {
+      type: "host-device",
+      device: "dev0",
+      ipam: { type: "static", addresses: [{ address: "192.0.2.7/24" }] },
+    },
+  ],
   below: [
     {
       type: "macvlan",
@@ -67,6 +74,7 @@ const attachments: readonly (readonly [network: string, container: string, ifnam
   ["further", "a", "net1"],
   ["wire", "b", "eth0"],
   ["below", "c", "eth0"],
+  ["moved", "c", "net1"],
 ];
 
 class World implements AsyncDisposable {
@@ -89,6 +97,7 @@ class World implements AsyncDisposable {
       await node.exec("sh", ["-c", `printf '%s' "$1" >/etc/cni/net.d/${name}.conflist`, "sh", list]);
     }
     for (const name of ["a", "b", "c"]) await node.addNetns(name);
+    await node.exec("ip", ["link", "add", "dev0", "type", "veth", "peer", "name", "dev1"]);
     return new World(node, outside);
   }
 
@@ -143,6 +152,8 @@ class World implements AsyncDisposable {
   async traces(): Promise<string[]> {
     const script = [
       "ip -o link | grep -E 'veth|macvlan|ifb|bwp' || true",
+      // It is back under its name.
+      "ip -o link show dev0 >/dev/null || echo dev0 is missing",
       "iptables-save | grep -E 'CNI-[0-9a-f]{20}|10[.]4[123][.]0' || true",
       "ls /var/lib/cni/networks/*/10.* /run/cni/tuning/*.json /var/lib/cni/results/* 2>/dev/null || true",
     ].join("\n");
