@@ -9,7 +9,7 @@ import {
 import { findFreeDevice } from "../../shared/attachment/free-device.ts";
 import { CniError, ErrorCode } from "../../shared/cni/error.ts";
 import type { NetlinkConnection } from "../../shared/netlink/connection.ts";
-import { findLinkByIndex, type Link } from "../../shared/netlink/link.ts";
+import { findLinkByIndex, type Link, listLinks } from "../../shared/netlink/link.ts";
 
 function heldBy({ owner, device }: DeviceRecord, code: number): CniError {
   const { containerId, network, ifname } = owner;
@@ -17,8 +17,22 @@ function heldBy({ owner, device }: DeviceRecord, code: number): CniError {
   return new CniError(code, message, "a device is in one container at a time: remove that one first");
 }
 
-export function missing(selector: DeviceSelector, code: number): CniError {
+/** A device that a container had once, and nothing of podwire's says so: the alias is its former name. */
+function formerly(host: NetlinkConnection, { key, value }: DeviceSelector): Link | undefined {
+  return key === "device" ? listLinks(host).find(({ alias }) => alias === value) : undefined;
+}
+
+export function missing(host: NetlinkConnection, selector: DeviceSelector, code: number): CniError {
   const text = selectorText(selector);
+  const former = formerly(host, selector);
+  if (former !== undefined) {
+    const advice = `it may have come back from a container under that name: ip link set ${former.name} down name ${selector.value}`;
+    return new CniError(
+      code,
+      `there is no device (${text}) on this node, but ${former.name} has that alias`,
+      advice,
+    );
+  }
   if (hasHardware(selector) === true) {
     const advice = "it may be in a container that another plugin has attached, or its driver makes none";
     return new CniError(code, `the device (${text}) has no interface on this node`, advice);
@@ -50,7 +64,9 @@ function checkUnused(host: NetlinkConnection, link: Link): void {
 export function findDevice(host: NetlinkConnection, selector: DeviceSelector): Link {
   const { link, holder } = findFreeDevice(host, selector);
   if (link === undefined)
-    throw holder === undefined ? missing(selector, ErrorCode.internal) : heldBy(holder, ErrorCode.internal);
+    throw holder === undefined
+      ? missing(host, selector, ErrorCode.internal)
+      : heldBy(holder, ErrorCode.internal);
   checkUnused(host, link);
   return link;
 }

@@ -24,7 +24,7 @@ function checkExists(request: Request): void {
   const host = new NetlinkConnection(Protocol.route);
   try {
     const isKnown = selectDevice(host, selector) ?? holderOf(host, selector);
-    if (isKnown === undefined) throw missing(selector, ErrorCode.notAvailable);
+    if (isKnown === undefined) throw missing(host, selector, ErrorCode.notAvailable);
   } finally {
     host.close();
   }

@@ -2,7 +2,6 @@
 import { ownerText } from "../cni/attachment.ts";
 import { type Container, openContainerIfPresent } from "../cni/container.ts";
 import { CniError, ErrorCode, raise, runAll } from "../cni/error.ts";
-import { interfaceNameProblem } from "../cni/names.ts";
 import { type AttachmentKey, attachmentOf, type Request } from "../cni/plugin.ts";
 import { step } from "../cni/steps.ts";
 import { isAfterList, type Kept } from "../cni/valid-attachments.ts";
@@ -10,7 +9,7 @@ import type { NetlinkConnection } from "../netlink/connection.ts";
 import { findLink, type Link, listLinks, setLink } from "../netlink/link.ts";
 import { moveLink } from "../netlink/move-link.ts";
 import { Errno } from "../system/errno.ts";
-import { namespaceIdentity, ownNamespaceDescriptor } from "../system/netns.ts";
+import { namespaceIdentity } from "../system/netns.ts";
 import {
   type DeviceRecord,
   type FormerDevice,
@@ -21,21 +20,11 @@ import {
   writeDeviceRecord,
 } from "./device-record.ts";
 import type { HostChange } from "./host-change.ts";
-import { hasOwner } from "./link-alias.ts";
 import { describeNamespace } from "./liveness.ts";
 import { findElsewhere } from "./nested-device.ts";
-import { isProvablyOwn } from "./ownership.ts";
-import { findInside, findReturned, isMarked, OTHER_NAME, restoreDevice } from "./restored-device.ts";
+import { returnOfReference } from "./reference-device.ts";
+import { findInside, findReturned, isMarked, moveToHost, restoreDevice } from "./restored-device.ts";
 import { waitForReturn } from "./returning-device.ts";
-
-/** Moves a device to the host. Its alias stays until it is what it was, so that a second try finds it. */
-function moveToHost({ netlink }: Pick<Container, "netlink">, { index }: Link, { name }: FormerDevice): void {
-  const namespace = ownNamespaceDescriptor();
-  const move = (to: string) => moveLink(index, { namespace, name: to, alias: name });
-  const refused = netlink.attempt(move(name), Errno.EEXIST, Errno.ENODEV);
-  // If it was not moved, both names are taken on the host. If it was, the index is not found here any more.
-  if (refused?.errno === Errno.EEXIST) netlink.attempt(move(OTHER_NAME), Errno.ENODEV);
-}
 
 /** The namespace in which the device was put, if one of the paths still leads there. */
 function openFormer({ namespace }: DeviceRecord, paths: readonly string[]): Container | undefined {
@@ -68,6 +57,15 @@ interface Search {
   readonly waits: boolean;
 }
 
+/** The records of other attachments that name the device: they had it before, or of two ADDs at once they came second. */
+const claims = (host: NetlinkConnection, { owner, device: { name, mac } }: DeviceRecord): DeviceRecord[] =>
+  listDeviceRecords(host).filter(
+    (other) =>
+      other.device.name === name && other.device.mac === mac && ownerText(other.owner) !== ownerText(owner),
+  );
+
+const isClaimed = (host: NetlinkConnection, record: DeviceRecord): boolean => claims(host, record).length > 0;
+
 function bring(host: NetlinkConnection, record: DeviceRecord, { paths, waits }: Search): Link | undefined {
   const container = openFormer(record, paths);
   try {
@@ -75,6 +73,7 @@ function bring(host: NetlinkConnection, record: DeviceRecord, { paths, waits }: 
     if (container !== undefined && inside !== undefined) moveToHost(container, inside, record.device);
     const returned = findOnHost(host, record);
     if (returned !== undefined) return returned;
+    if (isClaimed(host, record)) return undefined;
     const isMoved = findElsewhere(record, container !== undefined, (netlink, link) =>
       moveToHost({ netlink }, link, record.device),
     );
@@ -91,36 +90,9 @@ function giveBack(host: NetlinkConnection, record: DeviceRecord, search: Search)
   const link = isHome ? undefined : bring(host, record, search);
   const told = link === undefined ? [] : restoreDevice(host, link, record.device);
   // A physical device that is nowhere may come back later: the next GC, or ADD of the device, needs the record.
-  if (isHome || link !== undefined || record.device.kind !== "") removeDeviceRecord(host, record.owner);
+  const isAwaited = !isHome && link === undefined && record.device.kind === "" && !isClaimed(host, record);
+  if (!isAwaited) removeDeviceRecord(host, record.owner);
   return told;
-}
-
-/** A device that the reference plugin has moved: the alias is its former name. It is not certain what else it was. */
-function ofReference(links: readonly Link[], request: Request, netlink: NetlinkConnection) {
-  const link = links.find(({ name }) => name === request.ifname);
-  if (link === undefined || link.alias === "" || hasOwner(link.alias)) return undefined;
-  if (interfaceNameProblem(link.alias) !== undefined) return undefined;
-  if (!isProvablyOwn(request, netlink, link)) return undefined;
-  const { alias: name, mtu, mac, kind } = link;
-  return { link, device: { name, alias: "", mtu, mac, kind } };
-}
-
-function returnOfReference(request: Request, host: NetlinkConnection): CniError[] {
-  const container = openContainerIfPresent(request);
-  try {
-    const inside = container && ofReference(listLinks(container.netlink), request, container.netlink);
-    if (container === undefined || inside === undefined) {
-      // When its namespace ended, the kernel left it with the container's name.
-      const returned = container === undefined ? ofReference(listLinks(host), request, host) : undefined;
-      return returned === undefined ? [] : restoreDevice(host, returned.link, returned.device);
-    }
-    moveToHost(container, inside.link, inside.device);
-    const { link, device } = inside;
-    const outside = listLinks(host).find(({ alias, mac }) => alias === link.alias && mac === link.mac);
-    return outside === undefined ? [] : restoreDevice(host, outside, device);
-  } finally {
-    container?.close();
-  }
 }
 
 /**
@@ -196,14 +168,6 @@ function refusedMove({ name, kind }: Link, thrown: unknown): unknown {
   return new CniError(ErrorCode.invalidConfiguration, message, advice, thrown);
 }
 
-/** After the move, records of others that name the device are of attachments that had it before. */
-function removeSuperseded(host: NetlinkConnection, { owner, device }: DeviceRecord): void {
-  for (const other of listDeviceRecords(host)) {
-    const isSame = other.device.name === device.name && other.device.mac === device.mac;
-    if (isSame && ownerText(other.owner) !== ownerText(owner)) removeDeviceRecord(host, other.owner);
-  }
-}
-
 /**
  * Moves a device of the host into the container, where it is called CNI_IFNAME, which must be free. It is down then. `selector` says how the
  * configuration chose it.
@@ -226,7 +190,7 @@ export function moveDevice(
     } catch (thrown) {
       throw refusedMove(device, thrown);
     }
-    removeSuperseded(host, record);
+    for (const other of claims(host, record)) removeDeviceRecord(host, other.owner);
   });
   const link = findLink(container.netlink, owner.ifname);
   if (link !== undefined) return link;

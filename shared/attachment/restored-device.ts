@@ -5,10 +5,11 @@ import type { NetlinkError } from "../netlink/error.ts";
 import { findLink, type Link, type LinkChange, parseMac, setLink } from "../netlink/link.ts";
 import { moveLink } from "../netlink/move-link.ts";
 import { Errno } from "../system/errno.ts";
+import { ownNamespaceDescriptor } from "../system/netns.ts";
 import type { DeviceRecord, FormerDevice } from "./device-record.ts";
 
 /** The name of a device whose former name has been taken: the kernel's choice when a namespace ends (net/core/dev.c). */
-export const OTHER_NAME = "dev%d";
+const OTHER_NAME = "dev%d";
 const isOtherName = (name: string) => /^dev\d+$/.test(name);
 
 /** Its alias says that it was moved. */
@@ -20,9 +21,8 @@ export function findInside(links: readonly Link[], record: DeviceRecord): Link |
   const { device, owner } = record;
   const marked = links.filter((link) => isMarked(link, record));
   const candidates = marked.length > 0 ? marked : links.filter(({ kind }) => kind === device.kind);
-  const found =
-    candidates.find(({ mac }) => mac === device.mac) ?? candidates.find(({ name }) => name === owner.ifname);
-  return found ?? marked[0];
+  const isNamed = ({ name, alias }: Link) => name === owner.ifname && (alias === "" || alias === device.name);
+  return candidates.find(({ mac }) => mac === device.mac) ?? candidates.find(isNamed) ?? marked[0];
 }
 
 /** The device among the links of the host, where it came from its container. */
@@ -90,4 +90,17 @@ export function restoreDevice(host: NetlinkConnection, link: Link, device: Forme
   });
   const renamed = rename(host, link, device);
   return renamed === undefined ? refusals : [renamed, ...refusals];
+}
+
+/** Moves a device to the host. Its alias stays until it is what it was, so that a second try finds it. */
+export function moveToHost(
+  { netlink }: { readonly netlink: NetlinkConnection },
+  { index }: Link,
+  { name }: FormerDevice,
+): void {
+  const namespace = ownNamespaceDescriptor();
+  const move = (to: string) => moveLink(index, { namespace, name: to, alias: name });
+  const refused = netlink.attempt(move(name), Errno.EEXIST, Errno.ENODEV);
+  // If it was not moved, both names are taken on the host. If it was, the index is not found here any more.
+  if (refused?.errno === Errno.EEXIST) netlink.attempt(move(OTHER_NAME), Errno.ENODEV);
 }

@@ -3,10 +3,10 @@
  * the virtual machine (test/vm), whose two network cards eth0 and eth1 are the ends of one cable.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { projectRoot } from "../../../test/helpers/index.ts";
-import { assertRefused } from "../../../test/vm/scenarios/pods.ts";
+import { projectRoot, referencePlugin } from "../../../test/helpers/index.ts";
+import { assertDone, assertRefused } from "../../../test/vm/scenarios/pods.ts";
 import type { Scenario } from "../../../test/vm/scenarios/scenario.ts";
 import { type Keys, type Link, Stage } from "../../../test/vm/scenarios/stage.ts";
 
@@ -130,6 +130,25 @@ async function comesBackFromWithin(stage: Stage): Promise<void> {
   await assertBack(stage);
 }
 
+/** What the reference plugin moved, the kernel returns, and it cannot give back: its DEL fails without the namespace. */
+async function takesOverFromReference(stage: Stage): Promise<void> {
+  const file = referencePlugin("host-device");
+  if (!existsSync(file)) return;
+  const keys = { ...config, cniVersion: "1.0.0" };
+  const attachment = { containerId: "id-a", netns: "/run/netns/a", ifname: "eth0" };
+  const added = await stage.node.plugin(file, { command: "ADD", ...attachment, config: keys });
+  assertDone(added, "ADD");
+  await stage.node.deleteNetns(stage.pod);
+  await awaitReturn(stage);
+  await stage.done("DEL", { ...keys, prevResult: added.json });
+  assert.equal((await findDevice(stage))?.ifname, "eth1");
+  assert.deepEqual(await stage.reservations(), []);
+  // The reference does not keep what the alias was.
+  await onNode(stage, 'ip link set eth1 alias "the cable"');
+  await assertBack(stage);
+  await stage.node.addNetns(stage.pod);
+}
+
 async function reportsTakenName(stage: Stage): Promise<void> {
   await stage.done("ADD");
   await onNode(stage, "ip link add eth1 type dummy");
@@ -180,6 +199,7 @@ export const scenarios: readonly Scenario[] = [
       const pci = await findsByEachKey(stage);
       await comesBack(stage);
       await comesBackFromWithin(stage);
+      await takesOverFromReference(stage);
       await reportsTakenName(stage);
       await runsExample(stage);
       await leavesToProgram(stage, pci);
