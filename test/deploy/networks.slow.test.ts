@@ -10,10 +10,22 @@ const bin = "/opt/cni/bin";
 const runtimeOf = (node: Node): Runtime =>
   new Runtime(node, readNetwork(node.path("/etc/cni/net.d/10-podwire.conflist")), bin);
 
+/** As Kubernetes' annotations ask for. */
+const bandwidth = { ingressRate: 8e6, ingressBurst: 8e5, egressRate: 8e6, egressBurst: 8e5 };
+
+/** The devices by which pods are limited. */
+const limiting = async (node: Node): Promise<string[]> => {
+  const { stdout } = await node.exec("ip", ["-br", "link", "show", "type", "ifb"]);
+  return stdout === "" ? [] : stdout.split("\n");
+};
+
+/** A pod with a host port has limits, too. */
 async function attach(node: Node, runtime: Runtime, name: string, hostPort?: number) {
   const netns = await node.addNetns(name);
   const portMappings = hostPort === undefined ? [] : [{ hostPort, containerPort: 80, protocol: "tcp" }];
-  const attachment = { containerId: name, netns, ifname: "eth0", capabilities: { portMappings } };
+  const limits = hostPort === undefined ? {} : { bandwidth };
+  const capabilities = { portMappings, ...limits };
+  const attachment = { containerId: name, netns, ifname: "eth0", capabilities };
   const result = await runtime.add(attachment);
   return { attachment, result, address: result.ips?.[0]?.address.replace(/\/.*/, "") ?? "" };
 }
@@ -28,10 +40,12 @@ describe.runIf(canRun("ip", "iptables", "ipset", "nft", "ping", "setpriv"))("wha
     const runtime = runtimeOf(node);
     const [one, two] = [await attach(node, runtime, "one", 8080), await attach(node, runtime, "two")];
     expect(await ping(node, two.address, { netns: "one" })).toBe(true);
+    expect(await limiting(node)).toHaveLength(1);
     for (const { attachment, result } of [one, two]) {
       await runtime.check(attachment, result);
       await runtime.del(attachment, result);
     }
+    expect(await limiting(node)).toEqual([]);
     expect(await pod.stop()).toMatchObject({ exitCode: 0, stderr: "" });
   });
 
@@ -48,6 +62,7 @@ describe.runIf(canRun("ip", "iptables", "ipset", "nft", "ping", "setpriv"))("wha
         .poll(async () => (await node.exec("ls", ["/etc/cni/net.d"])).stdout)
         .toBe("10-podwire.conflist");
       const { address } = await attach(node, runtimeOf(node), "one", 8080);
+      expect(await limiting(node)).toHaveLength(1);
       pods.push({ node, address });
     }
     expect(pods.map(({ address }) => address)).toEqual(["10.244.1.2", "10.244.2.2", "10.244.3.2"]);
