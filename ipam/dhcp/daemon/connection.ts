@@ -65,8 +65,8 @@ export class Connection {
       this.add(buffer.subarray(0, length));
       this.proceed();
     } catch (thrown) {
-      if (!(thrown instanceof GobError)) throw thrown;
-      log(`a caller was not understood: ${thrown.message}`);
+      // One caller must not end the daemon, whatever it sends.
+      log(`a caller was not understood: ${messageOf(thrown)}`);
       this.close();
     }
   }

@@ -32,6 +32,8 @@ export class Lease {
   /** The address was refused, and a server is asked for that very one. */
   private isAskingAgain = false;
   private refusal = "";
+  /** When renewing gives way to rebinding, and that to the end. */
+  private ends = 0;
 
   constructor(record: LeaseRecord, around: Surroundings) {
     this.record = record;
@@ -101,6 +103,7 @@ export class Lease {
   private extend(now: number): void {
     const isRebinding = now >= this.at(this.terms.rebinding);
     const ends = this.at(isRebinding ? this.terms.lease : this.terms.rebinding);
+    this.ends = ends;
     const { held } = this;
     const server = Number(this.terms.server.value);
     const renew = { kind: "renew", held, server, serverMac: this.record.serverMac } as const;
@@ -113,8 +116,7 @@ export class Lease {
 
   /** RFC 2131, section 4.4.5: the next request comes after half of the time that is left. */
   private postpone(reason: string, now: number): void {
-    const rebinding = this.at(this.terms.rebinding);
-    const left = (now < rebinding ? rebinding : this.at(this.terms.lease)) - now;
+    const left = this.ends - now;
     this.next = now + Math.max(0, Math.min(left, Math.max(left / 2, LEAST_PAUSE)));
     log(`${this.name}: ${formatIp(this.terms.address.address)} was not extended: ${reason}`);
   }

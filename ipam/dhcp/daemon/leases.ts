@@ -106,8 +106,9 @@ export class Leases {
   /** Gives a lease back, and ends an exchange for it. Succeeds without either. */
   release(owner: AttachmentKey, reason: string): void {
     const name = ownerName(owner);
-    this.pending.get(name)?.abandon();
+    const acquisition = this.pending.get(name);
     this.pending.delete(name);
+    acquisition?.end({ kind: "failed", reason: `it was ended by ${reason}` });
     const lease = this.held.get(name);
     if (lease === undefined) {
       // A file that was not understood, or that another daemon wrote.

@@ -140,6 +140,17 @@ for words in [b"GET / HTTP/1.0\\n\\n", b"\\0" * 9000, b"CONNECT /_goRPC_ HTTP/1.
     await world.host.add(await world.pod("a"), network());
   });
 
+  test("of an ADD are no longer sent after DEL, and the ADD fails at once", async () => {
+    const daemon = await world.daemon();
+    const pod = await world.pod("a");
+    const idle = sockets(daemon.pid);
+    const waiting = world.host.call("ADD", pod, network());
+    await expect.poll(() => sockets(daemon.pid)).toBe(idle + 2);
+    await world.host.del(pod, network());
+    failed(await waiting, 11, /no address by DHCP for net\/id-a\/eth0: it was ended by DEL/);
+    await expect.poll(() => sockets(daemon.pid)).toBe(idle);
+  });
+
   test("of an ADD that is killed lead to no lease", async () => {
     // No server: ADD waits.
     const daemon = await world.daemon();
