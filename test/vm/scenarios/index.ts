@@ -1,5 +1,6 @@
 import { findPluginFolders, scenariosOf } from "../../../scripts/plugins.ts";
 import { access } from "./access.ts";
+import { bandwidth } from "./bandwidth.ts";
 import { gateway } from "./gateway.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { noVxlan } from "./no-vxlan.ts";
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   ...lifecycle,
   ...refusal,
   ...noVxlan,
+  ...bandwidth,
   ...tracked,
   ...ownedLinks,
   ...(await ofPlugins()),
