@@ -13,9 +13,10 @@ export interface QemuFiles {
  * The emulated kernel's parameters, and why:
  * - norandmaps: the emulator keeps its translation of a program only while the program lies at the same addresses;
  *   without this every process is translated again, and takes 1.6 times as long.
+ * - lsm=selinux: for tests of contexts. Without a policy SELinux forbids nothing.
  * - panic=-1, with -no-reboot: the end of the kernel or of its first process ends qemu, not the time limit.
  */
-const kernelOptions = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off norandmaps";
+const kernelOptions = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off norandmaps lsm=selinux";
 
 /**
  * Emulation, never KVM: it is there on every machine, and works where nested guests hang. One processor, because

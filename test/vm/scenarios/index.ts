@@ -7,6 +7,7 @@ import { noVxlan } from "./no-vxlan.ts";
 import { ownedLinks } from "./owned-links.ts";
 import { refusal } from "./refusal.ts";
 import type { Scenario } from "./scenario.ts";
+import { selinux } from "./selinux.ts";
 import { tracked } from "./tracked.ts";
 import { trunk } from "./trunk.ts";
 
@@ -32,5 +33,6 @@ export const scenarios: readonly Scenario[] = [
   ...bandwidth,
   ...tracked,
   ...ownedLinks,
+  ...selinux,
   ...(await ofPlugins()),
 ];
