@@ -44,6 +44,18 @@ function checkPorts(raw: JsonObject, declared: JsonObject, path: Path): Finding[
   return [warning(isOff ? [...path, "portMappings"] : path, message, advice)];
 }
 
+const limits = ["ingressRate", "egressRate"] as const;
+
+/** bandwidth gets its limits by keys, or by the capability. */
+function checkLimits(raw: JsonObject, declared: JsonObject, path: Path): Finding[] {
+  const runtimeConfig = isObject(raw["runtimeConfig"]) ? raw["runtimeConfig"] : {};
+  const meant = Object.keys(declared).some((name) => similarWord(name, ["bandwidth"]) !== undefined);
+  const isGiven = limits.some((key) => raw[key] !== undefined) || runtimeConfig["bandwidth"] !== undefined;
+  if (isGiven || (meant && declared["bandwidth"] !== false)) return [];
+  const message = "has neither a rate nor the capability bandwidth: nothing is ever limited";
+  return [warning(path, message, 'write "capabilities": {"bandwidth": true}, or give a rate and a burst')];
+}
+
 /** The findings in the capabilities of a plugin of ours. */
 export function checkCapabilities(raw: JsonObject, path: Path, catalogue: Catalogue): Finding[] {
   const { type, capabilities } = raw;
@@ -58,5 +70,6 @@ export function checkCapabilities(raw: JsonObject, path: Path, catalogue: Catalo
   return [
     ...odd.map((name) => unknownName(name, at, type, plugin.schema.properties, known)),
     ...(known.includes("portMappings") ? checkPorts(raw, declared, at) : []),
+    ...(known.includes("bandwidth") ? checkLimits(raw, declared, path) : []),
   ];
 }

@@ -190,7 +190,7 @@ export const scenarios: readonly Scenario[] = [
     const input = JSON.stringify({ ...config, prevResult });
     let when = 1;
     for (; ; when++) {
-      const inject = ["-e", "trace=sendto", "-e", `inject=sendto:error=EIO:when=${when}`];
+      const inject = ["-e", "trace=sendto,execve", "-e", `inject=sendto:error=EIO:when=${when}`];
       const run = await stage.node.exec("strace", ["-o", "/run/trace", ...inject, file], {
         env,
         input,
@@ -200,6 +200,8 @@ export const scenarios: readonly Scenario[] = [
       assert.deepEqual(await state(), before, `request ${when}`);
     }
     assert.ok(when > 8, String(when));
+    // The last call succeeded, and started no program.
+    assert.equal((await stage.node.exec("grep", ["-c", "execve(", "/run/trace"])).stdout, "1");
     assert.equal(await masterOf(stage), "tenant");
   }),
 ];

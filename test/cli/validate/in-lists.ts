@@ -91,6 +91,22 @@ export const inLists: readonly Row[] = [
     ],
   ],
   [
+    "finds bandwidth without limits and without its capability",
+    {
+      "a.conflist": net(
+        bridge,
+        { type: "bandwidth" },
+        { type: "bandwidth", capabilities: { bandwidth: false } },
+        { type: "bandwidth", capabilities: { bandwidth: true } },
+        { type: "bandwidth", egressRate: 8000, egressBurst: 8000 },
+      ),
+    },
+    [1, 2].map(
+      (at) =>
+        `a.conflist: warning: plugins[${at}] has neither a rate nor the capability bandwidth: nothing is ever limited (write "capabilities": {"bandwidth": true}, or give a rate and a burst)`,
+    ),
+  ],
+  [
     "finds names of capabilities that no runtime knows",
     {
       "a.conflist": net(bridge, {
