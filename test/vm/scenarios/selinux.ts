@@ -20,7 +20,13 @@ export const selinux: readonly Scenario[] = [
   onStage(
     "a missing module is named; a device with an SELinux context is made by ip, for user and group",
     async (stage) => {
-      const wanted = { selinuxContext: "system_u:system_r:container_t:s0", owner: 107, group: 108, multiQueue: true, mtu: 1400 };
+      const wanted = {
+        selinuxContext: "system_u:system_r:container_t:s0",
+        owner: 107,
+        group: 108,
+        multiQueue: true,
+        mtu: 1400,
+      };
       // The module is not loaded yet.
       for (const command of ["STATUS", "ADD"] as const)
         assert.equal(assertRefused(await stage.call(command), /no tap devices.*modprobe tun/s), 50);
