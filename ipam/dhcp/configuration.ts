@@ -138,10 +138,21 @@ export function socketPathOf(configuration: NetworkConfiguration): string {
   }
 }
 
+/** Plugins whose interface comes after its addresses. The reference plugin fails there, too. */
+const makeInterfaceLate: readonly string[] = ["dummy", "ptp"];
+
+/** A server is asked on the interface itself. */
+function checkMain({ type }: NetworkConfiguration, section: Fields): void {
+  if (!makeInterfaceLate.includes(type)) return;
+  const advice = "use it with bridge, macvlan, ipvlan, vlan, host-device or tap";
+  throw section.invalid("type", `is "dhcp", but ${type} makes its interface after it has addresses`, advice);
+}
+
 /** Reads and checks all keys. `args`: CNI_ARGS. Throws codes 6 and 7. */
 export function readDhcp(configuration: NetworkConfiguration, args: string): DhcpConfiguration {
   const section = sectionOf(configuration);
   const keys: Keyed<typeof dhcpKeys> = section;
+  checkMain(configuration, section);
   return {
     socketPath: readSocketPath(keys),
     requested: readRequested(keys.objects("request") ?? []),
