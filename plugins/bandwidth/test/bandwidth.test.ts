@@ -96,6 +96,33 @@ describe.runIf(canRun(...programs))("bandwidth", () => {
     expect(await world.traces()).toEqual(nothing);
   });
 
+  test("rates of more than 32 bits reach the kernel whole, and frames pass", async () => {
+    const { node } = world.host;
+    for (const networks of [{}, { unshapedSubnets: ["192.0.2.0/24"] }]) {
+      const keys = {
+        ...networks,
+        ingressRate: 100e9,
+        ingressBurst: 80_000,
+        egressRate: 80e9,
+        egressBurst: 80_000,
+      };
+      const result = await world.add(keys);
+      expect((await world.root(result.interfaces[2].name))?.options?.rate).toBe(10e9);
+      const root = await world.root(world.end);
+      if (root?.kind === "htb")
+        expect(await world.tc("class", "show", "dev", world.end)).toContain("rate 100Gbit ceil 100Gbit");
+      else expect(root?.options?.rate).toBe(12.5e9);
+      await world.host.check(world.pod, { ...config, ...keys }, result);
+      // Full frames: fragments would be smaller.
+      for (const [target, netns] of [
+        ["10.1.0.2", {}],
+        ["10.1.0.1", { netns: "a" }],
+      ] as const)
+        await node.exec("ping", ["-n", "-c", "1", "-W", "5", "-M", "do", "-s", "1472", target], netns);
+      await world.host.del(world.pod, { ...config, ...keys });
+    }
+  });
+
   test("without limits it passes the result on", async () => {
     for (const keys of [{}, { ingressRate: 0, ingressBurst: 0 }, { runtimeConfig: { bandwidth: {} } }]) {
       expect(await world.add(keys)).toEqual(world.prevResult);
