@@ -19,6 +19,9 @@ export function writeProblem(path: string): string | undefined {
   return isFull(folder) ? `${folder} is on a full file system` : undefined;
 }
 
-/** The same for a folder that podwire alone keeps: what stands in its place gives way (own-file.ts). */
-export const ownFolderProblem = (path: string): string | undefined =>
-  writeProblem(fileStatus(path)?.isDirectory === true ? path : dirName(path));
+/** The same for a folder that podwire alone keeps: what stands in its place gives way unless it holds data (own-file.ts). */
+export function ownFolderProblem(path: string): string | undefined {
+  const status = fileStatus(path);
+  if (status?.isFile === true && status.size > 0n) return `${path} is a file that holds data`;
+  return writeProblem(status?.isDirectory === true ? path : dirName(path));
+}

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readdirSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import {
   builtPlugin,
@@ -13,38 +12,25 @@ import { subnetEnv, writeSubnetEnv } from "../../../test/helpers/subnet-env.ts";
 import { failed, Host, type Keys, type Pod, succeeded } from "../../../test/plugins/attachment/host.ts";
 import { addresses, link, links, reservations } from "../../../test/plugins/attachment/kernel-state.ts";
 import { addDelegate, delegatePath, print, verbsOf } from "../../../test/shared/cni/delegates.ts";
+import { config, createWorld, dataDir, filesOf, programs, savedOn, writeOn } from "./world.ts";
 
 const env = subnetEnv;
 const env6 = { ...env, FLANNEL_IPV6_NETWORK: "fd00:244::/56", FLANNEL_IPV6_SUBNET: "fd00:244:0:1::1/64" };
 
-const config: Keys = {
-  cniVersion: "1.1.0",
-  name: "cbr0",
-  type: "flannel",
-  delegate: { hairpinMode: true, isDefaultGateway: true },
-};
-
 let host: Host;
 let pod: Pod;
 
-const write = (path: string, text: string) => {
-  mkdirSync(dirname(host.node.path(path)), { recursive: true });
-  writeFileSync(host.node.path(path), text);
-};
+const write = (path: string, text: string) => writeOn(host, path, text);
 const writeEnv = (values: Readonly<Record<string, string>>, path?: string) =>
   writeSubnetEnv(host.node, values, path);
-const dataDir = "/var/lib/cni/flannel";
-const files = () => (existsSync(host.node.path(dataDir)) ? readdirSync(host.node.path(dataDir)).sort() : []);
-const saved = (name: string) => JSON.parse(readFileSync(host.node.path(`${dataDir}/${name}`), "utf8"));
+const files = () => filesOf(host);
+const saved = (name: string) => savedOn(host, name);
 const hostLinks = async () => (await links(host.node)).map(({ ifname }) => ifname);
 
 const prepare = async () => {
-  host = await Host.create("flannel");
-  pod = await host.pod("a");
-  await writeEnv(env);
+  ({ host, pod } = await createWorld());
   return () => host.node.dispose();
 };
-const programs = ["ip", "ping", "iptables-save", "nft", "ipset"] as const;
 
 describe.runIf(canRun(...programs))("flannel", () => {
   beforeEach(prepare);
