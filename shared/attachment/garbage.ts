@@ -4,6 +4,7 @@ import { runAll } from "../cni/error.ts";
 import type { AttachmentKey, Owned, Request } from "../cni/plugin.ts";
 import { attachmentsToKeep } from "../cni/valid-attachments.ts";
 import { collectFilter } from "../filter/filter.ts";
+import { needsInterface } from "./ipam.ts";
 import { collectOwnedLinks } from "./owned-link.ts";
 
 /** The part of GC that only one plugin needs. */
@@ -14,14 +15,17 @@ export function collectGarbage(request: Request, owned: Owned, own: Collect = ()
   const { environment, configuration } = request;
   const { name: network, ipamType } = configuration;
   const kept = attachmentsToKeep(request);
+  const collectAddresses = () => {
+    if (ipamType !== "") delegateGc(request, ipamType);
+  };
+  const isEarly = needsInterface(request);
   runAll([
+    ...(isEarly ? [collectAddresses] : []),
     () => collectOwnedLinks(owned.link, network, kept),
     () => {
       if (owned.isFiltered) collectFilter(network, kept, "interface", environment);
     },
     () => own(network, kept.attachments),
-    () => {
-      if (ipamType !== "") delegateGc(request, ipamType);
-    },
+    ...(isEarly ? [] : [collectAddresses]),
   ]);
 }

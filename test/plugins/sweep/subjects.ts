@@ -258,6 +258,20 @@ const bandwidthRow = (name: string, keys: Keys): Subject => ({
   },
 });
 
+/** A server and the daemon, with a lease of another container. */
+async function withLeases(world: DhcpWorld, host: Host, neighbour: Pod, network: Keys): Promise<Calls> {
+  await world.dnsmasq();
+  await world.daemon();
+  const result = await host.add(neighbour, network);
+  // The server hears of a release a moment after DEL.
+  const state = async () => {
+    const files = await world.files();
+    await expect.poll(() => world.leased()).toHaveLength(files.length);
+    return files;
+  };
+  return { add: network, kept: [{ pod: neighbour, result }], state };
+}
+
 const addresses = ["10.1.0.0/24", "fd00:1::/64"].map((subnet) => [{ subnet }]);
 
 export const subjects: readonly Subject[] = [
@@ -353,23 +367,27 @@ export const subjects: readonly Subject[] = [
     plugin: "dhcp",
     programs: ["ip", "dnsmasq"],
     isInside: true,
-    prepare: async (host) => {
+    prepare: async (host, pod) => {
       const world = await DhcpWorld.on(host.node);
-      await world.dnsmasq();
-      await world.daemon();
-      await world.attach("a");
+      await world.attach(pod.name);
       // A plugin that makes an interface brings it up before it asks for an address.
       for (const words of ["addrgenmode none", "up"])
-        await host.node.exec("ip", ["link", "set", "eth0", ...words.split(" ")], { netns: "a" });
+        await host.node.exec("ip", ["link", "set", "eth0", ...words.split(" ")], { netns: pod.name });
       const neighbour = await world.pod("neighbour");
-      const result = await host.add(neighbour, dhcpNetwork());
-      // The server hears of a release a moment after DEL.
-      const state = async () => {
-        const files = await world.files();
-        await expect.poll(() => world.leased()).toHaveLength(files.length);
-        return files;
-      };
-      return { add: dhcpNetwork(), kept: [{ pod: neighbour, result }], state };
+      return withLeases(world, host, neighbour, dhcpNetwork());
+    },
+  },
+  // Not for the sweeps of ADDs side by side, which look into the store of host-local.
+  {
+    name: "bridge (dhcp)",
+    plugin: "bridge",
+    programs: ["ip", "dnsmasq"],
+    prepare: async (host) => {
+      const world = await DhcpWorld.on(host.node);
+      // Where the link is gone before the lease, the node tells the server.
+      await host.node.exec("ip", ["address", "add", "10.9.0.2/24", "dev", "lan"]);
+      const network = dhcpNetwork({}, { type: "bridge", bridge: "lan", macspoofchk: true });
+      return withLeases(world, host, await host.pod("neighbour"), network);
     },
   },
   {
