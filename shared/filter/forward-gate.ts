@@ -9,7 +9,7 @@
 import type { Family } from "../ip/address.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import type { NetlinkMessage } from "../netlink/message.ts";
-import { counter, decide, Verdict } from "../nftables/expression.ts";
+import { counter, decide, type Expression, matchMarkAsIptables, Verdict } from "../nftables/expression.ts";
 import { familyNumbers, matchMark } from "../nftables/match.ts";
 import {
   deleteChain,
@@ -24,6 +24,7 @@ import {
 } from "../nftables/message.ts";
 import { rulesOf } from "../nftables/query.ts";
 import { jumpsTo, presentChains } from "../nftables/remove-chains.ts";
+import { tryWithoutCommit } from "../nftables/transaction.ts";
 import { bytesText } from "../system/text.ts";
 import { FORWARD_HOOK } from "./firewall.ts";
 import { ACCEPTED, adminComment, ENTRY, GATE } from "./iptables/forward.ts";
@@ -44,19 +45,35 @@ const jump = (chain: string, comment: string): Rule => ({
 });
 
 const entry = jump(GATE, ENTRY);
-const accept: Rule = {
+const acceptIf = (marked: readonly Expression[]): Rule => ({
   comment: ACCEPTED,
-  expressions: [...matchMark(ACCEPTED_BIT, true), counter(), decide({ code: Verdict.accept })],
-};
+  expressions: [...marked, counter(), decide({ code: Verdict.accept })],
+});
+
+/**
+ * With the match module of iptables: iptables-nft before 1.8.8 lists a native comparison of the mark as nothing, and its rule would accept
+ * everything when it is restored. A kernel without that module has a newer iptables.
+ */
+const accepts = [[matchMarkAsIptables(ACCEPTED_BIT)], matchMark(ACCEPTED_BIT, true)].map(acceptIf);
+
+/** The first form that the kernel takes. */
+function findAccept(connection: NetlinkConnection, { family }: Table): Rule {
+  const trial = { family, name: "podwire-trial" };
+  const isTaken = (rule: Rule) => {
+    const messages = [newTable(trial), newChain(trial, GATE), newRule(trial, GATE, rule)];
+    return tryWithoutCommit(connection, messages) === undefined;
+  };
+  return accepts.find(isTaken) ?? (accepts.at(-1) as Rule);
+}
 
 const adminsOf = (groups: readonly Group[], family: Family): string[] =>
   groups
     .filter((group): group is AdminGroup => group.kind === "admin" && group.family === family)
     .map(({ chain }) => chain);
 
-const rulesFor = (admins: readonly string[]): Rule[] => [
+const rulesFor = (admins: readonly string[], [accept] = accepts): Rule[] => [
   ...admins.map((chain) => jump(chain, adminComment(chain))),
-  accept,
+  ...(accept === undefined ? [] : [accept]),
 ];
 
 /** What the kernel has of the way. */
@@ -86,14 +103,19 @@ const isRule = (rule: KernelRule | undefined, { comment }: Rule): boolean =>
 const isWhole = (rules: readonly KernelRule[], wanted: readonly Rule[]): boolean =>
   rules.length === wanted.length && wanted.every((rule, index) => isRule(rules[index], rule));
 
-function open(table: Table, admins: readonly string[], found: Found): NetlinkMessage[] {
-  const wanted = rulesFor(admins);
-  const isRight = isWhole(found.rules, wanted);
+function open(
+  connection: NetlinkConnection,
+  table: Table,
+  admins: readonly string[],
+  found: Found,
+): NetlinkMessage[] {
+  const isRight = isWhole(found.rules, rulesFor(admins));
+  const wanted = isRight ? [] : rulesFor(admins, [findAccept(connection, table)]);
   return [
     ...(found.hasForward ? [] : [newTable(table), newChain(table, FORWARD, hook)]),
     ...(isRight ? [] : [GATE, ...admins].map((chain) => newChain(table, chain))),
     ...(isRight || found.rules.length === 0 ? [] : [flushChain(table, GATE)]),
-    ...(isRight ? [] : wanted.map((rule) => newRule(table, GATE, rule))),
+    ...wanted.map((rule) => newRule(table, GATE, rule)),
     ...(found.entries.length > 0 ? [] : [newRule(table, FORWARD, entry, true)]),
   ];
 }
@@ -113,7 +135,7 @@ export function gateMessages(connection: NetlinkConnection, groups: readonly Gro
     const table = tableOf(family);
     const admins = adminsOf(groups, family);
     const found = find(connection, table);
-    return admins.length > 0 ? open(table, admins, found) : close(table, found);
+    return admins.length > 0 ? open(connection, table, admins, found) : close(table, found);
   });
 }
 

@@ -173,6 +173,15 @@ export function matchTranslated(register: number): Expression[] {
   ];
 }
 
+/** Goes on only with packets whose mark has the bit, by the match of iptables (nft_compat): struct xt_mark_mtinfo1, padded as XT_ALIGN does. */
+export function matchMarkAsIptables(markBit: number): Expression {
+  const info = new Uint8Array(16);
+  const view = new DataView(info.buffer);
+  for (const at of [0, 4]) view.setUint32(at, 2 ** markBit, true);
+  const REVISION = 1;
+  return { name: "match", write: (data) => data.text(1, "mark").u32be(2, REVISION).bytes(3, info) };
+}
+
 /** Keeps connection tracking, and with it NAT, from the packet. */
 export function notrack(): Expression {
   return { name: "notrack", write: () => {} };

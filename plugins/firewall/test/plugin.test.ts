@@ -120,6 +120,29 @@ describe.runIf(canRun(...tools))("firewall", () => {
     expect(await world.reach("b", 1)).toBe("");
   });
 
+  test("every iptables-nft lists the mark: the rule has its match module", async () => {
+    await world.add(pod, world.config(one, { prevResult }));
+    for (const family of ["ip", "ip6"]) {
+      const list = ["--debug=netlink", "list", "chain", family, "filter", "PODWIRE-GATE"];
+      expect((await world.node.exec("nft", list)).stdout).toContain("match name mark rev 1");
+    }
+    const rules = [...(await world.rules()), ...(await world.rules(6))];
+    const accepting = rules.filter((line) => line.startsWith("-A PODWIRE-GATE") && line.endsWith("ACCEPT"));
+    expect(accepting).toHaveLength(2);
+    for (const line of accepting) expect(line).toContain("-m mark --mark 0x1000/0x1000");
+  });
+
+  test("a chain of another table that drops lets the mark pass, as the README has it", async () => {
+    const table =
+      "table inet filter { chain forward { type filter hook forward priority filter; policy drop; }; }";
+    await world.node.exec("nft", ["-f", "-"], { input: table });
+    await world.add(pod, world.config(one, { prevResult }));
+    expect(await world.reach("a", 1)).toBe("");
+    const words = "insert rule inet filter forward meta mark and 0x1000 == 0x1000 accept";
+    await world.node.exec("nft", words.split(" "));
+    expect(await world.reach("a")).toBe("46");
+  });
+
   test("STATUS changes nothing", async () => {
     const before = await world.node.snapshot();
     const config = world.config(one, { ingressPolicy: "isolated" });

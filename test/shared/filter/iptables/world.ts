@@ -54,7 +54,7 @@ const source = (operations: readonly Operation[], variant: Variant): string => `
   const uses = { read: () => readTextIfPresent("/run/uses"), write: (text) => writeFile("/run/uses", text, 0o600) };
   const operations = JSON.parse(${JSON.stringify(toJson(operations))}, (_, each) => typeof each?.ip === "string" ? parseIp(each.ip) : each);
   const outcome = (connection, { do: verb, record, removed = [], added = [], all = [] }) => {
-    const context = { connection, environment: ${JSON.stringify(environmentOf(variant))}, allRecords: () => all, holds: () => true, uses };
+    const context = { connection, environment: ${JSON.stringify(environmentOf(variant))}, allRecords: () => all, some: (kind, test) => all.some((each) => each.kind === kind && test(each)), holds: () => true, uses };
     try {
       return iptablesBackend[verb](context, verb === "change" ? { removed, added } : record) ?? null;
     } catch (thrown) {
