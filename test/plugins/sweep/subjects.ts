@@ -384,7 +384,7 @@ export const subjects: readonly Subject[] = [
     programs: ["ip", "dnsmasq"],
     prepare: async (host) => {
       const world = await DhcpWorld.on(host.node);
-      // Where the link is gone before the lease, the node tells the server.
+      // Where the link is gone before the lease, the release comes from the node.
       await host.node.exec("ip", ["address", "add", "10.9.0.2/24", "dev", "lan"]);
       const network = dhcpNetwork({}, { type: "bridge", bridge: "lan", macspoofchk: true });
       return withLeases(world, host, await host.pod("neighbour"), network);
