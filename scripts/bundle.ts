@@ -47,17 +47,32 @@ export const start = startOf({ version: "${version}", plugins: { __proto__: null
 /** The script's own file name in stacks. */
 export const SCRIPT = "podwire.js";
 
-/** The file's index and line for each line of the script; 0 for lines without a source. */
-function sourceLines(map: SourceMapInput): { files: string[]; lines: number[] } {
-  const trace = new TraceMap(map);
-  const files = trace.sources.map((source) => source ?? "");
-  const lines: number[] = [];
-  eachMapping(trace, ({ generatedLine, source, originalLine }) => {
-    if (source === null || originalLine === null || lines[generatedLine] !== undefined) return;
-    lines[generatedLine] = files.indexOf(source) * 0x10000 + originalLine;
-  });
-  return { files, lines: Array.from(lines, (line) => line ?? 0) };
+interface Place {
+  readonly file: string;
+  readonly line: number;
 }
+
+interface SourceLines {
+  readonly files: readonly string[];
+  /** By line of the script. */
+  readonly places: readonly (Place | undefined)[];
+}
+
+function sourceLines(map: SourceMapInput): SourceLines {
+  const trace = new TraceMap(map);
+  const places: (Place | undefined)[] = [];
+  eachMapping(trace, ({ generatedLine, source, originalLine }) => {
+    if (source === null || originalLine === null || places[generatedLine] !== undefined) return;
+    places[generatedLine] = { file: source, line: originalLine };
+  });
+  return { files: trace.sources.map((source) => source ?? ""), places };
+}
+
+/** The text that setSourceLines (shared/source-lines.ts) takes. */
+const encoded = ({ files, places }: SourceLines): string =>
+  Array.from(places, (place) =>
+    String.fromCharCode(...(place === undefined ? [0, 0] : [files.indexOf(place.file) + 1, place.line])),
+  ).join("");
 
 /** esbuild's options for the engine, which has ES2023 but no Promise: calls are synchronous. */
 export const forEngine = {
@@ -109,12 +124,13 @@ export async function bundle(source: string, validators = ""): Promise<Bundle> {
     logLevel: "warning",
   });
   const textOf = (suffix: string) => result.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? "";
-  const { files, lines } = sourceLines(JSON.parse(textOf(".map")) as SourceMapInput);
-  const footer = `program.setSourceLines(${JSON.stringify(files)}, ${JSON.stringify(lines)});\nprogram.start;\n`;
+  const lines = sourceLines(JSON.parse(textOf(".map")) as SourceMapInput);
+  const table = [lines.files, encoded(lines)].map((each) => JSON.stringify(each)).join(", ");
+  const footer = `program.setSourceLines(${table});\nprogram.start;\n`;
   const withSources = (text: string) =>
-    text.replace(new RegExp(`${SCRIPT}:(\\d+)(:\\d+)?`, "g"), (place, line: string) => {
-      const known = lines[Number(line)] ?? 0;
-      return known === 0 ? place : `${files[known >>> 16]}:${known & 0xffff}`;
+    text.replace(new RegExp(`${SCRIPT}:(\\d+)(:\\d+)?`, "g"), (whole, line: string) => {
+      const place = lines.places[Number(line)];
+      return place === undefined ? whole : `${place.file}:${place.line}`;
     });
   return { script: `${textOf(".js")}${footer}`, withSources, metafile: result.metafile };
 }

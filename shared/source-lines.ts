@@ -3,20 +3,23 @@
  */
 
 let files: readonly string[] = [];
-let lines = new Uint32Array(0);
+let places = "";
 
-/** Called once at build time. For each line: the index of its file times 65536, plus the line there. */
-export function setSourceLines(names: readonly string[], numbers: readonly number[]): void {
+/**
+ * Called once at build time. `text` has two code units for each line of the program: the number of its file in `names`, from 1, or
+ * 0 for none; and the line there. An array of numbers would take 80 bytes of the image for each line while it is built.
+ */
+export function setSourceLines(names: readonly string[], text: string): void {
   files = names;
-  lines = Uint32Array.from(numbers);
+  places = text;
 }
 
 /** The engine's format of a frame in the bundle. */
 const PLACE = /\(podwire\.js:(\d+):\d+\)/g;
 
 function placeOf(line: number): string {
-  const known = lines[line] ?? 0;
-  return known === 0 ? "podwire" : `${files[known >>> 16]}:${known & 0xffff}`;
+  const file = files[places.charCodeAt(2 * line) - 1];
+  return file === undefined ? "podwire" : `${file}:${places.charCodeAt(2 * line + 1)}`;
 }
 
 /** An error's stack with the sources' positions, one frame a line. */
