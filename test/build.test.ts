@@ -105,9 +105,15 @@ describe("the executables", () => {
   test("refuse an unknown name, and list the known ones", async () => {
     const stranger = join(folder("stranger"), "no-such-plugin");
     copyFileSync(builtPlugin("bridge"), stranger);
-    const { exitCode, stderr } = await run(stranger, { CNI_COMMAND: "VERSION" });
-    expect(exitCode).not.toBe(0);
-    for (const name of ["no-such-plugin", ...pluginFolders]) expect(stderr).toContain(name);
+    // A runtime reads standard output, a person standard error.
+    const called = await run(stranger, { CNI_COMMAND: "VERSION" });
+    expect(called).toMatchObject({ exitCode: 1, stderr: "" });
+    const { code, msg, details } = JSON.parse(called.stdout);
+    expect(code).toBe(7);
+    const typed = await run(stranger);
+    expect(typed).toMatchObject({ exitCode: 2, stdout: "" });
+    for (const text of [`${msg} ${details}`, typed.stderr])
+      for (const name of ["no-such-plugin", ...pluginFolders]) expect(text).toContain(name);
   });
 });
 
