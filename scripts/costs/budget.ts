@@ -23,7 +23,7 @@ export const writeBudget = (budget: Budget): void =>
  */
 const margins = {
   image: { share: 0, least: 65_536 },
-  faults: { share: 0.1, least: 10 },
+  faults: { share: 0.15, least: 15 },
   memory: { share: 0.1, least: 256 },
 } as const;
 
