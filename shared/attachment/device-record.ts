@@ -12,12 +12,15 @@ import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import type { Link } from "../netlink/link.ts";
 import { namespaceName } from "../netlink/namespace-name.ts";
+import { Errno } from "../system/errno.ts";
 import { linkStatus } from "../system/file-status.ts";
+import { SystemError } from "../system/libc.ts";
 import {
   listOwnFolder,
   makeOwnFolder,
   readOwnFile,
   removeOwnFile,
+  replaceOwnFile,
   writeOwnFile,
 } from "../system/own-file.ts";
 import type { NamespaceRecord } from "./namespace-record.ts";
@@ -81,9 +84,31 @@ export function parseDeviceRecord(text: string): DeviceRecord | undefined {
   return typeof selector === "string" ? { owner, namespace, device, selector } : undefined;
 }
 
+/** Each name of a draft begins with a dot. A call that is killed leaves a draft and no record, as it has moved nothing. */
+const isDraft = (name: string) => name.startsWith(".");
+const draftOf = (host: NetlinkConnection, owner: AttachmentKey) =>
+  `${folderOf(host)}/.${ownerHash(owner).slice(0, 32)}`;
+
 export function writeDeviceRecord(host: NetlinkConnection, record: DeviceRecord): void {
   makeOwnFolder(folderOf(host), PRIVATE_FOLDER);
-  writeOwnFile(pathOf(host, record.owner), JSON.stringify(record), PRIVATE);
+  const draft = draftOf(host, record.owner);
+  const write = () => {
+    writeOwnFile(draft, JSON.stringify(record), PRIVATE);
+    replaceOwnFile(draft, pathOf(host, record.owner));
+  };
+  try {
+    write();
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError && thrown.errno === Errno.ENOENT)) throw thrown;
+    // GC has removed the draft.
+    write();
+  }
+}
+
+/** For GC. A call that was about to use a draft writes it again. */
+export function removeDrafts(host: NetlinkConnection): void {
+  for (const name of listOwnFolder(folderOf(host)).filter(isDraft))
+    removeOwnFile(`${folderOf(host)}/${name}`);
 }
 
 /** The record of the attachment; undefined if it has none. */
@@ -93,6 +118,7 @@ export function readDeviceRecord(host: NetlinkConnection, owner: AttachmentKey):
 }
 
 export function removeDeviceRecord(host: NetlinkConnection, owner: AttachmentKey): void {
+  removeOwnFile(draftOf(host, owner));
   removeOwnFile(pathOf(host, owner));
 }
 
@@ -100,6 +126,7 @@ export function removeDeviceRecord(host: NetlinkConnection, owner: AttachmentKey
 export function listDeviceRecords(host: NetlinkConnection): StoredRecord[] {
   const folder = folderOf(host);
   return listOwnFolder(folder).flatMap((name) => {
+    if (isDraft(name)) return [];
     const path = `${folder}/${name}`;
     const record = parseDeviceRecord(readOwnFile(path) ?? "");
     return record === undefined ? [] : [{ ...record, modified: linkStatus(path)?.modified }];

@@ -16,6 +16,7 @@ import {
   listDeviceRecords,
   readDeviceRecord,
   removeDeviceRecord,
+  removeDrafts,
   type StoredRecord,
   writeDeviceRecord,
 } from "./device-record.ts";
@@ -118,6 +119,7 @@ const isHeld = ({ namespace: { path, identity } }: DeviceRecord): boolean =>
  * counts as newer.
  */
 export function collectMovedDevices(host: NetlinkConnection, network: string, kept: Kept): void {
+  removeDrafts(host);
   const isKept = ({ containerId, ifname }: AttachmentKey) =>
     kept.attachments.some((each) => each.containerId === containerId && each.ifname === ifname);
   const isNewer = (record: StoredRecord) =>
