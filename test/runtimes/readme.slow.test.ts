@@ -42,7 +42,7 @@ describe("the documentation", patience, () => {
   });
 
   test.runIf(canRun("podman", "crun", "busybox", "wget"))("has podman publish a port", async () => {
-    const [configuration = "", commands = "", ...rest] = blocks("docs/podman.md");
+    const [configuration = "", commands = "", create = "", ...rest] = blocks("docs/podman.md");
     expect(rest).toEqual([]);
     await using machine = await createMachine();
     await preparePodman(machine, configuration, imageName);
@@ -55,6 +55,12 @@ describe("the documentation", patience, () => {
     await expect.poll(answer).toBe(id.slice(0, 12));
     expect(await type(machine, remove)).toBe("web");
     expect((await machine.state())["namespaces"]).toEqual([]);
+    await machine.node.exec("ip", ["link", "add", "eth1", "type", "veth", "peer", "name", "switch"]);
+    await type(machine, create);
+    const networks = await type(machine, "podman network ls --format '{{.Name}}'");
+    expect(networks.split("\n")).toEqual(expect.arrayContaining(["web", "apart", "lan"]));
+    // As podwire reads what podman has written.
+    await type(machine, "/opt/cni/bin/podwire validate /etc/cni/net.d");
   });
 
   test("has an attachment made, looked at and undone", async () => {
