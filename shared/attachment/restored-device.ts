@@ -22,8 +22,14 @@ export function findInside(links: readonly Link[], record: DeviceRecord): Link |
   const marked = links.filter((link) => isMarked(link, record));
   const candidates = marked.length > 0 ? marked : links.filter(({ kind }) => kind === device.kind);
   const isNamed = ({ name, alias }: Link) => name === owner.ifname && (alias === "" || alias === device.name);
-  return candidates.find(({ mac }) => mac === device.mac) ?? candidates.find(isNamed) ?? marked[0];
+  const same = candidates.filter(({ mac }) => mac === device.mac);
+  // VLAN interfaces have the MAC address of their siblings.
+  return same.find(isNamed) ?? same[0] ?? candidates.find(isNamed) ?? marked[0];
 }
+
+/** Hardware as the kernel returns it. The kernel deletes other kinds with their namespace. Ports of a bond share a MAC address. */
+const isUnclaimed = ({ name, alias, mac, master, isLoopback }: Link, device: FormerDevice): boolean =>
+  name !== device.name && alias === "" && mac !== "" && master === 0 && !isLoopback;
 
 /** The device among the links of the host, where it came from its container. */
 export function findReturned(links: readonly Link[], record: DeviceRecord): Link | undefined {
@@ -34,8 +40,8 @@ export function findReturned(links: readonly Link[], record: DeviceRecord): Link
     marked.find(isSame) ??
     marked.find(({ name }) => name !== device.name) ??
     marked[0] ??
-    // The container took the alias away.
-    links.find((link) => isSame(link) && link.name !== device.name && link.alias === "")
+    // The container took the alias away. Hardware alone has a MAC address of its own: VLAN interfaces share one.
+    links.find((link) => device.kind === "" && isSame(link) && isUnclaimed(link, device))
   );
 }
 

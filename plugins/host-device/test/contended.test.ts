@@ -52,6 +52,33 @@ describe.runIf(canRun("ip", "ping", "unshare"))("a device that several container
     expect(identity(await link(node, "up0")).address).toBe(mac);
   });
 
+  test("is no other one of its kind, although that has the same MAC address or neither has one", async () => {
+    await using host = await createWorld();
+    const { node } = host;
+    const batch = [
+      "tuntap add mode tun name tun0",
+      "tuntap add mode tun name tun1",
+      `link add sibling up address ${mac} type veth peer name far0`,
+    ];
+    await node.exec("ip", ["-batch", "-"], { input: `${batch.join("\n")}\n` });
+    for (const [device, other] of [
+      ["tun0", "tun1"],
+      ["up0", "sibling"],
+    ]) {
+      const wanted = bare({ device });
+      const [holder, second] = await host.pods(`a-${device}`, `b-${device}`);
+      const before = identity(await link(node, other as string));
+      await host.add(holder, wanted);
+      failed(await host.call("ADD", second, wanted), 999, /is in use: the container id-a-/);
+      // The kernel deletes these devices with their namespace.
+      await node.deleteNetns(holder.name);
+      await host.del(holder, wanted);
+      failed(await host.call("ADD", second, wanted), 999, /there is no device/);
+      expect(identity(await link(node, other as string))).toEqual(before);
+    }
+    expect((await link(node, "sibling")).flags).toContain("UP");
+  });
+
   test("has its former name in the error where nothing but its alias says it", async () => {
     await using host = await createWorld();
     const pod = await host.pod("a");
