@@ -14,6 +14,8 @@ export const owned: Owned = { link: { place: "container", kind: KIND }, isFilter
 
 /** The kernel's for a new tap device. */
 const DEFAULT_MTU = 1500;
+/** The most that the kernel takes: 65535 with the Ethernet header (drivers/net/tun.c, tun_net_initialize). */
+const LARGEST_MTU = 65521;
 const LARGEST_ID = 0xfffffffe;
 
 export interface TapConfig {
@@ -64,7 +66,7 @@ export function readTapConfig(request: Request): TapConfig {
   checkResultHasAddress(request);
   return {
     multiQueue: keys.boolean("multiQueue") ?? false,
-    mtu: readMtu(fields, DEFAULT_MTU),
+    mtu: readMtu(fields, DEFAULT_MTU, LARGEST_MTU),
     mac: readRequestedMac(request, keys.text("mac")),
     owner: readId(keys, "owner"),
     group: readId(keys, "group"),

@@ -11,7 +11,7 @@ export const tapKeys = {
     default: false,
     description: "a program may open several queues, such as one for each processor of a virtual machine",
   },
-  mtu: { ...mtuKey, description: "0: 1500" },
+  mtu: { ...mtuKey, maximum: 65521, description: "0: 1500" },
   mac: {
     type: "string",
     defaultText: "derived from the address",

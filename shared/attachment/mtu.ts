@@ -12,19 +12,26 @@ const LARGEST_MTU = 65535;
 export const SMALLEST_IPV6_MTU = 1280;
 const DEFAULT_MTU = 1500;
 
-/** Reads `mtu`. Undefined: absent or 0, which is `zero`, for errors. Throws codes 6 and 7. */
-export function readMtu(fields: Fields, zero: string | number = "the uplink's"): number | undefined {
+/**
+ * Reads `mtu`, of a kind of interface that takes up to `largest`. Undefined: absent or 0, which is `zero`, for errors. Throws codes 6
+ * and 7.
+ */
+export function readMtu(
+  fields: Fields,
+  zero: string | number = "the uplink's",
+  largest = LARGEST_MTU,
+): number | undefined {
   const mtu = fields.integer("mtu") ?? 0;
   if (mtu === 0) return undefined;
   if (mtu < SMALLEST_IPV6_MTU && statedFamilies(fields).includes(6)) {
     const advice = `give at least ${SMALLEST_IPV6_MTU} (RFC 8200), or take the IPv6 range out of "ipam"`;
     throw fields.invalid("mtu", `is ${mtu}, too small for the IPv6 addresses of this network`, advice);
   }
-  if (mtu >= SMALLEST_MTU && mtu <= LARGEST_MTU) return mtu;
+  if (mtu >= SMALLEST_MTU && mtu <= largest) return mtu;
   throw fields.invalid(
     "mtu",
     `is ${mtu}`,
-    `give a number from ${SMALLEST_MTU} to ${LARGEST_MTU}, or 0 for ${zero}`,
+    `give a number from ${SMALLEST_MTU} to ${largest}, or 0 for ${zero}`,
   );
 }
 

@@ -129,6 +129,7 @@ describe.runIf(canRun(...programs))("tap ADD", () => {
 
   const refusals: [string, Keys, number, RegExp][] = [
     ["an MTU that is too small", { mtu: 60 }, 7, /"mtu" is 60/],
+    ["an MTU that the kernel refuses", { mtu: 65522 }, 7, /"mtu" is 65522.*68 to 65521/],
     ["a group's MAC address", { mac: "01:00:5e:00:00:01" }, 7, /mac is not a MAC address/],
     ["a user that there cannot be", { owner: -1 }, 7, /"owner" is -1.*number of a user/],
     ["a group that there cannot be", { group: 4294967295 }, 7, /"group" is 4294967295/],
