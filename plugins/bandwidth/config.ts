@@ -103,11 +103,10 @@ const amounts: readonly Amount[] = ["ingressRate", "ingressBurst", "egressRate",
 export function readBandwidth({ configuration }: Request): Bandwidth {
   const keys: Keys & Fields = configuration.fields;
   const requested: (Keys & Fields) | undefined = configuration.runtimeConfig.object("bandwidth");
-  const own = { limits: readLimits(keys), subnets: readSubnets(keys) };
-  const other = requested && { limits: readLimits(requested), subnets: readSubnets(requested) };
   const isStatic = amounts.some((key) => keys.value(key) !== undefined);
-  const limits = isStatic ? own.limits : (other?.limits ?? own.limits);
-  const subnets = own.subnets ?? other?.subnets;
+  // What is void is not read: it may be wrong.
+  const limits = readLimits(isStatic || requested === undefined ? keys : requested);
+  const subnets = readSubnets(keys) ?? (requested && readSubnets(requested));
   return { ...limits, ...(subnets === undefined ? {} : { subnets }) };
 }
 

@@ -66,21 +66,19 @@ function assigned({ configuration }: Request): DeviceSelector | undefined {
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);
 }
 
-/** The keys that are given, in the order in which they count. */
-export function givenSelectors(keys: Keys): DeviceSelector[] {
-  const readers = { device: readName, hwaddr: readAddress, kernelpath: readPath, pciBusID: readBusId };
-  return (["device", "hwaddr", "kernelpath", "pciBusID"] as const).flatMap((key) => {
-    const text = keys.text(key) ?? "";
-    return text === "" ? [] : [{ key, value: readers[key](keys, text) }];
-  });
-}
+const order = ["device", "hwaddr", "kernelpath", "pciBusID"] as const;
+const readers = { device: readName, hwaddr: readAddress, kernelpath: readPath, pciBusID: readBusId };
 
-/** Undefined if the configuration names no device, and the runtime has assigned none. */
+/** Undefined if the configuration names no device, and the runtime has assigned none. What does not count may be wrong. */
 export function readSelector(request: Request): DeviceSelector | undefined {
-  const given = givenSelectors(request.configuration.fields);
+  const keys: Keys = request.configuration.fields;
+  const [first] = order.flatMap((key) => {
+    const text = keys.text(key) ?? "";
+    return text === "" ? [] : [{ key, text }];
+  });
   const ofRuntime = assigned(request);
-  const named = given.find(({ key }) => key !== "pciBusID");
-  return named ?? ofRuntime ?? given[0];
+  if (first === undefined || (first.key === "pciBusID" && ofRuntime !== undefined)) return ofRuntime;
+  return { key: first.key, value: readers[first.key](keys, first.text) };
 }
 
 /** Reads the configuration. Throws codes 6 and 7. */

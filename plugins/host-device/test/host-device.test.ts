@@ -75,6 +75,7 @@ describe.runIf(canRun(...programs))("host-device ADD", () => {
     ["its MAC address", { device: "", hwaddr: mac.toUpperCase().replaceAll(":", "-") }],
     ["its folder in sysfs", { device: "", kernelpath: "/sys/devices/virtual" }],
     ["the first key of several that counts", { pciBusID: "0000:00:00.0", hwaddr: "02:00:00:00:00:77" }],
+    ["the first key of several, although the others are wrong", { pciBusID: "../none", hwaddr: "none" }],
     ["its name, in any case of the key", { device: undefined, DEVICE: "up0" }],
   ])("finds it by %s", async (_, keys) => {
     await using host = await createWorld();
