@@ -1,10 +1,13 @@
 /** Checks the order of a network's plugins: each gets the result of those before it. */
 import { isObject } from "../../shared/cni/fields.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { error, type Finding, type Path } from "./finding.ts";
+import { error, type Finding, type Path, warning } from "./finding.ts";
 
 /** Plugins that change what one before them has made (containernetworking/plugins, plugins/meta). */
 const chained: readonly string[] = ["portmap", "firewall", "bandwidth", "tuning", "sbr", "vrf"];
+
+/** Plugins of ours whose interface has no end on the node, which bandwidth could limit. */
+const withoutPair: readonly string[] = ["macvlan", "ipvlan", "vlan", "host-device", "tap", "dummy"];
 
 const typeOf = (raw: unknown): string =>
   isObject(raw) && typeof raw["type"] === "string" ? raw["type"] : "";
@@ -45,6 +48,13 @@ function checkPosition(type: string, before: readonly string[], path: Path, cata
   return [error(at, message, "a network makes one interface: give the other a network of its own")];
 }
 
+function checkPair(type: string, before: readonly string[], path: Path): Finding[] {
+  const maker = type === "bandwidth" ? before.find((each) => withoutPair.includes(each)) : undefined;
+  if (maker === undefined) return [];
+  const message = `is bandwidth after ${maker}, which makes no veth pair: ADD fails for a container with limits`;
+  return [warning([...path, "type"], message, "take bandwidth out of this network")];
+}
+
 /** The findings of a plugin in its chain. `before`: the plugins before it. */
 export function checkInChain(
   raw: unknown,
@@ -52,8 +62,11 @@ export function checkInChain(
   path: Path,
   catalogue: Catalogue,
 ): Finding[] {
+  const type = typeOf(raw);
+  const types = before.map(typeOf);
   return [
     ...misplacedIpam(raw, path, catalogue),
-    ...checkPosition(typeOf(raw), before.map(typeOf), path, catalogue),
+    ...checkPosition(type, types, path, catalogue),
+    ...checkPair(type, types, path),
   ];
 }

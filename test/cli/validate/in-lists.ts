@@ -107,6 +107,13 @@ export const inLists: readonly Row[] = [
     ),
   ],
   [
+    "finds bandwidth where there is no veth pair to limit",
+    { "a.conflist": net({ type: "tap" }, { type: "bandwidth", capabilities: { bandwidth: true } }) },
+    [
+      "a.conflist: warning: plugins[1].type is bandwidth after tap, which makes no veth pair: ADD fails for a container with limits (take bandwidth out of this network)",
+    ],
+  ],
+  [
     "finds names of capabilities that no runtime knows",
     {
       "a.conflist": net(bridge, {
