@@ -134,11 +134,22 @@ export function collectMovedDevices(host: NetlinkConnection, network: string, ke
   runAll(giveBackAll);
 }
 
+/** Whether the container in which a device was put has it. */
+function isInside(record: DeviceRecord): boolean {
+  const container = openFormer(record, [record.namespace.path]);
+  try {
+    return container !== undefined && findInside(listLinks(container.netlink), record) !== undefined;
+  } finally {
+    container?.close();
+  }
+}
+
 /**
  * ADD of a device that another attachment had: makes it what it was if it is on the host, or is about to come there. False if that attachment
  * has it still.
  */
 export function fetchReturned(host: NetlinkConnection, record: DeviceRecord): boolean {
+  if (isInside(record)) return false;
   const isReturning = record.device.kind === "" && !isHeld(record);
   const link = findOnHost(host, record) ?? (isReturning ? waitForReturn(host, record) : undefined);
   if (link === undefined) return false;

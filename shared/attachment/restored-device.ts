@@ -22,8 +22,8 @@ export function findInside(links: readonly Link[], record: DeviceRecord): Link |
   const marked = links.filter((link) => isMarked(link, record));
   const candidates = marked.length > 0 ? marked : links.filter(({ kind }) => kind === device.kind);
   const isNamed = ({ name, alias }: Link) => name === owner.ifname && (alias === "" || alias === device.name);
-  const same = candidates.filter(({ mac }) => mac === device.mac);
-  // VLAN interfaces have the MAC address of their siblings.
+  const same = candidates.filter(({ mac }) => mac !== "" && mac === device.mac);
+  // VLAN interfaces have the MAC address of their siblings, tunnels none.
   return same.find(isNamed) ?? same[0] ?? candidates.find(isNamed) ?? marked[0];
 }
 
@@ -33,9 +33,15 @@ const isUnclaimed = ({ name, alias, mac, master, isLoopback }: Link, device: For
 
 /** The device among the links of the host, where it came from its container. */
 export function findReturned(links: readonly Link[], record: DeviceRecord): Link | undefined {
-  const { device } = record;
-  const marked = links.filter((link) => isMarked(link, record));
+  const { device, owner } = record;
   const isSame = (link: Link) => link.mac === device.mac && link.kind === device.kind;
+  // Hardware has the name that the container gave it. Other kinds come by a move only, and an alias may be the administrator's.
+  const isFrom = (link: Link) =>
+    device.kind === "" ||
+    isSame(link) ||
+    [device.name, owner.ifname].includes(link.name) ||
+    isOtherName(link.name);
+  const marked = links.filter((link) => isMarked(link, record) && isFrom(link));
   return (
     marked.find(isSame) ??
     marked.find(({ name }) => name !== device.name) ??

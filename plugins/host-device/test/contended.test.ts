@@ -79,6 +79,26 @@ describe.runIf(canRun("ip", "ping", "unshare"))("a device that several container
     expect((await link(node, "sibling")).flags).toContain("UP");
   });
 
+  test("is no other one whose alias is its name, as an administrator may have written it", async () => {
+    await using host = await createWorld();
+    const { node } = host;
+    const [a, b] = await host.pods("a", "b");
+    await node.exec("ip", ["link", "add", "up1", "type", "veth", "peer", "name", "far1"]);
+    await node.exec("ip", ["link", "set", "up1", "up", "alias", "up0"]);
+    const other = identity(await link(node, "up1"));
+    const wanted = bare({ device: "up1" });
+    await host.add(a, bare());
+    await host.add(b, wanted);
+    await host.del(b, wanted);
+    expect(identity(await link(node, "up1"))).toEqual(other);
+    await host.del(a, bare());
+    expect(identity(await link(node, "up0"))).toMatchObject({ address: mac, ifalias: undefined });
+    await host.add(a, bare());
+    await node.deleteNetns("a");
+    await host.del(a, bare());
+    expect(identity(await link(node, "up1"))).toEqual(other);
+  });
+
   test("has its former name in the error where nothing but its alias says it", async () => {
     await using host = await createWorld();
     const pod = await host.pod("a");
