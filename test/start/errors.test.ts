@@ -11,14 +11,14 @@ const FRAME = /^ {4}at (\S+) \((\S+\.ts):(\d+)\)$/;
 const lineOf = (file: string, line: number) =>
   readFileSync(join(projectRoot, file), "utf8").split("\n")[line - 1] ?? "";
 
-/** The functions of a stack, innermost first, each with the line of TypeScript where it was. */
+/** The functions of a stack, innermost first, each with the line of TypeScript where it was. The bundle numbers functions of one name. */
 function linesOf(details: string): [string, string][] {
   const frames = details.split("\n").slice(1);
   return frames.flatMap((frame) => {
     const [, name = "", file = "", line] = FRAME.exec(frame) ?? [];
     if (file === "") return [];
     expect(existsSync(join(projectRoot, file)), frame).toBe(true);
-    return [[name, lineOf(file, Number(line))] as [string, string]];
+    return [[name.replace(/\d+$/, ""), lineOf(file, Number(line))] as [string, string]];
   });
 }
 
