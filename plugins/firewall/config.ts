@@ -20,12 +20,19 @@ export interface FirewallConfig {
 /** Chains that iptables has of itself, and podwire's own. */
 const TAKEN = /^(INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|ACCEPT|DROP|RETURN|QUEUE|PODWIRE-.*)$/;
 
+/** iptables-extensions(8): a jump to a chain with such a name is one to the target, REJECT for example, once iptables has read it. */
+const targets =
+  "AUDIT CHECKSUM CLASSIFY CLUSTERIP CONNMARK CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER LED LOG MARK MASQUERADE NETMAP NFLOG NFQUEUE NOTRACK RATEEST REDIRECT REJECT SECMARK SET SNAT SNPT SYNPROXY TCPMSS TCPOPTSTRIP TEE TOS TPROXY TRACE TTL ULOG".split(
+    " ",
+  );
+
 function readAdmin(keys: Keyed<typeof firewallKeys>): string {
   const key = "iptablesAdminChainName";
   const chain = keys.text(key) ?? "";
   if (chain === "") return DEFAULT_ADMIN;
   // As iptables takes it, which may be given the name without quotes.
-  if (/^[A-Za-z0-9_][\w.:-]{0,27}$/.test(chain) && !TAKEN.test(chain)) return chain;
+  const isFree = !TAKEN.test(chain) && !targets.includes(chain);
+  if (/^[A-Za-z0-9_][\w.:-]{0,27}$/.test(chain) && isFree) return chain;
   const advice = 'give the name of a chain of the table filter for your own rules, such as "CNI-ADMIN"';
   throw keys.invalid(key, `is no name for a chain: ${quote(chain)}`, advice);
 }

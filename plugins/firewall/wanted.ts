@@ -1,6 +1,7 @@
 /** The record of a request: what firewall wants of the packet filter. */
 import { describeNamespace } from "../../shared/attachment/liveness.ts";
-import { CniError, ErrorCode } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, quote } from "../../shared/cni/error.ts";
+import { interfaceNameProblem } from "../../shared/cni/names.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import type { Wanted } from "../../shared/filter/choice.ts";
@@ -8,11 +9,20 @@ import type { Ingress } from "../../shared/filter/record.ts";
 import { parseCidr } from "../../shared/ip/cidr.ts";
 import type { FirewallConfig } from "./config.ts";
 
+/** The name goes into rules. Cut at 15 bytes, or with white space, it would mean another interface or another rule. Throws code 7. */
+function checkedBridge(bridge: string, policy: string): string {
+  const problem = bridge === "" ? "it is empty" : interfaceNameProblem(bridge);
+  if (problem === undefined) return bridge;
+  const message = `"ingressPolicy" is "${policy}", and the previous result has a bridge that cannot exist, ${quote(bridge)}: ${problem}`;
+  const advice = "mend the plugin that returns it, or remove the key";
+  throw new CniError(ErrorCode.invalidConfiguration, message, advice);
+}
+
 /** The bridge of the container: the first interface of the result that is on the host, as with the reference plugin. Throws code 7. */
 function ingressOf({ policy }: FirewallConfig, { interfaces }: Result): Ingress[] {
   if (policy === undefined) return [];
   const bridge = interfaces.find(({ sandbox }) => (sandbox ?? "") === "")?.name;
-  if (bridge !== undefined) return [{ bridge, policy }];
+  if (bridge !== undefined) return [{ bridge: checkedBridge(bridge, policy), policy }];
   const message = `"ingressPolicy" is "${policy}", and the previous result has no bridge`;
   const advice = "put firewall after the plugin bridge, or remove the key";
   throw new CniError(ErrorCode.invalidConfiguration, message, advice);

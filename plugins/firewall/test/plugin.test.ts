@@ -34,6 +34,7 @@ describe.runIf(canRun(...tools))("firewall", () => {
     ["a chain of iptables itself", { iptablesAdminChainName: "FORWARD" }, /no name for a chain: "FORWARD"/],
     ["a chain with a space", { iptablesAdminChainName: "A B" }, /no name for a chain: "A B"/],
     ["a chain like an option", { iptablesAdminChainName: "-j" }, /no name for a chain/],
+    ["a target of iptables", { iptablesAdminChainName: "REJECT" }, /no name for a chain: "REJECT"/],
     ["a name that is too long", { iptablesAdminChainName: "x".repeat(29) }, /no name for a chain/],
   ])("refuses %s before it changes anything", async (_, keys, words) => {
     await refused({ ...keys, prevResult }, 7, words);
@@ -50,6 +51,19 @@ describe.runIf(canRun(...tools))("firewall", () => {
       /the previous result has no bridge/,
     );
   });
+
+  test.each(["", "x".repeat(16), "br -j ACCEPT", "br\nCOMMIT\n#", "br\0"])(
+    "refuses a previous result whose bridge cannot exist: %j",
+    async (name) => {
+      const interfaces = (prevResult["interfaces"] as { sandbox?: string }[]).map((each) =>
+        each.sandbox === undefined ? { ...each, name } : each,
+      );
+      for (const backend of ["nftables", "iptables"]) {
+        const keys = { prevResult: { ...prevResult, interfaces }, ingressPolicy: "isolated", backend };
+        await refused(keys, 7, /the previous result has a bridge that cannot exist/);
+      }
+    },
+  );
 
   test("a container without addresses has no rules, and loses those that it had", async () => {
     const plain = { ...prevResult, ips: [] };
