@@ -7,12 +7,12 @@ import { monotonicMilliseconds } from "../../shared/system/clock.ts";
 import { describeErrno, Errno } from "../../shared/system/errno.ts";
 import { closeFile } from "../../shared/system/file.ts";
 import { waitForInput } from "../../shared/system/poll.ts";
-import { tryConnect, tryReceive, trySend } from "../../shared/system/socket.ts";
+import { tryConnect, tryReceive, trySend, wouldBlock } from "../../shared/system/socket.ts";
 import { bytesText, encodeText } from "../../shared/system/text.ts";
 import { GobError, GobReader } from "./rpc/gob-reader.ts";
 import { argumentsType, type GobObject, requestType } from "./rpc/gob-types.ts";
 import { GobWriter } from "./rpc/gob-writer.ts";
-import { endOfHead, GREETING, isUnknownMethod, type Method } from "./rpc/wire.ts";
+import { endOfHead, GREETING, isUnknownMethod, LONGEST_HEAD, type Method } from "./rpc/wire.ts";
 
 /** The daemon gives up after 208 s by default. */
 const DEFAULT_LIMIT_SECONDS = 240;
@@ -38,9 +38,10 @@ export class Unreachable extends CniError {
 
 const absentDaemon: readonly number[] = [Errno.ENOENT, Errno.ECONNREFUSED, Errno.ENOTDIR];
 
-function connect(path: string): number {
-  const socket = tryConnect(path);
+function connect(path: string, seconds: number): number {
+  const socket = tryConnect(path, seconds);
   if (socket >= 0) return socket;
+  if (wouldBlock(socket)) throw new Unreachable(path, `it accepted no caller within ${seconds} s`, false);
   const isAbsent = absentDaemon.includes(-socket);
   throw new Unreachable(path, isAbsent ? "it does not run" : describeErrno(-socket), false);
 }
@@ -56,7 +57,7 @@ class Conversation {
   constructor(path: string, seconds: number) {
     this.path = path;
     this.seconds = seconds;
-    this.socket = connect(path);
+    this.socket = connect(path, seconds);
     this.deadline = monotonicMilliseconds() + seconds * 1000;
   }
 
@@ -69,8 +70,8 @@ class Conversation {
   }
 
   receive(): Uint8Array {
-    const left = Math.max(0, this.deadline - monotonicMilliseconds());
-    if (!waitForInput(this.socket, this.path, left))
+    const left = this.deadline - monotonicMilliseconds();
+    if (left <= 0 || !waitForInput(this.socket, this.path, left))
       throw new Unreachable(this.path, `it gave no answer within ${this.seconds} s`);
     const length = tryReceive(this.socket, this.buffer);
     if (length > 0) return this.buffer.subarray(0, length);
@@ -85,8 +86,8 @@ class Conversation {
 function greet(conversation: Conversation, path: string, reader: GobReader): void {
   conversation.send(encodeText(GREETING));
   let text = "";
-  while (endOfHead(text) < 0) text += bytesText(conversation.receive());
-  if (!/^HTTP\/1\.[01] 200 Connected to Go RPC/.test(text))
+  while (endOfHead(text) < 0 && text.length <= LONGEST_HEAD) text += bytesText(conversation.receive());
+  if (endOfHead(text) < 0 || !/^HTTP\/1\.[01] 200 Connected to Go RPC/.test(text))
     throw new Unreachable(path, "another program listens there, which is no DHCP daemon");
   const rest = text.slice(endOfHead(text));
   reader.add(Uint8Array.from(rest, (character) => character.charCodeAt(0)));

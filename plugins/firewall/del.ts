@@ -1,8 +1,8 @@
 /** DEL and GC: the rules go. DEL needs no previous result, except for rules of the reference plugin. */
-import { runAll } from "../../shared/cni/error.ts";
+import { CniError, ErrorCode, runAll } from "../../shared/cni/error.ts";
 import { attachmentOf, type Request } from "../../shared/cni/plugin.ts";
 import { attachmentsToKeep } from "../../shared/cni/valid-attachments.ts";
-import { recordOf, sortedRecords } from "../../shared/filter/ask.ts";
+import { recordOf, sortedRecords, unclaimed } from "../../shared/filter/ask.ts";
 import { collectFilter, removeFilter } from "../../shared/filter/filter.ts";
 import type { FilterRecord } from "../../shared/filter/record.ts";
 import { withFirewalld } from "./firewalld.ts";
@@ -19,12 +19,24 @@ function referenceZone(request: Request): string | undefined {
   return isZoned ? text(request, "firewalldZone") || "trusted" : undefined;
 }
 
+/** Of an attachment without a record. firewalld is asked as far as possible: a bus that hangs must not keep a container from its end. */
+function leaveReferenceZone(request: Request): void {
+  const { configuration, environment } = request;
+  const zone = referenceZone(request);
+  const addresses = (configuration.prevResult?.ips ?? []).map(({ address }) => address);
+  if (zone === undefined || addresses.length === 0) return;
+  // A late DEL must not take the address from the container that has it now.
+  const own = () => unclaimed(attachmentOf(request), "firewall", addresses, environment);
+  try {
+    withFirewalld(environment, (firewalld) => firewalld?.remove(zone, own()));
+  } catch (thrown) {
+    if (!(thrown instanceof CniError) || thrown.code !== ErrorCode.tryAgainLater) throw thrown;
+  }
+}
+
 /** Before the record goes. firewalld forgets sources when it ends, so where it does not run there are none. */
-function leaveZone(request: Request, record: FilterRecord | undefined): void {
-  const former = record?.firewall?.zone;
-  const zone = record === undefined ? referenceZone(request) : former;
-  const ips = request.configuration.prevResult?.ips ?? [];
-  const addresses = record === undefined ? ips.map(({ address }) => address) : (record.addresses ?? []);
+function leaveZone(request: Request, { firewall, addresses = [] }: FilterRecord): void {
+  const zone = firewall?.zone;
   if (zone === undefined || addresses.length === 0) return;
   withFirewalld(request.environment, (firewalld) => firewalld?.remove(zone, addresses));
 }
@@ -33,7 +45,9 @@ export function del(request: Request): void {
   const { configuration, environment } = request;
   const owner = attachmentOf(request);
   const addresses = (configuration.prevResult?.ips ?? []).map(({ address }) => address.address);
-  leaveZone(request, recordOf(owner, "firewall", environment));
+  const record = recordOf(owner, "firewall", environment);
+  if (record === undefined) leaveReferenceZone(request);
+  else leaveZone(request, record);
   removeFilter(owner, "firewall", environment, { hasSiblings: false, addresses });
 }
 

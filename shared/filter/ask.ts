@@ -1,6 +1,7 @@
 /** Questions about the records that there are. */
 
 import type { AttachmentKey } from "../cni/plugin.ts";
+import type { Cidr } from "../ip/cidr.ts";
 import { withNetfilter } from "../netlink/netfilter.ts";
 import type { FilterRecord, RecordKind } from "./record.ts";
 import { isFilterUsed } from "./record-folder.ts";
@@ -39,6 +40,19 @@ export const recordOf = (
   kind: RecordKind,
   environment: Environment,
 ): FilterRecord | undefined => withStore(environment, (store) => store.find(owner, kind));
+
+/** Those of the addresses that no record of another attachment of the network has. */
+export const unclaimed = (
+  owner: AttachmentKey,
+  kind: RecordKind,
+  addresses: readonly Cidr[],
+  environment: Environment,
+): readonly Cidr[] =>
+  withStore(environment, (store) =>
+    addresses.filter(
+      (address) => store.holders({ owner, kind, backend: "nftables", addresses: [address] }).length === 0,
+    ),
+  ) ?? addresses;
 
 /** The records of a kind: those that GC is about to remove, and those that it keeps. */
 export function sortedRecords(

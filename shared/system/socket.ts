@@ -6,6 +6,7 @@ import { encodeText } from "./text.ts";
 
 const Family = { unix: 1, inet: 2, packet: 17 } as const;
 const Type = { stream: 1, datagram: 2, raw: 3 } as const;
+const SOL_SOCKET = 1;
 const NON_BLOCKING = 0o4000;
 const CLOSE_ON_EXEC = 0o2000000;
 
@@ -35,10 +36,21 @@ export function listenAt(path: string): number {
   }
 }
 
-/** Connects to a path. Returns a descriptor that blocks, or the negated errno. */
-export function tryConnect(path: string): number {
+/** A struct timeval of two 64-bit numbers, little-endian. */
+function timeval(seconds: number): Uint8Array {
+  const whole = Math.min(Math.floor(seconds), 0xffffffff);
+  return new Uint8Array(Uint32Array.of(whole, 0, Math.max(1, Math.floor((seconds - whole) * 1e6)), 0).buffer);
+}
+
+/**
+ * Connects to a path. Returns a descriptor that blocks, or the negated errno. A listener that hangs, and has no more room for callers,
+ * is waited for so many seconds; then, as from a send to one that does not read, the errno is EAGAIN.
+ */
+export function tryConnect(path: string, seconds: number): number {
   const address = unixAddress(path);
   const socket = call("socket", path, Family.unix, Type.stream | CLOSE_ON_EXEC, 0);
+  const SO_SNDTIMEO = 21;
+  tryCall("setsockopt", socket, SOL_SOCKET, SO_SNDTIMEO, timeval(seconds));
   const failed = tryCall("connect", socket, address);
   if (failed === 0) return socket;
   closeFile(socket);
@@ -71,7 +83,6 @@ export const tryReceive = (socket: number, buffer: Uint8Array): number =>
 /** Whether an errno says that nothing is there to be received, or that no room is left to send. */
 export const wouldBlock = (result: number): boolean => result === -Errno.EAGAIN;
 
-const SOL_SOCKET = 1;
 const SOL_PACKET = 263;
 
 function setFlag(socket: number, level: number, name: number, object: string): void {

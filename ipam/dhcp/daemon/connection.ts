@@ -6,7 +6,7 @@ import { bytesText, encodeText } from "../../../shared/system/text.ts";
 import { GobError, GobReader } from "../rpc/gob-reader.ts";
 import { emptyType, type GobObject, type GobStruct, responseType } from "../rpc/gob-types.ts";
 import { GobWriter } from "../rpc/gob-writer.ts";
-import { endOfHead, WELCOME } from "../rpc/wire.ts";
+import { endOfHead, LONGEST_HEAD, WELCOME } from "../rpc/wire.ts";
 import { log } from "./log.ts";
 
 export interface Reply {
@@ -21,9 +21,6 @@ export type Answer = (outcome: Reply | CniError) => boolean;
 
 /** Handles a call. Returns what is to be done if the caller goes before it is answered. Throws CniError. */
 export type Handle = (method: string, parameters: GobObject, answer: Answer) => (() => void) | undefined;
-
-/** A head of HTTP is a line or a few. */
-const LONGEST_HEAD = 8192;
 
 const buffer = new Uint8Array(65536);
 

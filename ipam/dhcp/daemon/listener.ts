@@ -28,11 +28,14 @@ function activated(environment: Environment): Listener | undefined {
   return { descriptor: FIRST_DESCRIPTOR, close: () => {} };
 }
 
+/** A daemon that hangs answers no caller, and is there all the same. */
+const PROBE_SECONDS = 5;
+
 /** A socket that a killed daemon has left gives way. Throws BadArguments if a daemon answers there, SystemError for any other failure. */
 export function openListener(path: string, environment: Environment): Listener {
   const given = activated(environment);
   if (given !== undefined) return given;
-  const failed = tryConnect(path);
+  const failed = tryConnect(path, PROBE_SECONDS);
   if (failed >= 0) {
     closeFile(failed);
     throw new BadArguments(`another daemon answers at ${path}: stop it first, or choose another -socketpath`);

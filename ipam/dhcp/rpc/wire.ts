@@ -18,6 +18,9 @@ export const Method = {
 /** Go's words for a method that its server lacks. */
 export const isUnknownMethod = (error: string): boolean => error.startsWith("rpc: can't find");
 
+/** A head of HTTP is a line or a few. */
+export const LONGEST_HEAD = 8192;
+
 /** Where HTTP's head ends, or -1. */
 export function endOfHead(text: string): number {
   const plain = text.indexOf("\n\n");

@@ -19,12 +19,15 @@ import {
 /** As other clients of D-Bus wait. */
 const LIMIT_SECONDS = 25;
 
+/** The line that ends the authentication has an identifier of 32 characters. */
+const LONGEST_LINE = 1000;
+
 /** "Well-known Message Bus Instances". */
 const DEFAULT_PATH = "/run/dbus/system_bus_socket";
 
 /** The socket of the bus: by DBUS_SYSTEM_BUS_ADDRESS if that names one. */
 export function busPath(environment: Readonly<Record<string, string>>): string {
-  const [, path] = /^unix:path=([^,;]+)$/.exec(environment["DBUS_SYSTEM_BUS_ADDRESS"] ?? "") ?? [];
+  const [, path] = /^unix:path=([^,;]+)/.exec(environment["DBUS_SYSTEM_BUS_ADDRESS"] ?? "") ?? [];
   return path ?? DEFAULT_PATH;
 }
 
@@ -61,7 +64,7 @@ export class BusConnection {
 
   /** Connects, and says who calls. Undefined where no bus runs. Throws CniError code 11. */
   static open(path: string): BusConnection | undefined {
-    const socket = tryConnect(path);
+    const socket = tryConnect(path, LIMIT_SECONDS);
     if (socket < 0 && absent.includes(-socket)) return undefined;
     if (socket < 0) throw unusable(path, describeErrno(-socket));
     const connection = new BusConnection(path, socket);
@@ -83,7 +86,10 @@ export class BusConnection {
     const user = [...String(userId())].map((digit) => digit.charCodeAt(0).toString(16)).join("");
     this.#send(encodeText(`\0AUTH EXTERNAL ${user}\r\n`));
     const NEW_LINE = 10;
-    while (!this.#received.includes(NEW_LINE)) this.#receive();
+    while (!this.#received.includes(NEW_LINE)) {
+      if (this.#received.length > LONGEST_LINE) throw unusable(this.#path, "another program listens there");
+      this.#receive();
+    }
     const line = decodeText(this.#received);
     if (!line.startsWith("OK "))
       throw unusable(this.#path, `it refuses the user: ${line.trim().slice(0, 100)}`);
@@ -101,8 +107,8 @@ export class BusConnection {
   }
 
   #receive(): void {
-    const left = Math.max(0, this.#deadline - monotonicMilliseconds());
-    if (!waitForInput(this.#socket, this.#path, left))
+    const left = this.#deadline - monotonicMilliseconds();
+    if (left <= 0 || !waitForInput(this.#socket, this.#path, left))
       throw unusable(this.#path, `it gave no answer within ${LIMIT_SECONDS} s`);
     const length = tryReceive(this.#socket, this.#buffer);
     if (length <= 0)

@@ -16,6 +16,21 @@ let pod: Pod;
 let prevResult: Keys;
 let running: RunningCommand[];
 
+/** Listens in place of the bus. Sends the same words again and again; empty words end the connection. */
+const liarOf = (words: string) => `
+import socket, threading
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/run/dbus/system_bus_socket")
+listener.listen(5)
+print("ready", flush=True)
+def talk(caller):
+    try:
+        while ${words}: caller.sendall(${words})
+    except OSError: pass
+    caller.close()
+while True:
+    threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()`;
+
 const start = async () => {
   if (way === undefined) throw new Error("no way");
   world = await World.create(way);
@@ -25,7 +40,7 @@ const start = async () => {
 };
 const config = (keys: Keys = {}) => world.config(one, { prevResult, ...keys });
 
-describe.runIf(canRun(...tools, "firewalld", "dbus-daemon", "dbus-send"))("firewalld", () => {
+describe.runIf(canRun(...tools, "firewalld", "dbus-daemon", "dbus-send", "python3"))("firewalld", () => {
   beforeEach(start);
   afterEach(() => world[Symbol.asyncDispose]());
 
@@ -105,6 +120,32 @@ describe.runIf(canRun(...tools, "firewalld", "dbus-daemon", "dbus-send"))("firew
     await world.firewall.gc(world.config(one), []);
     expect(await sourcesOf(world.node)).toEqual([]);
   });
+
+  test("a late DEL leaves the address to the container that has it by now", async () => {
+    await world.add(pod, config());
+    const next: Pod = { ...pod, containerId: "next" };
+    await world.add(next, config());
+    await world.del(pod, config());
+    expect(await sourcesOf(world.node)).toEqual(sources);
+    await world.check(next, config());
+    await world.del(next, config());
+    expect(await sourcesOf(world.node)).toEqual([]);
+  });
+
+  test.each([
+    ["sends without an end", 'b"x" * 65536', /another program listens there/],
+    ["ends the connection", 'b""', /(it ended the connection|connection reset|broken pipe)/],
+  ])(
+    "a bus that %s fails ADD in time, and no DEL of a container that has nothing",
+    async (_, words, said) => {
+      for (const each of running) await each.stop();
+      rmSync(world.node.path("/run/dbus/system_bus_socket"), { force: true });
+      const server = world.node.start("python3", ["-c", liarOf(words)]);
+      await server.firstLine();
+      failed(await world.firewall.call("ADD", pod, config()), 11, said);
+      await world.del(pod, config());
+    },
+  );
 
   test("without firewalld its backend is an error that says what to do, and DEL works", async () => {
     await world.add(pod, config({ backend: "firewalld" }));
