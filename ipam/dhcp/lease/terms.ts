@@ -43,7 +43,7 @@ function words(options: Options, code: number, group = 1): number[] {
   const value = options.get(code);
   if (value === undefined) return [];
   const unit = 4 * group;
-  if (value.length === 0 || value.length % unit !== 0)
+  if (value.length % unit !== 0)
     throw new BadTerms(`its option ${code} has ${value.length} bytes, not a multiple of ${unit}`);
   const view = viewOf(value);
   return Array.from({ length: value.length / 4 }, (_, index) => view.getUint32(index * 4));
@@ -80,9 +80,8 @@ function staticRoutes(options: Options): ResultRoute[] {
   for (let at = 0; at < pairs.length; at += 2) {
     const [target = 0, router = 0] = pairs.slice(at, at + 2);
     const length = classLength(target);
-    // RFC 2132, section 5.8: the default route is not allowed here.
-    if (length === undefined || target === 0)
-      throw new BadTerms(`its option 33 leads to ${formatIp(ipv4(target))}`);
+    // RFC 2132, section 5.8: the default route is not allowed here. Servers send it all the same: the address is right.
+    if (length === undefined || target === 0) continue;
     routes.push({
       destination: networkOf({ address: ipv4(target), prefixLength: length }),
       gateway: ipv4(router),
@@ -165,11 +164,12 @@ function readDns(options: Options, requested: readonly number[]): Dns {
 }
 
 const INFINITE = 0xffffffff;
+/** A server has to state the time. For one that does not, the reference plugin takes an hour. */
+const DEFAULT_LEASE = 3600;
 
 /** T1 and T2 default to 50 % and 85 % of the lease (RFC 2131, section 4.4.5; the RFC's 87.5 % is 85 % in the reference plugin). */
 function readTimes(options: Options): Pick<Terms, "lease" | "renewal" | "rebinding"> {
-  const lease = word(options, Option.leaseTime);
-  if (lease === undefined) throw new BadTerms("it has no lease time (option 51)");
+  const lease = word(options, Option.leaseTime) ?? DEFAULT_LEASE;
   if (lease === 0) throw new BadTerms("its lease time is 0");
   if (lease === INFINITE) return { lease: Infinity, renewal: Infinity, rebinding: Infinity };
   const stated = word(options, Option.rebindingTime) ?? 0;

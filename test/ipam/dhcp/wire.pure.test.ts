@@ -168,6 +168,10 @@ describe("terms", () => {
     expect(termsOf([...usual, ...options])).toMatchObject(expected);
   });
 
+  test("last an hour if the server does not say how long", () => {
+    expect(termsOf([mask, server])).toMatchObject({ lease: 3600, renewal: 1800, rebinding: 3060 });
+  });
+
   test("may have no end", () => {
     const options = [mask, server, [Option.leaseTime, [255, 255, 255, 255]]] as const;
     expect(termsOf(options)).toMatchObject({ lease: Infinity, renewal: Infinity, rebinding: Infinity });
@@ -187,6 +191,12 @@ describe("terms", () => {
       "10.8.0.1/32 scope 253",
       "172.16.0.0/12 via 10.9.0.7",
     ]);
+  });
+
+  test("are taken without what says nothing: a default route in option 33, and options without a value", () => {
+    const withDefault = [Option.staticRoutes, [0, 0, 0, 0, 10, 9, 0, 3, 10, 8, 0, 0, 10, 9, 0, 4]] as const;
+    expect(routesOf([...usual, withDefault])).toEqual(["10.0.0.0/8 via 10.9.0.4", "0.0.0.0/0 via 10.9.0.1"]);
+    expect(routesOf([mask, server, time, [Option.routers, []], [Option.staticRoutes, []]])).toEqual([]);
   });
 
   test("have DNS settings if they are asked for", () => {
@@ -218,7 +228,6 @@ describe("terms", () => {
     ["the mask 0.0.0.0", [[1, [0, 0, 0, 0]], server, time], "subnet mask is 0.0.0.0"],
     ["a mask of 3 bytes", [[1, [255, 255, 0]], server, time], "option 1 has 3 bytes instead of 4"],
     ["no server", [mask, time], "which server"],
-    ["no time", [mask, server], "no lease time"],
     ["no seconds", [mask, server, [51, [0, 0, 0, 0]]], "lease time is 0"],
     ["half a router", [...usual, [3, [10, 9]]], "option 3 has 2 bytes"],
     ["half a route", [...usual, [33, [10, 9, 0, 0]]], "option 33 has 4 bytes"],
