@@ -53,12 +53,16 @@ export class Leases {
     return [...this.held.values()];
   }
 
-  /** The lease of the interface at its place. A lease of the same attachment in another place is given back. */
+  /**
+   * The lease of the interface at its place. A lease of the same attachment in another place is given back, and so is one without its
+   * file: while the daemon hung, DEL has given back the address by the file.
+   */
   current({ owner, place }: Wanted): Lease | undefined {
     const lease = this.find(owner);
     if (lease === undefined) return undefined;
-    if (lease.record.lost === undefined && isSamePlace(lease.record.place, place)) return lease;
-    this.release(owner, "its container has another interface by now");
+    const isStored = this.around.store.find(owner) !== undefined;
+    if (isStored && lease.record.lost === undefined && isSamePlace(lease.record.place, place)) return lease;
+    this.release(owner, isStored ? "its container has another interface by now" : "its file is gone");
     return undefined;
   }
 

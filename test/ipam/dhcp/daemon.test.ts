@@ -15,6 +15,26 @@ afterEach(() => world.node.dispose());
 const missing =
   /does not answer at \/run\/cni\/dhcp\.sock: it does not run.*systemctl start cni-dhcp\.socket.*dhcp daemon/;
 
+const listens = `
+import socket, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/run/other.sock")
+listener.listen(0)
+`;
+const flood = `
+print("ready", flush=True)
+while True:
+    caller = listener.accept()[0]
+    try:
+        while True: caller.sendall(b"x" * 65536)
+    except OSError: pass`;
+/** One caller is all that the kernel keeps for a listener with the backlog 0. */
+const full = `
+waiting = socket.socket(socket.AF_UNIX)
+waiting.connect("/run/other.sock")
+print("ready", flush=True)
+while True: time.sleep(60)`;
+
 describe.runIf(canRun("ip", "dnsmasq", "dhcpd", "strace", "python3"))("the daemon", () => {
   test("is missing: ADD and STATUS say how to start it, DEL and GC succeed, CHECK fails", async () => {
     const pod = await world.pod("a");
@@ -45,6 +65,33 @@ describe.runIf(canRun("ip", "dnsmasq", "dhcpd", "strace", "python3"))("the daemo
       await expect.poll(() => world.logged(/DHCPRELEASE of .* \(found\)/)).toBe(1);
     },
   );
+
+  test.each([
+    ["sends without an end", flood, /another program listens there/],
+    ["accepts no caller", full, /it accepted no caller within 1 s/],
+  ])("is another program, which %s: ADD and STATUS fail in time, DEL succeeds", async (_, talk, said) => {
+    const other = world.node.start("python3", ["-c", `${listens}${talk}`]);
+    await other.firstLine();
+    const pod = await world.pod("a");
+    const env = { PODWIRE_DELEGATE_TIMEOUT: "1" };
+    const config = network({ daemonSocketPath: "/run/other.sock" });
+    failed(await world.host.call("ADD", pod, config, { env }), 11, said);
+    failed(await world.host.call("STATUS", undefined, config, { env }), 50, said);
+    await world.host.del(pod, config, { env });
+  });
+
+  test("hung while DEL gave an address back: the next ADD acquires one again", async () => {
+    await world.dhcpd(60);
+    await world.daemon();
+    const pod = await world.pod("a");
+    await world.host.add(pod, network());
+    const [file = ""] = await world.files();
+    // What DEL does where the daemon does not answer.
+    await world.node.exec("rm", [`/run/podwire/dhcp/run-cni-dhcp.sock/${file}`]);
+    await world.host.add(pod, network());
+    expect(await world.files()).toEqual([file]);
+    expect(await world.logged(/DHCPDISCOVER/)).toBe(2);
+  });
 
   test("is dead: DEL and GC release by the files that it left", async () => {
     await world.dnsmasq();
