@@ -105,7 +105,7 @@ function readRequested(list: readonly Fields[]): number[] {
 function readSocketPath(keys: Keyed<typeof dhcpKeys>): string {
   const path = keys.text("daemonSocketPath") ?? "";
   if (path === "") return DEFAULT_SOCKET;
-  if (!path.startsWith("/"))
+  if (!path.startsWith("/") || path.includes("\0"))
     throw keys.invalid(
       "daemonSocketPath",
       `is not an absolute path: ${quote(path)}`,

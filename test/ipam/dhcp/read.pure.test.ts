@@ -66,6 +66,7 @@ describe("the configuration", () => {
     ["a long value", { provide: [{ option: "12", value: "x".repeat(256) }] }, 7, "has 256 bytes"],
     ["a number as option", { request: [{ option: 6 }] }, 6, "must be a string"],
     ["a relative socket", { daemonSocketPath: "dhcp.sock" }, 7, "not an absolute path"],
+    ["a socket with a NUL", { daemonSocketPath: "/run/a\0b" }, 7, "not an absolute path"],
     ["a long socket", { daemonSocketPath: `/${"x".repeat(107)}` }, 7, "more than 107 bytes"],
     ["a negative metric", { priority: -1 }, 7, '"ipam.priority" is -1'],
   ] as const)("is refused: %s", (_, ipam, code, message) => {
