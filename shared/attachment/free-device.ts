@@ -35,6 +35,7 @@ export function findFreeDevice(host: NetlinkConnection, wanted: DeviceSelector):
     link === undefined ? isChosen(record, wanted) : isMarked(link, record),
   );
   const held = records.filter((record) => !fetchReturned(host, record));
-  if (records.length === held.length) return { link, holder: held[0] };
+  if (link === undefined && records.length === held.length) return { link, holder: held[0] };
+  // Also where no record is left: a DEL that was giving the device back when it was looked for has ended since.
   return { link: selectDevice(host, wanted), holder: held[0] };
 }

@@ -28,6 +28,26 @@ describe.runIf(canRun("ip", "ping", "unshare"))("a device that several container
     }
   });
 
+  test("is what it was, however many ADDs meet the DEL that gives it back", async () => {
+    await using host = await createWorld("down");
+    const { node } = host;
+    const before = identity(await link(node, "up0"));
+    const pods = await host.pods("a", "b", "c");
+    const attachOften = async (pod: Pod) => {
+      let attached = 0;
+      for (let round = 0; round < 40; round++) {
+        const { exitCode } = await host.call("ADD", pod, bare());
+        if (exitCode === 0) attached++;
+        await host.del(pod, bare());
+      }
+      return attached;
+    };
+    const attached = await Promise.all(pods.map(attachOften));
+    expect(Math.max(...attached)).toBeGreaterThan(0);
+    expect(identity(await link(node, "up0"))).toEqual(before);
+    expect((await node.exec("find", [folder, "-type", "f"])).stdout).toBe("");
+  });
+
   test("stays in its container when another one's ADD was killed before it came that far", async () => {
     await using host = await createWorld();
     const { node } = host;
