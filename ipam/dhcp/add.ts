@@ -42,7 +42,7 @@ export function add(request: Request): Result {
     return readResult(callDaemon(request, socketPath, Method.allocate) ?? {});
   } catch (thrown) {
     // A lease whose answer did not come is given back.
-    if (thrown instanceof Unreachable && thrown.isConnected) tryToRelease(request);
+    if (thrown instanceof Unreachable && thrown.hasEnded) tryToRelease(request);
     throw thrown;
   }
 }

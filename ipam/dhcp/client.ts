@@ -22,17 +22,20 @@ export const startAdvice = (path: string): string =>
 
 type MethodName = (typeof Method)[keyof typeof Method];
 
-/** The daemon is not there, or does not answer. `isConnected`: it may have done what it was asked for. */
+/**
+ * The daemon is not there, or does not answer. `hasEnded`: it has ended the conversation, and may have done before what it was asked for.
+ * A daemon that hangs sees later that its caller is gone.
+ */
 export class Unreachable extends CniError {
-  readonly isConnected: boolean;
+  readonly hasEnded: boolean;
 
-  constructor(path: string, problem: string, isConnected = true) {
+  constructor(path: string, problem: string, hasEnded = true) {
     super(
       ErrorCode.tryAgainLater,
       `the DHCP daemon does not answer at ${path}: ${problem}`,
       startAdvice(path),
     );
-    this.isConnected = isConnected;
+    this.hasEnded = hasEnded;
   }
 }
 
@@ -72,7 +75,7 @@ class Conversation {
   receive(): Uint8Array {
     const left = this.deadline - monotonicMilliseconds();
     if (left <= 0 || !waitForInput(this.socket, this.path, left))
-      throw new Unreachable(this.path, `it gave no answer within ${this.seconds} s`);
+      throw new Unreachable(this.path, `it gave no answer within ${this.seconds} s`, false);
     const length = tryReceive(this.socket, this.buffer);
     if (length > 0) return this.buffer.subarray(0, length);
     throw new Unreachable(this.path, length === 0 ? "it ended the connection" : describeErrno(-length));

@@ -28,6 +28,13 @@ while True:
     try:
         while True: caller.sendall(b"x" * 65536)
     except OSError: pass`;
+/** Counts its callers before it could read a word of theirs. */
+const silent = `
+print("ready", flush=True)
+callers = []
+while True:
+    callers.append(listener.accept()[0])
+    with open("/run/callers", "w") as file: file.write("x" * len(callers))`;
 /** One caller is all that the kernel keeps for a listener with the backlog 0. */
 const full = `
 waiting = socket.socket(socket.AF_UNIX)
@@ -78,6 +85,17 @@ describe.runIf(canRun("ip", "dnsmasq", "dhcpd", "strace", "python3"))("the daemo
     failed(await world.host.call("ADD", pod, config, { env }), 11, said);
     failed(await world.host.call("STATUS", undefined, config, { env }), 50, said);
     await world.host.del(pod, config, { env });
+  });
+
+  test("that hangs is asked once by ADD, for its limit is minutes", async () => {
+    const other = world.node.start("python3", ["-c", `${listens}${silent}`]);
+    await other.firstLine();
+    const config = network({ daemonSocketPath: "/run/other.sock" });
+    const env = { PODWIRE_DELEGATE_TIMEOUT: "1" };
+    const pod = await world.pod("a");
+    failed(await world.host.call("ADD", pod, config, { env }), 11, /it gave no answer within 1 s/);
+    const callers = async () => (await world.node.exec("cat", ["/run/callers"], { reject: false })).stdout;
+    await expect.poll(callers).toBe("x");
   });
 
   test("hung while DEL gave an address back: the next ADD acquires one again", async () => {
