@@ -104,9 +104,10 @@ export function readBandwidth({ configuration }: Request): Bandwidth {
   const keys: Keys & Fields = configuration.fields;
   const requested: (Keys & Fields) | undefined = configuration.runtimeConfig.object("bandwidth");
   const isStatic = amounts.some((key) => keys.value(key) !== undefined);
-  // What is void is not read: it may be wrong.
+  // Limits that are void are not read: they may be wrong.
   const limits = readLimits(isStatic || requested === undefined ? keys : requested);
-  const subnets = readSubnets(keys) ?? (requested && readSubnets(requested));
+  const asked = requested && readSubnets(requested);
+  const subnets = readSubnets(keys) ?? asked;
   return { ...limits, ...(subnets === undefined ? {} : { subnets }) };
 }
 
