@@ -1,6 +1,6 @@
 /** Calls one plugin of a network, as libcni does. */
 import { CniError, ErrorCode, explain, quote } from "../../shared/cni/error.ts";
-import { Fields, isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { Fields, isObject, type JsonObject, parseObject } from "../../shared/cni/fields.ts";
 import { started } from "../../shared/cni/not-runnable.ts";
 import type { Command } from "../../shared/cni/plugin.ts";
 import { parsePrintedError } from "../../shared/cni/printed-error.ts";
@@ -83,15 +83,6 @@ export class PluginError extends CniError {
     this.plugin = plugin;
     this.command = command;
     this.wasKilled = error instanceof KilledError;
-  }
-}
-
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
   }
 }
 

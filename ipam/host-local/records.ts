@@ -17,7 +17,7 @@
 
 import type { Placement } from "../../shared/attachment/liveness.ts";
 import type { NamespaceRecord } from "../../shared/attachment/namespace-record.ts";
-import { isObject } from "../../shared/cni/fields.ts";
+import { isObject, parseObject } from "../../shared/cni/fields.ts";
 import { sha512 } from "../../shared/system/hash.ts";
 
 export interface Owner {
@@ -101,13 +101,8 @@ const isReservation = (value: unknown): value is Reservation =>
 /** Reads an owner's record; undefined if it is incomplete. */
 export function parseRecord(text: string): OwnerRecord | undefined {
   if (text === "") return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(value)) return undefined;
+  const value = parseObject(text);
+  if (value === undefined) return undefined;
   const { containerId, ifname, boot, reservations, namespace } = value;
   if (!isText(containerId) || !isText(ifname) || !isText(boot)) return undefined;
   if (!Array.isArray(reservations) || !reservations.every(isReservation)) return undefined;

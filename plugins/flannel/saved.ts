@@ -3,7 +3,7 @@
  * removes what the other has attached. That name has room for one interface of a container: a second one has a file of its own.
  * The key `podwireInterface` says whose a file is.
  */
-import { isObject, type JsonObject } from "../../shared/cni/fields.ts";
+import { isObject, type JsonObject, parseObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { isAfterList, type Kept } from "../../shared/cni/valid-attachments.ts";
 import type { Rollback } from "../../shared/rollback.ts";
@@ -13,6 +13,8 @@ import { sha512 } from "../../shared/system/hash.ts";
 import {
   listOwnFolder,
   makeOwnFolder,
+  PRIVATE,
+  PRIVATE_FOLDER,
   readOwnFile,
   removeOwnFile,
   replaceOwnFile,
@@ -20,8 +22,6 @@ import {
 } from "../../shared/system/own-file.ts";
 import { isPlainName } from "./config.ts";
 
-const PRIVATE_FOLDER = 0o700;
-const PRIVATE = 0o600;
 const INTERFACE = "podwireInterface";
 
 export interface Saved {
@@ -35,13 +35,8 @@ export interface Saved {
 
 /** What a text says; undefined for one that names no network, or no plugins. */
 export function parseSaved(text: string): Saved | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(value)) return undefined;
+  const value = parseObject(text);
+  if (value === undefined) return undefined;
   const { [INTERFACE]: ifname, ...raw } = value;
   const { name, type, ipam } = raw;
   const ipamType = isObject(ipam) ? ipam["type"] : undefined;

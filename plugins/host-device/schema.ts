@@ -1,5 +1,5 @@
 /** The keys of host-device, described: shared/cni/schema.ts says what for. */
-import { addressCapabilities, dnsKey } from "../../shared/cni/common-keys.ts";
+import { addressCapabilities, dnsKey, optionalIpamKey } from "../../shared/cni/common-keys.ts";
 import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 
 export const hostDeviceKeys = {
@@ -37,11 +37,7 @@ export const hostDeviceKeys = {
     description:
       "no interface is moved: a program drives the hardware. With a PCI device its driver decides, and not this key",
   },
-  ipam: {
-    type: "ipam",
-    defaultText: "none",
-    description: "the IPAM plugin and its keys; without it the interface has no addresses",
-  },
+  ipam: optionalIpamKey,
   dns: dnsKey,
 } as const satisfies Properties;
 

@@ -1,5 +1,5 @@
 /** The keys of macvlan, described: shared/cni/schema.ts says what for. */
-import { addressCapabilities, dnsKey, masterKeys } from "../../shared/cni/common-keys.ts";
+import { addressCapabilities, dnsKey, masterKeys, optionalIpamKey } from "../../shared/cni/common-keys.ts";
 import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 
 export const macvlanKeys = {
@@ -23,11 +23,7 @@ export const macvlanKeys = {
     default: 0,
     description: "how many broadcast and multicast packets may wait on the master; 0: the kernel's 1000",
   },
-  ipam: {
-    type: "ipam",
-    defaultText: "none",
-    description: "the IPAM plugin and its keys; without it the interface has no addresses",
-  },
+  ipam: optionalIpamKey,
   dns: dnsKey,
 } as const satisfies Properties;
 

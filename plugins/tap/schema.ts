@@ -1,5 +1,5 @@
 /** The keys of tap, described: shared/cni/schema.ts says what for. */
-import { addressCapabilities, dnsKey, mtuKey } from "../../shared/cni/common-keys.ts";
+import { addressCapabilities, dnsKey, mtuKey, optionalIpamKey } from "../../shared/cni/common-keys.ts";
 import type { PluginSchema, Properties } from "../../shared/cni/schema.ts";
 
 /** The last number is "none" to the kernel. */
@@ -32,11 +32,7 @@ export const tapKeys = {
     defaultText: "none",
     description: "a bridge in the container of which the device becomes a port",
   },
-  ipam: {
-    type: "ipam",
-    defaultText: "none",
-    description: "the IPAM plugin and its keys; without it the interface has no addresses",
-  },
+  ipam: optionalIpamKey,
   dns: dnsKey,
 } as const satisfies Properties;
 

@@ -4,7 +4,7 @@
  */
 import { parseUnicastMac } from "../../shared/attachment/requested-mac.ts";
 import { runAll } from "../../shared/cni/error.ts";
-import { isObject } from "../../shared/cni/fields.ts";
+import { parseObject } from "../../shared/cni/fields.ts";
 import type { AttachmentKey } from "../../shared/cni/plugin.ts";
 import { isAfterList, type Kept } from "../../shared/cni/valid-attachments.ts";
 import type { Rollback } from "../../shared/rollback.ts";
@@ -12,15 +12,14 @@ import { linkStatus } from "../../shared/system/file-status.ts";
 import {
   listOwnFolder,
   makeOwnFolder,
+  PRIVATE,
+  PRIVATE_FOLDER,
   readOwnFile,
   removeOwnFile,
   replaceOwnFile,
   writeOwnFile,
 } from "../../shared/system/own-file.ts";
 import { LARGEST_MTU, LARGEST_QUEUE, type Settings, SMALLEST_MTU } from "./config.ts";
-
-const PRIVATE_FOLDER = 0o700;
-const PRIVATE = 0o600;
 
 export const backupPath = (dataDir: string, { containerId, ifname }: AttachmentKey): string =>
   `${dataDir}/${containerId}_${ifname}.json`;
@@ -35,14 +34,9 @@ const isWithin = (value: unknown, least: number, most: number): value is number 
 
 /** What a text says; undefined for a file that was not written whole. Values that no interface has are left out. */
 export function parseBackup(text: string): Backup | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(value)) return undefined;
-  const { network, mac, mtu, promisc, allmulti, txQLen } = value as Record<string, unknown>;
+  const value = parseObject(text);
+  if (value === undefined) return undefined;
+  const { network, mac, mtu, promisc, allmulti, txQLen } = value;
   const settings = {
     ...(typeof mac === "string" && parseUnicastMac(mac) !== undefined ? { mac: mac.toLowerCase() } : {}),
     ...(isWithin(mtu, SMALLEST_MTU, LARGEST_MTU) ? { mtu } : {}),

@@ -6,7 +6,7 @@
  * what the other has moved. An alias also has no room for more.
  */
 import { ownerHash } from "../cni/attachment.ts";
-import { isObject, type JsonObject } from "../cni/fields.ts";
+import { isObject, type JsonObject, parseObject } from "../cni/fields.ts";
 import { interfaceNameProblem } from "../cni/names.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
@@ -18,6 +18,8 @@ import { SystemError } from "../system/libc.ts";
 import {
   listOwnFolder,
   makeOwnFolder,
+  PRIVATE,
+  PRIVATE_FOLDER,
   readOwnFile,
   removeOwnFile,
   replaceOwnFile,
@@ -26,8 +28,6 @@ import {
 import type { NamespaceRecord } from "./namespace-record.ts";
 
 const FOLDER = "/run/podwire/devices";
-const PRIVATE_FOLDER = 0o700;
-const PRIVATE = 0o600;
 
 /** A device as it was on the host. */
 export type FormerDevice = Pick<Link, "name" | "alias" | "mtu" | "mac" | "kind">;
@@ -69,13 +69,8 @@ function readDevice(value: unknown): FormerDevice | undefined {
 
 /** What a text says; undefined for one that was not written whole. */
 export function parseDeviceRecord(text: string): DeviceRecord | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(value)) return undefined;
+  const value = parseObject(text);
+  if (value === undefined) return undefined;
   const owner = textsOf(value["owner"], ["network", "containerId", "ifname"]);
   const namespace = textsOf(value["namespace"], ["path", "identity"]);
   const device = readDevice(value["device"]);

@@ -16,6 +16,13 @@ export const dnsKey = {
   description: "for the result, instead of what IPAM gives",
 } as const;
 
+/** Of plugins whose interface may have no addresses. */
+export const optionalIpamKey = {
+  type: "ipam",
+  defaultText: "none",
+  description: "the IPAM plugin and its keys; without it the interface has no addresses",
+} as const;
+
 /** A route as in results and IPAM configurations. */
 export const routeProperties = {
   dst: { type: "string", examples: ["0.0.0.0/0", "::/0"] },

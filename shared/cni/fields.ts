@@ -11,6 +11,16 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Undefined for a text that is not a whole JSON object. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function kindOf(value: unknown): string {
   if (typeof value === "number" && !Number.isSafeInteger(value))
     return value % 1 === 0 || !Number.isFinite(value) ? "a number too large" : "a fraction";

@@ -2,7 +2,7 @@
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type Cidr, networkOf, parseCidr } from "../ip/cidr.ts";
 import { quote } from "./error.ts";
-import { Fields, isObject, type JsonObject } from "./fields.ts";
+import { Fields, type JsonObject, parseObject } from "./fields.ts";
 import type { Dns, Result, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
 import { type CniVersion, isAtLeast, readVersion } from "./version.ts";
 
@@ -110,11 +110,6 @@ export function readResult(object: JsonObject, assumed: CniVersion, path: string
 
 /** Parses a result that `printer` printed; undefined if it is not a JSON object. Throws like readResult. */
 export function parseResult(text: string, assumed: CniVersion, printer: string): Result | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  return isObject(value) ? readResult(value, assumed, `the result of ${printer}`) : undefined;
+  const value = parseObject(text);
+  return value === undefined ? undefined : readResult(value, assumed, `the result of ${printer}`);
 }

@@ -23,6 +23,8 @@ import { explainObstacle } from "../system/obstacle.ts";
 import {
   listOwnFolder,
   makeOwnFolder,
+  PRIVATE,
+  PRIVATE_FOLDER,
   readOwnFile,
   removeOwnFile,
   replaceOwnFile,
@@ -33,8 +35,6 @@ import { explained, FILTER_FOLDER, filterLock } from "./record-folder.ts";
 import { parseRecord, recordText } from "./record-text.ts";
 import { reservationsOf } from "./reservation.ts";
 
-const PRIVATE = 0o600;
-const PRIVATE_FOLDER = 0o700;
 const STATE = "state";
 /** A record while it is written. No name of a record begins with a dot. */
 const DRAFT = ".draft";

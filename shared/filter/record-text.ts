@@ -1,6 +1,6 @@
 /** A record as text: JSON, with addresses as texts. Pure. */
 import type { NamespaceRecord } from "../attachment/namespace-record.ts";
-import { isObject, type JsonObject } from "../cni/fields.ts";
+import { isObject, type JsonObject, parseObject } from "../cni/fields.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import { formatIp, parseIp } from "../ip/address.ts";
 import { type Cidr, formatCidr, parseCidr } from "../ip/cidr.ts";
@@ -119,15 +119,6 @@ function readNamespace(value: unknown): NamespaceRecord | undefined {
   if (!isObject(value)) return undefined;
   const { path, identity } = value;
   return isText(path) && isText(identity) ? { path, identity } : undefined;
-}
-
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 export const parseFirewall = (text: string): Firewall | undefined => readFirewall(parseObject(text));

@@ -3,7 +3,7 @@
  * says whose it is, its key and value what was wanted.
  */
 import { readOwner } from "../cni/attachment.ts";
-import { isObject } from "../cni/fields.ts";
+import { parseObject } from "../cni/fields.ts";
 import type { AttachmentKey } from "../cni/plugin.ts";
 import { type Family, fromBytes } from "../ip/address.ts";
 import { type Cidr, contains, hostCidr, isSameCidr, parseCidr } from "../ip/cidr.ts";
@@ -118,13 +118,9 @@ function groupData(sets: readonly KernelSet[], suffix: string): PortGroupData {
   const text = parts
     .map((map) => decodeText(groupPart(map?.userData ?? new Map()) ?? new Uint8Array(0)))
     .join("");
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isObject(value)) return value as unknown as PortGroupData;
-  } catch {
-    // The usual group has no data, and neither have conditions that did not fit.
-  }
-  return { markBit: DEFAULT_MARK_BIT, conditions: { 4: [], 6: [] } };
+  // The usual group has no data, and neither have conditions that did not fit.
+  const usual = { markBit: DEFAULT_MARK_BIT, conditions: { 4: [], 6: [] } };
+  return (parseObject(text) as PortGroupData | undefined) ?? usual;
 }
 
 function addPort(records: Records, sets: readonly KernelSet[], map: string, element: KernelElement): void {

@@ -19,6 +19,10 @@ import { call, SystemError } from "./libc.ts";
 import { explainObstacle, removeObstacle } from "./obstacle.ts";
 import { decodeText } from "./text.ts";
 
+/** The permissions of files and folders that only root reads. */
+export const PRIVATE = 0o600;
+export const PRIVATE_FOLDER = 0o700;
+
 const SMALL_FILE = 1024;
 
 /** Of open(2) and read(2): the name is free, or something else than a file has it. */

@@ -5,6 +5,8 @@ import { readSmallText } from "../../../shared/system/file.ts";
 import {
   listOwnFolder,
   makeOwnFolder,
+  PRIVATE,
+  PRIVATE_FOLDER,
   readOwnFile,
   removeOwnFile,
   replaceOwnFile,
@@ -35,14 +37,14 @@ export class LeaseStore {
 
   /** Makes the folder. */
   prepare(): void {
-    makeOwnFolder(this.folder, 0o700);
+    makeOwnFolder(this.folder, PRIVATE_FOLDER);
   }
 
   /** Replaces the file of a lease; a kill leaves the old or the new one. */
   write(record: LeaseRecord): void {
     const path = this.pathOf(record.owner);
     this.prepare();
-    writeOwnFile(`${path}${TEMPORARY}`, writeRecord(record, this.boot), 0o600);
+    writeOwnFile(`${path}${TEMPORARY}`, writeRecord(record, this.boot), PRIVATE);
     replaceOwnFile(`${path}${TEMPORARY}`, path);
   }
 

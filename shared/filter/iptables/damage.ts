@@ -3,7 +3,7 @@
  * change are kept, so that a call costs the same with any number of containers. Where nf_tables has had no change since, nothing is read.
  */
 import { CniError } from "../../cni/error.ts";
-import { isObject } from "../../cni/fields.ts";
+import { isObject, parseObject } from "../../cni/fields.ts";
 import type { Family } from "../../ip/address.ts";
 import { isNftablesLoaded } from "../../nftables/presence.ts";
 import { chainUses, rulesOf } from "../../nftables/query.ts";
@@ -77,12 +77,7 @@ function readKnown(value: unknown): Known | undefined {
 }
 
 function readAll({ uses }: FilterContext): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(uses.read() ?? "");
-    return isObject(value) ? value : {};
-  } catch {
-    return {};
-  }
+  return parseObject(uses.read() ?? "") ?? {};
 }
 
 /** The same as the kernel counts. */
